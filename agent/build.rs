@@ -4,7 +4,7 @@
 
 use std::env;
 
-/// Where rustc links with LLD, which can do that.
+/// Target for which rustc links with LLD, which supports this.
 const LLD: &str = "x86_64-unknown-linux-gnu";
 
 fn main() {

@@ -1,4 +1,4 @@
-//! What all work on this host shares.
+//! State shared by all work on this host.
 
 use crate::bundles::Bundles;
 use crate::ledger::{Ledger, LedgerError, LedgerHandle, LedgerWriter};
@@ -28,7 +28,7 @@ pub struct AgentContext {
     pub metrics: Arc<AgentMetrics>,
     pub policy: LivePolicy,
     pub looks: PathResolver,
-    /// Instances that somebody should look at.
+    /// Instances that the watch should inspect now.
     pub attention: mpsc::UnboundedSender<InstanceName>,
 }
 
@@ -38,7 +38,7 @@ impl AgentContext {
         self.ledger.read()
     }
 
-    /// Where an instance's files live, the same for all its releases.
+    /// Returns the folder of an instance's files, the same for all its releases.
     pub fn working_dir(&self, instance: &InstanceName) -> PathBuf {
         self.data_dir.join("instances").join(instance.as_str())
     }

@@ -67,7 +67,7 @@ pub async fn run(context: Arc<AgentContext>, mut questions: mpsc::Receiver<ToAns
     }
 }
 
-/// What a question asks for: each kind has places of its own, so that none shuts out another.
+/// Kind of a query: each kind has its own slots, so that one cannot block another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Work {
     Follow,

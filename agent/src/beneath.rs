@@ -9,13 +9,13 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-/// So many names of one folder are looked at.
+/// Maximum number of names in one folder that are read.
 const NAMES_LIMIT: usize = 100_000;
 
 /// A folder that is open: what it is called afterwards does not matter.
 pub struct Folder(OwnedFd);
 
-/// What is found under a name.
+/// Kind of the entry under a name.
 pub enum Entry {
     File { bytes: u64 },
     Link { to: String, owner: Owner },
@@ -23,7 +23,7 @@ pub enum Entry {
     Other,
 }
 
-/// Whose a file is, and who may do what with it.
+/// Owner, group and permission bits of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owner {
     pub uid: u32,
@@ -67,7 +67,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Makes it somebody's, with permission bits.
+    /// Sets the owner, group and permission bits.
     pub fn give(&self, owner: Owner) -> io::Result<()> {
         rustix::fs::fchown(&self.0, Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(owner.gid)))?;
         Ok(rustix::fs::fchmod(&self.0, Mode::from_raw_mode(owner.mode & 0o777))?)
@@ -96,7 +96,7 @@ impl Folder {
         Ok(found)
     }
 
-    /// What is there under a name.
+    /// Returns the kind of the entry under this name.
     pub fn entry(&self, name: &str) -> io::Result<Entry> {
         let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let owner = owner(&stat);
@@ -127,7 +127,7 @@ impl Folder {
         }
     }
 
-    /// Writes a file in the place of whatever has its name, all of it or nothing.
+    /// Writes a file in place of the entry of this name, atomically.
     pub fn write(&self, name: &str, content: &[u8], owner: Owner) -> io::Result<()> {
         let growing = format!(".fleet-new-{}", &name[..name.floor_char_boundary(200)]);
         self.remove(&growing)?;
@@ -141,7 +141,7 @@ impl Folder {
         Ok(rustix::fs::fsync(&self.0)?)
     }
 
-    /// Makes a link in the place of a file or link that has its name.
+    /// Makes a link in place of the file or link of this name.
     pub fn link(&self, name: &str, to: &str, owner: Owner) -> io::Result<()> {
         self.remove(name)?;
         rustix::fs::symlinkat(to, &self.0, name)?;

@@ -73,7 +73,7 @@ impl Bundles {
         fs::read(self.path(digest)).ok().and_then(|bytes| checked(digest, &bytes).ok())
     }
 
-    /// Which values of a release are secret; nothing where the release is not on this host any more.
+    /// Returns the names of a release's secret values; nothing if the release is not on this host.
     pub fn secret_names(&self, digest: &Digest) -> Option<Arc<BTreeSet<String>>> {
         let known = || self.secret_names.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(names) = known().get(digest) {
@@ -111,7 +111,7 @@ impl Bundles {
         }
     }
 
-    /// Keeps a bundle, so that it need not travel again; without room for it, it will.
+    /// Stores a bundle so that it is not fetched again. Without space for it, it is fetched each time.
     fn keep(&self, digest: &Digest, bytes: &[u8]) {
         let kept = write_whole(&self.path(digest), bytes).and_then(|()| forget_oldest(&self.folder));
         if let Err(error) = kept {

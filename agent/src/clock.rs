@@ -1,4 +1,4 @@
-//! The one place where this room asks what time it is.
+//! Clock of this crate: the only place that reads the time.
 
 use fleet_core::time::Time;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 const DATA_DIR: &str = "/var/lib/fleet-agent";
 
-/// What is being written when the agent is told to stop may end; a name server that does not answer is not waited for.
+/// Time for pending writes to finish when the agent stops; a name server that does not answer is not waited for.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
 const EXAMPLES: &str = "\
@@ -48,7 +48,7 @@ struct Agent {
 enum Command {
     /// Join the fleet with a token.
     Join(Join),
-    /// Do what the fleet asks, until told to stop.
+    /// Carry out the coordinator's orders until stopped.
     Run(Run),
     /// Show what this agent knows, without asking the coordinator.
     Status(Status),
@@ -72,7 +72,7 @@ struct Join {
     /// Read the token from this file.
     #[arg(long, value_name = "FILE", conflicts_with = "token")]
     token_file: Option<PathBuf>,
-    /// Where the agent keeps what it knows.
+    /// Directory of the agent's data.
     #[arg(long, value_name = "FOLDER", default_value = DATA_DIR)]
     data_dir: PathBuf,
     /// Reach the coordinator at this address instead of the token's.
@@ -85,7 +85,7 @@ struct Join {
 
 #[derive(Debug, Args)]
 struct Run {
-    /// Where the agent keeps what it knows.
+    /// Directory of the agent's data.
     #[arg(long, value_name = "FOLDER", default_value = DATA_DIR)]
     data_dir: PathBuf,
     /// The host's own policy.
@@ -101,7 +101,7 @@ struct Run {
 
 #[derive(Debug, Args)]
 struct Status {
-    /// Where the agent keeps what it knows.
+    /// Directory of the agent's data.
     #[arg(long, value_name = "FOLDER", default_value = DATA_DIR)]
     data_dir: PathBuf,
     /// The host's own policy.

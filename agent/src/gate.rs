@@ -1,4 +1,4 @@
-//! Passing the gate: looking at an instance until the mind says that it is healthy, or that it will not be.
+//! Health gate: observes an instance until the planner decides that it is healthy, or will not become so.
 
 use crate::runtime::ContainerRuntime;
 use fleet_core::app::HealthRules;
@@ -13,23 +13,28 @@ use tokio::time::sleep;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// What the gate waits for.
+/// Condition that the gate waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waits<'a> {
     /// The instance is not well.
     Because(&'a str),
-    /// It is well, and not for long enough.
-    WellFor { so_far: Period, of: Period },
+    /// Healthy, but not long enough.
+    WellFor {
+        /// Time for which it has been healthy.
+        so_far: Period,
+        /// Time for which it must be healthy.
+        of: Period,
+    },
 }
 
-/// Why an instance did not pass the gate, in words for people.
+/// Reason why an instance did not pass the gate, in words for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotHealthy(pub String);
 
 /// Waits until the instance is healthy, and tells with each look what it waits for.
 ///
-/// It ends by itself at the app's deadline; dropping the future ends it at once.
+/// Ends at the app's deadline; dropping the future ends it at once.
 pub async fn pass(
     runtime: &dyn ContainerRuntime,
     spec: &InstanceSpec,

@@ -14,11 +14,11 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 const BETWEEN_LOOKS: Duration = Duration::from_secs(300);
-/// Free space is said again when it differs by this part of it.
+/// Divisor of the last reported value: free space is reported again when it differs by more than that part.
 const NOTEWORTHY: u64 = 50;
 const ENGINE_LIMIT: Duration = Duration::from_secs(5);
 
-/// What is kept, and to whom it is said.
+/// Information about the host, and the task that reports it.
 pub struct HostInfoTask {
     pub context: Arc<AgentContext>,
     pub greeting: watch::Sender<Greeting>,

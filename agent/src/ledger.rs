@@ -1,4 +1,4 @@
-//! What this agent has done and is doing, on disk before it happens.
+//! Record of everything that this agent has done and is doing, on disk before it happens.
 //!
 //! **Invariant:** the rename of an order's file that says `ended` is the one moment at which an order ends. What that
 //! makes of the instance stands in the same file, and is written to the instance's own entry after it, or after a crash.
@@ -39,14 +39,31 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Failure of the ledger.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
+    /// A file could not be written.
     #[error("could not write the ledger at `{path}`")]
-    Write { path: PathBuf, source: io::Error },
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Cause of the failure.
+        source: io::Error,
+    },
+    /// A file could not be read.
     #[error("could not read the ledger at `{path}`")]
-    Read { path: PathBuf, source: io::Error },
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Cause of the failure.
+        source: io::Error,
+    },
+    /// Another agent uses the ledger.
     #[error("another fleet-agent is running on `{path}`")]
-    Locked { path: PathBuf },
+    Locked {
+        /// Folder of the ledger.
+        path: PathBuf,
+    },
 }
 
 /// Instances, orders and what drills and restores left, in memory as on disk.
@@ -114,10 +131,12 @@ impl Ledger {
         self.unreadable.push(Unreadable { instance, order, reason });
     }
 
+    /// Returns all instances of this host.
     pub fn instances(&self) -> &BTreeMap<InstanceName, InstanceEntry> {
         &self.instances
     }
 
+    /// Returns the settled state of an instance, if it has one.
     pub fn settled(&self, name: &InstanceName) -> Option<&Settled> {
         self.instances.get(name)?.settled.as_ref()
     }
@@ -127,11 +146,12 @@ impl Ledger {
         &self.known
     }
 
+    /// Returns all orders that are still recorded.
     pub fn orders(&self) -> &BTreeMap<OrderId, OrderEntry> {
         &self.orders
     }
 
-    /// How an order ended.
+    /// Returns the end of an order, if it has ended.
     pub fn end_of(&self, id: &OrderId) -> Option<End> {
         match &self.orders.get(id)?.state {
             OrderState::Ended { outcome, made, .. } => Some(End { outcome: outcome.clone(), made: made.clone() }),
@@ -139,6 +159,7 @@ impl Ledger {
         }
     }
 
+    /// Returns the files of the ledger that could not be parsed.
     pub fn unreadable(&self) -> &[Unreadable] {
         &self.unreadable
     }

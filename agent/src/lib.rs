@@ -1,7 +1,9 @@
 //! Performs orders on one host, remembers them, reports.
 //!
-//! **Invariant:** the agent dials out and listens nowhere, but for metrics on a loopback address where somebody asked for it. What it does is decided by `fleet_core`; what it did stands
-//! in its ledger before the next thing begins.
+//! **Invariant:** the agent dials out and does not listen, except for metrics on a loopback address if configured. Its
+//! actions are decided by `fleet_core`; each is recorded in its ledger before the next one begins.
+
+#![warn(missing_docs)]
 
 mod agent_context;
 mod answer;

@@ -32,44 +32,51 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
-/// A connection that lasted so long was a good one: what ends it is a new misfortune.
+/// Duration after which a connection counts as successful: its end does not increase the backoff.
 const LASTING: Duration = Duration::from_secs(5);
 
 /// As whom the link speaks.
 #[derive(Debug)]
 pub struct Who {
+    /// Certificate and key of the host.
     pub identity: Identity,
-    /// Where a renewed identity is kept; nowhere for a simulated agent.
+    /// File in which a renewed identity is stored; none for a simulated agent.
     pub path: Option<PathBuf>,
 }
 
-/// What a host says of itself first.
+/// First message of a host about itself.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Greeting {
+    /// Version of the Docker Engine.
     pub engine_version: String,
     /// The Engine's id; empty while it is not known.
     pub engine_id: String,
     /// Random id of this start of the agent.
     pub start: String,
+    /// Policy of the host.
     pub policy: HostPolicy,
+    /// Free bytes on the disk of the data.
     pub disk_free: u64,
 }
 
-/// Where the link takes what it says, and where it puts what it hears.
+/// Channels between the link and the rest of the agent.
 #[derive(Debug)]
 pub struct Wires {
+    /// State to report.
     pub status_board: watch::Receiver<MaskedBoard>,
-    /// Saying something else here makes the link greet anew.
+    /// First message; a change makes the link send it again.
     pub greeting: watch::Receiver<Greeting>,
     /// None until the coordinator has said which orders are open.
     pub open: watch::Sender<Option<Arc<OpenSet>>>,
+    /// Queries that the link receives.
     pub questions: mpsc::Sender<ToAnswer>,
     /// The channel on which the coordinator was last heard, while there is one, for those who have streams of their own.
     pub channel: watch::Sender<Option<Channel>>,
+    /// Counters of the link.
     pub metrics: Arc<AgentMetrics>,
 }
 
-/// Keeps the connection until it is told to stop.
+/// Keeps the connection until stopped.
 pub async fn run(who: Who, wires: Wires, stop: CancellationToken) {
     let story = LoggedLink::default();
     let mut link = Link { who, wires, events_so_far: Arc::default(), failures: 0, story, before: None };
@@ -80,7 +87,7 @@ pub async fn run(who: Who, wires: Wires, stop: CancellationToken) {
     link.wires.channel.send_replace(None);
 }
 
-/// What is said and heard on one connection; its end is why the connection is over.
+/// Both directions of one connection; it ends with the reason of the connection's end.
 type Streams = BoxFuture<'static, LinkError>;
 
 struct Link {

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 /// In base64 a value has no beginning of its own: what is the same wherever it stands is only that much shorter.
 const SHORTEST_ENCODED: usize = 8;
-/// Where nobody knows which values are secret, the longer ones are taken for it.
+/// Minimum length of a value that is masked when it is not known which values are secret.
 const SHORTEST_UNKNOWN: usize = 8;
 
 /// The texts of one instance that nobody shall read.
@@ -79,7 +79,7 @@ impl Mask {
         }
     }
 
-    /// How an order ended, without secrets.
+    /// Returns the end of an order with its secrets masked.
     pub fn end(&self, end: End) -> End {
         if self.is_empty() {
             return end;
@@ -146,7 +146,7 @@ fn secrets(context: &AgentContext, instances: &[InstanceName]) -> BTreeSet<Strin
     secret
 }
 
-/// A board without secrets. **Invariant:** only this is told to a coordinator, and only here it is made.
+/// A board with its secrets masked. **Invariant:** only this type is sent to a coordinator, and it is made only here.
 #[derive(Debug, Clone, Default)]
 pub struct MaskedBoard(StatusBoard);
 
@@ -157,7 +157,7 @@ impl std::ops::Deref for MaskedBoard {
     }
 }
 
-/// What the board says, without secrets: what leaves the host is read from here.
+/// Copies the board with its secrets masked; everything that leaves the host is read from the copy.
 pub async fn relay(context: &AgentContext, to: watch::Sender<MaskedBoard>) {
     let mut status_board = context.status_writer.reader();
     loop {
@@ -231,7 +231,8 @@ fn json_encoded(text: &str) -> String {
     quoted.trim_matches('"').to_owned()
 }
 
-/// What base64 makes of a text behind no, one and two bytes of something else, without what depends on its neighbours.
+/// Returns the base64 forms of a text at each of the three offsets, without the characters that depend on its
+/// neighbours.
 fn base64_encoded(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for before in 0..3_usize {

@@ -1,4 +1,4 @@
-//! The agent's own figures: counted as things happen, and served on a loopback address where somebody asked for it.
+//! Metrics of the agent: counted as things happen, and served on a loopback address if configured.
 
 mod serve;
 

@@ -18,14 +18,15 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 /// A file system that answers at all does so within this.
 const LIMIT: Duration = Duration::from_secs(5);
-/// Far below what the system lets the agent have; who comes beyond waits for room, and no longer than for a look.
+/// Maximum number of threads, far below the system's limit for the agent; further callers wait for one, at most as long
+/// as for a lookup.
 const THREADS: usize = 128;
 const STACK: usize = 128 << 10;
 
 type Lead = Result<String, String>;
 type Follow = Arc<dyn Fn(&str) -> Lead + Send + Sync>;
 
-/// The looks that are under way.
+/// Running lookups of paths.
 pub struct PathResolver {
     follow: Follow,
     limit: Duration,
@@ -66,7 +67,7 @@ impl PathResolver {
         Self { follow, limit, room: Arc::new(Semaphore::new(THREADS)), under_way: UnderWay::default() }
     }
 
-    /// Where each path leads, as of now.
+    /// Resolves each path as it is at this moment.
     pub async fn follow(&self, paths: BTreeSet<String>) -> Leads {
         let looks = paths.into_iter().map(|path| async {
             let lead = self.look(&path).await;
@@ -109,7 +110,7 @@ impl PathResolver {
         let look = move || {
             let lead = follow(&under.path);
             drop((under, room));
-            // Nobody may have waited so long.
+            // The caller may have given up.
             let _ = answer.send(lead);
         };
         match thread::Builder::new().name("look".to_owned()).stack_size(STACK).spawn(look) {

@@ -1,7 +1,7 @@
 //! Carries out orders: one at a time for each instance, several instances side by side.
 //!
-//! **Invariant:** there is no queue. What is next is derived from the ledger and the open set at each turn, the same
-//! after a restart as after a message.
+//! **Invariant:** there is no queue. The next action is derived from the ledger and the open set at each pass, after a
+//! restart in the same way as after a message.
 
 mod allow;
 mod back;
@@ -104,7 +104,7 @@ async fn note_heard(context: Arc<AgentContext>, heard: Vec<OrderId>) {
     }
 }
 
-/// How an order ended, or why it cannot be begun: a part of the ledger that nobody can read may be about it.
+/// Returns the end of an order, or the reason why it cannot begin: an unreadable file of the ledger may belong to it.
 fn known_end(context: &AgentContext, id: &OrderId, instance: &InstanceName) -> Option<End> {
     let ledger = context.ledger();
     if let Some(end) = ledger.end_of(id) {
@@ -117,14 +117,15 @@ fn known_end(context: &AgentContext, id: &OrderId, instance: &InstanceName) -> O
     Some(Outcome::Stuck { reason: unreadable.reason.clone(), hint: hint.to_owned() }.into())
 }
 
-/// How an order ended that is open and not told at the moment: of one that was never begun there is nothing to say.
+/// Returns the end of an open order that is withheld at the moment; nothing for one that was never begun.
 fn end_of_held(context: &AgentContext, id: &OrderId) -> Option<(InstanceName, End)> {
     let ledger = context.ledger();
     let end = ledger.end_of(id)?;
     Some((ledger.orders().get(id)?.order.instance.clone(), end))
 }
 
-/// How an order ended that this agent does not understand. One that it has begun goes on from the ledger; any other is refused.
+/// Returns the end of an order that this agent does not understand. If it was begun by an earlier agent, it continues
+/// from the ledger; any other is refused.
 fn end_of_unknown(context: &AgentContext, unknown: &Unknown) -> Option<End> {
     if context.ledger().orders().get(&unknown.id).is_some_and(OrderEntry::is_open) {
         return None;

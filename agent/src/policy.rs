@@ -13,15 +13,30 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 use tokio::sync::watch;
 
-/// Where a host's people write their policy.
+/// Default path of the host's policy.
 pub const ORDINARY_PATH: &str = "/etc/fleet/policy.yaml";
 
+/// Failure of the policy file. Without a valid policy, nothing is changed on the host.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
+    /// The file could not be read.
     #[error("could not read the policy `{path}`: {source}")]
-    Read { path: PathBuf, source: io::Error },
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Cause of the failure.
+        source: io::Error,
+    },
+    /// The file is not a valid policy.
     #[error("{path}:{line}: {problem}", path = .path.display())]
-    Wrong { path: PathBuf, line: u64, problem: String },
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// Line of the problem, from 1.
+        line: u64,
+        /// Problem, as text for people.
+        problem: String,
+    },
 }
 
 /// The policy file as it was last read.
@@ -33,6 +48,7 @@ pub struct PolicyFile {
 }
 
 impl PolicyFile {
+    /// Reads the file; an error is kept for `current`.
     pub fn open(path: &Path) -> Self {
         Self { path: path.to_owned(), seen: changed_at(path), current: read(path) }
     }
@@ -51,12 +67,13 @@ impl PolicyFile {
         is_changed
     }
 
+    /// Returns the policy, or the error of the last read.
     pub fn current(&self) -> Result<&HostPolicy, &PolicyError> {
         self.current.as_ref()
     }
 }
 
-/// The policy that all rooms ask, each time anew.
+/// Current policy, for all parts of the agent.
 #[derive(Debug)]
 pub struct LivePolicy {
     file: Mutex<PolicyFile>,
@@ -67,13 +84,14 @@ pub struct LivePolicy {
 pub type PolicyNow = Result<HostPolicy, String>;
 
 impl LivePolicy {
+    /// Reads the file and keeps its policy.
     pub fn open(path: &Path) -> Self {
         let file = PolicyFile::open(path);
         let now = watch::Sender::new(shared(&file));
         Self { file: Mutex::new(file), now }
     }
 
-    /// The policy as it is at this moment, whoever has just written it.
+    /// Returns the policy as it is at this moment, including a change just written.
     pub fn now(&self) -> PolicyNow {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if file.refresh() {
@@ -89,6 +107,7 @@ impl LivePolicy {
         drop(self.now.send_replace(shared(&file)));
     }
 
+    /// Returns a receiver of the policy's changes.
     pub fn changes(&self) -> watch::Receiver<PolicyNow> {
         self.now.subscribe()
     }

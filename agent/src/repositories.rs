@@ -16,11 +16,12 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Repositories {
     workers: Arc<dyn RepositoryWorkers>,
-    /// Where this host's identity is: what the coordinator keeps is reached with it.
+    /// File of this host's identity, used to reach the coordinator's repositories.
     identity: PathBuf,
 }
 
 impl Repositories {
+    /// Makes the service; `identity` is the file of this host's identity.
     pub fn new(workers: Arc<dyn RepositoryWorkers>, identity: PathBuf) -> Self {
         Self { workers, identity }
     }

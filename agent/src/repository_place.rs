@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What a worker needs to reach a repository at the coordinator.
+/// Data with which a worker reaches a repository at the coordinator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositoryRoute {
-    /// Where this host's identity is.
+    /// File of this host's identity.
     pub identity: PathBuf,
     pub repository: String,
     pub instance: String,

@@ -1,4 +1,4 @@
-//! A whole agent: opens what is kept, then lets its rooms work side by side until it is told to stop.
+//! A whole agent: opens its data, then runs its tasks side by side until it is stopped.
 
 use crate::bundles::Bundles;
 use crate::host_info_task::HostInfoTask;
@@ -32,48 +32,77 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
-/// Letting services go on when the agent is told to stop may take so long.
+/// Time to resume services when the agent stops.
 const LETTING_GO: Duration = Duration::from_secs(20);
 
-/// The ledger's last write may take so long when the agent is told to stop.
+/// Time for the ledger's last write when the agent stops.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
-/// So long it is waited before the ledger of an agent that ends is tried again.
+/// Pause between attempts to lock the ledger of an agent that is just ending.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// The questions that wait for an answerer.
 const QUESTIONS: usize = 32;
 
-/// Where an agent finds what it keeps.
+/// Paths and options of an agent.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// Directory of its data.
     pub data_dir: PathBuf,
+    /// File of the host's policy.
     pub policy: PathBuf,
     /// The program that is started to render and for work on a repository: this very one, but in tests.
     pub worker: Option<PathBuf>,
-    /// Where metrics are served; without, nowhere.
+    /// Address at which metrics are served; nowhere by default.
     pub metrics: Option<LoopbackAddress>,
 }
 
+/// Failure that ends an agent.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// The data directory cannot be used.
     #[error("could not open `{path}`")]
-    DataDir { path: PathBuf, source: io::Error },
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// Cause of the failure.
+        source: io::Error,
+    },
+    /// The path of the agent's own program cannot be found.
     #[error("could not find out which program this is")]
-    Program { source: io::Error },
+    Program {
+        /// Cause of the failure.
+        source: io::Error,
+    },
+    /// The identity cannot be used.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The identity belongs to an operator.
     #[error("the identity at `{path}` is not a host's: it is {subject}")]
-    NotAHost { path: PathBuf, subject: Subject },
+    NotAHost {
+        /// File of the identity.
+        path: PathBuf,
+        /// Subject of the identity.
+        subject: Subject,
+    },
+    /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The thread of the ledger cannot be started.
     #[error("could not start the ledger's thread")]
-    LedgerThread { source: io::Error },
+    LedgerThread {
+        /// Cause of the failure.
+        source: io::Error,
+    },
+    /// The metrics cannot be served.
     #[error("could not listen for readers of metrics")]
-    Metrics { source: io::Error },
+    Metrics {
+        /// Cause of the failure.
+        source: io::Error,
+    },
 }
 
-/// Where in its folder an agent keeps who it is.
+/// Returns the file of an agent's identity in its data directory.
 pub fn identity_path(data_dir: &Path) -> PathBuf {
     data_dir.join("identity.json")
 }
@@ -89,7 +118,7 @@ async fn open_ledger(data_dir: &Path) -> Result<LedgerWriter, LedgerError> {
     }
 }
 
-/// Runs an agent until it is told to stop. Stopping it in any other way is safe too.
+/// Runs an agent until stopped. Killing it is safe too.
 pub async fn run(config: Config, runtime: impl ContainerRuntime, stop: CancellationToken) -> Result<(), RunError> {
     let opening = |source| RunError::DataDir { path: config.data_dir.clone(), source };
     let data_dir = config.data_dir.canonicalize().map_err(opening)?;
@@ -122,7 +151,7 @@ pub async fn run(config: Config, runtime: impl ContainerRuntime, stop: Cancellat
     Ok(())
 }
 
-/// What has processes of its own.
+/// Starts repository workers as processes.
 struct Workers {
     renderer: Renderer,
     repositories: Repositories,

@@ -1,4 +1,4 @@
-//! What the agent does to containers, tools, data and images: four traits, and one that has them all.
+//! Access of the agent to containers, tools, data and images: four traits, and one that combines them.
 //!
 //! **Invariant:** nothing is decided here. Which step comes next, and whether an instance is healthy, `core` says.
 //! **Invariant:** every call ends: each question to the Engine has a deadline, and dropping the future cancels the call.
@@ -26,19 +26,20 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// What can be done to the containers, networks and volumes of an instance, and seen of them.
+/// Access to the containers, networks and volumes of an instance.
 #[tonic::async_trait]
 pub trait Containers: Send + Sync + 'static {
-    /// What the spec's project has on this host, and which of the spec's images, files and external parts are there.
+    /// Returns the parts of the spec's project on this host, and which of the spec's images, files and external parts
+    /// exist.
     async fn look(&self, spec: &InstanceSpec) -> Result<FoundProject, RuntimeError>;
 
     /// Performs one step for a spec; done already is done. Long ones say how far they are through `notes`.
     ///
-    /// `Step::Gate` is not performed here: whoever performs it asks [`Containers::observe`] until the gate decides.
-    /// Dropping the future cancels the step; repeating it later is safe.
+    /// Performs a step. `Step::Gate` is not performed here: the caller uses [`Containers::observe`] until the gate
+    /// decides. Dropping the future cancels the step; repeating it later is safe.
     async fn perform(&self, step: &Step, spec: &InstanceSpec, notes: &Notes) -> Result<(), RuntimeError>;
 
-    /// How the instance is now: its containers' own word, and the answers to the app's probes.
+    /// Returns the present health of the instance: the states of its containers, and the answers to the app's probes.
     ///
     /// A probe that fails is an observation, not an error; an error means that nothing could be observed.
     async fn observe(&self, spec: &InstanceSpec, health: &HealthRules) -> Result<Observation, RuntimeError>;
@@ -47,13 +48,13 @@ pub trait Containers: Send + Sync + 'static {
     /// nobody follows. It is read only as fast as it is polled.
     fn logs(&self, request: LogRequest) -> BoxStream<'static, Result<LogLine, RuntimeError>>;
 
-    /// Lets a service's container stand still. One that stands still already, for whatever reason, stays as it is.
+    /// Stops or pauses a service's container. One that does not run stays as it is.
     async fn hold(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError>;
 
     /// Lets it go on; what runs already is well.
     async fn release(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError>;
 
-    /// Where on this host's networks a port of a service is.
+    /// Returns the address of a service's port on this host's networks.
     async fn address(&self, spec: &InstanceSpec, service: &str, port: u16) -> Result<SocketAddr, RuntimeError>;
 
     /// Says that something changed, never what: look again. Ends only when dropped; after an interruption it says
@@ -64,7 +65,7 @@ pub trait Containers: Send + Sync + 'static {
     async fn engine_version(&self) -> Result<EngineVersion, RuntimeError>;
 }
 
-/// What runs the tools of stores: dumps, loads and short questions.
+/// Runs the tools of stores: dumps, loads and short queries.
 #[tonic::async_trait]
 pub trait ToolRunner: Send + Sync + 'static {
     /// Runs a tool whose output is a dump: the stream ends with an error unless the tool ended with 0, and nothing but what the
@@ -81,16 +82,16 @@ pub trait ToolRunner: Send + Sync + 'static {
     async fn sweep_tools(&self, spec: &InstanceSpec) -> Result<(), RuntimeError>;
 }
 
-/// Where data lies on this host, who else uses it, and how much room there is.
+/// Locations of data on this host, their other users, and free space.
 #[tonic::async_trait]
 pub trait HostStorage: Send + Sync + 'static {
-    /// What of this host's volumes and folders is the instance's, or nobody's.
+    /// Returns the volumes and folders of this host that belong to the instance, or to nobody.
     async fn mounted(&self, spec: &InstanceSpec) -> Result<Mounted, RuntimeError>;
 
-    /// What those of the spec's volumes that exist lead to, by their drivers and the options that they were given.
+    /// Returns the targets of the spec's existing volumes, from their drivers and options.
     async fn volume_devices(&self, spec: &InstanceSpec) -> Result<BTreeMap<String, Vec<VolumeTarget>>, RuntimeError>;
 
-    /// Where on this host the files of a store are; nothing for stores of other engines.
+    /// Returns the folders of a store's files on this host; none for stores of other kinds.
     async fn roots(&self, spec: &InstanceSpec, store: &Store) -> Result<Vec<RootFound>, RuntimeError>;
 
     /// Containers that are not the instance's, run, and have one of these folders or something in it. They would keep the folder
@@ -108,14 +109,14 @@ pub trait HostStorage: Send + Sync + 'static {
     async fn disk_free(&self, path: &Path) -> Result<u64, RuntimeError>;
 }
 
-/// What is asked of image registries, through the Engine.
+/// Requests to image registries through the Engine.
 #[tonic::async_trait]
 pub trait ImageRegistry: Send + Sync + 'static {
-    /// Which digest the registry has for an image reference, asked through the Engine without pulling.
+    /// Returns the registry's digest of an image reference, without pulling.
     async fn resolve(&self, image: &str) -> Result<Resolved, RuntimeError>;
 }
 
-/// What an agent can do to the instances of its host.
+/// Everything that an agent can do to the instances of its host.
 pub trait ContainerRuntime: Containers + ToolRunner + HostStorage + ImageRegistry {}
 
 impl<T: Containers + ToolRunner + HostStorage + ImageRegistry> ContainerRuntime for T {}

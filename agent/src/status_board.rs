@@ -1,4 +1,4 @@
-//! What there is to say: the latest state of this host, which the link reads and everyone else writes.
+//! State of this host for reports: the link reads it, and the other tasks write it.
 //!
 //! **Invariant:** it holds states, not messages. Whoever reads it late misses nothing but what is no longer so; only
 //! events, which are for people, can be overwritten.
@@ -17,9 +17,11 @@ const EVENT_LIMIT: usize = 200;
 /// The latest state of this host.
 #[derive(Debug, Clone, Default)]
 pub struct StatusBoard {
+    /// State of each instance.
     pub instances: BTreeMap<InstanceName, Running>,
     /// The ends of orders that the coordinator may not have heard.
     pub ends: BTreeMap<OrderId, (InstanceName, End)>,
+    /// Free bytes on the disk of the data; unknown at first.
     pub disk_free: Option<u64>,
     /// The newest events; the number counts all that ever were.
     pub events: VecDeque<(u64, Event)>,
@@ -29,12 +31,16 @@ pub struct StatusBoard {
 /// Something worth telling a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
+    /// Time of the event.
     pub at: Time,
+    /// Instance of the event, if it has one.
     pub instance: Option<InstanceName>,
+    /// Description of what happened.
     pub text: String,
 }
 
 impl StatusBoard {
+    /// Adds an event and drops the oldest above the limit.
     pub fn add_event(&mut self, event: Event) {
         self.events_so_far += 1;
         self.events.push_back((self.events_so_far, event));
@@ -55,6 +61,7 @@ impl Default for StatusWriter {
 }
 
 impl StatusWriter {
+    /// Returns a receiver of the state.
     pub fn reader(&self) -> watch::Receiver<StatusBoard> {
         self.0.subscribe()
     }
@@ -64,6 +71,7 @@ impl StatusWriter {
         look(&self.0.borrow())
     }
 
+    /// Changes the state and wakes all receivers.
     pub fn write(&self, change: impl FnOnce(&mut StatusBoard)) {
         self.0.send_modify(change);
     }
@@ -79,6 +87,7 @@ impl StatusWriter {
         });
     }
 
+    /// Adds an event.
     pub fn tell(&self, at: Time, instance: Option<&InstanceName>, text: impl Into<String>) {
         let event = Event { at, instance: instance.cloned(), text: text.into() };
         self.write(|status_board| status_board.add_event(event));

@@ -1,6 +1,7 @@
-//! Looks at what is settled: its health, and whether somebody changed it by hand.
+//! Watches settled instances: their health, and changes by hand.
 //!
-//! **Invariant:** it changes nothing. What it finds goes to the board; what should be healed is said to whoever performs.
+//! **Invariant:** it changes nothing. Findings go to the board; drift to be healed goes to the task that performs
+//! orders.
 
 mod budget;
 mod inspect;
@@ -26,7 +27,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 const BETWEEN_LOOKS: Duration = Duration::from_secs(30);
 /// Events come in bursts; one look answers them all.
 const BURST: Duration = Duration::from_millis(400);
-/// How long the agent holds back its first report to look at everything once.
+/// Maximum delay of the first report, for one inspection of everything.
 const FIRST_LOOK_LIMIT: Duration = Duration::from_secs(10);
 
 pub struct Watcher {
@@ -34,11 +35,11 @@ pub struct Watcher {
     drifted: watch::Sender<Drifted>,
     attempts: u64,
     patients: BTreeMap<InstanceName, Patient>,
-    /// What was last said about the Engine itself.
+    /// Last reported problem of the Engine itself.
     trouble: Option<String>,
 }
 
-/// What is remembered of one instance between looks.
+/// State of one instance between inspections.
 #[derive(Debug, Default)]
 struct Patient {
     budget: Budget,

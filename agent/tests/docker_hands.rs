@@ -1,4 +1,4 @@
-//! The hands on a real Docker Engine, with small images made here and a real local registry.
+//! The container runtime on a real Docker Engine, with small images made here and a real local registry.
 //!
 //! Needs an Engine: without one these tests say so and pass, unless `FLEET_TEST_DOCKER=required`.
 

@@ -2,13 +2,15 @@
 //!
 //! **Invariant:** `convert` is the only place where messages and core's types meet; a value of 0 for an enum is refused there.
 
+#![warn(missing_docs)]
+
 pub mod convert;
 pub mod protocol;
 pub mod refusal;
 pub mod words;
 
 /// The generated code of package `fleet.v1`.
-#[allow(clippy::all, clippy::pedantic, missing_debug_implementations, reason = "generated code")]
+#[allow(clippy::all, clippy::pedantic, missing_debug_implementations, missing_docs, reason = "generated code")]
 pub mod v1 {
     tonic::include_proto!("fleet.v1");
 }

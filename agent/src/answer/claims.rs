@@ -1,4 +1,4 @@
-//! What an order would be refused for because of what it claims: asked before there is an order.
+//! Checks whether an order would be refused because of its claims, before the order exists.
 
 use crate::agent_context::AgentContext;
 use crate::perform::expect_claimable;
@@ -31,7 +31,7 @@ fn read(question: ClaimsQuestion) -> Result<(InstanceName, Claims), String> {
     Ok((instance, claims.try_into().map_err(|error| crate::chain(&error))?))
 }
 
-/// That the Engine does not answer is no refusal: an order would wait for it.
+/// An Engine that does not answer is no refusal: an order would wait for it.
 async fn refusal(context: &AgentContext, instance: &InstanceName, claims: &Claims) -> PieceKind {
     match timeout(LIMIT, expect_claimable(context, instance, claims)).await {
         Ok(Ok(())) => PieceKind::Claims(ClaimsAnswer { refusal: String::new() }),

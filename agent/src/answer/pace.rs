@@ -1,4 +1,4 @@
-//! How fast an answer may be, whatever its source does.
+//! Limits the rate of a reply, whatever its source does.
 
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
@@ -16,7 +16,7 @@ struct Paced<T> {
     bytes: usize,
 }
 
-/// The same items, at most so many and so large in each span of time; the rest waits in the source.
+/// Returns the same items with a limit on their number and size in each interval; the rest waits in the source.
 pub fn paced<T: Send + 'static>(source: BoxStream<'static, T>, size: fn(&T) -> usize) -> BoxStream<'static, T> {
     let paced = Paced { source, span_ends: Instant::now() + SPAN, items: 0, bytes: 0 };
     stream::unfold(paced, move |mut paced| async move {

@@ -72,7 +72,7 @@ fn read_text(from: impl Read) -> io::Result<String> {
     Ok(text)
 }
 
-/// What is kept there is nobody else's business.
+/// Makes a folder readable by its owner only, because it holds private data.
 fn make_private(folder: &Path) -> Result<(), CommandError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     let made = made.and_then(|()| std::fs::set_permissions(folder, Permissions::from_mode(0o700)));

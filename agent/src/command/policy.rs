@@ -18,7 +18,7 @@ pub fn check(file: &Path) -> Result<String, CommandError> {
     }
 }
 
-/// What a policy means, a line each.
+/// Returns the meaning of a policy, one line for each rule.
 pub fn lines(policy: &HostPolicy) -> String {
     let list = |entries: Vec<&str>| if entries.is_empty() { "none".to_owned() } else { entries.join(", ") };
     let apps = policy.apps.as_ref().map(|apps| list(apps.iter().map(AppName::as_str).collect()));

@@ -11,7 +11,7 @@ use fleet_core::steps::ContainerState;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// What goes wrong with the next dumps or loads of a service.
+/// Fault in the next dumps or loads of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ToolFault {
     /// Half of the stream, then the tool ends with 1.
@@ -27,16 +27,17 @@ pub enum ToolFault {
 }
 
 impl World {
-    /// What a service's database holds: the bytes that its dump consists of.
+    /// Sets the content of a service's database: the bytes of its dump.
     pub fn set_data(&mut self, project: &str, service: &str, data: impl Into<Vec<u8>>) {
         self.data.insert((project.to_owned(), service.to_owned()), data.into());
     }
 
+    /// Returns the content of a service's database.
     pub fn data(&self, project: &str, service: &str) -> Option<&[u8]> {
         self.data.get(&(project.to_owned(), service.to_owned())).map(Vec::as_slice)
     }
 
-    /// Whether the tool's service is as the tool needs it, and has it.
+    /// Checks that the tool's service is in the state that the tool needs, and returns its fault, if one is set.
     pub(super) fn expect_tool(&mut self, tool: &Tool, spec: &InstanceSpec) -> Result<Option<ToolFault>, RuntimeError> {
         let service = tool.at.service();
         let state = self.state_of(spec, service)?;
@@ -126,7 +127,7 @@ impl World {
         found
     }
 
-    /// Where those of the spec's volumes that are there lead.
+    /// Returns the targets of the spec's volumes that exist.
     pub fn devices_of(&self, spec: &InstanceSpec) -> BTreeMap<String, Vec<VolumeTarget>> {
         let there = spec.volumes.iter().filter(|volume| self.volumes.contains_key(&volume.name));
         there.filter_map(|volume| Some((volume.name.clone(), self.devices.get(&volume.name)?.clone()))).collect()

@@ -1,4 +1,4 @@
-//! What the steps do to a world without an Engine.
+//! Effects of steps on a simulated host without an Engine.
 
 use super::{Behaviour, FakeContainer, World};
 use crate::runtime::{EngineErrorKind, RuntimeError};

@@ -1,4 +1,4 @@
-//! What there is in a world without an Engine.
+//! State of a simulated host without an Engine.
 
 use super::ToolFault;
 use crate::runtime::{Resolved, RuntimeError};
@@ -13,77 +13,96 @@ use fleet_core::steps::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-/// What a container does, by its image.
+/// Behaviour of a container, by its image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behaviour {
     /// No registry has the image.
     Missing,
-    /// It runs and never becomes healthy.
+    /// Runs and never becomes healthy.
     Sick,
-    /// It ends at once.
+    /// Exits at once with this code.
     Ends(i64),
 }
 
 /// When, at the step of a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Crash {
+    /// Before the step has an effect.
     Before,
+    /// After the step has taken effect, before it is recorded.
     After,
 }
 
 /// Containers, networks, volumes, files; and the faults that were asked for.
 #[derive(Debug, Default)]
 pub struct World {
+    /// All containers.
     pub containers: Vec<FakeContainer>,
     /// By name, with the project and the configuration.
     pub networks: BTreeMap<String, (String, String)>,
     /// Each volume with what was ever written into it: the images of the containers that ran on it.
     pub volumes: BTreeMap<String, Vec<String>>,
-    /// Whose volumes are by their labels; those that are not named here are of whoever asks.
+    /// Owners of volumes by their labels; other volumes belong to any caller.
     pub volume_owners: BTreeMap<String, EngineOwner>,
-    /// What volumes lead to, by their names.
+    /// Targets of volumes, by name.
     pub devices: BTreeMap<String, Vec<VolumeTarget>>,
+    /// Images that were pulled.
     pub images: BTreeSet<String>,
     /// By working directory and path.
     pub files: BTreeMap<(String, String), FileSpec>,
+    /// Behaviour of containers, by image.
     pub behaviours: BTreeMap<String, Behaviour>,
     /// Steps that fail, by a part of their text.
     pub failing: BTreeSet<String>,
     /// Steps that never end, by a part of their text.
     pub hanging: BTreeSet<String>,
-    /// What a pull says of how far it is, done and in all, by the image.
+    /// Progress that a pull reports, done and total bytes, by image.
     pub pulled: BTreeMap<String, (u64, u64)>,
     /// The step, counted from 1, at which the agent crashes.
     pub crash: Option<(u64, Crash)>,
+    /// Number of steps performed so far.
     pub steps_so_far: u64,
-    /// How often the agent has looked at an instance.
+    /// Number of times the agent has inspected an instance.
     pub looks: u64,
+    /// True while the Engine does not answer.
     pub is_engine_away: bool,
-    /// What the Engine says as its id.
+    /// Id that the Engine reports.
     pub engine_id: String,
-    /// What goes wrong with a service's tools, by the service.
+    /// Faults of a service's tools, by service.
     pub tool_faults: BTreeMap<String, ToolFault>,
     /// The folder with the files of all volumes, each below its name; tests that back files up set it.
     pub volumes_at: PathBuf,
     /// By project and service.
     pub(super) data: BTreeMap<(String, String), Vec<u8>>,
     pub(super) born: u64,
-    /// Which container borrows whose network, by their ids.
+    /// Containers that share the network of another one, by id.
     pub(super) borrowed: BTreeMap<String, String>,
 }
 
+/// A container of the simulated host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FakeContainer {
+    /// Id of the container.
     pub id: String,
+    /// Name of the container.
     pub name: String,
+    /// Compose project that it belongs to.
     pub project: String,
+    /// Service that it runs.
     pub service: String,
+    /// Image that it runs.
     pub image: String,
+    /// Hash of the configuration that it was made from.
     pub config_hash: String,
+    /// Running, exited, or another state.
     pub state: ContainerState,
+    /// Names of its networks.
     pub networks: BTreeSet<String>,
+    /// Names of its volumes.
     pub volumes: BTreeSet<String>,
+    /// Ports that it publishes.
     pub ports: Vec<PortSpec>,
+    /// True if its image has a health check.
     pub has_healthcheck: bool,
 }
 
@@ -140,7 +159,7 @@ impl World {
         }
     }
 
-    /// What has a name of the spec's and is of another project, and what Compose made in its project.
+    /// Returns parts of other projects under names of the spec, and parts that Compose made in its project.
     fn foreign(&self, spec: &InstanceSpec) -> Vec<Foreign> {
         let other = |project: &str| match project == spec.project {
             true => EngineOwner::OwnProject,

@@ -1,4 +1,4 @@
-//! What the ledger holds: what each instance is, and how far each order has come.
+//! Records of the ledger: the state of each instance, and the progress of each order.
 
 use super::{Held, Journal};
 use fleet_core::app::Rendered;
@@ -15,14 +15,20 @@ use std::fmt;
 /// An instance as it is when nothing is under way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settled {
+    /// Release that it runs.
     pub release: Release,
+    /// Revision of its values.
     pub revision: u64,
+    /// Power state that operators want.
     pub power: PowerDesired,
+    /// Reaction to drift.
     pub drift: DriftRule,
+    /// Rendered files and containers.
     pub rendered: Rendered,
-    /// What it was rendered with: backups keep it. Unknown where an agent of before rendered it.
+    /// Values it was rendered with, for backups. Unknown if an older agent rendered it.
     #[serde(default)]
     pub values: Values,
+    /// Time at which it became settled.
     pub since: Time,
     /// Its own volumes that carried its label once. One of these names without it is another volume.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -34,11 +40,12 @@ pub struct Settled {
 pub struct InstanceEntry {
     /// None when only the remains of a failed installation are here.
     pub settled: Option<Settled>,
+    /// Mark of an order that got stuck, if there is one.
     pub stuck: Option<StuckMark>,
-    /// What a failed installation left behind, for whoever removes it.
+    /// Parts that a failed installation left, for a later removal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remains: Option<Box<InstanceSpec>>,
-    /// Services that stand still since an order that could not let them go on: that is tried again and again.
+    /// Services that an order stopped and could not resume; the agent keeps trying.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<Held>,
 }
@@ -46,31 +53,41 @@ pub struct InstanceEntry {
 /// An order ended where nobody wanted it to: a person is needed, and nothing heals by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StuckMark {
+    /// Order that got stuck.
     pub order: OrderId,
+    /// Reason, as text for people.
     pub reason: String,
 }
 
 /// One order, from the moment it is accepted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OrderEntry {
+    /// The order as received.
     pub order: Order,
     /// When this host began it; the deadline counts from here.
     pub begun: Time,
+    /// Progress of the order.
     pub state: OrderState,
 }
 
+/// Progress of an order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderState {
+    /// Accepted and not yet ended.
     Open(Box<OpenState>),
+    /// Ended.
     Ended {
+        /// Outcome of the order.
         outcome: Outcome,
+        /// Result of work on data, if there was any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         made: Option<Box<DataResult>>,
+        /// Time of the end.
         at: Time,
-        /// Whether the coordinator has it: the order was no longer in the open set.
+        /// True once the coordinator has acknowledged it: the order was missing from the open set.
         heard: bool,
-        /// What the instance's entry becomes; none once it is written there.
+        /// Pending change of the instance's entry; none once it is applied.
         becomes: Option<LedgerUpdate>,
     },
 }
@@ -86,37 +103,48 @@ pub struct OpenState {
     /// Bytes per second to and from repositories.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_rate: Option<u64>,
+    /// Reaction to drift that the instance gets.
     pub drift: DriftRule,
-    /// What work on data has to put back.
+    /// Journal of the changes that work on data has to undo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal: Option<Box<Journal>>,
-    /// What the instance was before.
+    /// State of the instance before the order.
     pub from: Option<Settled>,
-    /// What it shall be; none before it is rendered, and for a removal.
+    /// Target state; none before it is rendered, and for a removal.
     pub to: Option<Settled>,
+    /// Direction of the order.
     pub way: Direction,
 }
 
+/// Direction in which an order's steps go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Nothing has been touched.
     Accepted,
+    /// Towards the target state.
     Forward {
+        /// Number of the current step, from 0.
         step: u32,
+        /// Description of the current step.
         doing: String,
     },
+    /// Back to the state before.
     Back {
+        /// Reason, as text for people.
         because: String,
+        /// Time at which the order turned back.
         since: Time,
     },
 }
 
-/// How the end of an order changes its instance's entry.
+/// Change of an instance's entry at the end of an order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LedgerUpdate {
+    /// The entry is replaced by this one.
     Entry(Box<InstanceEntry>),
+    /// The entry is removed.
     Gone,
 }
 
@@ -133,13 +161,16 @@ impl fmt::Debug for Values {
 /// A file of the ledger that cannot be understood: said, never skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
+    /// Instance of the file, if its name tells.
     pub instance: Option<InstanceName>,
+    /// Order of the file, if its name tells.
     pub order: Option<OrderId>,
+    /// Reason, as text for people.
     pub reason: String,
 }
 
 impl Settled {
-    /// Whether an operator wants it to stand still.
+    /// Returns whether an operator wants it to be stopped.
     pub fn is_stopped(&self) -> bool {
         match self.power.wish {
             PowerRequest::Stop => true,
@@ -157,11 +188,12 @@ impl OpenState {
 }
 
 impl InstanceEntry {
+    /// Makes an entry with this settled state and nothing else.
     pub fn settled(settled: Settled) -> Self {
         Self { settled: Some(settled), ..Self::default() }
     }
 
-    /// What its parts on this host were made from.
+    /// Returns the spec of its parts on this host.
     pub fn spec(&self) -> Option<&InstanceSpec> {
         let settled = self.settled.as_ref().map(|settled| &settled.rendered.spec);
         settled.or(self.remains.as_deref())
@@ -169,6 +201,7 @@ impl InstanceEntry {
 }
 
 impl OrderEntry {
+    /// Returns whether the order has not ended.
     pub fn is_open(&self) -> bool {
         match self.state {
             OrderState::Open(_) => true,
@@ -176,7 +209,7 @@ impl OrderEntry {
         }
     }
 
-    /// What an instance is being made into, while this order is doing it.
+    /// Returns the spec of the instance that this order is working towards.
     pub fn spec_under_way(&self, instance: &InstanceName) -> Option<&InstanceSpec> {
         match &self.state {
             OrderState::Open(open) if self.order.instance == *instance => open.to.as_ref().map(|to| &to.rendered.spec),

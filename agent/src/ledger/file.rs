@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// The version of what is written. A file of another version is not guessed at.
 const FORMAT: u64 = 1;
-/// Where a file grows before it gets its name; whatever a crash leaves of it is ignored.
+/// Suffix of a file while it is written; leftovers of a crash are ignored.
 const TEMPORARY: &str = "tmp";
 
 /// Disk of the ledger: the calls that wait for it.

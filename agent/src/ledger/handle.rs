@@ -89,14 +89,15 @@ impl LedgerHandle {
         let _ = ended.await;
     }
 
+    /// Returns the switch that makes writes hang.
     #[cfg(test)]
     pub fn freeze(&self) -> &super::freeze::Freeze {
         &self.freeze
     }
 }
 
-/// A paused clock moves on by itself while all tasks wait. It stands still while this is held, as it does for the runtime's own
-/// blocking work.
+/// Stops a paused clock from advancing by itself while all tasks wait, as the runtime does for its own blocking work.
+/// The clock stays stopped while the returned value is held.
 #[cfg(test)]
 fn stop_paused_clock() -> mpsc::Sender<()> {
     let (held, dropped) = mpsc::channel();

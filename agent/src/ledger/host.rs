@@ -1,4 +1,4 @@
-//! Which host's the instances are that were rendered before parts carried their host's name.
+//! Host name of instances that were rendered before parts carried their host's name.
 
 use super::{LedgerWriter, OrderState, Settled};
 use fleet_core::names::HostName;

@@ -1,4 +1,5 @@
-//! What an order about data has changed on this host and not put back yet, noted before it is done.
+//! Journal of the changes that an order about data has made on this host and has not undone yet; written before each
+//! change.
 //!
 //! **Invariant:** whatever is noted may have been done or not: putting it back is safe either way.
 
@@ -10,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// What has to be put back, by whoever goes on.
+/// Changes that have to be undone, by this agent or a restarted one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Journal {
-    /// How often the work was begun; after too many beginnings it fails.
+    /// Number of attempts at the work; it fails after too many.
     #[serde(default)]
     pub attempts: u32,
-    /// Services that stand still for a backup.
+    /// Services stopped for a backup.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<Held>,
     /// Folders whose old content waits beside them.
@@ -25,10 +26,10 @@ pub struct Journal {
     /// Volumes that a restore made because they were gone: nobody has them before it has passed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub made_volumes: Vec<String>,
-    /// What a restore replaced that nothing gives back: an operator had agreed.
+    /// Data that a restore replaced irrevocably, with an operator's consent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// What a drill made, to be removed with its volumes.
+    /// Sandbox of a drill, to be removed with its volumes.
     #[serde(default, alias = "throwaway", skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<Box<InstanceSpec>>,
     /// The backups of what was there before a restore.
@@ -40,33 +41,37 @@ pub struct Journal {
     /// Derivable stores that are still to be rebuilt from what was restored.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub rebuilds: BTreeSet<StoreName>,
+    /// Phase of the restore.
     #[serde(default)]
     pub reach: RestorePhase,
-    /// What a restore made, once it has passed.
+    /// Result of a restore, once it has passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made: Option<Box<RestoreMade>>,
 }
 
-/// How far a restore has come.
+/// Phase of a restore.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RestorePhase {
     /// Nothing that runs was touched.
     #[default]
     Untouched,
-    /// The instance stands still, or is in the making.
+    /// Instance that is stopped or not created yet.
     Apart,
-    /// What was restored is well: only what is old is left to be removed.
+    /// The restored data is good: only old data is left to be removed.
     Passed,
 }
 
-/// A service that was made to stand still.
+/// A service that was stopped or paused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
+    /// Name of the service.
     pub service: String,
+    /// Way in which it was stopped.
     pub kind: HoldKind,
     /// The ids of its containers that ran, for people: others were off, and stay so.
     pub containers: Vec<String>,
+    /// Time at which it was stopped.
     pub since: Time,
     /// When it goes on whatever happens.
     pub until: Time,
@@ -75,13 +80,15 @@ pub struct Held {
 /// A folder whose content was moved out of the way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aside {
+    /// The folder.
     pub path: PathBuf,
-    /// Where its content waits; on the same file system, so that nothing is copied.
+    /// Folder that holds the old content; on the same file system, so that nothing is copied.
     pub waits: PathBuf,
+    /// Way in which the content was moved.
     pub way: DataSwap,
 }
 
-/// How a folder's content gets out of the way.
+/// Way of moving a folder's content out of the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DataSwap {

@@ -5,13 +5,15 @@ use super::entry::{OrderEntry, OrderState, Settled};
 use fleet_core::names::{Digest, InstanceName};
 use std::collections::{BTreeMap, VecDeque};
 
-/// So many sets of one instance are known, the newest.
+/// Maximum number of value sets that are kept for one instance, the newest.
 const LIMIT: usize = 64;
 
 /// Values, and the release that says which of them are secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KnownValues {
+    /// Release of the values; none if unknown.
     pub release: Option<Digest>,
+    /// Values by name.
     pub values: BTreeMap<String, String>,
 }
 
@@ -20,19 +22,23 @@ pub struct KnownValues {
 pub struct StateSnapshot(BTreeMap<InstanceName, VecDeque<KnownValues>>);
 
 impl StateSnapshot {
+    /// Returns the value sets of an instance.
     pub fn of(&self, instance: &InstanceName) -> impl Iterator<Item = &KnownValues> {
         self.0.get(instance).into_iter().flatten()
     }
 
+    /// Returns the instances that have value sets.
     pub fn instances(&self) -> impl Iterator<Item = &InstanceName> {
         self.0.keys()
     }
 
+    /// Adds the values of a settled state.
     pub fn note_settled(&mut self, instance: &InstanceName, settled: &Settled) {
         let (release, values) = (Some(settled.release.digest.clone()), settled.values.0.clone());
         self.note(instance, KnownValues { release, values });
     }
 
+    /// Adds the values of an open order's states.
     pub fn note_order(&mut self, entry: &OrderEntry) {
         let OrderState::Open(open) = &entry.state else { return };
         let instance = &entry.order.instance;

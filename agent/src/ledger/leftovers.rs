@@ -7,29 +7,34 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// What is left of one restore: removing it is tried again and again, until it is gone.
+/// Remains of one restore. The agent keeps trying to remove them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leftover {
     /// The restore that moved it aside.
     pub order: OrderId,
+    /// Instance that was restored.
     pub instance: InstanceName,
+    /// Folders that could not be removed.
     pub folders: Vec<LeftFolder>,
+    /// Time of the first failed removal.
     pub since: Time,
-    /// When people were last told.
+    /// Time of the last event about it.
     pub said: Time,
 }
 
 /// One folder, and why it could not be removed when that was last tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftFolder {
+    /// The folder with its old content.
     pub aside: Aside,
+    /// Reason why it could not be removed, as text for people.
     pub reason: String,
 }
 
 impl Ledger {
     pub(super) fn read_leftovers(&mut self) -> Result<(), LedgerError> {
         let folder = self.folder.join("leftovers");
-        // Whoever only looks makes no folders.
+        // A read-only caller makes no folders.
         if !folder.exists() {
             return Ok(());
         }
@@ -43,6 +48,7 @@ impl Ledger {
         Ok(())
     }
 
+    /// Returns the remains of restores, by order.
     pub fn leftovers(&self) -> &BTreeMap<OrderId, Leftover> {
         &self.leftovers
     }
@@ -53,7 +59,7 @@ impl Ledger {
 }
 
 impl LedgerWriter {
-    /// Keeps what is left of a restore, or what is known of it now. Nothing is kept of which nothing is left.
+    /// Records the present remains of a restore. Removes the record if nothing remains.
     pub fn keep_leftover(&mut self, left: Leftover) -> Result<(), LedgerError> {
         let path = self.ledger().leftover_path(&left.order);
         if left.folders.is_empty() {

@@ -8,24 +8,27 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// What is left of a throwaway double: removing it is tried again and again, until it is gone.
+/// Remains of a drill's sandbox. The agent keeps trying to remove them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LeftoverSandbox {
     /// The drill that made it.
     pub order: OrderId,
+    /// Instance whose backup was drilled.
     pub instance: InstanceName,
+    /// Spec of the sandbox.
     pub spec: Box<InstanceSpec>,
-    /// What was still there when it was last looked at, as people name it.
+    /// Parts that still existed at the last check, by name.
     pub parts: Vec<String>,
+    /// Time of the first failed removal.
     pub since: Time,
-    /// When people were last told.
+    /// Time of the last event about it.
     pub said: Time,
 }
 
 impl Ledger {
     pub(super) fn read_doubles(&mut self) -> Result<(), LedgerError> {
         let folder = self.folder.join("doubles");
-        // Whoever only looks makes no folders.
+        // A read-only caller makes no folders.
         if !folder.exists() {
             return Ok(());
         }
@@ -39,6 +42,7 @@ impl Ledger {
         Ok(())
     }
 
+    /// Returns the remains of sandboxes, by order.
     pub fn sandboxes(&self) -> &BTreeMap<OrderId, LeftoverSandbox> {
         &self.sandboxes
     }
@@ -49,7 +53,7 @@ impl Ledger {
 }
 
 impl LedgerWriter {
-    /// Keeps what is left of a double, or what is known of it now.
+    /// Records the present remains of a sandbox.
     pub fn keep_double(&mut self, sandbox: LeftoverSandbox) -> Result<(), LedgerError> {
         let path = self.ledger().double_path(&sandbox.order);
         file::write(self.files.as_ref(), &path, &sandbox)?;

@@ -1,4 +1,4 @@
-//! How long to wait before dialing again.
+//! Delay before dialing again.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ const LONGEST: Duration = Duration::from_secs(8);
 /// The longest wait of a host that was sent away for good, in case its operators change their minds.
 const REFUSED: Duration = Duration::from_secs(300);
 
-/// Who or what ended the attempt before.
+/// Party that ended the last attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptEnd {
     /// Nobody answered, or the connection broke.
@@ -20,7 +20,8 @@ pub enum AttemptEnd {
 
 /// The wait before the attempt that follows `failures` failures in a row; `chance` is a random number.
 ///
-/// It lies anywhere in the upper half of a span that doubles, so that ten thousand hosts do not come at once.
+/// Returns a random delay in the upper half of a doubling interval, so that ten thousand hosts do not reconnect at
+/// once.
 pub fn wait(failures: u32, ending: AttemptEnd, chance: u32) -> Duration {
     let longest = match ending {
         AttemptEnd::Broken => LONGEST,

@@ -14,12 +14,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tonic::transport::Channel;
 
-/// How long the coordinator may take to begin its answer; many hosts may come at once.
+/// Time for the coordinator to begin its answer; many hosts may connect at once.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
 /// All open orders of this host, as last said.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct OpenSet {
+    /// Orders that this agent understands.
     pub orders: Vec<OutgoingOrder>,
     /// Orders that this agent does not understand.
     pub unknown: Vec<Unknown>,
@@ -31,22 +32,28 @@ pub struct OpenSet {
     pub version: (u64, u64),
 }
 
+/// An order that this agent does not understand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown {
+    /// Id of the order.
     pub id: OrderId,
+    /// Instance of the order.
     pub instance: InstanceName,
+    /// Reason, as text for people.
     pub reason: String,
 }
 
 /// A question, or the end of the interest in one.
 #[derive(Debug, Clone)]
 pub enum ToAnswer {
-    /// It is answered on the connection on which it came.
+    /// A query, with the connection on which the reply is sent.
     Question(Box<v1::Question>, Channel),
+    /// The caller no longer needs the reply to the query with this id.
     Forget(u64),
 }
 
 impl OpenSet {
+    /// Returns the ids of all open orders, including those that are withheld or not understood.
     pub fn ids(&self) -> impl Iterator<Item = &OrderId> {
         let orders = self.orders.iter().map(|open| &open.order.id);
         orders.chain(self.unknown.iter().map(|unknown| &unknown.id)).chain(&self.held)

@@ -1,8 +1,8 @@
-//! What the log tells of the link: each change once, not each attempt.
+//! Log of the link: one line for each change, not for each attempt.
 
 use fleet_link::{Identity, LinkError};
 
-/// How the link was when it was last spoken of.
+/// State of the link at the last log line.
 #[derive(Debug, Default)]
 pub struct LoggedLink(Last);
 

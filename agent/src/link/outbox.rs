@@ -1,6 +1,6 @@
-//! What of the board is still to be said on one connection.
+//! Part of the board that is still to be reported on one connection.
 //!
-//! **Invariant:** at its beginning a connection has said nothing, so that everything is said again at each connect.
+//! **Invariant:** a new connection has reported nothing, so everything is reported again after each connect.
 
 use crate::status_board::{Event, StatusBoard};
 use fleet_core::facts::Running;
@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// An instance is reported at most so often; what changes faster is said together.
+/// Minimum interval between two reports of an instance; faster changes are merged.
 const PACE: Duration = Duration::from_millis(250);
 
-/// What was said on this connection.
+/// Reports sent on this connection.
 #[derive(Debug)]
 pub struct Outbox {
     said: BTreeMap<InstanceName, (Running, Instant)>,
@@ -36,7 +36,7 @@ enum Completion {
     Said,
 }
 
-/// An end that the coordinator does not seem to hear is said again so often, not at each breath.
+/// Interval at which an unacknowledged end is sent again.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Messages that are due, and when there will be more although the board stays as it is.
@@ -81,7 +81,8 @@ impl Outbox {
         due
     }
 
-    /// The ends go first: what an instance is counts only if it is said after its last order ended. Returns whose they are.
+    /// Adds ends before states: a state of an instance counts only if it is reported after the end of its last order.
+    /// Returns the instances of those ends.
     fn add_ends(&mut self, status_board: &StatusBoard, now: Instant, due: &mut Due) -> BTreeSet<InstanceName> {
         let mut ended = BTreeSet::new();
         self.ended.retain(|id, _| status_board.ends.contains_key(id));

@@ -37,12 +37,12 @@ pub async fn renewed(identity: &Identity, channel: &Channel) -> Identity {
     }
 }
 
-/// The one is said by this host's clock, the other by the coordinator's.
+/// Returns whether the clocks disagree: `issued` is by this host's clock, `expires` by the coordinator's.
 fn is_clock_wrong(issued: Time, expires: Time) -> bool {
     expires <= issued
 }
 
-/// How long the certificate needs no successor.
+/// Returns the time until the certificate should be renewed.
 fn wait(issued: Time, expires: Time, now: Time, random: u32) -> Duration {
     // The clock was set back meanwhile: when the certificate was issued is not known any more.
     if now.after(BY_A_WRONG_CLOCK) < issued {

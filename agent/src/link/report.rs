@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tonic::transport::Channel;
 
-/// After so long a silence the host says that it is alive; the coordinator misses it after two of them.
+/// Maximum silence: then the host sends a heartbeat. The coordinator marks it offline after missing two.
 const HEARTBEAT: Duration = Duration::from_secs(7);
 
 /// Reports until the coordinator or the connection ends it, and says why.
@@ -34,8 +34,8 @@ pub async fn report(
     }
 }
 
-/// All there is to say on one connection: the greeting, everything on the board, then changes and heartbeats. When the
-/// greeting changes, all of it is said again.
+/// Returns all messages of one connection: the greeting, the whole board, then changes and heartbeats. After a change
+/// of the greeting, everything is sent again.
 pub fn stream(
     greeting: watch::Receiver<Greeting>,
     status_board: watch::Receiver<MaskedBoard>,
@@ -76,7 +76,7 @@ struct Reporter {
     /// Events have their numbers.
     queue: VecDeque<(Option<u64>, FromAgent)>,
     spoke: Instant,
-    /// The number of the newest event that was told, shared with the connection before.
+    /// Number of the newest event that was sent, shared with the previous connection.
     events_so_far: Arc<AtomicU64>,
 }
 
@@ -111,8 +111,8 @@ impl Reporter {
         }
     }
 
-    /// Whether this connection is the first to tell an event. It counts as told when it is taken, not while it waits in
-    /// line: the line goes with its connection.
+    /// Returns whether this connection is the first to send an event. An event counts as sent when it is taken, not
+    /// while it is queued: the queue is lost with its connection.
     fn tells_first(&self, number: u64) -> bool {
         self.events_so_far.fetch_max(number, Ordering::Relaxed) < number
     }

@@ -3,7 +3,7 @@
 //! A short secret is often an ordinary word or number: masked wherever its letters stand, it would take words of every text with it.
 //! A long one is masked anywhere, also where a text has only a large part of it.
 
-/// What stands in a secret's place.
+/// Text in place of a secret.
 pub const MASK: &str = "***";
 /// Of shorter ones nothing is masked.
 const SHORTEST: usize = 3;
@@ -11,12 +11,12 @@ const SHORTEST: usize = 3;
 const LONG: usize = 8;
 /// The same for those that have only letters or only digits.
 const LONG_WORD: usize = 12;
-/// Of a secret that was cut off at the end of a text, so many bytes are known for it.
+/// Minimum length of a secret's beginning that is recognised at the end of a text that was cut off.
 const SHORTEST_CUT: usize = 4;
 /// Secrets from here on are also masked where only half of them is left, which is never less than half of this.
 const HALVED: usize = 16;
 
-/// Where a secret is masked.
+/// Positions in which a secret is masked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// As the value of something: behind `=`, `:` or an option, in quotes, or alone on a line.
@@ -34,7 +34,7 @@ pub struct Secret {
 }
 
 impl Scope {
-    /// None for a secret that is too short for any text to be told from it.
+    /// Returns nothing for a secret that is too short to be recognised in a text.
     pub fn of(secret: &str) -> Option<Self> {
         let is_number = secret.bytes().all(|byte| byte.is_ascii_digit());
         let rest = secret.get(1..).unwrap_or_default();
@@ -102,7 +102,7 @@ impl Secret {
         text
     }
 
-    /// How many bytes of its beginning stand at the end of a text that was cut off there.
+    /// Returns the number of bytes of the secret's beginning at the end of a text that was cut off there.
     pub fn cut_at_end(&self, text: &str) -> Option<usize> {
         let lengths = (SHORTEST_CUT..self.text.len()).rev().filter(|length| self.text.is_char_boundary(*length));
         let mut begun = lengths.filter(|length| text.ends_with(&self.text[..*length]));
@@ -132,7 +132,7 @@ fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Whether a value may begin behind a text.
+/// Returns whether a value may begin after this text.
 fn is_before_value(before: &str, behind: &str) -> bool {
     if let Some(quote) = before.chars().next_back().filter(|c| matches!(c, '"' | '\'')) {
         return behind.trim_start_matches('\\').starts_with(quote) || behind.is_empty();
@@ -145,7 +145,8 @@ fn is_before_value(before: &str, behind: &str) -> bool {
     is_alone || is_option || of_line.ends_with(['=', ':'])
 }
 
-/// Whether a value ends before a text. What a dot, a stroke or a hyphen goes on is a longer name: a host, a path, a volume.
+/// Returns whether a value may end before this text. A dot, slash or hyphen continues a longer name: a host, a path, a
+/// volume.
 fn is_behind_value(behind: &str) -> bool {
     let mut behind = behind.chars();
     match behind.next() {

@@ -1,6 +1,6 @@
 //! Serves `/metrics` over HTTP/1.1, one reader after the other.
 //!
-//! **Invariant:** it listens on a loopback address and nowhere else, and only where somebody asked for it.
+//! **Invariant:** it listens only if configured, and only on a loopback address.
 //!
 //! A server of a library would make the program larger than an agent may be.
 
@@ -26,7 +26,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoopbackAddress(SocketAddr);
 
-/// Why an address is not one for metrics.
+/// Reason why an address is not one for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LoopbackAddressError {
     #[error("it is not an address with a port, such as 127.0.0.1:9101")]

@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 /// As many as Linux follows.
 const MOST_LINKS: u32 = 40;
 
-/// Where a path leads, whether or not there is anything: also a link to nothing is followed.
+/// Resolves a path, whether it exists or not: links to missing targets are followed too.
 pub fn follow(path: &str) -> Result<String, String> {
     let mut ahead = parts_from_last(Path::new(path));
     let (mut place, mut links) = (PathBuf::from("/"), 0);
@@ -41,7 +41,7 @@ pub fn follow(path: &str) -> Result<String, String> {
     place.into_os_string().into_string().map_err(|place| format!("{} is no text", place.display()))
 }
 
-/// It is something else, or nothing.
+/// Returns whether the path is something other than a link, or does not exist.
 fn is_no_link(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::InvalidInput | ErrorKind::NotFound | ErrorKind::NotADirectory)
 }

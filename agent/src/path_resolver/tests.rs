@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Long enough for a busy machine to look at what is not dead.
 const SHORT: Duration = Duration::from_secs(1);
 
-/// A file system whose `/dead` answers when it is told to.
+/// A file system whose `/dead` answers only on request.
 #[derive(Default)]
 struct Mounts {
     is_back: Mutex<bool>,

@@ -1,9 +1,9 @@
 //! Asks the host's policy for everything by which an order reaches the host: the one gate of this agent.
 //!
-//! It is asked when an order is prepared, and again right before a container is made or started and before data is read or
-//! filled, for a container that runs meanwhile may put a link where there was a folder, and people change policies and volumes.
-//! The Engine looks for itself when it mounts: what changes in that moment, or before the Engine starts a container on its own, is
-//! not seen here.
+//! The check runs when an order is prepared, and again right before a container is created or started and before data
+//! is read or filled. A running container may have replaced a folder by a link meanwhile, and people change policies
+//! and volumes. The Engine resolves paths itself when it mounts them. Changes after the check, or before the Engine
+//! starts a container on its own, are not detected.
 
 use crate::agent_context::AgentContext;
 use crate::ledger::Settled;
@@ -19,7 +19,7 @@ use fleet_core::steps::Step;
 use fleet_core::steps::gate::{Observation, ProbeResult};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the host's people do not allow.
+/// Action that the host's policy forbids.
 #[derive(Debug, thiserror::Error)]
 pub enum Forbidden {
     #[error("the host's own policy forbids it: {0}")]
@@ -91,8 +91,9 @@ pub async fn allow_way_back(context: &AgentContext, from: &InstanceSpec) -> Resu
     Err(Forbidden::ByPolicy(format!("{}; {hint}", joined(&refusals))))
 }
 
-/// Refuses a spec on the way back, right before a step that mounts it. [`allow_way_back`] has judged it as it is written, when the
-/// order was prepared; a policy that came later would leave nothing running. Where links and volumes lead by now is judged.
+/// Checks a spec of the way back, right before a step that mounts it. [`allow_way_back`] has checked it as written when
+/// the order was prepared; a later policy would leave nothing running. So only the present targets of links and volumes
+/// are checked.
 pub async fn allow_step_back(step: &Step, context: &AgentContext, spec: &InstanceSpec) -> Result<(), Forbidden> {
     if !mounts(step) {
         return Ok(());
@@ -154,7 +155,8 @@ fn all_paths<'a>(policy: &HostPolicy, reaches: impl Iterator<Item = &'a Reaches>
     reaches.flat_map(|reaches| policy.paths_to_follow(reaches)).collect()
 }
 
-/// What an instance's stores cover of what is on this host and the policy lets anybody read; none where nobody can look.
+/// Returns the coverage of the data on this host that the policy allows to be read; none if the host cannot be
+/// inspected.
 pub async fn coverage_now(context: &AgentContext, settled: &Settled) -> Option<Coverage> {
     let rendered = &settled.rendered;
     let mounted = context.runtime.mounted(&rendered.spec).await.ok()?;

@@ -9,7 +9,7 @@ use fleet_core::order::Action;
 use fleet_core::spec::InstanceSpec;
 use std::collections::BTreeSet;
 
-/// Whether this is the first attempt at the way back, or one after a crash, of which nobody knows how far it came.
+/// Attempt at the way back: the first, or one after a crash, with unknown progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
     First,
@@ -28,7 +28,7 @@ pub async fn back(
         let no_volume = BTreeSet::new();
         return remove(work, tried, &no_volume).await;
     };
-    // A volume that went missing on the way is data: what is made anew in its place would be empty.
+    // A volume that went missing on the way is data: a new one in its place would be empty.
     let lost = lost_volumes(&look(work.context, &from.rendered.spec).await?, from);
     if !lost.is_empty() {
         return Err(WorkError::DataGone(lost.join(", "), from.rendered.spec.instance.clone()));
@@ -37,7 +37,7 @@ pub async fn back(
         work.allow_back();
     }
     let finish = match (action, attempt) {
-        // Whether it may start was the question, and its answer is said as its health.
+        // A failed start is the result itself, and is reported as the instance's health.
         (Action::Power { .. }, _) => Finish::AsIs,
         _ if from.is_stopped() => Finish::AsIs,
         (_, Attempt::First) => Finish::HealthyIfChanged(&from.rendered.health),

@@ -136,7 +136,7 @@ impl Carrying<'_> {
         Carrying { left, ..*self }.forward(open).await;
     }
 
-    /// What the instance becomes if all goes well; none, if that is nothing.
+    /// Returns the target state of the instance; none if nothing of it will be left.
     async fn prepared(&self, open: &OpenState) -> Result<Option<Settled>, String> {
         let from = open.from.as_ref();
         if let Some(from) = from.filter(|_| starts_something(&self.order.action)) {
@@ -177,7 +177,7 @@ impl Carrying<'_> {
             self.work.say(format!("going on: {doing}"));
         }
         let forward = async {
-            // A timeout polls its future before it looks at the time.
+            // A timeout polls its future before it checks the time.
             if self.left.is_zero() {
                 std::future::pending::<()>().await;
             }
@@ -200,7 +200,7 @@ impl Carrying<'_> {
         self.back(open, because, since, Attempt::First).await;
     }
 
-    /// Whether the ledger says that any step has begun.
+    /// Returns whether any step has begun, according to the ledger.
     fn is_touched(&self) -> bool {
         match self.work.context.ledger().orders().get(&self.order.id).map(|entry| &entry.state) {
             Some(OrderState::Open(open)) => {
@@ -243,7 +243,7 @@ impl Carrying<'_> {
         self.end(Outcome::Stuck { reason, hint }, Some(LedgerUpdate::Entry(Box::new(entry)))).await;
     }
 
-    /// What the parts that this order touches are, or were, made from.
+    /// Returns the spec of the parts that this order changes.
     fn spec(&self, open: &OpenState) -> Option<InstanceSpec> {
         let settled = open.to.as_ref().or(open.from.as_ref()).map(|settled| settled.rendered.spec.clone());
         settled.or_else(|| self.work.context.ledger().instances().get(&self.order.instance)?.spec().cloned())

@@ -1,5 +1,5 @@
-//! Sees to it that an order takes nothing that belongs to somebody else: another instance of this host, another agent's at the same
-//! Engine, or nobody whom fleet knows.
+//! Ensures that an order takes nothing that belongs to someone else: to another instance of this host, to another agent
+//! at the same Engine, or to software outside fleet.
 //!
 //! **Invariant:** asked before the first step of an order, and again under the ledger's lock when the order begins.
 
@@ -13,7 +13,7 @@ use fleet_core::spec::{EngineNameError, EngineOwner, InstanceSpec};
 use fleet_core::steps::{Foreign, ForeignKind, FoundProject, Ownership};
 use std::collections::BTreeSet;
 
-/// Why an order would touch what belongs to somebody else.
+/// Reason why an order would take something that belongs to someone else.
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
     #[error("`{name}` cannot be the name of a network or a volume: {reason}")]
@@ -46,7 +46,7 @@ pub enum ClaimError {
     Look(#[from] RuntimeError),
 }
 
-/// What the other instances of this host claim and use, those that an order is making included.
+/// Returns the claims of the other instances of this host, including those that an order is creating.
 pub fn others(ledger: &Ledger, instance: &InstanceName) -> Vec<(InstanceName, Claims)> {
     let kept = ledger.instances().iter().filter_map(|(name, entry)| Some((name, entry.spec()?)));
     let coming = ledger.orders().values().filter_map(|entry| match &entry.state {
@@ -104,7 +104,8 @@ pub async fn expect_own(
     expect_ports(&found, from)
 }
 
-/// Refuses to begin beside what is somebody else's. A volume or a network without labels stays the instance's if it has it already.
+/// Refuses an order that conflicts with foreign parts. An unlabelled volume or network that the instance has already
+/// stays its own.
 pub fn expect_free(found: &FoundProject, from: Option<&InstanceSpec>) -> Result<(), ClaimError> {
     let present = from.map(claims_of).unwrap_or_default();
     let is_present = |it: &Foreign| match (it.kind, &it.owner) {
@@ -141,7 +142,7 @@ pub fn expect_no_foreign_container(found: &FoundProject) -> Result<(), ClaimErro
     }
 }
 
-/// Refuses to delete volumes that somebody else claims, uses or signed. Nothing was touched before.
+/// Refuses to delete volumes that another owner claims, uses or has labelled. Nothing was changed before.
 pub async fn expect_deletable(
     context: &AgentContext,
     spec: &InstanceSpec,
@@ -171,7 +172,7 @@ pub async fn expect_deletable(
     Ok(())
 }
 
-/// What was found, without what other instances of this host claim or use: it stays.
+/// Returns the found parts without those that other instances of this host claim or use: these stay.
 pub fn spared(mut found: FoundProject, others: &[(InstanceName, Claims)]) -> FoundProject {
     let is_held = |name: &str| is_network_held(name, others.iter().map(|(_, claims)| claims));
     for network in found.networks.iter_mut().filter(|network| is_held(&network.name)) {

@@ -1,7 +1,7 @@
 //! Carries out orders about an instance's data: backups, drills, restores, and forgetting.
 //!
-//! **Invariant:** before anything is made to stand still, moved aside or made for a while, the ledger's journal has it. Whatever
-//! ends the work, what the journal has is put back first.
+//! **Invariant:** before anything is stopped, moved aside or created temporarily, it is written to the ledger's
+//! journal. Whatever ends the work, the journal is undone first.
 
 mod again;
 mod agreed;
@@ -73,7 +73,7 @@ pub struct DataWork<'a> {
     pub open: &'a OpenState,
 }
 
-/// What an order came to, before it ends.
+/// Result of an order, before it ends.
 pub struct OrderEnd {
     pub outcome: Outcome,
     pub made: Option<DataResult>,
@@ -129,7 +129,7 @@ impl DataWork<'_> {
     /// Does the work, or what is left of it, and ends the order.
     async fn finish(&self, action: &DataAction, left: Duration) {
         let performing = async {
-            // A timeout polls its future before it looks at the time.
+            // A timeout polls its future before it checks the time.
             if left.is_zero() {
                 std::future::pending::<()>().await;
             }
@@ -256,7 +256,7 @@ impl DataWork<'_> {
         self.context().ledger.write(move |ledger| ledger.mark(&id, change)).await
     }
 
-    /// What the ledger has of this order now.
+    /// Returns the present state of this order in the ledger.
     pub fn open_now(&self) -> Option<OpenState> {
         match &self.context().ledger().orders().get(&self.order.id)?.state {
             OrderState::Open(open) => Some(OpenState::clone(open)),
@@ -306,7 +306,7 @@ pub fn sweep_drills(context: &AgentContext) {
     drill::sweep_scratch(&context.data_dir, &open);
 }
 
-/// Lets go on whatever stands still for a backup, before the agent ends: nobody knows when it will be back.
+/// Resumes all services stopped for a backup before the agent exits, because the time of its next start is unknown.
 pub async fn let_all_go_on(context: &AgentContext) {
     let open: Vec<OrderEntry> = context.ledger().orders().values().filter(|entry| entry.is_open()).cloned().collect();
     for entry in open {

@@ -1,4 +1,4 @@
-//! Whether an order finds what it expects.
+//! Checks that an order finds the state that it expects.
 
 use crate::ledger::InstanceEntry;
 use fleet_core::backup::DataAction;
@@ -20,7 +20,7 @@ pub fn outcome_at_once(
     }
 }
 
-/// What the host's own people say to any change at this moment.
+/// Returns the objection of the host's policy to any change at this moment.
 fn forbidden(action: &Action, policy: &Result<HostPolicy, String>, now: Time) -> Option<String> {
     let policy = match policy {
         Ok(policy) => policy,
@@ -33,7 +33,8 @@ fn forbidden(action: &Action, policy: &Result<HostPolicy, String>, now: Time) ->
     Some(format!("the host's policy allows changes only {hours}; next at {}", hours.opens_at(now)))
 }
 
-/// Whether the instance is another afterwards; a backup that waited for hours of changes would come too late.
+/// Returns whether the action changes the instance. A backup does not: if it waited for the hours of changes, it would
+/// be too late.
 fn is_change(action: &Action) -> bool {
     match action {
         Action::Data(DataAction::Backup { .. } | DataAction::Drill { .. } | DataAction::Forget { .. }) => false,
@@ -48,7 +49,7 @@ fn is_change(action: &Action) -> bool {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Expected {
-    /// What the order wants is so already.
+    /// The target state is reached already.
     Reached,
     Yes,
     Otherwise(String),

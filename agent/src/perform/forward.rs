@@ -44,7 +44,7 @@ fn finish(to: &Settled) -> Finish<'_> {
     if to.is_stopped() { Finish::AsIs } else { Finish::Healthy(&to.rendered.health) }
 }
 
-/// The stages to a settled state; an instance that stands still is changed without being started.
+/// Returns the stages to a settled state; a stopped instance is changed without being started.
 pub fn stages(found: &FoundProject, to: &Settled) -> Vec<Stage> {
     let spec = &to.rendered.spec;
     let mut stages = steps(found, spec);

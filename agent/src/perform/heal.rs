@@ -1,4 +1,4 @@
-//! Puts an instance back to what was applied, after somebody changed it by hand.
+//! Restores the applied state of an instance after a change by hand.
 
 use super::allow::allow_step;
 use super::claims::expect_no_foreign_container;
@@ -15,7 +15,7 @@ use futures_util::future::try_join_all;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// The volumes that an instance has lost, in words. Whoever made them anew would begin with empty ones, and it would look fine.
+/// Returns the lost volumes of an instance, as text. Creating them again would start with empty ones and look fine.
 ///
 /// One that carried the instance's label when the ledger noted it, and does not now, is another volume of its name: labels of a
 /// volume never change. Those of a stack that was there before fleet have none, and are never noted.

@@ -1,4 +1,4 @@
-//! Who is at work on which instance.
+//! Tasks that work on instances.
 
 use super::{Drifted, carry, data, end, heal};
 use crate::agent_context::AgentContext;

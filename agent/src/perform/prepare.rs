@@ -20,7 +20,7 @@ use fleet_render::RenderError;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// Between two looks for an Engine that is away.
+/// Pause between two attempts to reach the Engine.
 const ENGINE_PAUSE: Duration = Duration::from_secs(3);
 
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +48,7 @@ pub enum PrepareError {
 }
 
 impl PrepareError {
-    /// Whether it is no refusal: the Engine is away.
+    /// Returns whether it is temporary: the Engine does not answer.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Look(error) | Self::Claim(ClaimError::Look(error)) | Self::Forbidden(Forbidden::Look(error)) => {
@@ -65,7 +65,7 @@ impl PrepareError {
     }
 }
 
-/// What the instance becomes when the goal is reached.
+/// Prepares the target state of the instance.
 pub async fn prepare(
     context: &AgentContext,
     instance: &InstanceName,
@@ -105,7 +105,7 @@ pub async fn prepare(
     Ok(Settled { release, revision, power, drift, rendered, values: values.clone(), since, signed })
 }
 
-/// What an order that gives an instance these claims would be refused for, with what it uses of others: that must be there.
+/// Checks whether an order with these claims would be refused. Parts of others that it uses must exist.
 pub async fn expect_claimable(
     context: &AgentContext,
     instance: &InstanceName,
@@ -130,7 +130,7 @@ pub async fn expect_claimable(
     Ok(())
 }
 
-/// Refuses to start what has lost its data, and to start anything beside containers of somebody else in its place.
+/// Refuses to start an instance that has lost its data, or beside foreign containers in its place.
 pub async fn refuse_to_start(context: &AgentContext, from: &Settled) -> Result<(), PrepareError> {
     let found = look(context, &from.rendered.spec).await?;
     expect_no_foreign_container(&found)?;

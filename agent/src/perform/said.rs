@@ -1,4 +1,4 @@
-//! What this host says of an instance, from what was settled and what was seen.
+//! Report about an instance, from its settled and its observed state.
 
 use super::data::left_of;
 use crate::agent_context::AgentContext;

@@ -1,4 +1,4 @@
-//! Stories of orders, with hands that remember.
+//! Stories of orders, on a container runtime with memory.
 
 mod crashes;
 mod expectations;

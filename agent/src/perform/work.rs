@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tracing::Instrument;
 
-/// What failed and may pass is tried so often, an Engine that is away apart: it is waited for.
+/// Attempts at a step whose failure may be temporary; an unreachable Engine is waited for instead.
 const ATTEMPTS: u32 = 3;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(3);
 
@@ -66,12 +66,12 @@ impl WorkError {
     }
 }
 
-/// What comes after the steps.
+/// Action after the steps.
 #[derive(Debug, Clone, Copy)]
 pub enum Finish<'a> {
     /// The instance has to become healthy.
     Healthy(&'a HealthRules),
-    /// It has to, if there was anything to do.
+    /// Must become healthy, if anything was changed.
     HealthyIfChanged(&'a HealthRules),
     /// Nothing: it is not to run, or its health is not the question.
     AsIs,
@@ -82,12 +82,12 @@ pub struct Work<'a> {
     pub context: &'a AgentContext,
     pub order: &'a OrderId,
     pub instance: &'a InstanceName,
-    /// What the instance was when the work began.
+    /// State of the instance when the work began.
     pub last: Option<InstanceSaid>,
     stage: AtomicU32,
     doing: Mutex<String>,
     goes_back: AtomicBool,
-    /// Whether what it goes back to was judged when the order was prepared.
+    /// True if the state it goes back to was checked when the order was prepared.
     is_allowed_back: AtomicBool,
 }
 
@@ -111,12 +111,13 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// From now on only where links and volumes lead is judged: the rest was, when the order was prepared.
+    /// From now on, only the targets of links and volumes are checked: the rest was, when the order was prepared.
     pub fn allow_back(&self) {
         self.is_allowed_back.store(true, Ordering::Relaxed);
     }
 
-    /// From now on everything is said as a part of the way back: the reason alone is soon followed by the first step.
+    /// From now on, everything is reported as part of the way back, because the reason is soon replaced by the first
+    /// step.
     pub fn turn_back(&self, because: &str) {
         self.goes_back.store(true, Ordering::Relaxed);
         self.say(because);
@@ -228,7 +229,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// For each of so many steps that run side by side: passes on how far all of them are together.
+    /// Returns a progress sink for each of the parallel steps, which reports the sum of all.
     fn notes(&self, doing: &str, steps: usize) -> Vec<Notes> {
         let far = Arc::new(Mutex::new(vec![(0, 0); steps]));
         let tell = Arc::new(self.progress_of(doing));
@@ -237,7 +238,7 @@ impl<'a> Work<'a> {
             let (status_writer, instance) = (self.context.status_writer.clone(), self.instance.clone());
             Notes::to(move |note| match note {
                 Note::Bytes { done, total } => {
-                    // The lock is held until it is told, so that an older sum is never told after a newer one.
+                    // The lock is held while reporting, so that an older sum is never reported after a newer one.
                     let mut far = far.lock().unwrap_or_else(PoisonError::into_inner);
                     far[number] = (done, total);
                     let (done, total) = far.iter().fold((0, 0), |(a, b), (done, total)| (a + done, b + total));

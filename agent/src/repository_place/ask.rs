@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tonic::Status;
 use tonic::transport::Channel;
 
-/// Without a byte in either direction for so long, a question is given up.
+/// Time without a byte in either direction after which a request fails.
 const SILENCE: Duration = Duration::from_secs(60);
 /// The largest piece of one message.
 const PIECE: usize = 256 * 1024;
@@ -135,7 +135,7 @@ impl Line {
         if let Some(channel) = &*kept {
             return Ok(channel.clone());
         }
-        // It is read anew each time: the agent renews it.
+        // It is read for each request, because the agent renews it.
         let identity = Identity::load(&self.identity).map_err(|error| Status::unauthenticated(crate::chain(&error)))?;
         let channel = dial(&identity).await.map_err(|error| Status::unavailable(crate::chain(&error)))?;
         Ok(kept.insert(channel).clone())

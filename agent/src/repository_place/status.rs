@@ -1,10 +1,10 @@
-//! What the coordinator's refusals mean to whoever uses a place.
+//! Meaning of the coordinator's refusals for a user of the backend.
 
 use fleet_repository::BackendError;
 use std::io;
 use tonic::{Code, Status};
 
-/// Whether asking again may help without anyone doing anything.
+/// Returns whether a later attempt may succeed by itself.
 pub fn is_passing(status: &Status) -> bool {
     match status.code() {
         Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded | Code::Unknown | Code::Aborted => true,

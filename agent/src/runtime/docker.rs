@@ -40,7 +40,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where an Engine listens when nobody says otherwise.
+/// Default address of the Engine.
 pub const DEFAULT_SOCKET: &str = "unix:///var/run/docker.sock";
 
 /// One Engine; clones share the connection.
@@ -228,7 +228,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_with_another_meaning_never_reaches_the_engine() {
-        // Whoever asked this Engine would be told that it is away.
+        // A caller of this Engine would get the error that it cannot be reached.
         let runtime = DockerRuntime::new("/nowhere/docker.sock", Limits::default());
         let (instance, host) = ("oasis-1".parse().expect("a name"), "lab-1".parse().expect("a name"));
         for bad in ["container:0123456789ab", "host", "none", "bridge", "default", "ns:/proc/1/ns/net"] {

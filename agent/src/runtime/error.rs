@@ -1,4 +1,4 @@
-//! What can go wrong in the hands, each with a sentence for people.
+//! Failures of the container runtime, each with a sentence for people.
 
 use super::docker::EngineErrorKind;
 use fleet_core::spec::{EngineNameError, EngineOwner};
@@ -6,75 +6,261 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Why the hands could not do what was asked.
+/// Reason why the container runtime could not do a request.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
+    /// The Engine cannot be reached.
     #[error("the Docker Engine does not answer at `{socket}`")]
-    NoEngine { socket: String, source: Box<bollard::errors::Error> },
+    NoEngine {
+        /// Address of the Engine.
+        socket: String,
+        /// Cause of the failure.
+        source: Box<bollard::errors::Error>,
+    },
+    /// The Engine did not answer in time.
     #[error("could not {what} within {} s", limit.as_secs())]
-    TooSlow { what: String, limit: Duration },
+    TooSlow {
+        /// Action that took too long.
+        what: String,
+        /// Time limit.
+        limit: Duration,
+    },
+    /// The Engine refused the request.
     #[error("could not {what}: the Engine says: {reason}")]
-    Refused { what: String, kind: EngineErrorKind, reason: String },
+    Refused {
+        /// Action that was refused.
+        what: String,
+        /// Meaning of the answer.
+        kind: EngineErrorKind,
+        /// Text of the answer.
+        reason: String,
+    },
+    /// The connection to the Engine broke.
     #[error("could not {what}")]
-    Lost { what: String, source: Box<bollard::errors::Error> },
+    Lost {
+        /// Action that was interrupted.
+        what: String,
+        /// Cause of the failure.
+        source: Box<bollard::errors::Error>,
+    },
+    /// The agent stopped before the action ended.
     #[error("could not {what}: it was interrupted")]
-    Interrupted { what: String },
+    Interrupted {
+        /// Action that was interrupted.
+        what: String,
+    },
+    /// The registry does not have the image.
     #[error("the image `{image}` does not exist")]
-    NoImage { image: String },
+    NoImage {
+        /// Reference of the image.
+        image: String,
+    },
+    /// The registry does not allow access to the image.
     #[error("the registry does not let this host pull `{image}`")]
-    ImageNotAllowed { image: String },
+    ImageNotAllowed {
+        /// Reference of the image.
+        image: String,
+    },
+    /// The registry cannot be reached.
     #[error("the registry of `{image}` does not answer: {reason}")]
-    NoRegistry { image: String, reason: String },
+    NoRegistry {
+        /// Reference of the image.
+        image: String,
+        /// Cause, as the Engine states it.
+        reason: String,
+    },
+    /// No space is left on the disk.
     #[error("no space left on this host's disk: could not {what}; see `df` and `docker system df` there")]
-    DiskFull { what: String },
+    DiskFull {
+        /// Action that needed space.
+        what: String,
+    },
+    /// A published port is in use.
     #[error("port {port} on this host is already taken by {holder}: could not start `{container}`")]
-    PortTaken { port: u16, holder: String, container: String },
+    PortTaken {
+        /// The port.
+        port: u16,
+        /// User of the port, as far as it is known.
+        holder: String,
+        /// Container that should publish it.
+        container: String,
+    },
+    /// A foreign container has the name.
     #[error("the name `{name}` is taken by a container that is not part of this instance ({id})")]
-    NameTaken { name: String, id: String },
+    NameTaken {
+        /// Name of the container.
+        name: String,
+        /// Id of that container.
+        id: String,
+    },
+    /// An object does not exist.
     #[error("the {kind} `{name}` does not exist, and this instance expects that someone else made it")]
-    NotThere { kind: &'static str, name: String },
+    NotThere {
+        /// Kind of the object.
+        kind: &'static str,
+        /// Name of the object.
+        name: String,
+    },
+    /// An object belongs to another owner.
     #[error("the {kind} `{name}` is not this instance's: it is {owner}")]
-    OfOthers { kind: &'static str, name: String, owner: EngineOwner },
+    OfOthers {
+        /// Kind of the object.
+        kind: &'static str,
+        /// Name of the object.
+        name: String,
+        /// Its owner.
+        owner: EngineOwner,
+    },
+    /// The name is not valid for the Engine.
     #[error("`{name}` cannot be the name of a network or a volume: {reason}")]
-    BadName { name: String, reason: EngineNameError },
+    BadName {
+        /// The name.
+        name: String,
+        /// Reason why it is not valid.
+        reason: EngineNameError,
+    },
+    /// An object is in use and cannot be removed.
     #[error("the {kind} `{name}` is in use by something that is not part of this instance")]
-    InUse { kind: &'static str, name: String },
+    InUse {
+        /// Kind of the object.
+        kind: &'static str,
+        /// Name of the object.
+        name: String,
+    },
+    /// The container became unhealthy.
     #[error("`{container}` is unhealthy{detail}")]
-    Unhealthy { container: String, detail: String },
+    Unhealthy {
+        /// Name of the container.
+        container: String,
+        /// Output of its last health check.
+        detail: String,
+    },
+    /// The container ended.
     #[error("`{container}` ended with {code}{detail}")]
-    Ended { container: String, code: i64, detail: String },
+    Ended {
+        /// Name of the container.
+        container: String,
+        /// Exit code.
+        code: i64,
+        /// Last output of the container.
+        detail: String,
+    },
+    /// A path leaves the instance's directory.
     #[error("`{path}` leads outside of the instance's directory")]
-    OutsideOfDirectory { path: String },
+    OutsideOfDirectory {
+        /// The path.
+        path: String,
+    },
+    /// The service's port cannot be reached.
     #[error("`{service}` cannot be reached: {reason}")]
-    NoAddress { service: String, reason: String },
+    NoAddress {
+        /// Name of the service.
+        service: String,
+        /// Cause, as text for people.
+        reason: String,
+    },
+    /// A file could not be written.
     #[error("could not write `{path}`")]
-    Write { path: PathBuf, source: io::Error },
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Cause of the failure.
+        source: io::Error,
+    },
+    /// A file could not be read.
     #[error("could not read `{path}`")]
-    Read { path: PathBuf, source: io::Error },
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Cause of the failure.
+        source: io::Error,
+    },
+    /// The container of the service does not have the tool.
     #[error("`{service}` has no `{tool}`: {detail}")]
-    NoTool { service: String, tool: String, detail: String },
+    NoTool {
+        /// Name of the service.
+        service: String,
+        /// Name of the tool.
+        tool: String,
+        /// Text of the Engine.
+        detail: String,
+    },
+    /// The tool ended with an error.
     #[error("{what} ended with {code}{words}")]
-    ToolFailed { what: String, code: i64, words: String },
+    ToolFailed {
+        /// Task of the tool.
+        what: String,
+        /// Exit code.
+        code: i64,
+        /// Last error output of the tool.
+        words: String,
+    },
+    /// The tool made no progress.
     #[error("{what} did nothing for {} s and was ended{words}", limit.as_secs())]
-    ToolSilent { what: String, limit: Duration, words: String },
+    ToolSilent {
+        /// Task of the tool.
+        what: String,
+        /// Time without progress.
+        limit: Duration,
+        /// Last error output of the tool.
+        words: String,
+    },
+    /// The tool did not end in time.
     #[error("{what} took longer than {} s and was ended{words}", limit.as_secs())]
-    ToolSlow { what: String, limit: Duration, words: String },
+    ToolSlow {
+        /// Task of the tool.
+        what: String,
+        /// Time limit.
+        limit: Duration,
+        /// Last error output of the tool.
+        words: String,
+    },
+    /// The stream to or from the tool broke.
     #[error("{what} was ended: what it was to read broke off: {reason}")]
-    BrokenOff { what: String, reason: String },
+    BrokenOff {
+        /// Task of the tool.
+        what: String,
+        /// Cause, as text for people.
+        reason: String,
+    },
+    /// The tool printed too much.
     #[error("{what} printed more than {} KiB", limit >> 10)]
-    TooMuch { what: String, limit: usize },
+    TooMuch {
+        /// Task of the tool.
+        what: String,
+        /// Maximum number of bytes.
+        limit: usize,
+    },
+    /// The container must run and does not.
     #[error("`{container}` does not run")]
-    NotRunning { container: String },
+    NotRunning {
+        /// Name of the container.
+        container: String,
+    },
+    /// The container must be stopped and runs.
     #[error("`{container}` still runs; its tool works on a service that stands still")]
-    StillRuns { container: String },
+    StillRuns {
+        /// Name of the container.
+        container: String,
+    },
+    /// No container of the service mounts the volume.
     #[error("volume `{volume}` is not mounted on this host: its files cannot be read")]
-    NotMounted { volume: String },
+    NotMounted {
+        /// Name of the volume.
+        volume: String,
+    },
+    /// The spec has no such part.
     #[error("the spec has no {kind} `{name}` that the step asks for")]
-    NotInSpec { kind: &'static str, name: String },
+    NotInSpec {
+        /// Kind of the part.
+        kind: &'static str,
+        /// Name of the part.
+        name: String,
+    },
 }
 
 impl RuntimeError {
-    /// Whether trying again later may help without anyone doing anything.
+    /// Returns whether a later attempt may succeed by itself.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::NoEngine { .. }

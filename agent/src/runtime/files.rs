@@ -17,7 +17,7 @@ use std::path::{Component, Path, PathBuf};
 const LIST: &str = ".fleet-files.json";
 const TEMPORARY: &str = ".fleet-new";
 
-/// What is there of the spec's files, and of those that we once wrote.
+/// Returns the existing files of the spec, and those that an earlier spec wrote.
 pub async fn look(spec: &InstanceSpec) -> Result<BTreeMap<String, FoundFile>, RuntimeError> {
     let root = PathBuf::from(&spec.working_dir);
     let wanted: BTreeSet<String> = spec.files.iter().map(|file| file.path.clone()).collect();
@@ -137,7 +137,7 @@ fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), RuntimeE
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(TEMPORARY);
         let temporary = path.with_file_name(name);
-        // Left behind by a crash; opening it anew would keep its old permissions.
+        // Left by a crash; opening it again would keep its old permissions.
         ignore_missing(fs::remove_file(&temporary))?;
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
         file.write_all(bytes)?;

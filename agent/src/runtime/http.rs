@@ -15,7 +15,7 @@ pub struct Answer {
     pub body: String,
 }
 
-/// Asks once over a connection of its own; whoever calls sets the deadline. The error is a sentence for people.
+/// Sends one request over its own connection; the caller sets the deadline. The error is a sentence for people.
 pub async fn get(address: IpAddr, port: u16, host: &str, path: &str) -> Result<Answer, String> {
     let no_connection = |error: std::io::Error| format!("no connection to {address}:{port}: {error}");
     let stream = TcpStream::connect(SocketAddr::new(address, port)).await.map_err(no_connection)?;

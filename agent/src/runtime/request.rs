@@ -1,4 +1,4 @@
-//! What is asked of the hands, and what they answer beside the mind's own words.
+//! Requests to the container runtime and its replies, beside the planner's own types.
 
 use super::RuntimeError;
 use fleet_core::backup::MountFound;
@@ -11,21 +11,27 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Which log lines of an instance are wanted.
+/// Selection of an instance's log lines.
 #[derive(Debug, Clone)]
 pub struct LogRequest {
+    /// Compose project of the instance.
     pub project: String,
+    /// Name of the instance.
     pub instance: InstanceName,
     /// All services where none is named.
     pub service: Option<String>,
     /// The last lines of each container; all of them where no number is given.
     pub tail: Option<u32>,
+    /// On if new lines are sent as they come.
     pub follow: Switch,
 }
 
+/// One line of a container's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
+    /// Service that printed it.
     pub service: String,
+    /// Stream on which it was printed.
     pub stream: LogStream,
     /// Unknown where the Engine does not say.
     pub at: Option<Time>,
@@ -33,9 +39,12 @@ pub struct LogLine {
     pub text: String,
 }
 
+/// Output stream of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogStream {
+    /// Standard output.
     Stdout,
+    /// Standard error.
     Stderr,
 }
 
@@ -52,6 +61,7 @@ pub struct RootFound {
     pub from: String,
     /// The same for an instance of another name: the volume's name in the Compose file.
     pub key: String,
+    /// Folder on this host.
     pub path: PathBuf,
     /// As it was found: whose it is, and to which paths of the host it leads.
     pub mount: MountFound,
@@ -60,7 +70,9 @@ pub struct RootFound {
 /// A container that is not the instance's and has one of its folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignContainer {
+    /// Name of the container.
     pub container: String,
+    /// Folder that it has mounted.
     pub folder: PathBuf,
 }
 
@@ -69,22 +81,25 @@ pub struct ForeignContainer {
 pub struct Disk {
     /// Equal for all paths on it.
     pub id: u64,
+    /// Free bytes.
     pub free: u64,
 }
 
 /// The digest of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolved {
-    /// As the registry has it: whoever pulls by it gets the same bytes.
+    /// Digest in the registry: pulling by it always gives the same bytes.
     InRegistry(Digest),
     /// No registry has it, but this host does: the image's id, by which nobody else can pull.
     OnlyHere(Digest),
 }
 
+/// Version of an Engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineVersion {
     /// Such as `20.10.24`; `Podman 4.9` for Podman.
     pub version: String,
+    /// Version of its API.
     pub api: String,
     /// The Engine's id, as `docker info` shows it; empty where it has none.
     pub id: String,
@@ -96,7 +111,7 @@ impl fmt::Display for EngineVersion {
     }
 }
 
-/// Where something changed.
+/// Object that has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
     /// In the Compose project of this name.
@@ -105,11 +120,16 @@ pub enum Changed {
     Anything,
 }
 
-/// What a step says while it runs.
+/// Message of a running step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
-    /// How far a pull is; the total grows while layers are still being discovered.
-    Bytes { done: u64, total: u64 },
+    /// Progress of a pull; the total grows while layers are still being discovered.
+    Bytes {
+        /// Bytes done.
+        done: u64,
+        /// Total bytes.
+        total: u64,
+    },
     /// Something a person should know, such as that a local image was used.
     Said(String),
 }
@@ -119,15 +139,17 @@ pub enum Note {
 pub struct Notes(Arc<dyn Fn(Note) + Send + Sync>);
 
 impl Notes {
+    /// Makes a sink that calls `listener` for each message.
     pub fn to(listener: impl Fn(Note) + Send + Sync + 'static) -> Self {
         Self(Arc::new(listener))
     }
 
-    /// For whoever does not listen.
+    /// Makes a sink that discards messages.
     pub fn unheard() -> Self {
         Self::to(|_| ())
     }
 
+    /// Reports a message.
     pub fn say(&self, note: Note) {
         (self.0)(note);
     }

@@ -1,4 +1,4 @@
-//! How often an instance is healed before that itself is what is wrong.
+//! Limits how often an instance is healed: above the limit, the repeated healing itself is reported as the problem.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -7,11 +7,11 @@ use crate::runtime::RuntimeError;
 use fleet_core::facts::{DriftRule, InstanceHealth, InstanceSaid};
 use fleet_core::steps::{FoundProject, drift};
 
-/// What there is to do about drift.
+/// Reaction to drift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cure {
     Heal,
-    /// It is reported only.
+    /// Only reported.
     None,
 }
 
@@ -44,7 +44,8 @@ fn without(lost: &[String], said: InstanceSaid) -> InstanceSaid {
     InstanceSaid { health: InstanceHealth::Unhealthy { reason }, ..said }
 }
 
-/// An instance that is to stand still has drifted when it runs; it is not asked what else is missing.
+/// Returns the drift of an instance. One that should be stopped has drifted if it runs; missing parts do not matter
+/// then.
 fn drift_of(found: &FoundProject, settled: &Settled) -> Vec<String> {
     if !settled.is_stopped() {
         return drift(found, &settled.rendered.spec);

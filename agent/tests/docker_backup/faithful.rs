@@ -1,4 +1,5 @@
-//! Databases come back as they were: a drill of each is proven, and a restore, in place or anew, brings what the server had.
+//! Databases come back as they were: a drill of each succeeds, and a restore, in place or new, brings back the server's
+//! content.
 
 use super::images::docker;
 use super::lab::Lab;

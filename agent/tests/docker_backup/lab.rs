@@ -78,7 +78,7 @@ impl Lab {
         self.folder.path().join("repository")
     }
 
-    /// What opens the repository for stock restic.
+    /// Returns the repository's password for stock restic.
     pub fn password(&self) -> Secret {
         Secret(self.secrets.password.clone())
     }
@@ -175,7 +175,7 @@ impl Lab {
         said.split_whitespace().map(str::to_owned).collect()
     }
 
-    /// From now on it is another server: nothing is known of what was on it.
+    /// Continues as another server without the old one's records.
     pub fn forget(&self) {
         for folder in ["ledger", "instances", "bundles"] {
             let path = self.folder.path().join("agent").join(folder);

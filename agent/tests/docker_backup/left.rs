@@ -1,4 +1,4 @@
-//! What a drill cannot remove, because somebody else has it, is removed by the next agent.
+//! A sandbox that a drill cannot remove, because another container uses it, is removed by the next agent.
 
 use super::images::{docker, succeeds};
 use super::lab::Lab;

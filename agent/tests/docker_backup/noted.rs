@@ -40,7 +40,7 @@ const COMPOSE: &str = "services:
 volumes: { cache: , graph: , papers: }
 ";
 
-/// In the place of the client: it dumps a server of its own, which has the same keys and one other value.
+/// Replacement of the client: it dumps another server with the same keys and one other value.
 const OTHER_VALUE: &str = r#"mv /usr/bin/redis-cli /usr/bin/redis-cli.real
 cat >/usr/bin/redis-cli <<'END'
 #!/bin/sh

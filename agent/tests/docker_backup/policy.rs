@@ -1,4 +1,4 @@
-//! What a host's own policy forbids, on a real Engine.
+//! Restrictions of a host's policy, on a real Engine.
 
 use super::images::{self, docker};
 use super::lab::Lab;
@@ -6,7 +6,7 @@ use fleet_core::app::Bundle;
 use fleet_core::backup::{DataResult, Manifest};
 use fleet_core::order::{Action, End, Outcome};
 
-/// Things that somebody made by hand, removed when they are dropped.
+/// Objects made by hand, removed on drop.
 struct ByHand {
     container: String,
     volume: String,

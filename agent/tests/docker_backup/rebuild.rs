@@ -1,4 +1,4 @@
-//! What is derived is made anew after a restore, and what an app prints leaves the host without secrets.
+//! Derived data is rebuilt after a restore, and output of an app leaves the host without secrets.
 
 use super::images;
 use super::lab::Lab;

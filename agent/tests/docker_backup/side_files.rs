@@ -65,7 +65,7 @@ fn psql(instance: &str, statement: &str) -> String {
     exec(instance, "table", &["psql", "-U", "notes", "-d", "notes", "-qtA", "-c", statement])
 }
 
-/// Waits until each server answers whoever may ask.
+/// Waits until each server answers clients with access.
 async fn answering(instance: &str, redis: &str) {
     let clients = [
         ("cache", redis),
@@ -107,7 +107,7 @@ fn harden(instance: &str) {
     exec(instance, "rows", &["sh", "-c", settings]);
 }
 
-/// What of it no dump has.
+/// Returns the data that no dump has.
 fn beside(instance: &str) -> Vec<String> {
     vec![
         redis(instance, &["acl", "list"]),

@@ -1,4 +1,5 @@
-//! What a server holds beside its database: what a dump takes with it, and what it does not have and is named.
+//! Databases and objects of a server beside the dumped database: those that a dump includes, and those that it lacks,
+//! which are named.
 
 use super::engines::{
     MARIADB_COMPOSE, MARIADB_STORES, PG_COMPOSE, PG_STORES, answer, fill_mariadb, fill_postgresql, mariadb, moved,
@@ -8,7 +9,7 @@ use super::harness::{DATABASES, Harness, POSTGRESQL, harness};
 use super::mongodb::{MONGODB_COMPOSE, fill_mongodb};
 use fleet_core::backup::{others, others_tool};
 
-/// What the server says that no store has.
+/// Returns the server's databases that no store has.
 async fn beside(harness: &Harness) -> Vec<String> {
     let tool = others_tool(harness.store()).expect("it can be asked");
     let printed = harness.run(&tool).await.expect("it answers");

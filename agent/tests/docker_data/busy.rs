@@ -32,7 +32,7 @@ async fn read(harness: &Harness) -> CounterReading {
     reading(harness.store(), &printed).expect("it is read")
 }
 
-/// What a backup notes of a dump, and the dump.
+/// Returns the notes of a backup about a dump, and the dump.
 async fn noted(harness: &Harness) -> (BTreeMap<String, Counted>, Vec<u8>) {
     let before = read(harness).await;
     let dump = harness.dump().await.expect("the dump is good");

@@ -1,4 +1,4 @@
-//! What goes wrong with tools: it is said with the reason, and nothing of them stays.
+//! Faults of tools: they are reported with the reason, and nothing of the tools remains.
 
 use super::harness::{Harness, harness};
 use super::images::{self, ONE};
@@ -285,7 +285,7 @@ async fn a_load_whose_tool_fails_or_ends_early_has_failed() {
 async fn what_a_killed_agent_has_left_is_swept() {
     let Some(harness) = started().await else { return };
     let spec = &harness.rendered.spec;
-    // Forgotten, as by whoever has no time to end it.
+    // Forgotten, as by a caller that has no time to end it.
     let mut inside = begin(&harness, &tool(&harness, "echo begun; sleep 1000")).await;
     inside.next().await.expect("it says something").expect("it is well");
     std::mem::forget(inside);

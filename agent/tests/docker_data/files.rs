@@ -1,4 +1,4 @@
-//! Files of volumes and folders, and services that stand still.
+//! Files of volumes and folders, and stopped services.
 
 use super::harness::harness;
 use super::images::{self, ONE, docker};
@@ -118,7 +118,7 @@ async fn whoever_else_has_a_folder_and_runs_is_found() {
     let _strangers = ForeignThings(removes);
     docker(&["kill", &name("ended")]);
     docker(&["pause", &name("volume")]);
-    // What has more than the folder sees the new one in the place of the old.
+    // A container that mounts more than the folder sees the new one in place of the old.
     assert_eq!(found().await, [(name("deep"), folders[1].clone()), (name("volume"), folders[0].clone())]);
     let disk = runtime.disk_of(Some(&folders[0])).await.expect("it can be asked");
     assert_eq!(disk.id, runtime.disk_of(None).await.expect("it can be asked").id, "the Engine's volumes are there");
@@ -141,7 +141,7 @@ async fn a_service_stands_still_and_goes_on() {
             assert_eq!(state(), "running");
         }
     }
-    // Frozen by somebody, then to be stopped.
+    // Paused by someone, then to be stopped.
     runtime.hold(spec, "web", HoldKind::Paused).await.expect("it can be paused");
     runtime.hold(spec, "web", HoldKind::Stopped).await.expect("it can be stopped then");
     assert_eq!(state(), "exited");

@@ -98,7 +98,7 @@ impl Harness {
         }
     }
 
-    /// A whole dump, judged.
+    /// Makes a whole dump and validates it.
     pub async fn dump(&self) -> Result<Vec<u8>, String> {
         let tool = dump_tool(self.store()).expect("it is dumped");
         self.hold_for(&tool).await;
@@ -120,7 +120,7 @@ impl Harness {
         validator.verdict(&ToolEnd::well(), None).map(|_| bytes)
     }
 
-    /// Puts a dump in the place of what is there.
+    /// Replaces the present data with a dump.
     pub async fn load(&self, dump: &[u8]) -> Result<(), RuntimeError> {
         let pieces: Vec<_> = dump.chunks(30_000).map(|piece| Ok(piece.to_vec().into())).collect();
         self.load_from(stream::iter(pieces).boxed()).await
@@ -150,7 +150,7 @@ impl Harness {
         counts(self.store(), &printed).expect("counts are read")
     }
 
-    /// What its server says of it by another path than its dump; none where nobody knows what to ask.
+    /// Queries the server by another path than its dump; none if no query is known for it.
     pub async fn noted(&self) -> Option<NotedAt> {
         self.noted_again(None).await
     }
@@ -161,12 +161,12 @@ impl Harness {
         Some(NotedAt::read(&printed).expect("notes are read"))
     }
 
-    /// Whether its service stands still for a dump: then nothing is written meanwhile.
+    /// Returns whether its service is stopped for a dump: then nothing is written meanwhile.
     pub fn stands_still(&self) -> bool {
         dump_tool(self.store()).is_some_and(|tool| matches!(tool.at, ExecTarget::OneOff { .. }))
     }
 
-    /// What both servers say is the same.
+    /// Asserts that both servers reply the same.
     pub async fn is_as(&self, other: &Self) {
         let Some(was) = other.noted().await else { return };
         let is = self.noted_again(Some(&was.note)).await.expect("it is asked as the other");
@@ -174,7 +174,7 @@ impl Harness {
         assert!(was.note.size().1 > 0 && (was.moment.is_some() || self.stands_still()));
     }
 
-    /// What is left of tools: their containers, and their processes in the containers of services.
+    /// Returns the remains of tools: their containers, and their processes in the containers of services.
     pub fn left_behind(&self, service: &str) -> Vec<String> {
         let label = format!("label=fleet.tool={}", self.instance.project);
         let containers = images::docker(&["ps", "-aq", "--filter", &label]);

@@ -52,7 +52,7 @@ fn store() -> Store {
     Store { engine: DatabaseEngine::Mysql(server), kind, stop, pause, checks }
 }
 
-/// What a tool's script calls, word by word, where the image has only MySQL's own names.
+/// Returns the calls of a tool's script, word by word, in an image that has only MySQL's own names.
 fn called(tool: &Tool) -> Vec<Vec<String>> {
     let folder = tempfile::tempdir().expect("a folder");
     for name in ["mysql", "mysqldump"] {

@@ -1,4 +1,4 @@
-//! What a server says of itself beside its dump: each difference of a restored one is found, by its name.
+//! Notes about a server beside its dump: each difference of a restored one is found and named.
 
 use super::engines::{cypher, neo4j_compose, redis_compose};
 use super::harness::{DATABASES, Harness, harness};
@@ -6,7 +6,7 @@ use super::mongodb::{MONGODB_COMPOSE, fill_mongodb, mongosh};
 use fleet_core::backup::{NotedAt, SourceNote, Tool, note_tool};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a filled server says.
+/// Returns the notes about a filled server.
 async fn noted(harness: &Harness) -> SourceNote {
     let before = harness.noted().await.expect("it is asked");
     let after = harness.noted_again(Some(&before.note)).await.expect("it is asked");
@@ -202,7 +202,7 @@ async fn what_changes_while_redis_is_dumped_is_not_noted() {
     assert_eq!(note.rows.len(), 0);
 }
 
-/// In the place of a server that knows fields that expire: those named `short` do.
+/// Replacement of a server with expiring fields: those named `short` expire.
 const EXPIRING: &str = "local server = redis
 local redis = setmetatable({ pcall = function(command, name, word, number, ...)
     if command ~= 'HPEXPIRETIME' then return server.pcall(command, name, word, number, ...) end

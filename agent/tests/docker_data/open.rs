@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 const ROUNDS: usize = 4;
 
-/// A client in the container that has begun something, and waits with its end until it is told to go on.
+/// A client in the container that has begun a transaction, and ends it on request.
 struct Session<'a> {
     harness: &'a Harness,
     client: Child,
@@ -40,7 +40,7 @@ async fn read(harness: &Harness) -> CounterReading {
     reading(harness.store(), &printed).expect("it is read")
 }
 
-/// What was before a dump, the dump, and what is noted of it in the end, as a backup does.
+/// Returns the notes before a dump, the dump, and the final notes, as a backup takes them.
 async fn backed_up(harness: &Harness, meanwhile: impl AsyncFnOnce(&NotedAt)) -> (Vec<u8>, SourceNote, bool) {
     let before = harness.noted().await.expect("it is asked");
     let counted = read(harness).await;
@@ -59,7 +59,7 @@ async fn backed_up(harness: &Harness, meanwhile: impl AsyncFnOnce(&NotedAt)) -> 
     (dump, before.settled(&after), is_still)
 }
 
-/// What was noted of a dump is true of what comes of it.
+/// Asserts that the notes of a dump match the restored data.
 async fn comes_back(other: &Harness, dump: &[u8], source: &SourceNote) {
     other.load(dump).await.expect("it is loaded");
     other.ready().await;

@@ -96,7 +96,7 @@ async fn comes_back(made: &str, fill: &str, question: &str, expect: &str) {
     sql(&one, "made", fill);
     assert_eq!(sql(&one, "made", question), expect);
     let dump = one.dump().await.expect("the dump is good");
-    // Nothing is there; then what somebody made otherwise.
+    // First nothing exists, then objects with another definition.
     other.load(&dump).await.expect("the dump is loaded");
     assert_eq!(sql(&other, "made", question), expect);
     sql(&other, "lab", "DROP DATABASE made");

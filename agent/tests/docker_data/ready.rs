@@ -98,7 +98,7 @@ async fn the_server_that_begins_mongodb_is_not_taken_for_the_one_that_stays() {
     begins_with_another(DATABASES, &compose, "engine: mongodb").await;
 }
 
-/// What the script says of these tables, with no server among the processes that can be seen from here.
+/// Asserts the script's result for these tables, with no visible server process.
 fn check(v4: &str, v6: &str, expect: bool) {
     let data = "/data".to_owned();
     let server = Server { service: "db".to_owned(), database: None, user: None, password: None, data };

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 pub const ONE: &str = "fleet-test-busybox:1";
 pub const TWO: &str = "fleet-test-busybox:2";
 
-/// Whether these tests can run; says why not.
+/// Returns whether these tests can run, and prints the reason if not.
 pub fn is_engine_there() -> bool {
     let answers = succeeds("docker", &["version", "--format", "{{.Server.Version}}"]);
     let is_required = std::env::var("FLEET_TEST_DOCKER").is_ok_and(|it| it == "required");

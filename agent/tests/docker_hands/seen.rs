@@ -1,4 +1,4 @@
-//! Health, logs, events: what the hands see.
+//! Health, logs and events as the container runtime sees them.
 
 use super::images::{ONE, TWO, docker};
 use super::instance::{Instance, instance};

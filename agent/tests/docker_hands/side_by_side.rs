@@ -1,4 +1,4 @@
-//! What needs nothing of each other is asked of the Engine side by side, in one go.
+//! Independent requests to the Engine run in parallel.
 
 use super::images::{ONE, docker, engine};
 use super::instance::{Instance, instance};
@@ -11,7 +11,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-/// Whoever waits for so long is alone.
+/// Time after which a waiting party counts as alone.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Requests that wait at the door until as many of their kind are there; who never comes is never answered for.

@@ -1,4 +1,4 @@
-//! What applying a spec does to a real Engine.
+//! Effects of applying a spec to a real Engine.
 
 use super::images::{ONE, TWO, docker, run};
 use super::instance::{free_port, instance};

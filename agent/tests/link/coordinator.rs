@@ -33,18 +33,18 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate as Pem, Identity as ServerIdentity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status, Streaming};
 
-/// What was heard so far, and what is said to whoever watches.
+/// Messages received so far, and messages to agents that watch.
 #[derive(Debug, Default, Clone)]
 pub struct Heard {
     pub reports: Vec<Kind>,
     pub answers: Vec<AnswerPiece>,
     pub watches: usize,
-    /// How often something was said to whoever watches.
+    /// Number of messages sent to watching agents.
     pub said: usize,
     /// The streams of reports that are open now, and how often there was none left.
     pub reporting: usize,
     pub silences: usize,
-    /// What those who joined wanted to be, and what they wanted signed.
+    /// Kinds that joining machines asked for, with their certificate requests.
     pub joiners: Vec<v1::Joiner>,
     pub signing_requests: Vec<Vec<u8>>,
 }
@@ -53,11 +53,11 @@ pub struct Coordinator {
     pub address: SocketAddr,
     pub heard: watch::Sender<Heard>,
     pub says: watch::Sender<Option<to_agent::Kind>>,
-    /// What whoever watches is sent away with.
+    /// Status with which a watch call is refused.
     pub refusal: Mutex<Option<Status>>,
     pub bundles: Mutex<BTreeMap<String, Bundle>>,
     pub files: RepositoryFiles,
-    /// What comes in place of the next answer to whoever joins.
+    /// Status in place of the next answer to a joining machine.
     pub lost: Mutex<Option<Status>>,
     /// Counts how often all connections were cut.
     cuts: watch::Sender<u64>,

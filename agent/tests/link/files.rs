@@ -14,9 +14,9 @@ type Key = (String, String, i32, String);
 #[derive(Debug, Clone, Default)]
 pub struct RepositoryFiles {
     pub kept: Arc<Mutex<BTreeMap<Key, Vec<u8>>>>,
-    /// So many calls fail, one after the other, as if the connection had broken.
+    /// Number of calls that fail in a row, as if the connection had broken.
     pub breaks: Arc<Mutex<u32>>,
-    /// What every addition is answered.
+    /// Answer to every upload.
     pub refusal: Arc<Mutex<Option<Status>>>,
 }
 

@@ -1,4 +1,4 @@
-//! Whole agents, with hands without an Engine, against a coordinator of a few lines over real mTLS.
+//! Whole agents, with a simulated container runtime, against a minimal coordinator over real mTLS.
 
 #![allow(missing_debug_implementations, reason = "these are tests")]
 
@@ -265,7 +265,7 @@ async fn a_host_that_was_removed_keeps_what_runs_and_does_not_insist() {
     *lab.coordinator.refusal.lock().expect("no fault") = Some(refusal);
     lab.coordinator.restart();
     lab.coordinator.wait_for(|heard| heard.watches > 2).await;
-    // Time is what this is about: an agent that insists would connect many times meanwhile.
+    // Time is the subject here: an agent that retried at once would connect many times meanwhile.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let watches = lab.coordinator.heard.borrow().watches;
     assert!(watches < 6, "it asked {watches} times");

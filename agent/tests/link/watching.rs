@@ -1,4 +1,4 @@
-//! What happens to an instance when nobody asks for anything.
+//! Changes of an instance without any order.
 
 use super::coordinator::Heard;
 use super::{DAY, Lab, ends};

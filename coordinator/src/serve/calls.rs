@@ -26,8 +26,10 @@ pub const PER_CALLER: usize = 128;
 const UNREAD: Duration = Duration::from_secs(300);
 const LOOK: Duration = Duration::from_secs(5);
 
+/// Running calls, counted for each caller, with the deadlines of their responses.
 #[derive(Debug, Default)]
 pub struct Calls {
+    /// Counters of calls, for `/metrics`.
     pub metrics: Arc<RpcMetrics>,
     open: Mutex<HashMap<Subject, usize>>,
     responses: Mutex<Vec<Weak<Response>>>,

@@ -169,7 +169,7 @@ pub struct Shared {
     pub home: Arc<Path>,
     /// Record of caught panics.
     pub panics: Arc<Panics>,
-    /// Limits on running calls.
+    /// Running calls.
     pub calls: Arc<Calls>,
 }
 

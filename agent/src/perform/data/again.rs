@@ -1,4 +1,4 @@
-//! What orders about data could not put right is tried again: at the agent's start, and then each minute.
+//! Retries the cleanup that orders about data could not finish: at the agent's start, then each minute.
 
 use super::{left, leftovers, sandboxes};
 use crate::agent_context::AgentContext;
@@ -22,7 +22,7 @@ pub fn tell_all(context: &AgentContext) {
     leftovers::tell_all(context);
 }
 
-/// Tries once. What stands still comes first.
+/// Tries once. Stopped services come first.
 pub async fn try_again(context: &AgentContext, instance: &InstanceName) {
     left::let_go(context, instance).await;
     sandboxes::try_again(context, instance).await;

@@ -1,4 +1,4 @@
-//! What a restore would lose of the files beside dumps, and does only with an operator's word.
+//! Files beside dumps that a restore would lose, and loses only with an operator's consent.
 
 use super::DataError;
 use super::side_files::Gathered;
@@ -17,7 +17,8 @@ pub fn expect_side_files(opened: &Opened, only: &BTreeSet<StoreName>, may: Other
     }
 }
 
-/// What is beside the data today and could not be kept; refused, unless an operator has agreed to lose it.
+/// Returns existing files beside the data that cannot be kept; refuses the restore unless an operator has agreed to
+/// lose them.
 pub fn expect_kept(today: &BTreeMap<StoreName, Gathered>, may: Others) -> Result<Vec<String>, DataError> {
     let of_store = |(name, found): (&StoreName, &Gathered)| {
         found.lost.iter().map(|what| format!("{name}: beside its dump: {what}")).collect::<Vec<_>>()

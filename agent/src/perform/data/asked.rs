@@ -1,4 +1,4 @@
-//! What servers are asked beside their dumps: how much there is, and what they say of it.
+//! Queries to database servers beside their dumps: the amount of data, and further properties of it.
 //!
 //! **Invariant:** that a server cannot be asked is no fault of its dump: it is a warning of the backup.
 
@@ -11,17 +11,17 @@ use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
 use std::collections::BTreeMap;
 
-/// What was said of stores that could not be asked any more while they are dumped.
+/// Replies about stores that can no longer be queried while they are dumped.
 pub type Early = BTreeMap<StoreName, Asked>;
 
-/// What was counted of a store, and what its server said of it; or why it did not.
+/// Count of a store and reply of its server, or the reason why there is none.
 #[derive(Debug)]
 pub struct Asked {
     pub counted: Result<CounterReading, String>,
     pub noted: Option<Result<NotedAt, String>>,
 }
 
-/// Asks about those stores whose services will stand still for their dumps.
+/// Queries the stores whose services will be stopped for their dumps.
 pub async fn ask_early(
     data: &DataWork<'_>,
     spec: &InstanceSpec,
@@ -59,14 +59,15 @@ pub async fn settle_early(
     }
 }
 
-/// What a store's own counter says.
+/// Runs the store's own counter and returns its result.
 pub async fn count(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Result<CounterReading, String> {
     let Some(tool) = count_tool(store) else { return Ok(CounterReading::default()) };
     let said = data.context().runtime.run_tool(&tool, spec).await.map_err(|error| crate::chain(&error))?;
     reading(store, &said)
 }
 
-/// What both say, and whether nothing was written in between. That a server cannot be asked is no fault of its dump.
+/// Compares both replies and returns whether nothing was written in between. A server that cannot be queried does not
+/// make its dump bad.
 pub fn settled(
     before: Result<NotedAt, String>,
     after: Result<NotedAt, String>,
@@ -86,7 +87,8 @@ pub fn settled(
     }
 }
 
-/// What a store's server says of it by another path than its dump: of the same samples as before, where it was asked before.
+/// Queries a store's server by another path than its dump, for the same samples as before if there was an earlier
+/// query.
 pub async fn note(
     data: &DataWork<'_>,
     spec: &InstanceSpec,

@@ -1,6 +1,6 @@
-//! Takes one backup: what must stand still stands still, streams are read, then files, and the manifest is written last.
+//! Takes one backup: services are stopped as needed, streams are read, then files, and the manifest is written last.
 //!
-//! **Invariant:** whatever fails, what stands still goes on before anything else is done.
+//! **Invariant:** whatever fails, stopped services are resumed before anything else is done.
 
 mod manifest;
 
@@ -39,7 +39,7 @@ pub async fn back_up(data: &DataWork<'_>, to: &BTreeSet<RepositoryName>, cause: 
     Ok(OrderEnd { outcome: outcome(&copies, &refused), made: Some(DataResult::Backup(copies)), becomes: None })
 }
 
-/// What a backup came to.
+/// Result of a backup.
 pub struct Taken {
     pub copies: Vec<CopyMade>,
     /// The stores that are in none of them, each with the reason: the host's people let nobody read them, or there is nothing of them.
@@ -106,7 +106,8 @@ pub async fn take(
     Ok(Taken { copies: copies.ended, refused: taking.refused })
 }
 
-/// What is read and in which order: all stores that the host's people let anybody read. The others are not covered, and named.
+/// Returns the plan of the backup: all stores that the host's policy allows to be read. The others are not covered, and
+/// are named.
 fn course_of(settled: &Settled, refused: &BTreeMap<StoreName, String>) -> Result<BackupPlan, DataError> {
     let Rendered { spec, stores, .. } = &settled.rendered;
     let is_read = |(name, _): &(&StoreName, &Store)| !refused.contains_key(*name);
@@ -130,7 +131,7 @@ struct Taking<'a> {
     refused: BTreeMap<StoreName, String>,
     part: Part,
     holds: Vec<Hold>,
-    /// Since when something stands still, or did.
+    /// Time since which services are stopped, or were.
     since: Option<Instant>,
 }
 
@@ -138,7 +139,7 @@ struct Taking<'a> {
 struct Read {
     roots: Roots,
     dumped: AllDumped,
-    /// What was said of stores before their services stood still.
+    /// Replies of stores before their services were stopped.
     early: Early,
     trees: BTreeMap<RepositoryName, ArchivedTrees>,
     trees_took_ms: u64,
@@ -198,7 +199,7 @@ impl Taking<'_> {
         Ok(())
     }
 
-    /// Gives up when what stands still has stood still for long enough, all phases together.
+    /// Fails if services have been stopped for too long, all phases together.
     async fn in_time<T>(&self, reading: impl Future<Output = Result<T, DataError>>) -> Result<T, DataError> {
         if self.data.journal().held.is_empty() {
             return reading.await;

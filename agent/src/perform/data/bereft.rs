@@ -17,11 +17,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// So long a restore that is well waits for an Engine that is away, to see whose its volumes are.
+/// Time that a good restore waits for an Engine that does not answer, to find the owners of its volumes.
 const LOOK_LIMIT: Duration = Duration::from_secs(600);
 
-/// The stores of whose servers nothing can be read, each with the reason: a volume of theirs was removed, and what has its name now is
-/// empty. A volume with something in it is read like any other, whoever made it.
+/// Returns the stores whose servers cannot be read, with the reason: a volume of theirs was removed, and the present
+/// one of that name is empty. A volume with content is read in any case.
 pub async fn bereft(data: &DataWork<'_>, settled: &Settled) -> Result<BTreeMap<StoreName, String>, DataError> {
     let spec = &settled.rendered.spec;
     let found = look(data.context(), spec).await?;
@@ -55,7 +55,7 @@ pub async fn expect_rest(data: &DataWork<'_>, settled: &Settled, only: &BTreeSet
     Err(PrepareError::DataGone(rest.join(", "), settled.rendered.spec.instance.clone()).into())
 }
 
-/// Makes containers that somebody removed, for databases are loaded in theirs. Nothing starts yet.
+/// Creates containers that are missing, because databases are loaded in them. Nothing is started yet.
 pub async fn make_removed(data: &DataWork<'_>, spec: &InstanceSpec) -> Result<(), DataError> {
     let is_removed =
         |found: &FoundProject| spec.containers.iter().any(|it| found.of_service(&it.service).next().is_none());
@@ -63,7 +63,7 @@ pub async fn make_removed(data: &DataWork<'_>, spec: &InstanceSpec) -> Result<()
     Ok(data.work.perform(spec, stages, Finish::AsIs).await?)
 }
 
-/// The volumes of the stores that were restored are those that hold their data now, whoever made them.
+/// Records the present volumes of the restored stores as the ones that hold their data.
 pub async fn signed_again(data: &DataWork<'_>, settled: Settled) -> Settled {
     let Action::Data(DataAction::Restore { only, .. }) = &data.order.action else { return settled };
     let found = match timeout(LOOK_LIMIT, look(data.context(), &settled.rendered.spec)).await {

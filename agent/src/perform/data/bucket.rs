@@ -27,7 +27,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-/// A service that starts for the first time gets so long to listen.
+/// Time for a service to listen at its first start.
 const READY_LIMIT: Duration = Duration::from_secs(120);
 const CONNECT: Duration = Duration::from_secs(5);
 const BETWEEN_CONNECTS: Duration = Duration::from_millis(300);
@@ -61,7 +61,7 @@ async fn reached(
     Ok(Bucket { endpoint: format!("{scheme}://{address}"), ..bucket.clone() })
 }
 
-/// Makes the bucket of a store what the backup has, and looks whether it is.
+/// Makes a store's bucket equal to the backup, and verifies it.
 pub async fn fill(
     data: &DataWork<'_>,
     opened: &Opened,
@@ -125,7 +125,7 @@ fn root(part: &Part) -> Result<&Root, DataError> {
     roots.first().ok_or_else(|| DataError::BadBackup(format!("the store `{}` was not kept as a bucket", part.store)))
 }
 
-/// What was compared when it was filled, for people.
+/// Returns the results of comparing a filled bucket, for people.
 pub fn compared(filling: &Filling<'_>) -> Vec<String> {
     let Kept::Files { files, sample, .. } = &filling.part.kept else { return Vec::new() };
     let name = filling.name;
@@ -149,7 +149,7 @@ async fn until_listening(data: &DataWork<'_>, name: &StoreName, bucket: &Bucket)
     }
 }
 
-/// Refuses buckets elsewhere with something in them for a new instance: they are somebody's.
+/// Refuses external buckets with content for a new instance, because they belong to someone.
 pub async fn expect_unused(data: &DataWork<'_>, opened: &Opened, to: &Rendered) -> Result<(), DataError> {
     let outside = to.stores.iter().filter(|(_, store)| store.bucket().is_some_and(|it| it.service.is_none()));
     for (name, store) in outside {

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// What was started just now gets so long to answer the app's own questions.
+/// Time for a service that was just started to answer the app's own queries.
 const STARTING: Duration = Duration::from_secs(60);
 const BETWEEN_QUESTIONS: Duration = Duration::from_secs(1);
 
@@ -119,7 +119,7 @@ async fn answered(
     }
 }
 
-/// What is said of a sample that was compared.
+/// Returns the text about a compared sample.
 pub fn hashed(store: &StoreName, compared: usize, noun: &str) -> String {
     let have = verb(compared, "has", "have");
     format!("{store}: {} {have} the hashes that were noted", count(compared, noun))

@@ -65,7 +65,7 @@ impl Copies {
         names.iter().for_each(|name| self.lose(name, reason));
     }
 
-    /// What a store gave the last time, wherever that is kept.
+    /// Returns the size of a store in the last backup of any repository.
     pub fn previous(&self, store: &StoreName) -> Option<u64> {
         self.open.iter().filter_map(|copy| copy.previous.get(store)).max().copied()
     }
@@ -100,7 +100,7 @@ async fn looked(data: &DataWork<'_>, name: &RepositoryName, id: &BackupId) -> Re
     Ok(Looked::Open(Box::new(Copy { name: name.clone(), repository, previous })))
 }
 
-/// A backup that this order has made before, told from one that somebody else has put there under its id.
+/// Recognises a backup that this order has made before, as opposed to another one under the same id.
 fn there(data: &DataWork<'_>, set: &SetRecord) -> Result<There, DataError> {
     let unfit = |reason: String| DataError::Unfit(format!("a backup {} is there: {reason}", set.backup));
     let manifest = set.read_manifest().map_err(|error| unfit(error.to_string()))?;

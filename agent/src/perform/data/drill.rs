@@ -1,4 +1,4 @@
-//! Restores a backup into throwaway containers on a network of their own, and finds out whether it is good.
+//! Restores a backup into a sandbox of containers on their own network, and checks whether it is good.
 //!
 //! **Invariant:** what was made for it stands in the journal before it is made, and is removed whatever happened: what cannot be
 //! removed at once stays in the ledger, and is removed later.
@@ -132,7 +132,8 @@ async fn questions(
     Ok(checks)
 }
 
-/// Whether it goes into a service of the double. What is in a bucket elsewhere goes to a folder: nothing is written there.
+/// Returns whether the data goes into a service of the sandbox. Data of an external bucket goes to a folder: the bucket
+/// is not written.
 fn is_loaded(filling: &Filling<'_>) -> bool {
     match filling.store.bucket() {
         Some(bucket) => bucket.service.is_some(),
@@ -206,7 +207,7 @@ async fn files(
     Ok(checks)
 }
 
-/// Where each root goes: into the double's own volume, where there is one for it; else into a folder beside everything.
+/// Returns the destination of each root: the sandbox's own volume if it has one for it, else a separate folder.
 async fn places(
     data: &DataWork<'_>,
     spec: &InstanceSpec,
@@ -235,7 +236,7 @@ fn make(path: &Path) -> Result<(), DataError> {
     made.map_err(|source| DataError::Disk { doing: "make", path: path.to_owned(), source })
 }
 
-/// How many entries that are no folders there are, and how many bytes their files have: each name of a file with several counts.
+/// Returns the number of entries that are not folders, and the bytes of their files: each name of a file counts.
 fn found_in(places: &[(String, PathBuf)]) -> io::Result<(u64, u64)> {
     let (mut files, mut bytes) = (0, 0);
     let mut ahead: Vec<PathBuf> = places.iter().map(|(_, place)| place.clone()).collect();

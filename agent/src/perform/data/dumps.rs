@@ -1,7 +1,7 @@
 //! Streams of an instance into its repositories: its configuration, and what its databases' own tools give.
 //!
-//! **Invariant:** a stream counts only if its tool ended well and what came through is plausible: until both are known, no copy
-//! hears of its end.
+//! **Invariant:** a stream counts only if its tool ended well and the data passed validation: until both are known, no
+//! copy gets the end of the stream.
 
 use super::asked::{Asked, Early, count, note, settled};
 use super::copies::Copies;
@@ -24,12 +24,12 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::pin::pin;
 
-/// Progress is said after so many bytes more.
+/// Number of further bytes after which progress is reported.
 const NOTEWORTHY: u64 = 4_000_000;
 /// The largest piece that goes through at once.
 const PIECE: usize = 256 * 1024;
 
-/// What one store's stream was, the same for all copies.
+/// Size and hash of one store's stream, the same for all copies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dumped {
     pub bytes: u64,
@@ -87,7 +87,7 @@ pub async fn dump_all(
             Ok(()) => tee.end().await,
             Err(error) => Err(error),
         };
-        // The tee is dropped, which ends all copies at once: services stand still, and there is nothing to wait for.
+        // Dropping the tee ends all copies at once: services are stopped, so nothing may wait.
         ended?;
     }
     data.work.say("writing the dumps down");
@@ -195,7 +195,7 @@ impl Dumping<'_> {
         Ok(Dumped { bytes, sha256, took_ms, counts, source, notes })
     }
 
-    /// What the dump holds: as it says itself, or else as the store's own counter does.
+    /// Returns the number of items in the dump: from the dump itself, or else from the store's own counter.
     async fn counted(
         &self,
         before: &CounterReading,
@@ -225,7 +225,7 @@ impl Dumping<'_> {
         }
     }
 
-    /// What its server says of it; nothing where it stands still, or where nobody knows what to ask.
+    /// Returns the reply of its server; nothing if it is stopped, or if no query is known for it.
     async fn note(&self, before: Option<&NotedAt>) -> Option<Result<NotedAt, String>> {
         match self.early {
             None => note(self.data, self.spec, self.store, before).await,
@@ -233,7 +233,7 @@ impl Dumping<'_> {
         }
     }
 
-    /// What its server says as before, and whether nothing was written meanwhile.
+    /// Repeats the query and returns whether nothing was written meanwhile.
     async fn settled(
         &self,
         before: Option<Result<NotedAt, String>>,
@@ -256,7 +256,7 @@ pub fn configuration(spec: &InstanceSpec, bundle: Option<Vec<u8>>) -> BTreeMap<S
     files.chain(bundle.map(|bytes| (BUNDLE.to_owned(), bytes))).collect()
 }
 
-/// Where the release itself is kept.
+/// Path of the release's bundle in a backup.
 pub const BUNDLE: &str = "config/release.bundle";
 
 /// Returns whose snapshots this order writes, as of now.

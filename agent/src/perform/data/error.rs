@@ -1,4 +1,4 @@
-//! Why work on data did not do what was asked.
+//! Reason why work on data did not do what was asked.
 
 use crate::ledger::LedgerError;
 use crate::perform::allow::Forbidden;
@@ -16,7 +16,7 @@ pub enum DataError {
     Unfit(String),
     #[error("{0}")]
     Failed(String),
-    /// What was kept is not what it says, or cannot be used: the backup is to blame, not the way to it.
+    /// The backed-up data is damaged or unusable: the backup is the cause, not the access to it.
     #[error("{0}")]
     BadBackup(String),
     #[error("the store `{store}`: {reason}")]
@@ -45,7 +45,7 @@ impl DataError {
         Self::Store { store: store.to_string(), reason: reason.into() }
     }
 
-    /// Whether the backup itself is to blame: then a drill has found something.
+    /// Returns whether the backup itself is the cause: then a drill has a result.
     pub fn is_of_backup(&self) -> bool {
         match self {
             Self::BadBackup(_) => true,

@@ -28,10 +28,10 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Progress is said after so many bytes more.
+/// Number of further bytes after which progress is reported.
 const NOTEWORTHY: u64 = 4_000_000;
 
-/// What tools say when the host is short of something, or when the server went away under them.
+/// Messages of tools that mean a lack of resources on the host, or a server that stopped.
 const OF_HOST: [&str; 9] = [
     "No space left on device",
     "Cannot allocate memory",
@@ -52,7 +52,7 @@ pub struct Filling<'a> {
     pub part: &'a Part,
 }
 
-/// What was loaded and compared.
+/// Data that was loaded and compared.
 #[derive(Debug, Default)]
 pub struct Loaded {
     pub said: Vec<String>,
@@ -60,10 +60,11 @@ pub struct Loaded {
     pub differing: Vec<(StoreName, Differences)>,
 }
 
-/// Loads all databases and counts them again: first those that only take data while their service stands still, then the others, with
-/// nothing running but them and what they need. Whoever else uses them would find them empty, and begin to fill them. Buckets come
-/// last: they cannot step aside, and until then all goes back without them. Files beside the dumps come before the servers start, or
-/// where these begin only in empty folders, after all is loaded and counted.
+/// Loads all databases and counts them again: first those that are loaded while their service is stopped, then the
+/// others, with only them and their dependencies running. Other services would find them empty and begin to fill them.
+/// Buckets come last: they cannot be moved aside, and until then everything can be undone without them. Files beside
+/// the dumps are put in place before the servers start; if a server starts only in an empty folder, after everything is
+/// loaded and counted.
 pub async fn load_all(
     data: &DataWork<'_>,
     opened: &Opened,
@@ -121,7 +122,7 @@ async fn put_late(
     Ok(())
 }
 
-/// Loads a store from its stream, while nothing else uses it. Its service runs, or stands still, as its tool wants.
+/// Loads a store from its stream while nothing else uses it. Its service runs or is stopped, as its tool needs.
 async fn load(
     data: &DataWork<'_>,
     opened: &Opened,
@@ -153,13 +154,13 @@ pub fn of_host(store: &StoreName, reason: &str) -> DataError {
     DataError::Failed(format!("the store `{store}`: {reason}"))
 }
 
-/// What a tool said of data is a word about the data; that it did not get so far is none.
+/// Converts a tool's error: a message about the data is one about the backup, but a tool that could not run is not.
 pub fn of_tool(store: &StoreName, error: &RuntimeError) -> DataError {
     let reason = crate::chain(error);
     if is_of_data(error) { DataError::of_store(store, reason) } else { of_host(store, &reason) }
 }
 
-/// Whether a tool came to an end of its own that may be due to what it read. One that was killed or had no room did not.
+/// Returns whether a tool ended by itself, possibly because of its input. One that was killed or had no space did not.
 pub fn is_of_data(error: &RuntimeError) -> bool {
     let RuntimeError::ToolFailed { code, words, .. } = error else { return false };
     !OF_HOST.iter().any(|it| words.contains(it)) && !matches!(code, 137 | 143)
@@ -172,7 +173,7 @@ async fn run_all(data: &DataWork<'_>, tools: &[Tool], spec: &InstanceSpec) -> Re
     Ok(())
 }
 
-/// Why a stream did not come as it was kept.
+/// Reason why a stream did not come as it was kept.
 #[derive(Debug)]
 enum Broken {
     Differs(String),

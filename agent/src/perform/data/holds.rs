@@ -1,6 +1,6 @@
-//! Services that stand still while their data is read, and go on whatever happens.
+//! Services that are stopped while their data is read, and resumed whatever happens.
 //!
-//! **Invariant:** what is made to stand still stands in the ledger before it does, and goes out of it only when it runs again.
+//! **Invariant:** a service is written to the ledger before it is stopped, and removed from it only when it runs again.
 
 use super::{DataError, DataWork};
 use crate::clock;
@@ -15,18 +15,18 @@ use fleet_core::steps::ContainerState;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// A service stands still for so long at the most, whatever is being read.
+/// Maximum time for which a service is stopped, whatever is read.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
 /// Letting go on is tried so often before the instance is put right by its own steps.
 const ATTEMPTS: u32 = 4;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(2);
 
-/// How long services may stand still for an order: there must be time left to let them go on.
+/// Returns how long services may be stopped for an order, leaving time to resume them.
 pub fn longest(order: &Order) -> Duration {
     LONGEST.min(order.deadline / 2)
 }
 
-/// Makes the services of a phase stand still. Those that do not run stay as they are, then and afterwards.
+/// Stops the services of a phase. Those that do not run stay as they are.
 pub async fn hold(
     data: &DataWork<'_>,
     spec: &InstanceSpec,
@@ -59,7 +59,8 @@ pub async fn hold(
     Ok(())
 }
 
-/// Lets go on what stands still, but for what another phase needs still. Says who stood still, and for how long.
+/// Resumes stopped services, except those that another phase still needs stopped. Returns which were stopped, and for
+/// how long.
 pub async fn release(
     data: &DataWork<'_>,
     spec: &InstanceSpec,
@@ -78,7 +79,7 @@ pub async fn release(
     Ok(over)
 }
 
-/// Tries until the service runs; what cannot be let go on is made anew, as healing would.
+/// Retries until the service runs. If it cannot be resumed, its container is created again, as healing would do.
 async fn retry_until_ok(data: &DataWork<'_>, spec: &InstanceSpec, held: &Held) -> Result<(), DataError> {
     let runtime = &data.context().runtime;
     for attempt in 1..=ATTEMPTS {

@@ -1,6 +1,7 @@
 //! Services that an order has left standing still, because it could not let them go on: that is tried again and again.
 //!
-//! **Invariant:** only the very containers that were made to stand still are started. What was made anew since is somebody's wish.
+//! **Invariant:** only the containers that fleet stopped are started. A container that was created since was intended
+//! by someone.
 
 use crate::agent_context::AgentContext;
 use crate::clock;
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 /// One try gives way to the next, and to orders.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// The instances of which a service still stands still.
+/// Returns the instances that still have a stopped service.
 pub fn left(ledger: &Ledger) -> impl Iterator<Item = InstanceName> + '_ {
     let with_some = ledger.instances().iter().filter(|(_, entry)| !entry.held.is_empty());
     with_some.map(|(name, _)| name.clone())
@@ -28,7 +29,7 @@ pub fn still(held: &[Held]) -> String {
     format!("{} may still stand still, and letting it go on is tried again every minute", names.join(", "))
 }
 
-/// What stood still before, and what does since.
+/// Merges the services stopped before and since.
 pub fn both(before: Vec<Held>, since: &[Held]) -> Vec<Held> {
     let is_new = |held: &Held| since.iter().all(|other| other.service != held.service);
     before.into_iter().filter(is_new).chain(since.iter().cloned()).collect()
@@ -78,7 +79,7 @@ async fn one(context: &AgentContext, spec: &InstanceSpec, held: &Held) -> Result
     }
 }
 
-/// Whether a container that was made to stand still is there and does not run.
+/// Returns whether a stopped container exists and does not run.
 async fn is_still(context: &AgentContext, spec: &InstanceSpec, held: &Held) -> Result<bool, RuntimeError> {
     let found = context.runtime.look(spec).await?;
     let mut ours = found.of_service(&held.service).filter(|it| held.containers.contains(&it.id));

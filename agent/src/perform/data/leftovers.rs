@@ -1,5 +1,5 @@
-//! Data of before a restore that could not be removed: it is said with its instance, and removing it is tried again until it is
-//! gone.
+//! Old data that a restore could not remove: it is reported with its instance, and the agent retries the removal until
+//! it is gone.
 //!
 //! **Invariant:** only folders that a restore moved aside, and that has passed, are removed here.
 
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 /// Much data takes its time; then it is tried later. A later try gives way to orders.
 const LIMIT: Duration = Duration::from_secs(600);
-/// People are told again so often while something is left, and whenever the agent starts.
+/// Interval between events about remains; the agent's start also causes one.
 const BETWEEN_WORDS: Duration = Duration::from_secs(24 * 3600);
 
 /// Removes what was there before a restore that has passed. What stays is kept in the ledger, and said: gives back the words.
@@ -49,7 +49,7 @@ fn words(folder: &LeftFolder) -> String {
     )
 }
 
-/// What is left of an instance's restores, a line for each folder.
+/// Returns the remains of an instance's restores, one line for each folder.
 pub fn left_of(context: &AgentContext, instance: &InstanceName) -> Vec<String> {
     let ledger = context.ledger();
     let of_instance = ledger.leftovers().values().filter(|left| left.instance == *instance);
@@ -102,7 +102,7 @@ async fn keep(context: &AgentContext, before: Leftover, folders: Vec<LeftFolder>
     if left != before {
         let kept = left.clone();
         context.retry_until_ok(move |ledger| ledger.keep_leftover(kept.clone())).await;
-        // What is said of the instance has changed. Nobody listens while the agent is going down.
+        // The report of the instance has changed. While the agent stops, nothing receives this.
         let _ = context.attention.send(left.instance.clone());
     }
 }

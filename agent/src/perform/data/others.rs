@@ -1,4 +1,5 @@
-//! What the servers hold beside the stores that are restored: their whole folders are replaced, and it would be gone.
+//! Databases that the servers hold beside the restored stores: their whole folders are replaced, so these would be
+//! lost.
 
 use super::fill::Filling;
 use super::targets::Target;
@@ -8,7 +9,7 @@ use fleet_core::backup::{DatabaseEngine, Others, Store, is_files, others, others
 use fleet_core::names::StoreName;
 use std::collections::BTreeMap;
 
-/// What would be lost, in words; refused, unless an operator has agreed to lose it. Nothing is touched.
+/// Returns the data that would be lost, as text; refuses the restore unless an operator has agreed. Changes nothing.
 pub async fn expect_none(
     data: &DataWork<'_>,
     rendered: &Rendered,
@@ -62,7 +63,8 @@ async fn beside(data: &DataWork<'_>, rendered: &Rendered, service: &str, stores:
     }
 }
 
-/// What the servers of an instance hold besides, where they can be asked: nobody is in the way of a backup.
+/// Returns the other databases of an instance's servers, as far as they can be queried: a backup must not fail because
+/// of this.
 pub async fn beside_stores(data: &DataWork<'_>, rendered: &Rendered, stores: &[(&StoreName, &Store)]) -> Vec<String> {
     let mut of_service: BTreeMap<&str, Vec<&Store>> = BTreeMap::new();
     for (_, store) in stores {
@@ -78,7 +80,7 @@ pub async fn beside_stores(data: &DataWork<'_>, rendered: &Rendered, stores: &[(
     found
 }
 
-/// What the server of these stores says that it holds besides.
+/// Returns the other databases that the server of these stores reports.
 async fn asked(data: &DataWork<'_>, rendered: &Rendered, stores: &[&Store]) -> Result<Vec<String>, String> {
     // One that is all that its server has leaves nothing to ask for.
     let tools: Option<Vec<_>> = stores.iter().map(|store| others_tool(store)).collect();

@@ -28,7 +28,7 @@ pub async fn note_passed(
     Ok(noted.await?)
 }
 
-/// What was restored is well: what is old goes, and what is derived is rebuilt. That either could not be done is said, and undoes
+/// Finishes a good restore: removes the old data and rebuilds derived data. A failure of either is reported, and undoes
 /// nothing.
 pub async fn passed(data: &DataWork<'_>) -> OrderEnd {
     let journal = data.journal();

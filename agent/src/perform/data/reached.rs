@@ -19,7 +19,7 @@ impl DataWork<'_> {
         self.open.access.iter().find(is_it).ok_or_else(missing)
     }
 
-    /// Whether a repository of this order's instance is a folder of this host.
+    /// Returns whether a repository of this order's instance is a folder on this host.
     pub fn is_in_folder(&self, name: &RepositoryName) -> Result<bool, DataError> {
         match self.access(name, &self.order.instance)?.place {
             LocationAccess::Folder { .. } => Ok(true),
@@ -34,7 +34,7 @@ impl DataWork<'_> {
         Ok(self.context().repositories.open(access, self.open.limit_rate))
     }
 
-    /// Where the files of a store are, if the host's people let anybody read and replace them.
+    /// Returns the folders of a store's files, if the host's policy allows reading and replacing them.
     pub async fn roots(
         &self,
         spec: &InstanceSpec,
@@ -46,7 +46,7 @@ impl DataWork<'_> {
         let reaches = Reaches::of_store(name, store, spec, found.iter().map(|root| &root.mount));
         let leads = allow_where(self.context(), &reaches).await;
         let leads = leads.map_err(|source| DataError::StoreForbidden { store: name.to_string(), source })?;
-        // What was judged has to be what is read: a link may have been changed in between.
+        // The checked path must be the one that is read: a link may have been changed in between.
         let is_same = |root: &&RootFound| match leads.get(&root.from) {
             Some(Ok(end)) => root.path == Path::new(end),
             Some(Err(_)) | None => root.path == Path::new(&root.from),

@@ -1,8 +1,8 @@
 //! Waits for a database that starts for the first time.
 //!
-//! Many images begin an empty database with a server that only they themselves can reach, and then start it anew: who believed that
-//! one would lose it in the middle of a load. Of a store with commands of its own nobody knows what would ask its server: its
-//! service's health check says whether it is there.
+//! Many images initialise an empty database with a temporary server that only they can reach, and then start it again.
+//! A load that relied on that one would lose it halfway. For a store with its own commands, no query to its server is
+//! known: its service's health check decides.
 
 use super::DataWork;
 use crate::runtime::RuntimeError;
@@ -12,10 +12,10 @@ use fleet_core::steps::{ContainerHealth, ContainerState};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// A database that starts for the first time gets so long to answer.
+/// Time for a database to answer at its first start.
 const READY_LIMIT: Duration = Duration::from_secs(300);
 const BETWEEN_QUESTIONS: Duration = Duration::from_millis(500);
-/// A server that nobody tells from one that only begins the database is believed when it has stayed for so long.
+/// Time after which a server counts as permanent if it cannot be told from a temporary one.
 const STAYING: Duration = Duration::from_secs(60);
 
 /// Waits until a store's service answers, and is the one that stays.
@@ -47,7 +47,7 @@ pub async fn until_ready(data: &DataWork<'_>, store: &Store, spec: &InstanceSpec
     }
 }
 
-/// Which server answers; or why none does.
+/// Returns the server that answers, or the reason why none does.
 async fn answering(data: &DataWork<'_>, store: &Store, service: &str, spec: &InstanceSpec) -> Result<String, String> {
     match ready_tool(store) {
         Some(ready) => asked(data, store, &ready, spec).await.map_err(|error| crate::chain(&error)),
@@ -55,7 +55,7 @@ async fn answering(data: &DataWork<'_>, store: &Store, service: &str, spec: &Ins
     }
 }
 
-/// It is looked at first which server it is: one that has come to stay does not give way to another before it answers.
+/// Finds out first which server it is: a permanent one is not replaced by another before it answers.
 async fn asked(data: &DataWork<'_>, store: &Store, ready: &Tool, spec: &InstanceSpec) -> Result<String, RuntimeError> {
     let runtime = &data.context().runtime;
     let which = match settled_tool(store) {
@@ -66,7 +66,7 @@ async fn asked(data: &DataWork<'_>, store: &Store, ready: &Tool, spec: &Instance
     Ok(which)
 }
 
-/// What its container's own health check says; where it has none, that it runs has to do.
+/// Checks the container's own health check; without one, it is enough that the container runs.
 async fn looked(data: &DataWork<'_>, service: &str, spec: &InstanceSpec) -> Result<(), String> {
     let found = data.context().runtime.look(spec).await.map_err(|error| crate::chain(&error))?;
     let container = found.of_service(service).next().ok_or("it has no container")?;

@@ -1,5 +1,5 @@
-//! Makes derivable stores anew after a restore, by the app's own commands. Of an instance that stands still, what they need is
-//! started for them, and stopped after.
+//! Rebuilds derived stores after a restore with the app's own commands. For a stopped instance, the services that they
+//! need are started, and stopped afterwards.
 //!
 //! **Invariant:** the journal names what is still to be rebuilt before the restore counts as passed, so that no crash leaves it out.
 
@@ -16,10 +16,10 @@ use fleet_core::steps::steps_for_power;
 use std::time::Duration;
 use tokio::time::{Instant, interval};
 
-/// How long it has taken is told so often.
+/// Interval at which the elapsed time is reported.
 const TOLD: Duration = Duration::from_secs(5);
 
-/// What was restored and is not complete, in words.
+/// Restored parts that are incomplete, as text.
 pub struct Unbuilt {
     pub reason: String,
     pub hint: String,
@@ -85,7 +85,7 @@ pub async fn rebuild_left(data: &DataWork<'_>, settled: &Settled) -> Option<Unbu
     })
 }
 
-/// Starts what a rebuild needs of an instance that stands still.
+/// Starts the services that a rebuild needs in a stopped instance.
 async fn start_for(data: &DataWork<'_>, settled: &Settled, rebuild: &Rebuild) -> Result<(), String> {
     let spec = &settled.rendered.spec;
     let services = with_needs([rebuild.service.clone()].into(), spec);

@@ -1,4 +1,4 @@
-//! Puts a backup's data in the place of what is there, or makes an instance anew from it.
+//! Replaces present data with a backup's, or creates an instance from it.
 //!
 //! **Invariant:** the old data is there, untouched, until the instance has passed its gate with the new: it is renamed, and
 //! renamed back.
@@ -197,7 +197,7 @@ fn chosen(opened: &Opened, only: &BTreeSet<StoreName>) -> Result<Vec<Part>, Data
     Ok(parts.iter().filter(is_wanted).cloned().collect())
 }
 
-/// How each folder is moved aside. Touches nothing.
+/// Returns how each folder will be moved aside. Changes nothing.
 fn planned(data: &DataWork<'_>, targets: &[Target]) -> Result<Vec<Aside>, DataError> {
     let plan = |target: &Target| {
         set_aside::plan(&target.path, &data.order.id).map_err(|reason| DataError::of_store(&target.store, reason))
@@ -227,7 +227,8 @@ async fn keep_safe(data: &DataWork<'_>, settled: &Settled, to: &BTreeSet<Reposit
     )))
 }
 
-/// Lets the instance stand still and makes room. How folders are moved is found out when nothing of the instance writes any more.
+/// Stops the instance and moves its folders aside. The way of moving is decided when nothing of the instance writes any
+/// more.
 async fn take_apart(data: &DataWork<'_>, settled: &Settled, targets: Targets) -> Result<Vec<Target>, DataError> {
     let spec = &settled.rendered.spec;
     data.note(|journal| journal.reach = RestorePhase::Apart).await?;
@@ -256,7 +257,7 @@ async fn move_all(data: &DataWork<'_>, asides: Vec<Aside>) -> Result<(), DataErr
     Ok(())
 }
 
-/// Whether a store is volumes that can be filled before there is a container.
+/// Returns whether a store consists of volumes that can be filled before its container exists.
 fn has_volumes(store: &Store) -> bool {
     matches!(&store.engine, DatabaseEngine::Volume(Files::Volume(_)))
 }
@@ -284,7 +285,7 @@ async fn restore_files(
     Ok(data.note(|journal| journal.notes.extend(notes)).await?)
 }
 
-/// Rows that are not what they were undo a restore; what else differs is said, for somebody may want the rows all the same.
+/// Fails the restore if rows differ. Other differences are only reported, because the rows may still be wanted.
 async fn note_different(data: &DataWork<'_>, loaded: &Loaded) -> Result<(), DataError> {
     if let Some((store, rows)) = loaded.differing.iter().find(|(_, it)| !it.rows.is_empty()) {
         let reason = rows.words().unwrap_or_default();
@@ -295,7 +296,7 @@ async fn note_different(data: &DataWork<'_>, loaded: &Loaded) -> Result<(), Data
     Ok(data.note(|journal| journal.notes.extend(notes)).await?)
 }
 
-/// As the instance ran before: what stood still stands still.
+/// Starts the instance's services as before; stopped ones stay stopped.
 async fn run_again(data: &DataWork<'_>, settled: &Settled) -> Result<(), DataError> {
     let spec = &settled.rendered.spec;
     let finish = if settled.is_stopped() { Finish::AsIs } else { Finish::Healthy(&settled.rendered.health) };

@@ -1,30 +1,31 @@
-//! Whether the disks of this host have room for what is restored: each disk by what goes onto it.
+//! Checks that the host's disks have space for the restored data, each disk for its part.
 
 use super::{DataError, DataWork};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-/// What comes back needs so much more room than the backup says: databases have indexes and journals.
+/// Factor on the backup's size for the required space: databases have indexes and journals.
 const ROOM: u64 = 2;
-/// What is left free on each disk in any case.
+/// Bytes that stay free on each disk in any case.
 const RESERVE: u64 = 512 << 20;
 
-/// What one store needs room for.
+/// Space that one store needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     pub bytes: u64,
-    /// Where it goes; none: to where the Engine makes volumes. Nobody knows how it is shared out, so each disk gets all of it.
+    /// Destination folders; none means the Engine's folder for volumes. The distribution over them is unknown, so each
+    /// disk is checked for the whole.
     pub paths: Vec<Option<PathBuf>>,
 }
 
-/// What goes onto one disk.
+/// Data that goes onto one disk.
 struct Load {
     path: Option<PathBuf>,
     free: u64,
     bytes: u64,
 }
 
-/// Refuses what a disk has no room for, before anything is written.
+/// Refuses data for which a disk has no space, before anything is written.
 pub async fn expect_room(data: &DataWork<'_>, wanted: &[Wanted]) -> Result<(), DataError> {
     let mut loads: BTreeMap<u64, Load> = BTreeMap::new();
     for Wanted { bytes, paths } in wanted {

@@ -1,4 +1,5 @@
-//! What drills made and could not remove: it is said by its names, and removing it is tried again until it is gone.
+//! Sandboxes that drills could not remove: they are reported by name, and the agent retries the removal until they are
+//! gone.
 //!
 //! **Invariant:** only what a drill made is removed here: what carries the name of its own project, and its own folders.
 
@@ -22,7 +23,7 @@ use tokio::time::timeout;
 pub const LIMIT: Duration = Duration::from_secs(600);
 /// An order that ends does not wait for longer to say what is left.
 const LOOK: Duration = Duration::from_secs(10);
-/// People are told again so often while something is left, and whenever the agent starts.
+/// Interval between events about remains; the agent's start also causes one.
 const BETWEEN_WORDS: Duration = Duration::from_secs(24 * 3600);
 
 /// The doubles of which something is left.
@@ -58,7 +59,7 @@ pub fn keep_of_fault(
     ledger.keep_double(LeftoverSandbox { order, instance, spec, parts, since: now, said: now })
 }
 
-/// What is left, in words of an outcome.
+/// Returns the remains as text for an outcome.
 fn words(sandbox: &LeftoverSandbox) -> String {
     let parts = match sandbox.parts.as_slice() {
         [] => format!("something of `{}`", sandbox.spec.project),
@@ -160,7 +161,7 @@ fn folders(context: &AgentContext, order: &OrderId, spec: &InstanceSpec) -> [Pat
     [PathBuf::from(&spec.working_dir), scratch_of(context, order)]
 }
 
-/// What is there of a double, as people name it.
+/// Returns the existing parts of a sandbox by name.
 async fn parts(context: &AgentContext, order: &OrderId, spec: &InstanceSpec) -> Result<Vec<String>, RuntimeError> {
     let found = context.runtime.look(spec).await?;
     let folders = folders(context, order, spec).into_iter().filter(|folder| folder.exists());

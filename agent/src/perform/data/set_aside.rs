@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-/// How a folder will be moved aside for an order, or why it cannot be. Touches nothing.
+/// Returns how a folder will be moved aside for an order, or why it cannot be. Changes nothing.
 pub fn plan(path: &Path, order: &OrderId) -> Result<Aside, String> {
     let waits = beside(path, &format!(".before-{order}"));
     let waits = waits.ok_or_else(|| format!("`{}` is no folder that can be put in another's place", path.display()))?;
@@ -47,7 +47,7 @@ fn beside(path: &Path, addition: &str) -> Option<PathBuf> {
     Some(path.parent()?.join(whole))
 }
 
-/// Makes room: an empty folder is where the old one was, with its owner and mode.
+/// Moves the content aside: an empty folder stays in its place, with its owner and mode.
 pub fn move_aside(aside: &Aside) -> io::Result<()> {
     if let DataSwap::Renamed = aside.way {
         if !is_there(&aside.waits)? {
@@ -60,7 +60,7 @@ pub fn move_aside(aside: &Aside) -> io::Result<()> {
     } else {
         let parent = aside.path.parent().unwrap_or(Path::new("/"));
         DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
-        // What somebody else has made since is not ours to fill, nor to remove.
+        // A folder that someone else has made since must not be filled or removed.
         DirBuilder::new().mode(0o755).create(&aside.path)?;
     }
     sync_beside(&aside.path)
@@ -116,7 +116,7 @@ fn remove(path: &Path) -> io::Result<()> {
 
 fn make_like(path: &Path, model: &Path) -> io::Result<()> {
     let model = fs::symlink_metadata(model)?;
-    // It gets its name when it is as it shall be: whoever finds it may take it for done.
+    // It gets its final name when it is complete: under that name it counts as done.
     let growing = beside(path, ".fresh").ok_or(io::ErrorKind::InvalidFilename)?;
     remove(&growing)?;
     DirBuilder::new().mode(0o700).create(&growing)?;

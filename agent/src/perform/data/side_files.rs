@@ -18,17 +18,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 
-/// So many folders below a data folder are looked into.
+/// Maximum number of folders below a data folder that are searched.
 const FOLDERS_LIMIT: usize = 200;
 
 pub type Contents = Vec<(SideFile, Vec<u8>)>;
 
-/// What was found of one store.
+/// Files found beside one store.
 #[derive(Debug, Clone, Default)]
 pub struct Gathered {
     pub kept: SideFiles,
     pub files: Contents,
-    /// What is known to be there and is not kept: a restore in place would lose it.
+    /// Existing files that are not backed up: an in-place restore would lose them.
     pub lost: Vec<String>,
 }
 
@@ -248,7 +248,7 @@ mod tests {
     use super::*;
     use crate::perform::data::side_plan::write;
 
-    /// What is kept of a data folder, and what is said to be left out.
+    /// Returns the files of a data folder that are kept, and those reported as left out.
     fn looked(folder: &tempfile::TempDir, named: &[&str]) -> (Vec<String>, Vec<String>) {
         let found = look(EngineKind::Postgresql, folder, named, &[]);
         (found.files.into_iter().map(|(file, _)| file.path).collect(), found.left_out)

@@ -16,11 +16,11 @@ use fleet_core::spec::InstanceSpec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-/// What a restore puts beside the data of each store.
+/// Files that a restore puts beside the data of each store.
 #[derive(Debug, Default)]
 pub struct SidePlan {
     of_store: BTreeMap<StoreName, Planned>,
-    /// What is unusual about it, for people.
+    /// Remarks about them, for people.
     pub notes: Vec<String>,
 }
 
@@ -29,7 +29,7 @@ struct Planned {
     folder: String,
     files: Contents,
     folders: Vec<SideFolder>,
-    /// How many of them the backup has.
+    /// Number of those that the backup has.
     kept: usize,
     time: PutTime,
 }
@@ -110,7 +110,7 @@ impl SidePlan {
         (self, said)
     }
 
-    /// Whether anything is put after databases were loaded.
+    /// Returns whether any file is put in place after databases were loaded.
     pub fn is_late(&self, fillings: &[Filling<'_>]) -> bool {
         fillings.iter().any(|it| self.of(it.name, PutTime::AfterLoad).is_some())
     }
@@ -119,7 +119,7 @@ impl SidePlan {
         self.of_store.get(name).filter(|planned| planned.time == time && !planned.files.is_empty())
     }
 
-    /// Puts those in place whose time has come. Their servers stand still.
+    /// Puts the files of this stage in place. Their servers are stopped.
     pub async fn put(
         &self,
         data: &DataWork<'_>,

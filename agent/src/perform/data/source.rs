@@ -20,11 +20,11 @@ pub struct Opened {
     pub repository: RepositoryClient,
     pub set: SetRecord,
     pub manifest: Manifest,
-    /// What becomes of privileged bits, as the order says.
+    /// Treatment of privileged bits, as ordered.
     pub privileges: Privileges,
 }
 
-/// Why a backup was not found.
+/// Reason why a backup was not found.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PickError {
     #[error("there is no backup {backup}")]
@@ -101,7 +101,7 @@ impl Opened {
         Some(bytes)
     }
 
-    /// What was backed up, as it was rendered.
+    /// Returns the rendering of the backed-up instance.
     pub async fn rendered(&self, data: &DataWork<'_>) -> Result<Rendered, DataError> {
         let manifest = &self.manifest;
         let is_what_runs = |settled: &&crate::ledger::Settled| {

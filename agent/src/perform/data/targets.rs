@@ -1,4 +1,4 @@
-//! Where on this host the data of a backup goes: the folders of its volumes, and those that databases fill by themselves.
+//! Destinations of a backup's data on this host: the folders of its volumes, and those that databases fill themselves.
 
 use super::fill::Filling;
 use super::room::Wanted;
@@ -36,16 +36,16 @@ pub struct Missing {
     pub root: Root,
 }
 
-/// Where the chosen stores live. Nothing was made or touched to find that out.
+/// Folders of the chosen stores. Nothing was created or changed to find them.
 #[derive(Debug, Default)]
 pub struct Targets {
     pub found: Vec<Target>,
     pub missing: Vec<Missing>,
-    /// What each store needs room for, and in which folders.
+    /// Space that each store needs, and its folders.
     pub wanted: Vec<Wanted>,
 }
 
-/// Where on this host the chosen stores live.
+/// Returns the folders of the chosen stores on this host.
 pub async fn targets(
     data: &DataWork<'_>,
     opened: &Opened,
@@ -53,7 +53,7 @@ pub async fn targets(
     fillings: &[Filling<'_>],
 ) -> Result<Targets, DataError> {
     let mut targets = Targets::default();
-    // A bucket is no folder: it is filled where it is. What keeps its own needs the room.
+    // A bucket is not a folder: it is filled in place. One with a service in the instance needs the space.
     let own = fillings.iter().filter(|it| it.store.bucket().is_some_and(|bucket| bucket.service.is_some()));
     targets.wanted.extend(own.map(|it| Wanted { bytes: it.part.bytes, paths: vec![None] }));
     for filling in fillings.iter().filter(|it| it.store.bucket().is_none()) {
@@ -88,8 +88,8 @@ fn expect_apart(found: &[Target]) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Where each folder of the backup goes: to where the store says now, never to where the backup says. One that has no place fails
-/// the restore.
+/// Returns the destination of each folder of the backup: the present location of its store, never the one in the
+/// backup. A folder without destination fails the restore.
 async fn of_files(
     data: &DataWork<'_>,
     opened: &Opened,
@@ -115,7 +115,8 @@ async fn of_files(
         let name = renamed(&root.from, of, &spec.project);
         let here = match found.iter().find(|it| it.from == name) {
             Some(here) => here.clone(),
-            // One folder before, one folder now: it may have another name. What a pattern finds may be somebody else's.
+            // With one folder before and one now, the name may differ. A folder found by a pattern may belong to
+            // someone else.
             None if roots.len() == 1 && found.len() == 1 && is_one(filling.store) => found[0].clone(),
             None if name.starts_with('/') || spec.volumes.is_empty() => {
                 let reason = format!("there is no folder or volume `{name}` to restore into");
@@ -148,13 +149,13 @@ fn expect_not_others(data: &DataWork<'_>, spec: &InstanceSpec, store: &StoreName
     }
 }
 
-/// Whose a volume is, if another instance claims it, or uses it where this one does not claim it either.
+/// Returns the other instance that claims a volume, or uses one that this instance does not claim.
 fn owner_of_volume<'a>(volume: &str, own: &Claims, others: &'a [(InstanceName, Claims)]) -> Option<&'a InstanceName> {
     let uses = |claims: &Claims| !own.volumes.contains(volume) && claims.used_volumes.contains(volume);
     others.iter().find(|(_, claims)| claims.volumes.contains(volume) || uses(claims)).map(|(name, _)| name)
 }
 
-/// Whether the store, as it is now, would take a volume of this name.
+/// Returns whether the store, as it is now, accepts a volume of this name.
 fn takes(store: &Store, spec: &InstanceSpec, volume: &str) -> bool {
     match &store.engine {
         DatabaseEngine::Volume(files) => takes_volume(files, spec, volume),
@@ -169,7 +170,7 @@ fn takes(store: &Store, spec: &InstanceSpec, volume: &str) -> bool {
     }
 }
 
-/// Whether a store is one folder, and not whatever a pattern finds.
+/// Returns whether a store is exactly one folder, and not the result of a pattern.
 fn is_one(store: &Store) -> bool {
     match &store.engine {
         DatabaseEngine::Volume(Files::Volume(name)) => !is_pattern(name),
@@ -209,8 +210,8 @@ pub async fn expect_alone(
     Ok(())
 }
 
-/// Refuses to move what another instance claims, and folders that a container of somebody else's has: it would keep the old one,
-/// and write where nobody reads.
+/// Refuses to move folders that another instance claims or a foreign container has mounted: it would keep the old
+/// folder, and its writes would be lost.
 pub async fn expect_nobody(data: &DataWork<'_>, spec: &InstanceSpec, targets: &[Target]) -> Result<(), DataError> {
     let shared = expect_unshared(&data.context().ledger(), spec, &[ClaimKind::Project, ClaimKind::Volume]);
     shared.map_err(PrepareError::from)?;

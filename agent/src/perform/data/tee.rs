@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// A copy whose repository has not moved for so long has failed: the others, and what stands still, do not wait for it.
+/// Time without progress after which a copy fails: other copies and stopped services do not wait for its repository.
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// The uploads of all copies that are well.
@@ -138,7 +138,7 @@ mod tests {
     use futures_util::future::{BoxFuture, FutureExt};
     use tokio::time::{Instant, sleep};
 
-    /// A repository that takes so many seconds for each piece, and moves meanwhile, or does not.
+    /// A repository that takes that many seconds for each piece, with or without progress meanwhile.
     struct Slow {
         seconds: u64,
         moves: bool,

@@ -1,4 +1,4 @@
-//! What of an instance is kept as files: volumes, what is mounted from the host, and buckets.
+//! Data of an instance that is kept as files: volumes, host mounts, and buckets.
 
 use super::copies::Copies;
 use super::{DataError, DataWork, bucket};
@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// So many files of a backup are hashed, for drills.
+/// Number of files of a backup that are hashed, for drills.
 const SAMPLE: usize = 100;
 
 /// A folder on this host or a bucket, and its path in the snapshot.

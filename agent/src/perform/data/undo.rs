@@ -1,6 +1,6 @@
 //! Puts back whatever the journal of an order has: the way back of all work on data.
 //!
-//! **Invariant:** what cannot be put back stays in the journal, and is said.
+//! **Invariant:** a change that cannot be undone stays in the journal and is reported.
 
 use super::targets::unmake_missing;
 use super::{DataError, DataWork, bucket, holds, set_aside};
@@ -20,7 +20,7 @@ use std::path::PathBuf;
 /// Makes the host as it was before the order.
 pub async fn undo(data: &DataWork<'_>) -> Result<(), DataError> {
     if let Some(settled) = &data.open.from {
-        // What stands still goes on first: a tool that does not end must not keep it.
+        // Stopped services are resumed first: a tool that does not end must not delay them.
         let spec = &settled.rendered.spec;
         let released = holds::release(data, spec, |_| true).await;
         data.context().runtime.sweep_tools(spec).await?;
@@ -52,7 +52,7 @@ pub async fn sweep(data: &DataWork<'_>) -> Result<(), DataError> {
     Ok(data.note(|journal| journal.sandbox = None).await?)
 }
 
-/// Where a drill puts files.
+/// Returns the folder for files of a drill.
 pub fn scratch(data: &DataWork<'_>) -> PathBuf {
     scratch_of(data.context(), &data.order.id)
 }
@@ -134,7 +134,7 @@ pub async fn moved(
     done.map_err(|source| DataError::Disk { doing, path, source })
 }
 
-/// Whether the Engine has anything of a spec's own volumes already.
+/// Returns the spec's own volumes that exist already.
 pub async fn volumes_there(data: &DataWork<'_>, spec: &InstanceSpec) -> Result<Vec<String>, DataError> {
     let found = look(data.context(), spec).await?;
     let own = spec.volumes.iter().filter(|volume| !volume.external);

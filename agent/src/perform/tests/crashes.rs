@@ -33,7 +33,7 @@ async fn crash_at(action: Action, crash: (u64, Crash), prepare: impl Fn(&Harness
     Some((harness, outcome))
 }
 
-/// What runs is exactly a release, and the ledger says that it is.
+/// Asserts that exactly one release runs, as the ledger says.
 fn check_is(harness: &Harness, version: u32, at: (u64, Crash)) {
     let world = harness.runtime.world();
     let web = format!("notes-web:{version}");

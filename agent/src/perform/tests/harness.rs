@@ -80,7 +80,7 @@ pub struct Harness {
     pub deadline: Duration,
 }
 
-/// For whoever never works on data.
+/// For tests that never work on data.
 #[derive(Debug)]
 struct NoWorkers;
 
@@ -164,7 +164,7 @@ impl Harness {
         self.open.send_replace(Some(Arc::new(set)));
     }
 
-    /// Asks for one thing beside orders that are open and not told at the moment.
+    /// Sends one order beside open ones that are withheld.
     pub fn ask_beside(&self, order: &OutgoingOrder, held: &[OrderId]) {
         let held = held.iter().cloned().collect();
         let set = OpenSet { orders: vec![order.clone()], held, ..OpenSet::default() };

@@ -8,7 +8,7 @@ use std::fs::{create_dir_all, remove_dir, remove_file};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-/// A folder that the host allows, a secret place beside it, and what is mounted: a folder inside the former.
+/// A folder that the host allows, a secret one beside it, and a mount: a folder inside the first.
 struct Lab {
     harness: Harness,
     share: PathBuf,
@@ -127,7 +127,7 @@ async fn a_volume_that_leads_where_nothing_is_allowed_is_neither_started_nor_hea
     let agent = harness.agent();
     assert_eq!(harness.carry_out(&agent, install(1)).await, Outcome::Done);
     assert_eq!(harness.carry_out(&agent, power(PowerRequest::Stop, 1)).await, Outcome::Done);
-    // As somebody makes it who removes the volume and puts a folder of the host in its place.
+    // Someone removes the volume and puts a folder of the host in its place.
     harness.runtime.world().devices.insert("oasis-1_data".to_owned(), vec![VolumeTarget::Path("/etc".to_owned())]);
     let reason =
         "the host's own policy forbids it: the host does not allow mounting /etc, to which the volume oasis-1_data \

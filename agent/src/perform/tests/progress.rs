@@ -1,4 +1,4 @@
-//! How far a step is, said apart from it.
+//! Progress of a step, reported apart from it.
 
 use super::harness::{Agent, Harness, install};
 use crate::status_board::StatusBoard;
@@ -12,7 +12,7 @@ fn doing(status_board: &StatusBoard) -> Doing {
     }
 }
 
-/// Waits until so much of a step is done, and returns the step.
+/// Waits for that progress of a step, and returns the step.
 async fn step_with(agent: &Agent, is_so_far: impl Fn(&str) -> bool) -> String {
     let mut status_board = agent.context.status_writer.reader();
     let told = status_board.wait_for(|status_board| is_so_far(&doing(status_board).progress));

@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Hangs at each write until it is told to go on.
+/// Hangs at each write until released.
 #[derive(Debug)]
 struct HangingDisk {
     is_hanging: watch::Sender<bool>,
@@ -57,7 +57,7 @@ impl LedgerFiles for HangingDisk {
     }
 }
 
-/// What the link says of an agent with nothing to say.
+/// Returns the messages of an agent with nothing to report.
 fn words() -> impl Stream<Item = FromAgent> {
     let greeting = watch::Sender::new(Greeting::default()).subscribe();
     let status_board = watch::Sender::new(MaskedBoard::default()).subscribe();

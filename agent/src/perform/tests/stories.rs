@@ -417,7 +417,7 @@ async fn nothing_is_healed_or_started_beside_anothers_container_of_the_same_name
     assert!(harness.runtime.world().containers.contains(&other), "it is neither stopped nor removed");
 }
 
-/// A stack that somebody started with Compose, under the name that an order is about.
+/// Makes a stack that someone started with Compose, under the instance's name.
 fn stranger() -> FakeContainer {
     FakeContainer {
         id: "stranger".to_owned(),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// What matters; the rest (each health check runs a program) would wake us all day.
+/// Actions that matter; others (each health check runs a program) would wake the agent all day.
 const ACTIONS: [&str; 11] =
     ["create", "start", "die", "pause", "unpause", "destroy", "rename", "update", "oom", "health_status", "remove"];
 

@@ -24,7 +24,7 @@ pub async fn inspect(engine: &DockerEngine, name: &str) -> Result<Option<Contain
     unless_missing(engine.ask(&format!("look at {name}"), call).await)
 }
 
-/// Looks at one of the instance's containers by its name. One of somebody else with that name is an error.
+/// Inspects one of the instance's containers by name. A foreign container of that name is an error.
 pub async fn inspect_own(
     engine: &DockerEngine,
     spec: &InstanceSpec,
@@ -72,7 +72,7 @@ pub async fn create(
     Ok(())
 }
 
-/// Whether the container that has the name is the very one that was to be made, by an attempt that was cut off.
+/// Returns whether the container of that name is exactly the one to create, from an interrupted attempt.
 async fn is_this_one(
     engine: &DockerEngine,
     spec: &InstanceSpec,
@@ -221,7 +221,7 @@ async fn await_state(
     }
 }
 
-/// What the last health check printed, in one line.
+/// Returns the output of the last health check, in one line.
 fn last_words(found: &ContainerInspectResponse) -> String {
     let health = found.state.as_ref().and_then(|state| state.health.as_ref());
     let last = health.and_then(|health| health.log.as_ref()).and_then(|log| log.last());

@@ -13,7 +13,7 @@ use fleet_core::steps::KeptVolume;
 use fleet_core::units::Period;
 use std::collections::{BTreeMap, HashMap};
 
-/// What the Engine is asked to create; the container's first network is part of it, the others are connected after.
+/// Returns the request to create a container with its first network; the others are connected afterwards.
 pub fn body(spec: &InstanceSpec, container: &ContainerSpec, keeps: &[KeptVolume]) -> ContainerCreateBody {
     let exposed = container.ports.iter().map(port_key).chain(container.expose.iter().cloned());
     let exposed: Vec<_> = exposed.collect();

@@ -7,7 +7,7 @@ use bollard::{API_DEFAULT_VERSION, Docker};
 use std::time::Duration;
 use tokio::sync::{Mutex, OnceCell};
 
-/// How long the Engine may take before the hands give up.
+/// Time limits for requests to the Engine.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// For an answer that only has to be read.
@@ -41,7 +41,7 @@ pub struct DockerEngine {
     pub limits: Limits,
     docker: OnceCell<Docker>,
     data_directory: OnceCell<Option<String>>,
-    /// Held by whoever makes a network.
+    /// Held while a network is created.
     pub creating_networks: Mutex<()>,
 }
 
@@ -118,7 +118,7 @@ impl DockerEngine {
         Ok(EngineVersion { version: version_text, api, id })
     }
 
-    /// Where the Engine keeps images and volumes; asked once.
+    /// Returns the Engine's folder for images and volumes; requested once.
     pub async fn data_directory(&self) -> Option<String> {
         let ask = async {
             let info = self.ask("ask the Engine for its data directory", self.docker().await?.info()).await?;
@@ -135,7 +135,7 @@ fn refused(what: String, status: u16, message: String) -> RuntimeError {
     }
 }
 
-/// What to make of "there is no such thing": an absence, not an error.
+/// Converts the error "no such object" to an absence.
 pub fn unless_missing<T>(answer: Result<T, RuntimeError>) -> Result<Option<T>, RuntimeError> {
     match answer {
         Ok(found) => Ok(Some(found)),

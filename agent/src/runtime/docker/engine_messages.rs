@@ -29,7 +29,10 @@ pub enum EngineErrorKind {
     /// Containers use the network or the volume.
     InUse,
     /// A port of the host that another container or program has.
-    PortTaken { port: u16 },
+    PortTaken {
+        /// The port.
+        port: u16,
+    },
     /// The container has no such program.
     NoExecutable,
     /// Every subnet that networks are given by default is in use.

@@ -1,4 +1,4 @@
-//! Services that stand still while their data is read.
+//! Services that are stopped or paused while their data is read.
 
 use super::container;
 use super::container::inspect_own;

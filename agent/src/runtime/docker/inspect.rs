@@ -41,7 +41,7 @@ pub async fn look(engine: &DockerEngine, spec: &InstanceSpec) -> Result<FoundPro
     Ok(FoundProject { containers, networks, volumes, signed, images, files, foreign, borrowed, taken_ports })
 }
 
-/// What was found of one kind, and what of it is somebody else's.
+/// Found parts of one kind, with the foreign ones apart.
 struct Sorted<T> {
     found: T,
     foreign: Vec<Foreign>,
@@ -108,7 +108,7 @@ fn is_service(container: &ContainerSummary) -> bool {
         && label(container, "com.docker.compose.oneoff").is_none_or(|it| it != "True")
 }
 
-/// A container of somebody else in the project, or under a name that the spec claims.
+/// Returns a foreign container in the project, or under a name that the spec claims.
 fn foreign_container(container: &ContainerSummary, spec: &InstanceSpec) -> Option<Foreign> {
     let owner = owner_by_labels(spec, |key| label(container, key));
     let names: Vec<&str> = container.names.iter().flatten().map(|name| name.trim_start_matches('/')).collect();
@@ -197,7 +197,7 @@ fn anonymous(mount: MountPoint) -> Option<KeptVolume> {
     is_anonymous.then_some(KeptVolume { volume, target: mount.destination? })
 }
 
-/// State and health in the mind's words.
+/// Converts the Engine's state and health to the planner's types.
 pub fn state_of(state: Option<&EngineState>) -> (ContainerState, ContainerHealth) {
     let Some(state) = state else { return (ContainerState::Dead, ContainerHealth::Unchecked) };
     let exit = ContainerState::Exited { code: state.exit_code.unwrap_or(-1) };

@@ -75,7 +75,7 @@ struct Cutter {
     service: String,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
-    /// Whether the rest of the line is being dropped, by stream.
+    /// True while the rest of a line is dropped, for each stream.
     is_dropping: [bool; 2],
     ready: std::collections::VecDeque<LogLine>,
 }

@@ -36,7 +36,7 @@ pub async fn volumes(engine: &DockerEngine) -> Result<Vec<Volume>, RuntimeError>
     Ok(engine.ask("list volumes", call).await?.volumes.unwrap_or_default())
 }
 
-/// Whose something is by its labels; none if another project's or another instance's.
+/// Returns the owner by the labels; none for another project or instance.
 fn owner(labels: &HashMap<String, String>, spec: &InstanceSpec) -> Option<Owner> {
     match owner_by_labels(spec, |key| labels.get(key).map(String::as_str)) {
         EngineOwner::Instance | EngineOwner::OwnProject => Some(Owner::Instance),
@@ -66,7 +66,8 @@ fn sorted(spec: &InstanceSpec, containers: Vec<ContainerSummary>, volumes: &[Vol
     }
     let of_labels: BTreeMap<&str, Option<Owner>> =
         volumes.iter().map(|volume| (volume.name.as_str(), owner(&volume.labels, spec))).collect();
-    // What the spec claims is its own unless somebody else signed it; what it only uses is as it says.
+    // Volumes that the spec claims are its own unless another owner labelled them; volumes that it only uses follow
+    // their labels.
     let is_of_spec = |volume: &Volume| {
         let is_it = |it: &&fleet_core::spec::VolumeSpec| it.name == volume.name;
         let in_spec = spec.volumes.iter().find(is_it);
@@ -137,8 +138,8 @@ fn root(spec: &InstanceSpec, mount: &MountFound, volumes: &[Volume]) -> Result<R
     }
 }
 
-/// Where a volume's files are. The Engine mounts what its options name only while a container has it: what looks like an empty
-/// folder then is none of its data.
+/// Returns the folder of a volume's files. If the volume's options name a mount, the Engine mounts it only while a
+/// container uses it; the empty folder seen otherwise is not its data.
 pub fn place_of(volume: &Volume) -> Result<PathBuf, RuntimeError> {
     let option = |key: &str| volume.options.get(key).map(String::as_str);
     let is_bind = option("o").unwrap_or_default().split(',').any(|flag| matches!(flag.trim(), "bind" | "rbind"));

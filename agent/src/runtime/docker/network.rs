@@ -84,7 +84,7 @@ pub async fn expect(engine: &DockerEngine, name: &str) -> Result<(), RuntimeErro
     }
 }
 
-/// Whose a network is.
+/// Returns the owner of a network.
 pub fn owner(spec: &InstanceSpec, network: &Network) -> EngineOwner {
     owner_by_labels(spec, |key| network.labels.as_ref()?.get(key).map(String::as_str))
 }

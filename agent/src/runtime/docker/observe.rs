@@ -1,4 +1,4 @@
-//! How an instance is: its containers, and the answers to its app's probes.
+//! Observes an instance: its containers, and the answers to its app's probes.
 
 use super::container::labels_of;
 use super::engine::DockerEngine;
@@ -113,7 +113,7 @@ pub async fn address_of(
     address(spec, &found, service, port).map(SocketAddr::from).map_err(refused)
 }
 
-/// Where a service's port can be reached from this host.
+/// Returns the address at which a service's port can be reached from this host.
 fn address(spec: &InstanceSpec, found: &Containers, service: &str, port: u16) -> Result<(IpAddr, u16), String> {
     let container = spec.container(service).ok_or_else(|| format!("the release has no service {service}"))?;
     match &container.network_mode {
@@ -140,7 +140,7 @@ fn running<'a>(found: &'a Containers, spec: &ContainerSpec) -> Result<&'a Contai
     if runs { Ok(there) } else { Err(format!("{} does not run", spec.name)) }
 }
 
-/// How much of what a command prints is kept for people.
+/// Maximum bytes of a command's output that are kept for people.
 const WORDS_LIMIT: usize = 200;
 
 async fn ask_exec(
@@ -163,7 +163,7 @@ async fn ask_exec(
 
 /// Runs a command in a container: its exit code, and the first of what it printed.
 ///
-/// A command that cannot be started looks like one that printed the reason; only the code tells them apart.
+/// A command that cannot be started looks like one that printed the reason; only the exit code differs.
 async fn exec(engine: &DockerEngine, id: &str, command: &[Text]) -> Result<(i64, String), RuntimeError> {
     let docker = engine.docker().await?;
     let options = CreateExecOptions {

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-/// Pulls an image. A tag that cannot be pulled but is on this host is used as it is, which is said.
+/// Pulls an image. If a tag cannot be pulled but exists on this host, that image is used and this is reported.
 pub async fn pull(engine: &DockerEngine, image: &str, notes: &Notes) -> Result<(), RuntimeError> {
     let error = match fetch(engine, image, notes).await {
         Ok(()) => return is_there_now(engine, image).await,
@@ -70,14 +70,14 @@ fn given_up(image: &str, after: Duration) -> RuntimeError {
     RuntimeError::NoRegistry { image: image.to_owned(), reason: format!("nothing came for {} s", after.as_secs()) }
 }
 
-/// Whether an answer was progress, or only told that a download is being tried again.
+/// Whether a message was progress, or only a retried download.
 #[derive(PartialEq, Eq)]
 enum Moved {
     On,
     Nowhere,
 }
 
-/// How far each layer is.
+/// Progress of each layer.
 #[derive(Default)]
 struct Layers(HashMap<String, Layer>);
 
@@ -122,7 +122,7 @@ impl Layers {
     }
 }
 
-/// Which digest the registry has for an image.
+/// Returns the registry's digest of an image.
 pub async fn resolve(engine: &DockerEngine, image: &str) -> Result<Resolved, RuntimeError> {
     let call = engine.docker().await?.inspect_registry_image(image, None);
     let what = format!("ask the registry for {image}");
@@ -145,7 +145,7 @@ fn no_digest(image: &str) -> RuntimeError {
     RuntimeError::Refused { what, kind: EngineErrorKind::Other, reason }
 }
 
-/// What an Engine's refusal to pull means.
+/// Converts an Engine's refusal to pull.
 fn pull_error(image: &str, error: RuntimeError) -> RuntimeError {
     let RuntimeError::Refused { reason, what, kind } = error else { return error };
     let image = image.to_owned();

@@ -1,6 +1,6 @@
 //! Image references, taken apart as the Engine wants them.
 
-/// What to ask the Engine to pull.
+/// Reference of an image for a pull request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reference<'a> {
     pub repository: &'a str,

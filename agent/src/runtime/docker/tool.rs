@@ -39,7 +39,7 @@ const ANSWER_LIMIT: usize = 2 * NOTE_LIMIT;
 type Output = BoxStream<'static, Result<LogOutput, Error>>;
 type Input = Pin<Box<dyn AsyncWrite + Send>>;
 
-/// Whether a tool reads something. One that does not finds the end of its input at once: it cannot wait for a password.
+/// Use of the input by a tool. One that reads none gets the end of its input at once, so it cannot wait for a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reads {
     Nothing,
@@ -59,7 +59,7 @@ pub async fn dump(engine: Arc<DockerEngine>, tool: &Tool, spec: &InstanceSpec) -
     Ok(pieces.boxed())
 }
 
-/// What a tool printed, which must be short.
+/// Returns the output of a tool, which must be short.
 pub async fn answer(engine: Arc<DockerEngine>, tool: &Tool, spec: &InstanceSpec) -> Result<String, RuntimeError> {
     let (mut running, _) = start(engine, tool, spec, Reads::Nothing).await?;
     let mut printed = Vec::new();

@@ -31,12 +31,12 @@ pub async fn create(engine: &DockerEngine, volume: &VolumeSpec, spec: &InstanceS
     engine.act(&format!("create volume {}", volume.name), call).await.map(drop)
 }
 
-/// Whose a volume is by its labels.
+/// Returns the owner of a volume by its labels.
 pub fn owner(spec: &InstanceSpec, labels: &HashMap<String, String>) -> EngineOwner {
     owner_by_labels(spec, |key| labels.get(key).map(String::as_str))
 }
 
-/// Whose a volume is; none where there is no such volume.
+/// Returns the owner of a volume; none if it does not exist.
 pub async fn owner_of(
     engine: &DockerEngine,
     spec: &InstanceSpec,
@@ -51,7 +51,7 @@ pub async fn owner_of(
     }
 }
 
-/// What the spec's volumes that exist lead to.
+/// Returns the targets of the spec's existing volumes.
 pub async fn devices(
     engine: &DockerEngine,
     spec: &InstanceSpec,
@@ -70,7 +70,7 @@ pub async fn devices(
     Ok(devices)
 }
 
-/// What a volume leads to, by its driver and the options that it was given.
+/// Returns the targets of a volume, from its driver and options.
 pub fn targets_of(volume: &Volume) -> Vec<VolumeTarget> {
     let options: BTreeMap<String, String> = volume.options.clone().into_iter().collect();
     let (name, key, driver) = (volume.name.clone(), volume.name.clone(), Some(volume.driver.clone()));
@@ -84,7 +84,7 @@ pub async fn expect(engine: &DockerEngine, spec: &InstanceSpec, name: &str) -> R
     }
 }
 
-/// Removes a volume with its data, unless it is somebody else's.
+/// Removes a volume with its data, unless another owner has it.
 pub async fn remove(engine: &DockerEngine, spec: &InstanceSpec, name: &str) -> Result<(), RuntimeError> {
     match owner_of(engine, spec, name).await? {
         Some(owner @ (EngineOwner::Other { .. } | EngineOwner::Project { .. })) => {

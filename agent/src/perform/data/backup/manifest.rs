@@ -1,4 +1,4 @@
-//! What a backup's manifest says of it in one repository.
+//! Content of a backup's manifest in one repository.
 
 use super::{Read, Taking};
 use crate::clock;

@@ -1,5 +1,5 @@
-//! `kill -9` at every call of the hands and of a repository, and at every write of the ledger: services run, what is listed is
-//! whole, and data is the old or the restored.
+//! Kills the agent at every call of the container runtime and of a repository, and at every write of the ledger.
+//! Afterwards, services run, listed backups are whole, and data is either the old or the restored one.
 
 use super::harness::{Agent, Harness, State, backup, drill, restore};
 use super::lab::Fault;
@@ -7,7 +7,7 @@ use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Outcome};
 use fleet_proto::convert::OutgoingOrder;
 
-/// Where the agent is killed.
+/// Point at which the agent is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {
     Call(u64),

@@ -1,4 +1,4 @@
-//! What a drill finds, and that nothing of it is left.
+//! Results of drills, and the complete removal of their sandboxes.
 
 use super::harness::{Agent, Harness, backup, drill, source};
 use super::lab::Fault;

@@ -92,7 +92,7 @@ async fn a_file_with_several_names_is_counted_by_each() {
     assert!(checks.contains(&format!("uploads: 5 files, {} bytes", 5 + 9000 + 2 * 5000)), "{checks}");
 }
 
-/// That a drill came to no word about the backup, and said why.
+/// Asserts that a drill ended without a verdict about the backup, with the reason.
 #[track_caller]
 fn check_silent(end: &End, why: &str) {
     assert!(end.made.is_none(), "{end:?}");

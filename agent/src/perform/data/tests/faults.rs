@@ -36,7 +36,7 @@ impl Chance {
     }
 }
 
-/// What goes wrong in one run.
+/// Fault of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Trouble {
     None,
@@ -46,9 +46,9 @@ enum Trouble {
     Places(BackendFault, u64),
     /// The agent is killed at a call, and comes back.
     Killed(u64),
-    /// The clock is set, by so many seconds.
+    /// The clock is moved by that many seconds.
     Clock(i64),
-    /// Killed, and the place is full when it comes back.
+    /// Killed, and its disk is full after the restart.
     KilledAndFull(u64),
 }
 
@@ -81,7 +81,7 @@ fn state(chance: &mut Chance) -> State {
     State { rows, uploads }
 }
 
-/// How many backups were listed, how many orders ended well, and how many in trouble.
+/// Counts of listed backups, of orders that ended well, and of those that did not.
 #[derive(Debug, Default)]
 struct Tally {
     listed: u64,
@@ -154,7 +154,7 @@ async fn series(series: u64, tally: &mut Tally) {
             assert!(ours.len() < 2 || is_killed, "{about}: it is in {name} twice");
         }
     }
-    // The former ones are as good as they were.
+    // Earlier backups are unaffected.
     for name in ["near", "far"] {
         for set in harness.sets(name).await {
             assert_eq!(

@@ -81,7 +81,7 @@ pub struct State {
 }
 
 impl Harness {
-    /// With an instance that runs and has data; `holds` are the services that stand still for its files.
+    /// Makes a harness with a running instance and data; `holds` are the services stopped for its files.
     pub async fn new(holds: &str) -> (Self, Agent) {
         let harness = Self::bare(holds);
         let agent = harness.agent();
@@ -178,7 +178,7 @@ impl Harness {
         end
     }
 
-    /// What the instance has now.
+    /// Returns the present data of the instance.
     pub fn state(&self) -> State {
         self.state_of("oasis-1")
     }
@@ -211,7 +211,7 @@ impl Harness {
         running.map(|it| it.service.clone()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// That nothing stands still, nothing is left over, and nothing is open.
+    /// Asserts that nothing is stopped, left over or open.
     #[track_caller]
     pub fn check_calm(&self, about: &str) {
         assert_eq!(self.running(), ["db", "web"], "{about}");
@@ -231,13 +231,13 @@ impl Harness {
         assert_eq!(open, 0, "{about}: an order is open");
     }
 
-    /// The backups that a repository shows to whoever asks.
+    /// Returns the backups that a repository lists.
     pub async fn sets(&self, repository: &str) -> Vec<SetRecord> {
         let client = self.keeping.plainly(repository, &instance());
         repositories::sets(&client).await.expect("the repository can be read")
     }
 
-    /// What a backup gives back, by reading all of it.
+    /// Restores a whole backup and returns its data.
     pub async fn restored(&self, repository: &str, set: &SetRecord) -> Result<State, String> {
         let manifest: Manifest = set.read_manifest().map_err(|error| error.to_string())?;
         let plain = self.keeping.plainly(repository, &instance());

@@ -1,4 +1,4 @@
-//! A worker that is no process: a request is done by a thread of this one, on a place that fails when it is told to.
+//! A worker in a thread of this process, on a backend with faults on request.
 
 use super::keeping::Keeping;
 use super::lab::LabRuntime;
@@ -23,7 +23,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 /// Pieces of a stream that go through at once.
 const PIECE: usize = 1000;
 
-/// One stream, from whoever sends to the thread that reads.
+/// One stream, from its sender to the reading thread.
 struct Piped {
     receiver: mpsc::Receiver<Option<Bytes>>,
     rest: Bytes,
@@ -45,7 +45,7 @@ impl Read for Piped {
     }
 }
 
-/// What a request gives: pieces of a stream, then its answer.
+/// Result of a request: pieces of a stream, then the answer.
 struct Done {
     pieces: VecDeque<Vec<u8>>,
     answer: Result<Answer, Failure>,

@@ -1,4 +1,4 @@
-//! Repositories without processes of their own: the real thing, on folders that fail when they are told to.
+//! Repositories without processes of their own: the real code, on folders with faults on request.
 
 use super::in_process::InProcess;
 use super::lab::LabRuntime;
@@ -79,7 +79,7 @@ impl Keeping {
         plans.insert(name.parse().expect("a name"), PlacePlan { fault, calls: 0 });
     }
 
-    /// How often the place was asked for something since that.
+    /// Returns the number of calls of the backend since then.
     pub fn calls(&self, name: &str) -> u64 {
         let plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
         plans.get(&name.parse().expect("a name")).map_or(0, |plan| plan.calls)
@@ -127,7 +127,7 @@ impl Keeping {
         }
     }
 
-    /// What drills have found.
+    /// Returns the results of drills.
     pub fn proofs(&self, name: &str) -> Vec<(String, Proof)> {
         let proofs = self.opened(name).proofs().expect("read").proofs;
         let read = |it: fleet_repository::ProofRecord| {

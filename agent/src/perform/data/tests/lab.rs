@@ -10,17 +10,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// What goes wrong, once it is its turn.
+/// Fault at its turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// The tool ends with 137 after so many bytes.
+    /// The tool is killed (exit code 137) after that many bytes.
     DumpKilled(usize),
     /// The Engine's own error comes as the dump, and the tool seems to have ended well.
     EngineErrorAsData,
     /// The stream ends early, and the tool seems to have ended well.
     Truncated(usize),
     Empty,
-    /// Nothing more comes after so many bytes.
+    /// Nothing more comes after that many bytes.
     Hangs(usize),
     DatabaseDown,
     ToolMissing,
@@ -33,11 +33,11 @@ pub enum Fault {
     AppWantsRows,
     /// The app does not start, once.
     AppFailsOnce,
-    /// What is loaded lacks a row.
+    /// The loaded data lacks a row.
     LoadLosesRow,
     /// A tool that was left cannot be ended.
     ToolStays,
-    /// What stands still can neither be let go on nor started.
+    /// A stopped service can neither be resumed nor started.
     StaysStill,
 }
 
@@ -51,11 +51,11 @@ pub struct Plan {
     pub beginning: u32,
     /// The app's own question is asked so often before it is answered.
     pub in_vain: u32,
-    /// So long it takes before a dump, and before files are read.
+    /// Delay before a dump, and before files are read.
     pub slow: Option<Duration>,
-    /// How often something could not be let go on, or removed.
+    /// Number of refused resumes and removals.
     pub refused: u64,
-    /// So many removals of parts of doubles are refused.
+    /// Number of removals of sandbox parts that are refused.
     pub stays: u32,
     /// With what each tree was restored.
     pub privileges: Vec<Privileges>,
@@ -70,7 +70,7 @@ pub struct LabRuntime {
     pub free: Arc<Mutex<u64>>,
     /// Disks of their own, by the folder that is on them.
     pub disks: Arc<Mutex<Vec<(PathBuf, Disk)>>>,
-    /// What the database's server says that it holds besides.
+    /// Other databases that the server reports.
     pub beside: Arc<Mutex<String>>,
 }
 
@@ -120,7 +120,7 @@ impl LabRuntime {
         self.crashed.send_replace(false);
     }
 
-    /// One more call of the hands, or of a repository.
+    /// Counts a call of the container runtime or of a repository.
     pub async fn call(&self) {
         let is_crash = {
             let mut plan = self.plan();

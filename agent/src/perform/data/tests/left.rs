@@ -9,7 +9,7 @@ fn left(harness: &Harness) -> usize {
     Ledger::look(&harness.data_dir()).expect("it can be read").instances()[&instance()].held.len()
 }
 
-/// Ends with a service that stands still and cannot be let go on.
+/// Ends an order with a stopped service that cannot be resumed.
 async fn stuck(harness: &Harness, agent: &super::harness::Agent) -> Outcome {
     let order = harness.order(backup(&["near"]), "");
     harness.lab.plan().fault = Some(Fault::StaysStill);

@@ -35,7 +35,7 @@ fn chattr(flag: &str, path: &Path) {
     assert!(done.success(), "chattr {flag} {}", path.display());
 }
 
-/// Waits until what is said of the instance is so; all that is waited for between tries passes at once.
+/// Waits until the report of the instance is as expected; pauses between tries are skipped.
 async fn until_said(agent: &Agent, is_so: impl Fn(&[String]) -> bool) {
     let mut status_board = agent.context.status_writer.reader();
     let said = |status_board: &StatusBoard| match status_board.instances.get(&instance()) {

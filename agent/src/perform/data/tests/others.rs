@@ -1,4 +1,4 @@
-//! What a database's server holds beside its stores is not lost without an operator's word.
+//! Other databases of a server are not lost without an operator's consent.
 
 use super::harness::{Harness, backup, restore, source};
 use super::lab::Fault;

@@ -1,11 +1,11 @@
-//! What goes wrong at the places of repositories.
+//! Faults of repositories' storage.
 
 use fleet_core::names::RepositoryName;
 use fleet_repository::BackendError;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What goes wrong at a place, from a call on, counted from 1.
+/// Fault of a backend from a call on, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackendFault {
     Full,
@@ -13,7 +13,7 @@ pub enum BackendFault {
     Refuses,
     /// The process that writes there is killed.
     Dies,
-    /// It cannot be reached at one moment.
+    /// One call cannot reach it.
     Blinks,
     /// Whoever writes streams there never gets any further.
     Hangs,
@@ -27,7 +27,7 @@ pub struct PlacePlan {
 
 pub type Shared = Arc<Mutex<BTreeMap<RepositoryName, PlacePlan>>>;
 
-/// Whether a call gets through to the place of this name.
+/// Returns whether a call of the backend of this name succeeds.
 pub fn pass(plans: &Shared, name: &RepositoryName) -> Result<(), BackendError> {
     let mut plans = plans.lock().unwrap_or_else(PoisonError::into_inner);
     let plan = plans.entry(name.clone()).or_default();
@@ -46,7 +46,7 @@ pub fn pass(plans: &Shared, name: &RepositoryName) -> Result<(), BackendError> {
     }
 }
 
-/// Whether whoever writes streams there never gets any further.
+/// Returns whether writers of streams to this backend never get any further.
 pub fn hangs(plans: &Shared, name: &RepositoryName) -> bool {
     let plans = plans.lock().unwrap_or_else(PoisonError::into_inner);
     matches!(plans.get(name).and_then(|plan| plan.fault), Some((BackendFault::Hangs, _)))

@@ -1,4 +1,4 @@
-//! What a host's own policy says to orders about data.
+//! Restrictions of a host's policy on orders about data.
 
 use super::harness::{Agent, Harness, backup, copies, drill, files, restore, source};
 use super::restores::changed_since;

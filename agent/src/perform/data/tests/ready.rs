@@ -1,4 +1,4 @@
-//! What is loaded, counted or asked is waited for until it is there.
+//! Servers that are loaded, counted or queried are waited for until they answer.
 
 use super::harness::{Agent, Harness, backup, instance};
 use super::lab::{Fault, rows_store};

@@ -50,7 +50,7 @@ async fn a_backup_is_made_drilled_and_restored_beside_manifests_that_are_too_muc
     harness.check_calm("after a restore from a crowded repository");
 }
 
-/// Ends the store before it, and adds one that is made anew by a command.
+/// Ends the previous store, and adds a derived one that a command rebuilds.
 const DERIVED: &str = "stop: [] }\n  counts: { engine: volume, kind: derivable, volume: \"*_counts\", rebuild: { service: db, \
                        command: [COMMAND], limit: 1m }";
 
@@ -122,7 +122,7 @@ async fn what_does_not_pass_its_gate_with_the_restored_goes_back() {
     let (harness, agent, id, _, after) = changed_since("").await;
     harness.lab.fake.world().behaviours.insert("notes-web:1".to_owned(), Behaviour::Ends(7));
     let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
-    // With the old data it does not run either: that is said, and the data is the old.
+    // With the old data it does not run either: this is reported, and the data is the old.
     assert!(matches!(end.outcome, Outcome::Stuck { .. }), "{end:?}");
     assert_eq!(harness.state(), after);
 }

@@ -1,4 +1,4 @@
-//! The hands on that world: each call is one at which the agent may be killed.
+//! Container runtime over that simulated host: the agent may be killed at each call.
 
 use super::lab::{Fault, LabRuntime, failed, rows_store};
 use crate::fake::FakeContainer;
@@ -78,7 +78,7 @@ impl Containers for LabRuntime {
         Ok(())
     }
 
-    /// What listens for a service in a test listens on this machine.
+    /// Servers of a service in a test listen on this machine.
     async fn address(&self, _: &InstanceSpec, _: &str, port: u16) -> Result<SocketAddr, RuntimeError> {
         Ok(SocketAddr::from(([127, 0, 0, 1], port)))
     }
@@ -282,7 +282,7 @@ impl ImageRegistry for LabRuntime {
 }
 
 impl LabRuntime {
-    /// What the spec's containers have, and volumes that came later, by their names.
+    /// Returns the mounts of the spec's containers and the volumes that came later, by name.
     fn all_mounted(&self, spec: &InstanceSpec) -> Mounted {
         let mut mounted = Mounted::default();
         let volumes: Vec<String> = self.fake.world().volumes.keys().cloned().collect();

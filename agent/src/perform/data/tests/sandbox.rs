@@ -1,4 +1,4 @@
-//! What the Engine, images and apps do by themselves where a database or a volume is empty.
+//! Behaviour of the Engine, images and apps with an empty database or volume.
 
 use super::lab::{Fault, LabRuntime};
 use crate::runtime::{EngineErrorKind, RuntimeError};
@@ -42,7 +42,7 @@ impl LabRuntime {
         }
     }
 
-    /// What a drill made stays for a while.
+    /// Refuses removals of a drill's parts for a while.
     pub fn refuse_removal(&self, step: &Step) -> Result<(), RuntimeError> {
         let name = match step {
             Step::RemoveContainer { name, .. } | Step::RemoveNetwork { network: name } => name,
@@ -58,7 +58,7 @@ impl LabRuntime {
         Err(RuntimeError::Refused { what, kind: EngineErrorKind::InUse, reason })
     }
 
-    /// Which server answers; the first is one that only begins the database.
+    /// Returns the server that answers; the first one only initialises the database.
     pub fn which_server(&self) -> String {
         let mut plan = self.plan();
         match plan.beginning.checked_sub(1) {

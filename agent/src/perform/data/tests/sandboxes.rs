@@ -1,4 +1,4 @@
-//! What a drill could not remove is named, stands in nobody's way, and is removed later.
+//! A sandbox that a drill could not remove is reported, blocks nothing, and is removed later.
 
 use super::harness::{Agent, Harness, backup, drill, instance, restore};
 use super::lab::Fault;

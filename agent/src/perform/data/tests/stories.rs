@@ -192,7 +192,7 @@ async fn where_a_dump_fails_nobody_waits_for_a_copy_that_hangs() {
     harness.keeping.plan("far", Some((BackendFault::Hangs, 1)));
     // Of five pieces the copy that hangs takes four.
     harness.lab.plan().fault = Some(Fault::DumpKilled(3000));
-    // The copy hangs for ever: whoever waited for it would, too.
+    // The copy hangs for ever, so a caller that waited for it would hang too.
     let end = harness.carry_out(&agent, backup(&["near", "far"])).await;
     check_failed(&end, "the tool ended with 137");
     harness.check_calm("after a dump that failed beside a copy that hangs");

@@ -1,4 +1,4 @@
-//! Volumes that came later than the instance, and folders that somebody else has, too.
+//! Volumes that came later than the instance, and folders that others use too.
 
 use super::crashes::{At, crash};
 use super::harness::{Harness, State, backup, files, restore};

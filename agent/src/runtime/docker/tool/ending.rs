@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// Where a tool runs.
+/// Container in which a tool runs.
 #[derive(Debug, Clone)]
 pub enum RunningTarget {
     Exec { exec: String, container: String, user: Option<String> },
@@ -35,10 +35,10 @@ pub enum Exit {
     Unknown,
 }
 
-/// How often an Engine that has not yet noticed the end is asked, and how long it is given between.
+/// Number of requests, and time between them, for an Engine that has not yet noticed the end.
 const ASKED: u32 = 600;
 const BETWEEN: Duration = Duration::from_millis(50);
-/// How often a tool that still runs is killed.
+/// Number of attempts to kill a running tool.
 const KILLED: u32 = 50;
 
 impl EndOnDrop {
@@ -46,7 +46,7 @@ impl EndOnDrop {
         Self { engine, place: Some(place), mark }
     }
 
-    /// How the tool ended, after its streams have.
+    /// Returns the exit of the tool, once its streams have ended.
     pub async fn exit(&mut self) -> Result<Exit, RuntimeError> {
         for _ in 0..ASKED {
             if let Some(code) = self.code().await? {
@@ -182,7 +182,7 @@ fn has_ended(kind: EngineErrorKind) -> bool {
     kind.is_missing() || matches!(kind, NotRunning | IsPaused | RemovalInProgress | Conflict)
 }
 
-/// Ends the tools of an instance, whoever began them.
+/// Ends all tools of an instance, including those of an earlier agent.
 pub async fn sweep(engine: &DockerEngine, spec: &InstanceSpec) -> Result<(), RuntimeError> {
     let label = format!("{LABEL}={}", spec.project);
     let filters = Some(HashMap::from([("label".to_owned(), vec![label])]));

@@ -11,7 +11,7 @@ use fleet_core::backup::Tool;
 use fleet_core::spec::InstanceSpec;
 use std::sync::Arc;
 
-/// How much is read at once.
+/// Bytes read at once.
 const CAPACITY: usize = 64 * 1024;
 
 pub async fn start(

@@ -13,10 +13,10 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-/// How long a tool that has ended well may leave the last of its input unheard.
+/// Time for a tool that has ended well to leave the last of its input unread.
 const LAST_BYTES: Duration = Duration::from_secs(10);
 
-/// How the way in came to its end.
+/// End of a tool's input.
 enum Given {
     /// All of it was taken.
     All,
@@ -72,7 +72,7 @@ pub async fn load(
     }
 }
 
-/// What a loading tool prints is of no interest but for its end.
+/// Discards the output of a loading tool and waits for its end.
 async fn drained(running: &mut Running) -> Result<(), RuntimeError> {
     while let Some(piece) = running.next().await {
         piece?;

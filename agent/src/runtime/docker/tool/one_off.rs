@@ -1,4 +1,4 @@
-//! Tools in a container of their own, for services that stand still: the same image, environment and volumes.
+//! Tools in a separate container, for stopped services: the same image, environment and volumes.
 
 use super::ending::{EndOnDrop, RunningTarget};
 use super::running::Running;

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-/// How much of what a tool says is kept for people.
+/// Maximum bytes of a tool's error output that are kept for people.
 const WORDS_LIMIT: usize = 2048;
 /// The most that may come before the tool's word that it has started.
 const EARLY_LIMIT: usize = 4 << 20;
@@ -21,12 +21,12 @@ const NOT_STARTED: [i64; 2] = [126, 127];
 pub struct Running {
     pub what: String,
     service: String,
-    /// What the tool says on its other stream to begin with.
+    /// Output of the tool on the other stream before the first line.
     word: Vec<u8>,
     has_begun: bool,
     output: Output,
     ending: EndOnDrop,
-    /// What came before the word; the streams are two, and may overtake each other.
+    /// Output before that line: the two streams may overtake each other.
     early: VecDeque<Bytes>,
     words: Vec<u8>,
     idle: Duration,
@@ -156,7 +156,7 @@ impl Running {
         one_line(&self.words)
     }
 
-    /// What it said, as the end of a sentence.
+    /// Returns its output as the end of a sentence.
     fn words(&self) -> String {
         let line = self.line();
         if line.is_empty() { line } else { format!(": {line}") }
