@@ -30,18 +30,32 @@ const LIST_LIMIT: usize = 10_000;
 /// Says which part of a message is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConvertError {
+    /// A required part is missing; the text names the field.
     #[error("`{0}` is missing")]
     Missing(&'static str),
+    /// The field has a value of 0 or one that this version does not know.
     #[error("`{field}` has no kind that this version knows")]
-    Unknown { field: &'static str },
+    Unknown {
+        /// Name of the field.
+        field: &'static str,
+    },
+    /// A name is not valid.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// A label is not valid.
     #[error(transparent)]
     Label(#[from] LabelError),
+    /// A window is not valid.
     #[error(transparent)]
     Window(#[from] WindowError),
+    /// The field is longer than its limit.
     #[error("`{field}` is larger than {limit}")]
-    TooLarge { field: &'static str, limit: usize },
+    TooLarge {
+        /// Name of the field.
+        field: &'static str,
+        /// Maximum length.
+        limit: usize,
+    },
 }
 
 impl From<ConvertError> for tonic::Status {

@@ -42,7 +42,9 @@ const fn oldest_beside(newest: u32) -> u32 {
 /// The protocols that a program speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProtocolRange {
+    /// Oldest protocol.
     pub oldest: u32,
+    /// Newest protocol.
     pub newest: u32,
 }
 
@@ -75,7 +77,9 @@ impl fmt::Display for ProtocolRange {
 /// The side that must be upgraded before two programs can speak with each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TooOld {
+    /// This program.
     Own,
+    /// The other program.
     Other,
 }
 

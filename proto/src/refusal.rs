@@ -1,4 +1,4 @@
-//! How the coordinator says no: a gRPC status with a stable word for programs and a hint for people.
+//! Refusals of the coordinator: a gRPC status with a stable word for programs and a hint for people.
 
 use crate::protocol::ProtocolRange;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -8,23 +8,32 @@ const WORD_KEY: &str = "fleet-error";
 const HINT_KEY: &str = "fleet-hint-bin";
 const PROTOCOLS_KEY: &str = "fleet-protocols";
 
-/// Why a call was refused, for whoever must act on it.
+/// Reason why a call was refused, for the program that must act on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalReason {
+    /// No such token exists.
     TokenUnknown,
+    /// The token's time is over.
     TokenExpired,
+    /// All uses of the token are spent.
     TokenUsedUp,
+    /// An operator has revoked the token.
     TokenRevoked,
+    /// The token is for another kind of subject.
     TokenForOther,
+    /// The certificate was revoked.
     Revoked,
+    /// The certificate was not issued by this fleet.
     CertificateUnknown,
+    /// The call needs a certificate and came without one.
     CertificateMissing,
     /// The caller speaks no protocol that is new enough: the caller is to be upgraded.
     ProtocolOld,
     /// The caller speaks no protocol that is old enough: the coordinator is to be upgraded.
     ProtocolNew,
+    /// The operator's role does not allow the call.
     Role,
-    /// What was agreed to is not what would be done now.
+    /// The confirmed plan is not the one that would run now.
     PlanChanged,
     /// Anything else: the text says it.
     Other,
@@ -47,6 +56,7 @@ const WORDS: [(RefusalReason, &str, Code); 13] = [
 ];
 
 impl RefusalReason {
+    /// Returns the stable word for programs.
     pub fn as_str(self) -> &'static str {
         WORDS.iter().find(|(word, ..)| *word == self).map_or("other", |(_, text, _)| text)
     }
@@ -95,6 +105,7 @@ pub fn word_of(status: &Status) -> Option<RefusalReason> {
     status.metadata().get(WORD_KEY).and_then(|value| value.to_str().ok()).map(RefusalReason::read)
 }
 
+/// Returns the hint of a refusal, if it has one.
 pub fn hint_of(status: &Status) -> Option<String> {
     let bytes = status.metadata().get_bin(HINT_KEY)?.to_bytes().ok()?;
     String::from_utf8(bytes.to_vec()).ok()

@@ -9,9 +9,10 @@ use fleet_tests::trouble::{Trouble, add_flood, ticking_lab};
 const RESTARTS: usize = 3;
 /// Heartbeats of an idle host that are waited for during each trouble.
 const HEARTBEATS: usize = 2;
-/// What the coordinator may need more than before, whatever one host sends. The flood brings more.
+/// Maximum additional memory of the coordinator, no matter what one host sends. The flood brings more.
 const MEMORY: u64 = 64 << 20;
-/// What a host may send that nobody reads: the windows of its connections and a few pieces, not what its log grows by.
+/// Maximum bytes that a host sends while nobody reads: the windows of its connections and a few pieces, not the growth
+/// of its log.
 const UNREAD: u64 = 12 << 20;
 
 #[test]

@@ -1,4 +1,4 @@
-//! A change and its dry run ask the host first: what its Engine would be refused for is said, and nothing happens.
+//! A change and its dry run ask the host first: the Engine's refusal is reported in advance, and nothing happens.
 
 use super::harness::{Harness, compose};
 use super::images::{ONE, docker};
@@ -15,7 +15,7 @@ fn a_dry_run_says_what_the_hosts_engine_stands_against() {
     harness.push("plain", "1", "", &compose("", "{}"));
     let reason = format!("a Compose project `{stack}` that fleet did not make is on this host ({running})");
     harness.refused(&format!("install plain@1 --host a --name {stack}"), &reason);
-    // A port that somebody's container has open, at an address where no other test listens.
+    // A port that another container has open, at an address where no other test listens.
     let free = std::net::TcpListener::bind("127.0.0.9:0").and_then(|it| it.local_addr()).expect("one is free").port();
     harness.make(&["run", "-d", "--name", &guest, "-p", "127.0.0.9::80", ONE], &["rm", "-f", &guest]);
     let port = docker(&["port", &guest, "80"]).trim().rsplit(':').next().map(str::to_owned).expect("it has a port");

@@ -1,4 +1,4 @@
-//! Containers of somebody else in an instance's project are never stopped, removed, healed or taken over.
+//! Foreign containers in an instance's project are never stopped, removed, healed or taken over.
 
 use super::harness::{Harness, compose};
 use super::images::{ONE, docker};

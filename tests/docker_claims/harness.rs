@@ -75,7 +75,7 @@ impl Harness {
         });
     }
 
-    /// What the ledger of a host's agent has of an instance.
+    /// Returns the ledger entry of an instance at its host's agent.
     pub fn ledger_of(&self, host: &str, instance: &str) -> String {
         let file = self.hosts[host].folder().join("ledger/instances").join(format!("{instance}.json"));
         fs::read_to_string(file).unwrap_or_default()
@@ -159,7 +159,7 @@ impl Harness {
         docker(&["inspect", "--format", "{{.Id}} {{.State.Running}}", container])
     }
 
-    /// What carries a label, by the Docker client's word for its kind.
+    /// Returns the objects with a label; `kind` is the Docker client's word.
     pub fn labelled(&self, kind: &str, label: &str) -> Vec<String> {
         let filter = format!("label={label}");
         let mut words = vec![kind, "ls", "--filter", &filter];

@@ -1,4 +1,4 @@
-//! What an installation would take from others is refused before anything happens.
+//! An installation that would take foreign resources is refused before anything happens.
 
 use super::harness::{Harness, compose};
 use super::images::docker;

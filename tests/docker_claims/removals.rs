@@ -1,4 +1,4 @@
-//! Removals: what somebody else has stays, and one that was stuck is tried again.
+//! Removals: foreign resources stay, and a removal that got stuck is tried again.
 
 use super::harness::{Harness, compose};
 use super::images::{ONE, docker};

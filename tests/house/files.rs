@@ -1,4 +1,4 @@
-//! How our files are kept.
+//! Rules for source files.
 
 use crate::house;
 use std::fs;
@@ -31,7 +31,7 @@ fn collect(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// What is compiled into the product: everything before the file's tests.
+/// Returns the part of a file that is compiled into the product: everything before its tests.
 pub fn product(text: &str) -> &str {
     text.split("#[cfg(test)]").next().unwrap_or(text)
 }

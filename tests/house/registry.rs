@@ -1,4 +1,4 @@
-//! The registry of a machine serves whoever wants it, and ends with the last of those who found none.
+//! The machine's shared registry serves all users, and ends with the last of those that found none running.
 
 use crate::house;
 use std::process::Command;

@@ -114,7 +114,7 @@ fn each_example_of_a_command_is_understood() {
     fn examples(command: &Command, found: &mut Vec<String>) {
         let after = command.get_after_long_help().or(command.get_after_help());
         let text = after.map(ToString::to_string).unwrap_or_default();
-        // What an example does is said after three spaces or more.
+        // The description of an example follows after three spaces or more.
         let line = |line: &str| line.trim().split("   ").next().unwrap_or_default().to_owned();
         found.extend(text.lines().filter(|line| line.starts_with("  ")).map(line));
         command.get_subcommands().for_each(|below| examples(below, found));

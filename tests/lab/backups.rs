@@ -1,4 +1,4 @@
-//! Backups of whole lab servers: taken, proven, put back, and the server that burned down made anew elsewhere.
+//! Backups of whole lab servers: taken, drilled, restored, and a lost server created again elsewhere.
 
 use fleet_tests::lab::{Lab, list};
 use serde_json::Value;
@@ -9,12 +9,12 @@ const COUNT: &str = "docker exec -e PGPASSWORD=secret-of-the-lab \
                      --filter label=com.docker.compose.project=PROJECT) psql -h 127.0.0.1 -U labnotes -d labnotes -Atc \
                      'select count(*), sum(hashtext(sha256)) from uploads'";
 
-/// What the database of an instance holds, in two numbers.
+/// Returns two numbers that describe the content of an instance's database.
 fn rows(lab: &Lab, server: u8, instance: &str) -> anyhow::Result<String> {
     lab.on_server(server, &COUNT.replace("PROJECT", instance))
 }
 
-/// How the backups of an instance stand.
+/// Returns the health of an instance's backups.
 fn standing(lab: &Lab, instance: &str) -> anyhow::Result<Value> {
     let said = lab.fleet(&["backup", "status", instance, "-o", "json"])?;
     let answer: Value = serde_json::from_str(&said.stdout)?;

@@ -69,7 +69,7 @@ impl Drop for Sleeper {
     }
 }
 
-/// What begins the installation of a version on a lab server.
+/// Returns the arguments that install a version on a lab server.
 pub fn install<'a>(release: &'a str, host: &'a str, name: &'a str, registry: &'a str) -> [&'a str; 8] {
     ["install", release, "--host", host, "--name", name, "--set", registry]
 }

@@ -1,7 +1,8 @@
 //! A whole fleet in one process: the real coordinator over real TLS and a real store, real agents on worlds that
 //! remember, and the real `fleet` command.
 //!
-//! What a story waits for is a state, with a bound; a state that does not come ends the story with what there was.
+//! A story waits for a state, with a time limit; a state that is not reached ends the story with a dump of what there
+//! was.
 
 #![allow(clippy::missing_panics_doc, reason = "a story that cannot go on ends by a panic that says why")]
 
@@ -36,6 +37,7 @@ use tonic::{Response, Status};
 /// Nothing that a story waits for takes longer, even on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Client of the operators' service.
 pub type Client = OperatorsClient<Channel>;
 
 /// The parts end in this order: agents, questions, coordinator, files.
@@ -43,6 +45,7 @@ pub type Client = OperatorsClient<Channel>;
 pub struct Fleet {
     hosts: BTreeMap<String, Host>,
     wire: Wire,
+    /// The coordinator.
     pub server: Server,
     /// Its administrator.
     pub admin: Operator,
@@ -93,6 +96,7 @@ impl Fleet {
         Self::with_rows_of(&App::with_stores("1.1"), hosts)
     }
 
+    /// Makes a fleet with an instance `notes-N` and some rows on each host.
     pub fn with_rows_of(app: &App, hosts: &[&str]) -> Self {
         let fleet = Self::of(hosts);
         fleet.push(app);
@@ -108,17 +112,19 @@ impl Fleet {
         fleet
     }
 
+    /// Sets the rows of an instance's database.
     pub fn set_rows(&self, host: &str, instance: &str, rows: &str) {
         let rows = format!("{instance}\n{rows}\nend\n");
         self.host(host).runtime.meddle(|world| world.set_data(instance, "db", rows));
     }
 
-    /// What an instance's database holds.
+    /// Returns the rows of an instance's database.
     pub fn rows(&self, host: &str, instance: &str) -> String {
         let found = self.host(host).runtime.meddle(|world| world.data(instance, "db").map(<[u8]>::to_vec));
         String::from_utf8(found.unwrap_or_default()).expect("rows are text")
     }
 
+    /// Returns the fleet's temporary folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -162,19 +168,23 @@ impl Fleet {
         self.wait_for(admit(&token, now())).expect("the token is good")
     }
 
+    /// Waits for a future. Panics after the time limit.
     pub fn wait_for<T>(&self, future: impl Future<Output = T>) -> T {
         let limited = self.wire.runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await });
         limited.expect("it ends in time")
     }
 
+    /// Returns a host. Panics if the story has no such host.
     pub fn host(&self, name: &str) -> &Host {
         self.hosts.get(name).expect("the story has this host")
     }
 
+    /// Returns a host to change. Panics if the story has no such host.
     pub fn host_mut(&mut self, name: &str) -> &mut Host {
         self.hosts.get_mut(name).expect("the story has this host")
     }
 
+    /// Pushes a version of the app.
     pub fn push(&self, app: &App) {
         let folder = app.write(&self.folder.path().join("apps"));
         self.done(&format!("app push {} --version {} --no-pin", folder.display(), app.version));
@@ -190,27 +200,29 @@ impl Fleet {
         self.hosts.values().for_each(|host| drop(host.runtime.meddle(&meddle)));
     }
 
-    /// What the administrator is answered, when it is done.
+    /// Runs a command of the administrator, asserts that it succeeds, and returns its output.
     #[track_caller]
     pub fn done(&self, line: &str) -> String {
         self.admin.done(line)
     }
 
-    /// What the administrator is told when the fleet says no.
+    /// Runs a command of the administrator and asserts that the fleet refuses it.
     #[track_caller]
     pub fn refused(&self, line: &str) -> CommandOutput {
         self.admin.refused(line)
     }
 
+    /// Sends one request as the administrator over the wire.
     pub fn ask<T>(&self, question: impl AsyncFnOnce(Client) -> Result<Response<T>, Status>) -> Result<T, Box<Status>> {
         let answer = self.wait_for(question(self.wire.client.clone()));
         answer.map(Response::into_inner).map_err(Box::new)
     }
 }
 
-/// What a story sees, and waits for.
+/// State that a story reads and waits for.
 impl Fleet {
-    /// What needs a person, as subject and text; that the disk of the machine that tests is nearly full is no story's matter.
+    /// Returns the problems that need a person, as subject and text, without a nearly full disk of the machine that
+    /// runs the tests.
     pub fn attention(&self) -> Vec<String> {
         let status =
             self.ask(async |mut client: Client| client.get_status(v1::GetStatusRequest {}).await).expect("it answers");
@@ -225,6 +237,7 @@ impl Fleet {
         list.instances.into_iter().next()
     }
 
+    /// Returns a host as operators see it.
     pub fn host_view(&self, name: &str) -> Option<v1::HostView> {
         let request = v1::ListHostsRequest { name: name.to_owned(), ..Default::default() };
         let list = self.ask(async |mut client: Client| client.list_hosts(request).await).ok()?;
@@ -254,6 +267,7 @@ impl Fleet {
             .unwrap_or_default()
     }
 
+    /// Waits until a condition holds. Panics with the fleet's status and events after the time limit.
     #[track_caller]
     pub fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
         if let Err(error) = wait_until(what, PATIENCE, || is_so().then_some(())) {
@@ -262,11 +276,13 @@ impl Fleet {
         }
     }
 
+    /// Waits until a host is online.
     #[track_caller]
     pub fn wait_online(&self, host: &str) {
         self.wait_link(host, "online");
     }
 
+    /// Waits until a host's link is in this state.
     #[track_caller]
     pub fn wait_link(&self, host: &str, link: &str) {
         self.until(&format!("{host} to be {link}"), || {
@@ -274,17 +290,20 @@ impl Fleet {
         });
     }
 
+    /// Waits until an instance is healthy with this version.
     #[track_caller]
     pub fn wait_version(&self, instance: &str, version: &str) {
         let wanted = format!("{version} healthy");
         self.until(&format!("{instance} to be {wanted}"), || self.state(instance) == wanted);
     }
 
+    /// Waits until an instance is in this state in the rollout.
     #[track_caller]
     pub fn wait_member(&self, instance: &str, state: &str) {
         self.until(&format!("{instance} to be {state}"), || self.member(instance) == state);
     }
 
+    /// Waits until the rollout is in this phase.
     #[track_caller]
     pub fn wait_phase(&self, phase: &str) {
         self.until(&format!("the rollout to be {phase}"), || {
@@ -316,7 +335,7 @@ fn name_of(host: &str) -> &str {
     host.split(' ').next().unwrap_or(host)
 }
 
-/// The program that does the work on repositories, in the place of an agent's or the coordinator's own.
+/// Returns the program that works on repositories, in place of an agent's or the coordinator's own.
 fn worker() -> PathBuf {
     program("story-worker").expect("it is built with the stories")
 }

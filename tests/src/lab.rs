@@ -27,11 +27,14 @@ pub struct Lab {
     coordinator: Option<Process>,
 }
 
-/// What a run of `fleet` said.
+/// Output of a run of `fleet`.
 #[derive(Debug)]
 pub struct Said {
+    /// Exit code.
     pub status: i32,
+    /// Text on standard output.
     pub stdout: String,
+    /// Text on standard error.
     pub stderr: String,
 }
 
@@ -73,6 +76,7 @@ impl Lab {
         Err(refusal.context("there are subnets")?)
     }
 
+    /// Starts the coordinator and waits until it serves.
     pub fn start_coordinator(&mut self) -> anyhow::Result<()> {
         let mut serve = Command::new(program("fleet-coordinator")?);
         serve.args(["serve", "--data-dir", &self.path("coordinator")]);
@@ -134,6 +138,7 @@ impl Lab {
         Ok(to)
     }
 
+    /// Waits until a host's link is in this state.
     pub fn until_host(&self, host: &str, link: &str) -> anyhow::Result<()> {
         self.until(&format!("host {host} to be {link}"), |lab| {
             let hosts = lab.json(&["host", "ls", "-o", "json"]).ok()?;
@@ -142,6 +147,7 @@ impl Lab {
         })
     }
 
+    /// Waits until an instance has this version and health.
     pub fn until_instance(&self, name: &str, version: &str, health: &str) -> anyhow::Result<()> {
         self.until(&format!("instance {name} to be a {health} {version}"), |lab| {
             let instances = lab.json(&["instance", "ls", "-o", "json"]).ok()?;
@@ -166,6 +172,7 @@ impl Lab {
         Ok(())
     }
 
+    /// Installs `notes-N` with this version on lab server N.
     pub fn install(&self, number: u8, version: &str) -> anyhow::Result<()> {
         let (release, host, name) = (format!("labnotes@{version}"), format!("lab-{number}"), format!("notes-{number}"));
         let registry = format!("registry={}/", self.registry());
@@ -201,7 +208,7 @@ impl Lab {
         Ok(command)
     }
 
-    /// What tells `deploy/lab/lab.sh` which lab is meant.
+    /// Returns the environment that selects this lab for `deploy/lab/lab.sh`.
     pub fn environment(&self) -> [(&'static str, &str); 2] {
         [("FLEET_LAB", &self.name), ("FLEET_LAB_SUBNET", &self.subnet)]
     }
@@ -226,10 +233,12 @@ impl Lab {
         Ok(said.stdout)
     }
 
+    /// Runs `fleet` and returns its output as JSON.
     pub fn json(&self, arguments: &[&str]) -> anyhow::Result<Value> {
         Ok(serde_json::from_str(&self.fleet_ok(arguments)?)?)
     }
 
+    /// Returns a command that runs `fleet` as this lab's operator.
     pub fn fleet_command(&self, arguments: &[&str]) -> anyhow::Result<Command> {
         let mut command = Command::new(program("fleet")?);
         command.args(arguments).env("FLEET_CONFIG", self.path("config")).stdin(Stdio::null());
@@ -241,6 +250,7 @@ impl Lab {
         format!("{}-{number}", self.name)
     }
 
+    /// Returns the address of lab server N.
     pub fn server_address(&self, number: u8) -> String {
         format!("{}.1{number}", self.subnet.trim_end_matches(".0/24"))
     }

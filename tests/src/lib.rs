@@ -1,4 +1,6 @@
-//! What the stories, the Docker tests, the lab and the benches share.
+//! Shared parts of the stories, the Docker tests, the lab and the benches.
+
+#![warn(missing_docs)]
 
 pub mod figure;
 pub mod fleet;

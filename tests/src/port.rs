@@ -1,7 +1,7 @@
 //! Ports that stay ours: for servers that are stopped and started again at the same address.
 //!
-//! The kernel gives ports from its ephemeral range to whoever connects, at any moment. These lie below it, and a lock
-//! keeps the tests of this machine from taking each other's.
+//! The kernel gives ports from its ephemeral range to connecting processes at any moment. These ports lie below it, and
+//! a lock keeps parallel tests of this machine from using the same one.
 
 use anyhow::{Context, bail};
 use std::fs::{self, File};
@@ -14,7 +14,7 @@ const FIRST: u16 = 20_000;
 #[derive(Debug)]
 pub struct Port {
     number: u16,
-    /// It holds the lock.
+    /// File that holds the lock.
     _claim: File,
 }
 
@@ -25,7 +25,7 @@ impl Port {
         fs::create_dir_all(&folder).with_context(|| format!("could not make `{}`", folder.display()))?;
         let below = first_ephemeral()?;
         let count = below.checked_sub(FIRST).filter(|count| *count > 0).context("all ports are ephemeral")?;
-        // Processes that begin at the same moment look at different places first.
+        // Processes that start at the same moment begin their search at different ports.
         let start = std::process::id() % u32::from(count);
         for step in 0..count {
             let number = FIRST + u16::try_from((start + u32::from(step)) % u32::from(count))?;
@@ -38,10 +38,12 @@ impl Port {
         bail!("no port from {FIRST} to {below} is free")
     }
 
+    /// Returns the port's number.
     pub fn number(&self) -> u16 {
         self.number
     }
 
+    /// Returns the port's address on this machine.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.number))
     }

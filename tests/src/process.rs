@@ -48,6 +48,7 @@ impl Process {
         }
     }
 
+    /// Returns the id of the process.
     pub fn id(&self) -> u32 {
         self.child.id()
     }

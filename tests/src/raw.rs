@@ -50,7 +50,7 @@ impl Decoder for Raw {
     }
 }
 
-/// Connects as somebody who has not joined.
+/// Connects without a certificate, as a machine that has not joined.
 pub async fn dial_without_certificate(address: &str, ca: &[u8]) -> anyhow::Result<Channel> {
     let mut roots = RootCertStore::empty();
     roots.add(ca.to_vec().into())?;

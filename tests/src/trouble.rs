@@ -26,10 +26,10 @@ health:
 const FLOOD: &str =
     "l=$(head -c 1000 /dev/zero | tr '\\0' x); while :; do for i in $(seq 1000); do echo $l; done; sleep 0.09; done";
 
-/// What can be the matter with the third server.
+/// Trouble of the third server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// Its Engine stands still, with an order under way that waits for it.
+    /// Its Engine hangs, with an open order that waits for it.
     HungChild,
     /// Its link passes 1 kB/s, with an order under way.
     SlowLink,
@@ -40,6 +40,7 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// Returns its name in the results.
     pub fn name(self) -> &'static str {
         match self {
             Self::HungChild => "hung-child",
@@ -89,6 +90,7 @@ impl Trouble {
 pub struct Follower(Child);
 
 impl Follower {
+    /// Returns whether the process still runs.
     pub fn is_there(&mut self) -> anyhow::Result<bool> {
         Ok(self.0.try_wait()?.is_none())
     }

@@ -1,4 +1,4 @@
-//! Who may what, and how access ends.
+//! Permissions of operators, and the end of access.
 
 use fleet_core::access::Subject;
 use fleet_link::{Identity, LinkError, dial};
@@ -126,7 +126,7 @@ fn a_certificate_is_renewed_in_time_and_the_host_stays() {
     let key = |path: &std::path::Path| std::fs::read_to_string(path).expect("it is there");
     let born = key(&path);
     fleet.until("the certificate to be renewed twice", || {
-        // Many looks: away for a moment is away.
+        // Many checks, so that an offline state of a moment is found too.
         let is_away = || fleet.host_view("lab-2").is_some_and(|view| view.link() != fleet_proto::v1::HostLink::Online);
         assert!(!(0..40).any(|_| is_away()), "the host is never away");
         fleet.host("lab-2").identity().issued.since(first.issued) > life

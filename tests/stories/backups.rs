@@ -6,14 +6,14 @@ use fleet_tests::lab::list;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// As soon as somebody has it, and not again this year.
+/// Takes a backup once an instance has the policy, and no other this year.
 const ONCE: &str = "--schedule @yearly --spread 0s --max-age 400d";
 
 pub fn policy(fleet: &Fleet, more: &str) {
     fleet.done(&format!("backup policy set daily {ONCE} {more}"));
 }
 
-/// How the backups of an instance stand, whatever the word.
+/// Returns the health of an instance's backups, at any level.
 pub fn standing(fleet: &Fleet, instance: &str) -> Value {
     let told = fleet.admin.run(&format!("backup status {instance} -o json"));
     let answer: Value = serde_json::from_str(&told.stdout).expect("it is JSON");
@@ -30,7 +30,7 @@ fn wait_word(fleet: &Fleet, instance: &str, word: &str) {
     fleet.until(&format!("{instance} to be {word}"), || standing(fleet, instance)["word"] == word);
 }
 
-/// A backup that somebody asked for; its id.
+/// Takes a requested backup and returns its id.
 pub fn back_up(fleet: &Fleet, instance: &str) -> String {
     fleet.done(&format!("backup now {instance}"));
     listed(fleet, instance)[0]["id"].as_str().expect("it has one").to_owned()

@@ -1,4 +1,4 @@
-//! What somebody removed or changed by hand.
+//! Parts that someone removed or changed by hand.
 
 use fleet_tests::fleet::{App, Fleet};
 

@@ -1,4 +1,4 @@
-//! A cloned machine: two agents with one identity are told to people, and neither gets an order.
+//! A cloned machine: two agents with one identity are reported to people, and neither gets an order.
 
 use fleet_tests::fleet::{Fleet, Host};
 
@@ -40,7 +40,7 @@ fn a_cloned_machine_needs_a_person_and_gets_no_orders() {
     assert_eq!(fleet.host("lab-1").starts("notes-1"), ["notes-web:1.1"], "it runs on, untouched");
     assert!(clone.images("notes-1").is_empty(), "nothing was begun on the clone");
 
-    // The clone joins as a host of its own: its former certificate is given up, and it is heard under its own name.
+    // The clone joins as a host of its own: its earlier certificate is given up, and it reports under its own name.
     clone.crash();
     let token = fleet.done("host add lab-3 --token-only");
     fleet.join(token.trim()).save(&fleet_agent::identity_path(clone.folder())).expect("it can be kept");

@@ -1,4 +1,4 @@
-//! What is in a backup, taken out: single files, differences, and an instance made anew on another host.
+//! Content taken out of a backup: single files, differences, and an instance created on another host.
 
 use crate::backups::{back_up, listed, policy};
 use fleet_tests::fleet::{App, Fleet};

@@ -1,4 +1,4 @@
-//! Who comes in, who does not, and what they are told.
+//! Machines that join, those that do not, and the errors that they get.
 
 use fleet_core::access::{JoinToken, Joiner};
 use fleet_core::time::Time;

@@ -1,4 +1,4 @@
-//! A whole fleet in one process, told as stories: each fails when the line of the promise is broken.
+//! A whole fleet in one process, tested as stories: each fails when its promise is broken.
 
 mod access;
 mod away;

@@ -1,4 +1,4 @@
-//! How a rollout goes through a fleet: who goes first, how many at a time, and what is refused at once.
+//! Progress of a rollout through a fleet: order, concurrency, and refusals at the start.
 
 use fleet_agent::fake::Behaviour;
 use fleet_tests::fleet::Fleet;

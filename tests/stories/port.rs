@@ -1,4 +1,4 @@
-//! The one port, and what strangers, other programs and other versions do to it.
+//! The single port, with unauthenticated peers, other programs and other versions.
 
 use fleet_coordinator::home::HomeError;
 use fleet_core::time::Time;

@@ -32,7 +32,7 @@ fn a_release_is_pinned_by_a_host_that_is_there() {
     assert!(images.iter().all(|image| image.contains(&pinned)), "{images:?}");
 }
 
-/// An app with one thing wrong, and what is said of it.
+/// Checks an app with one mistake and the errors about it.
 #[track_caller]
 fn check(file: &str, from: &str, to: &str, says: &[&str]) {
     let fleet = tempfile::tempdir().expect("a folder can be made");

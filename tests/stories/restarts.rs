@@ -104,7 +104,7 @@ fn what_was_acknowledged_survives() {
 #[test]
 fn a_removal_goes_on_after_the_coordinator_crashed() {
     let mut fleet = Fleet::running(&["lab-1", "lab-2"]);
-    // One order cannot be told before the crash, the end of the other may not be heard before it.
+    // One order cannot be sent before the crash, and the other's end may not arrive before it.
     fleet.host_mut("lab-1").crash();
     fleet.wait_link("lab-1", "offline");
     fleet.done("instance rm notes-2 --yes --detach");

@@ -1,4 +1,4 @@
-//! What operators see: events, logs, lists, and the exit codes of it all.
+//! Views of operators: events, logs, lists, and their exit codes.
 
 use fleet_tests::fleet::{App, Fleet, Operator};
 

@@ -1,4 +1,4 @@
-//! Trouble on a host: what it does there, what people are told, and that it stays there.
+//! Trouble on a host: its effects there, the reports to people, and that it stays there.
 
 use fleet_agent::fake::Behaviour;
 use fleet_tests::fleet::{App, Fleet};

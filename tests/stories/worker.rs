@@ -1,4 +1,4 @@
-//! What the agents and the coordinator of a story start for work on repositories: an agent's program.
+//! Program that the agents and the coordinator of a story start for work on repositories: an agent's.
 
 use std::process::ExitCode;
 

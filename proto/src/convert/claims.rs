@@ -1,4 +1,4 @@
-//! What an instance claims on its host.
+//! Claims of an instance on its host.
 
 use super::{ConvertError, at_most, bounded};
 use crate::v1;

@@ -1,4 +1,4 @@
-//! How much of an instance its stores cover.
+//! Coverage of an instance's data by its stores.
 
 use super::{ConvertError, LIST_LIMIT, at_most, bounded, cut, enumeration, needed, texts};
 use crate::v1;

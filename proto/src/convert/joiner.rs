@@ -1,4 +1,4 @@
-//! What somebody who joins wants to be.
+//! Kind of subject that a joining machine wants to be.
 
 use super::ConvertError;
 use crate::v1;

@@ -1,4 +1,4 @@
-//! What hosts say of their instances and of the ends of orders.
+//! Reports of hosts about their instances and the ends of orders.
 //!
 //! A newer agent may say more than this version knows. Parts that only describe are left out one by one; a report without a
 //! part that matters is refused.
@@ -34,7 +34,9 @@ impl From<InstanceSaid> for v1::InstanceSaid {
 /// A report as it was read, and the parts of it that this version could not read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IncomingReport<T> {
+    /// Report without the parts that were left out.
     pub report: T,
+    /// Parts that this version could not read.
     pub left_out: Vec<ConvertError>,
 }
 

@@ -1,4 +1,4 @@
-//! The states and kinds that operators are told.
+//! States and kinds in messages to operators.
 
 use super::ConvertError;
 use crate::v1;

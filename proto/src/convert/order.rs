@@ -13,9 +13,11 @@ use std::time::Duration;
 /// An order with what travels beside it and only to the host that needs it: the values, in the clear.
 #[derive(Clone, PartialEq)]
 pub struct OutgoingOrder {
+    /// The order itself.
     pub order: Order,
     /// Empty where the action has no goal.
     pub values: BTreeMap<String, String>,
+    /// Reaction to drift that the instance gets.
     pub drift: DriftRule,
     /// The ways into the repositories that the action names.
     pub access: Vec<RepositoryAccess>,

@@ -45,7 +45,7 @@ impl TryFrom<v1::HostPolicy> for HostPolicy {
         let gates = message.gates_reaches;
         let list = |name, entries: Vec<String>| match gates {
             true => Ok::<_, ConvertError>(at_most(name, ENTRY_LIMIT, entries)?.into_iter().map(bounded).collect()),
-            // An agent of before does not ask: it is said as what it is.
+            // An older agent does not ask, so its setting is shown as what it means.
             false => Ok(BTreeSet::from([ANYTHING.to_owned()])),
         };
         let log_drivers = list("policy.log_drivers", message.log_drivers)?;

@@ -8,14 +8,18 @@ use fleet_core::names::{InstanceName, RepositoryName};
 /// One kind of files in the repository of one instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryFiles {
+    /// Name of the repository.
     pub repository: RepositoryName,
+    /// Instance whose backups it holds.
     pub instance: InstanceName,
+    /// Kind of the files.
     pub kind: FileKind,
 }
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryFile {
+    /// Repository and kind of the file.
     pub of: RepositoryFiles,
     /// 64 lower-case hex digits; empty for the config, of which there is one.
     pub id: String,

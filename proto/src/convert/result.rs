@@ -1,4 +1,4 @@
-//! What orders about data made.
+//! Results of orders about data.
 //!
 //! **Invariant:** of a manifest only the summary travels: values, counts, notes of sources and samples stay in the repository.
 

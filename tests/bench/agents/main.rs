@@ -84,7 +84,7 @@ async fn idle(coordinator: &Process, empty: u64, count: usize) -> anyhow::Result
     Ok(())
 }
 
-/// What `fleet status` waits for: the coordinator's answer over the wire.
+/// Returns once the coordinator has answered as it does for `fleet status`.
 async fn status(operator: &Operator) -> anyhow::Result<()> {
     let mut times = Vec::new();
     for _ in 0..11 {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::time::timeout;
 use tonic::transport::Channel;
 
-/// How many requests are under way at a time while the fleet is made.
+/// Number of parallel requests while the fleet is created.
 const SIDE_BY_SIDE: usize = 64;
 
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ impl Operator {
         Self { client: OperatorsClient::new(dial(&identity).await?), identity }.again().await
     }
 
-    /// Connects anew, as soon as the coordinator is there.
+    /// Connects again as soon as the coordinator answers.
     pub async fn again(self) -> anyhow::Result<Self> {
         let client = OperatorsClient::new(dial(&self.identity).await?).max_decoding_message_size(64 << 20);
         Ok(Self { client, ..self })

@@ -143,7 +143,7 @@ fn write_dump(path: &Path, rows: u64, is_updated: impl Fn(u64) -> bool) -> anyho
     Ok(())
 }
 
-/// How much a source gives at once.
+/// Bytes that a source yields at once.
 pub const PIECE: usize = 64 * 1024;
 
 /// Hands a file on in pieces, as a container's output comes.

@@ -19,14 +19,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 const NAME: &str = "backup";
-/// Where a tool restores to, in its folder.
+/// Folder into which a tool restores, below its own.
 const RESTORED: &str = "restored";
 
 /// One of the two, with a repository of its own.
 trait Tool {
     /// Does one phase, and says what it took.
     fn perform(&mut self, phase: Phase, data: &Data) -> anyhow::Result<Spent>;
-    /// How much is stored.
+    /// Returns the stored bytes.
     fn stored(&self) -> anyhow::Result<f64>;
 }
 
@@ -107,8 +107,8 @@ fn go_through(
     Ok(())
 }
 
-/// What was restored stays until the bench ends: where many files were removed within five minutes, ext4 looks at each of their
-/// inodes again for every file that is made (`recently_deleted` in fs/ext4/ialloc.c), and the next restore would be timed with that.
+/// Moves restored files away until the bench ends. If many files were removed within five minutes, ext4 checks each of
+/// their inodes for every new file (`recently_deleted` in fs/ext4/ialloc.c), and the next restore would be slower.
 fn put_away(folder: &Path, round: usize) -> anyhow::Result<()> {
     let away = folder.with_extension(format!("restored-{round}"));
     Ok(std::fs::rename(folder.join(RESTORED), away)?)

@@ -1,4 +1,4 @@
-//! Who calls: each role with its certificate, and bytes as they are for messages.
+//! Callers: each role with its certificate, and raw bytes as messages.
 
 use super::generate::{methods, request};
 use super::operator::{Operator, now};
@@ -18,9 +18,9 @@ use tonic::Request;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Channel;
 
-/// So many call at the same time.
+/// Number of parallel calls.
 const SIDE_BY_SIDE: u64 = 6;
-/// What a call may take before it is given up: many follow without end.
+/// Time limit of a call: many calls follow without end.
 const PATIENCE: Duration = Duration::from_millis(150);
 /// A connection is used so often.
 const CALLS: usize = 200;

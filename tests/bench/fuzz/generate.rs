@@ -11,7 +11,7 @@ use std::collections::HashMap;
 const DEPTH: usize = 4;
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/proto");
 
-/// What is there, what may be there, and what should never be.
+/// Names that exist, names that may exist, and names that should never exist.
 const WORDS: [&str; 24] = [
     "",
     "lab-0",

@@ -35,13 +35,13 @@ static PANICS: AtomicU64 = AtomicU64::new(0);
 /// Calls every method of the coordinator's port with valid and mutated messages
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How long
+    /// Duration in minutes
     #[arg(long, default_value_t = 10, conflicts_with = "seconds")]
     minutes: u64,
-    /// How long, in seconds
+    /// Duration in seconds
     #[arg(long)]
     seconds: Option<u64>,
-    /// Where the messages come from
+    /// Seed of the generated messages
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }

@@ -20,7 +20,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 /// The most connections, streams or calls that one attack holds.
 const MOST: usize = 4000;
-/// How many of an attack's tasks go on side by side.
+/// Number of parallel tasks of one attack.
 const SIDE_BY_SIDE: usize = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Attack {
     }
 }
 
-/// Who attacks: hosts and a viewer, with certificates of their own.
+/// Attackers: hosts and a viewer, with certificates of their own.
 #[derive(Debug, Clone)]
 pub struct Attackers {
     address: SocketAddr,

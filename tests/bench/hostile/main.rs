@@ -85,7 +85,7 @@ async fn under(
     Ok(())
 }
 
-/// What `fleet status` does: a connection of its own, and one question.
+/// Does the same as `fleet status`: opens a connection and sends one request.
 async fn status(identity: &Identity) -> anyhow::Result<()> {
     let client = OperatorsClient::new(dial(identity).await?).max_decoding_message_size(64 << 20);
     client.clone().get_status(GetStatusRequest {}).await?;

@@ -1,4 +1,4 @@
-//! How much longer the orders of one host and the heartbeats of another take while a third is in trouble.
+//! Delay of one host's orders and another's heartbeats while a third host is in trouble.
 
 use crate::measurement::Measurement;
 use fleet_tests::figure::{at_most, median};

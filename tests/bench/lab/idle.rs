@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const NAME: &str = "idle-agent";
 const WARM_UP: Duration = Duration::from_secs(60);
 const IDLE: Duration = Duration::from_secs(120);
-/// How processor time is counted in `/proc/PID/stat`.
+/// Unit of processor time in `/proc/PID/stat`.
 const TICKS_A_SECOND: f64 = 100.0;
 
 pub fn measure() -> anyhow::Result<()> {

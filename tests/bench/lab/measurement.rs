@@ -1,15 +1,15 @@
-//! How the fleet feels from the outside: the rhythm of heartbeats, and how long an order takes.
+//! Measurements of the fleet from outside: intervals of heartbeats, and durations of orders.
 
 use fleet_tests::figure::median;
 use fleet_tests::lab::{Lab, list};
 use std::time::{Duration, Instant};
 
-/// So many orders make a measurement.
+/// Number of orders in one measurement.
 const ORDERS: usize = 15;
-/// How often heartbeats are looked for.
+/// Interval at which heartbeats are checked.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What was measured while something was, or was not, the matter with another host.
+/// Measurement with or without trouble at another host.
 #[derive(Debug, Clone, Copy)]
 pub struct Measurement {
     /// The median time in seconds from asking for a restart until its end is known.

@@ -1,4 +1,4 @@
-//! What the coordinator, the link and the command add to what the slowest of three lab servers does itself.
+//! Time that the coordinator, the link and the command add to the work of the slowest of three lab servers.
 
 use anyhow::Context;
 use fleet_tests::figure;
@@ -37,7 +37,7 @@ pub fn measure() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How long the server's newest order took, by its own ledger.
+/// Returns the duration of the server's newest order by its own ledger.
 fn own_work(lab: &Lab, number: u8) -> anyhow::Result<f64> {
     let newest = "cat $(ls -t /var/lib/fleet-agent/ledger/orders/*.json | head -n 1)";
     let file: Value = serde_json::from_str(&lab.on_server(number, newest)?)?;

@@ -1,4 +1,4 @@
-//! How long the coordinator thinks: a plan for 10,000 hosts in the states in which it has most to look at.
+//! Planning time of the coordinator: a plan for 10,000 hosts in the most expensive states.
 
 #[path = "../../../core/tests/large/fleet.rs"]
 mod fleet;
@@ -8,7 +8,7 @@ use std::time::Instant;
 
 const HOSTS: usize = 10_000;
 const ROUNDS: usize = 11;
-/// Far below the second for which a turn of the coordinator may keep others waiting.
+/// Limit in milliseconds, far below the second for which a reconcile pass may delay others.
 const LIMIT: f64 = 250.0;
 
 fn main() {

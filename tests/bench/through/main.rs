@@ -40,7 +40,7 @@ const LIMIT: f64 = 1.2;
 /// An order comes within this time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What one side took for its backups, a number for each round.
+/// Durations of one side's backups, one for each round.
 #[derive(Default)]
 struct Took {
     files: Vec<f64>,

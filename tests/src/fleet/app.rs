@@ -19,12 +19,13 @@ const STORES: &str = "stores:
 /// A version of `notes`. Two versions differ in the image of the web service alone.
 #[derive(Debug, Clone)]
 pub struct App {
+    /// Version of the release.
     pub version: String,
-    /// How long an instance may take to become healthy.
+    /// Time limit for an instance to become healthy.
     pub deadline: String,
-    /// What else stands in the Compose file of the web service, indented by four.
+    /// Further lines of the web service in the Compose file, indented by four.
     pub extra: String,
-    /// What else stands in app.yaml.
+    /// Further lines of app.yaml.
     pub stores: String,
 }
 
@@ -49,6 +50,7 @@ impl App {
         format!("notes-web:{version}")
     }
 
+    /// Returns the text of app.yaml.
     pub fn definition(&self) -> String {
         format!(
             "app: notes
@@ -69,6 +71,7 @@ health:
         )
     }
 
+    /// Returns the text of the Compose file.
     pub fn compose(&self) -> String {
         format!(
             "services:

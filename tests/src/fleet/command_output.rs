@@ -1,14 +1,19 @@
-//! What a command told.
+//! Output of a command.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Result of a command line.
 #[must_use = "either look at what was told or check its code"]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandOutput {
+    /// The command line.
     pub line: String,
+    /// Exit code.
     pub code: u8,
+    /// Text on standard output.
     pub stdout: String,
+    /// Text on standard error.
     pub stderr: String,
 }
 
@@ -17,12 +22,12 @@ impl CommandOutput {
         Self { line: line.to_owned(), code, stdout: stdout.text(), stderr: stderr.text() }
     }
 
-    /// All of it, for whoever looks for a fault.
+    /// Returns everything in one text, for finding a fault.
     pub fn text(&self) -> String {
         format!("$ fleet {}\nexit {}\n{}{}", self.line, self.code, self.stdout, self.stderr)
     }
 
-    /// Checks that it told this, on either stream.
+    /// Asserts that the text is on either stream.
     #[track_caller]
     pub fn says(&self, text: &str) -> &Self {
         let is_said = self.stdout.contains(text) || self.stderr.contains(text);
@@ -30,7 +35,7 @@ impl CommandOutput {
         self
     }
 
-    /// Checks that it told a hint with this in it.
+    /// Asserts that a hint contains the text.
     #[track_caller]
     pub fn hints(&self, text: &str) -> &Self {
         let hint = self.stderr.lines().rev().find_map(|line| line.strip_prefix("hint: "));

@@ -12,7 +12,9 @@ use tokio::runtime::{Builder, Runtime};
 /// A host. Its world and its folder outlive its agents.
 #[derive(Debug)]
 pub struct Host {
+    /// Name of the host.
     pub name: String,
+    /// Simulated container runtime.
     pub runtime: FakeRuntime,
     folder: PathBuf,
     agent: Option<Runtime>,
@@ -30,6 +32,7 @@ impl Host {
         host
     }
 
+    /// Writes the host's policy file.
     pub fn write_policy(&self, text: &str) {
         fs::write(self.policy(), text).expect("the policy can be written");
     }
@@ -38,10 +41,12 @@ impl Host {
         self.folder.join("policy.yaml")
     }
 
+    /// Returns the folder of the agent's data.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
+    /// Returns the identity of the host.
     pub fn identity(&self) -> Identity {
         Identity::load(&identity_path(&self.folder)).expect("the host has an identity")
     }
@@ -55,7 +60,7 @@ impl Host {
         self.agent = Some(runtime);
     }
 
-    /// As `kill -9` does: nothing is put away, nobody is told.
+    /// Ends the agent as `kill -9` does: nothing is cleaned up, no message is sent.
     pub fn crash(&mut self) {
         if let Some(runtime) = self.agent.take() {
             runtime.shutdown_timeout(std::time::Duration::from_secs(5));
@@ -82,7 +87,8 @@ impl Host {
         found
     }
 
-    /// What each service of an instance is made from, values included, by its name: the same again is the same text.
+    /// Returns the configuration of each service of an instance, values included, by name. Equal configurations have
+    /// equal texts.
     pub fn configured(&self, instance: &str) -> Vec<(String, String)> {
         let world = self.runtime.world();
         let own = world.containers.iter().filter(|container| container.project == instance);

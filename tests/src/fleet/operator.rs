@@ -13,22 +13,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread::JoinHandle;
 
+/// An operator with a machine of their own.
 #[derive(Debug, Clone)]
 pub struct Operator {
     folder: PathBuf,
 }
 
 impl Operator {
+    /// Makes an operator who is not logged in.
     pub fn new(folder: &Path) -> Self {
         fs::create_dir_all(folder).expect("a folder can be made");
         Self { folder: folder.to_owned() }
     }
 
-    /// Where the login is kept.
+    /// Returns the file of the login.
     pub fn identity_file(&self) -> PathBuf {
         self.folder.join("default/identity.json")
     }
 
+    /// Returns the identity of the login.
     pub fn identity(&self) -> Identity {
         Identity::load(&self.identity_file()).expect("somebody is logged in")
     }
@@ -45,7 +48,7 @@ impl Operator {
         self.begin(input, line).finish()
     }
 
-    /// What it answers, if it is done.
+    /// Runs a command line, asserts that it succeeds, and returns its output.
     #[track_caller]
     pub fn done(&self, line: &str) -> String {
         let told = self.run(line);
@@ -53,7 +56,7 @@ impl Operator {
         told.stdout
     }
 
-    /// What it tells when the fleet says no.
+    /// Runs a command line and asserts that the fleet refuses it.
     #[track_caller]
     pub fn refused(&self, line: &str) -> CommandOutput {
         let told = self.run(line);
@@ -62,7 +65,7 @@ impl Operator {
         told
     }
 
-    /// What it answers as JSON.
+    /// Runs a command line and returns its output as JSON.
     #[track_caller]
     pub fn json(&self, line: &str) -> Value {
         serde_json::from_str(&self.done(&format!("{line} -o json"))).expect("it is JSON")
@@ -106,10 +109,12 @@ pub struct Ongoing {
 }
 
 impl Ongoing {
+    /// Returns whether the command has ended.
     pub fn is_over(&self) -> bool {
         self.thread.is_finished()
     }
 
+    /// Returns its standard output so far.
     pub fn stdout(&self) -> String {
         self.stdout.text()
     }

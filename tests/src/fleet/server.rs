@@ -14,12 +14,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
-/// How long its certificates live unless a story says otherwise.
+/// Lifetime of its certificates unless a story sets another.
 const LIFE: Duration = Duration::from_secs(3600);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
+/// A coordinator with its folder.
 #[derive(Debug)]
 pub struct Server {
+    /// Address that agents and operators use.
     pub address: SocketAddr,
     /// Held for as long as the coordinator may be started again.
     _port: Port,
@@ -46,11 +48,12 @@ impl Server {
         (Self { address, _port: port, folder: folder.to_owned(), running: Some((runtime, running)) }, token)
     }
 
+    /// Returns the coordinator's folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// What a second coordinator on the same folder finds.
+    /// Opens the folder a second time, as another coordinator would.
     pub fn open_again(&self) -> Result<Home, HomeError> {
         Home::open(&self.folder)
     }
@@ -70,11 +73,12 @@ impl Server {
         }
     }
 
+    /// Starts to serve.
     pub fn start(&mut self) {
         self.start_with_life(LIFE);
     }
 
-    /// Serves again; new certificates live so long.
+    /// Starts to serve again with this lifetime of new certificates.
     pub fn start_with_life(&mut self, life: Duration) {
         let runtime = threads();
         // What was dropped lets go of the store a moment later.
@@ -87,6 +91,7 @@ impl Server {
         self.running = Some((runtime, running));
     }
 
+    /// Stops and starts again.
     pub fn restart(&mut self) {
         self.stop();
         self.start();
