@@ -1,4 +1,4 @@
-//! Who may do what: the roles of operators, and the tokens that admit hosts and operators.
+//! Permissions: the roles of operators, and the tokens that admit hosts and operators.
 
 mod token;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// What an operator may do; each role includes the ones before it.
+/// Role of an operator; each role includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -55,7 +55,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// Who a certificate or a token speaks for. In a certificate: the subject's common name, `host:lab-1` or `operator:ada`.
+/// Holder of a certificate or a token. In a certificate: the subject's common name, `host:lab-1` or `operator:ada`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
@@ -65,7 +65,7 @@ pub enum Subject {
     Operator(OperatorName),
 }
 
-/// What somebody who joins will be.
+/// Kind of subject that a joining machine wants to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Joiner {
     /// A host.

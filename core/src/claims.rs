@@ -1,4 +1,4 @@
-//! What an instance has on its host to itself, and who else has it already.
+//! Exclusive resources of an instance on its host, and conflicts with those of others.
 //!
 //! A project, a container's name, a volume, a network or a port of the host belongs to one instance. Others may use a volume or
 //! a network only as `external`.
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// What an instance claims, and what it uses of others.
+/// Resources that an instance claims, and external ones that it uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// The Compose project's name.
@@ -29,10 +29,10 @@ pub struct Claims {
     /// Ports of the host; without those that the Engine chooses.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub ports: BTreeSet<PortSpec>,
-    /// External volumes: somebody else made them.
+    /// External volumes, made by others.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub used_volumes: BTreeSet<String>,
-    /// External networks: somebody else made them.
+    /// External networks, made by others.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub used_networks: BTreeSet<String>,
 }
@@ -82,7 +82,7 @@ impl<O: fmt::Display> fmt::Display for Conflict<O> {
     }
 }
 
-/// What the instance of a spec claims.
+/// Returns the claims of a spec's instance.
 pub fn claims_of(spec: &InstanceSpec) -> Claims {
     let ports = spec.containers.iter().flat_map(|container| &container.ports);
     let (used_volumes, volumes): (Vec<_>, Vec<_>) = spec.volumes.iter().partition(|volume| volume.external);
@@ -98,7 +98,7 @@ pub fn claims_of(spec: &InstanceSpec) -> Claims {
     }
 }
 
-/// All that `new` claims and somebody else claims already.
+/// Returns everything that `new` claims and others claim already.
 ///
 /// A port of another over which the instance stands by now (`present`) is no reason to refuse it a change: only one of them can
 /// be open. One that it has at another address or with another protocol is no such port.
@@ -123,7 +123,7 @@ pub fn conflicts<'a, O: Clone + 'a>(
     found
 }
 
-/// Who else claims or uses a volume.
+/// Returns the others that claim or use a volume.
 pub fn holders_of_volume<'a, O: 'a>(
     volume: &str,
     others: impl IntoIterator<Item = (O, &'a Claims)>,
@@ -133,7 +133,7 @@ pub fn holders_of_volume<'a, O: 'a>(
     others.map(|(owner, _)| owner).collect::<Vec<_>>().into_iter()
 }
 
-/// Tells whether somebody else claims or uses a network.
+/// Returns whether others claim or use a network.
 pub fn is_network_held<'a>(network: &str, mut others: impl Iterator<Item = &'a Claims>) -> bool {
     others.any(|claims| claims.networks.contains(network) || claims.used_networks.contains(network))
 }

@@ -1,4 +1,4 @@
-//! What a person is told when a program could not do what it was asked: what failed, why, and what to do next. One type for all programs.
+//! Error of a program for people: the failure, its cause, and the next action. One type for all programs.
 
 use crate::plain_text::one_line;
 use std::error::Error;
@@ -56,7 +56,7 @@ impl CommandError {
         Self::new(ErrorKind::Unreachable, &what)
     }
 
-    /// Makes an error that is told to nobody.
+    /// Makes an error that is not printed.
     pub fn nobody_reads() -> Self {
         Self::new(ErrorKind::NobodyReads, &"")
     }
@@ -128,7 +128,7 @@ impl CommandError {
         self.kind
     }
 
-    /// Returns whether there is nobody to be told.
+    /// Returns whether the error is not printed.
     pub fn is_silent(&self) -> bool {
         self.kind == ErrorKind::NobodyReads
     }

@@ -52,7 +52,7 @@ pub struct Duplicate {
     pub machines: Vec<Greeting>,
 }
 
-/// What an observation changed.
+/// Change caused by an observation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DuplicateChange {
     /// Two machines were found.
@@ -88,9 +88,9 @@ impl Greetings {
         Some(DuplicateChange::Began(duplicate))
     }
 
-    /// Ends the finding when only one start has been connected for long. `connected_since` is since when the connection of the
-    /// host is there, which is none without one. Each greeting begins the time anew, also of the start that greeted last: the
-    /// others may be away for the same reason for which it was, and be back a little later.
+    /// Ends the finding when only one start has been connected for long. `connected_since` is the time of the host's
+    /// present connection; none without one. Each greeting restarts the period, also one of the last start: the others
+    /// may be away for the same reason and return a little later.
     pub fn pass(&mut self, connected_since: Option<Time>, now: Time) -> Option<DuplicateChange> {
         let greeted = self.duplicate.as_ref()?.machines.first()?.at;
         if now.since(greeted.max(connected_since?)) < QUIET {

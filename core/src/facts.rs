@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// What operators want. Its only writer is the operators' service.
+/// State that operators want. Its only writer is the operators' service.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Desired {
     /// Hosts that may join.
@@ -36,7 +36,7 @@ pub struct Desired {
     pub repositories: CopyOnWrite<BTreeMap<RepositoryName, RepositoryDesired>>,
     /// Backup policies.
     pub policies: CopyOnWrite<BTreeMap<PolicyName, BackupPolicy>>,
-    /// How many backups and drills of the whole fleet may run at a time.
+    /// Maximum number of parallel backups and drills of the whole fleet.
     pub at_once: DataConcurrency,
     /// Backups that nobody may forget.
     pub held: CopyOnWrite<BTreeMap<BackupId, Held>>,
@@ -61,7 +61,8 @@ impl Desired {
         })
     }
 
-    /// The backups of an instance that nobody may forget: those that operators hold, and those that somebody wishes to use.
+    /// Returns the backups of an instance that must not be removed: those on hold, and those that a request is going to
+    /// use.
     pub fn held_of(&self, name: &InstanceName) -> BTreeSet<BackupId> {
         let held = self.held.iter().filter(|(_, held)| held.instance == *name).map(|(id, _)| id);
         let wished = self.instances.values().filter_map(|it| it.data.as_ref()?.action.source());
@@ -70,7 +71,7 @@ impl Desired {
     }
 }
 
-/// How many backups and drills may run at a time.
+/// Maximum number of parallel backups and drills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataConcurrency(pub u32);
 
@@ -94,7 +95,7 @@ pub struct HostDesired {
 pub struct InstanceDesired {
     /// Host of the instance.
     pub host: HostName,
-    /// What it was installed as. What it is now is `Observed`: rollouts move it on.
+    /// Release of the installation. The present one is in `Observed`, because rollouts change it.
     pub release: Release,
     /// Counts changes of its values and of its drift rule; the values are kept beside the facts, the secret ones sealed.
     pub revision: u64,
@@ -104,21 +105,21 @@ pub struct InstanceDesired {
     pub power: PowerDesired,
     /// Request to remove it.
     pub removal: Option<Removal>,
-    /// The latest wish about its data.
+    /// Latest request about its data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<DataRequest>,
-    /// Where its data is from, if not from an installation with nothing in it: then it is never installed so.
+    /// Origin of its data, if it is not an empty installation: then it is never installed empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<InstanceOrigin>,
     /// Tells an instance from an earlier one of the same name.
     pub created: Time,
 }
 
-/// What an instance has, or may have, that an installation would not give it.
+/// Data that an instance has, or may have, and that an installation would not give it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InstanceOrigin {
-    /// It is made from a backup.
+    /// Created from a backup.
     Backup(BackupSource),
     /// Facts of that moment came back from a backup, and it was among them: what has become of it since, nobody here knows.
     CameBack {
@@ -136,7 +137,7 @@ impl fmt::Display for InstanceOrigin {
     }
 }
 
-/// What happens when somebody changes an instance by hand.
+/// Reaction to a change of an instance by hand.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DriftRule {
@@ -152,7 +153,7 @@ pub enum DriftRule {
 pub struct PowerDesired {
     /// The request.
     pub wish: PowerRequest,
-    /// Counts the wishes; 0 is the start that comes with the installation.
+    /// Number of the request; 0 is the start that comes with the installation.
     pub serial: u64,
 }
 
@@ -170,7 +171,7 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// Orders that were given and whose end is not yet heard. Its only writer is the turn of the loop.
+/// Orders that were given and have no end yet. Its only writer is the reconcile loop.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Asked {
     /// Open orders by their ids.
@@ -190,7 +191,7 @@ pub struct OpenOrder {
     pub asked: Time,
 }
 
-/// What hosts last said. Its only writer is the agents' service.
+/// Last reports of hosts. Its only writer is the agents' service.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Observed {
     /// Hosts that have connected.
@@ -203,9 +204,9 @@ pub struct Observed {
     pub backups: CopyOnWrite<BTreeMap<InstanceName, CopyOnWrite<Backups>>>,
     /// Hosts that were refused when they last called, for they speak another protocol than the coordinator.
     pub other_protocols: CopyOnWrite<BTreeMap<HostName, OtherProtocol>>,
-    /// Greetings of each host's agents, by which two machines with one identity are told from a restart.
+    /// Greetings of each host's agents, which distinguish two machines with one identity from a restart.
     pub greetings: CopyOnWrite<BTreeMap<HostName, Greetings>>,
-    /// Since when anybody listens: whoever was offline then may have been connected a moment before.
+    /// Start of the coordinator: a host that was offline then may have been connected a moment before.
     pub since: Time,
 }
 

@@ -1,4 +1,4 @@
-//! Words that every room says alike to people: counts and lists.
+//! Text for people that all crates share: counts and lists.
 
 use std::fmt::Display;
 

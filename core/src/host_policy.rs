@@ -1,4 +1,4 @@
-//! What a host's own people allow. It outranks the coordinator, which only hears of it.
+//! Policy of a host's owner. It overrides the coordinator, which only receives a copy.
 
 mod check;
 mod links;
@@ -38,7 +38,7 @@ pub struct HostPolicy {
     /// Existing volumes that may be mounted as `external`, by names or patterns such as `data_*`.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub volumes: BTreeSet<String>,
-    /// What volumes may mount from elsewhere: shares as `nfs://10.0.0.5/export` and names of drivers, or patterns.
+    /// Remote targets of volumes: shares like `nfs://10.0.0.5/export` and names of drivers, or patterns.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub remote_volumes: BTreeSet<String>,
     /// Networks of others that may be joined as `external`, by names or patterns such as `proxy_*`.
@@ -47,8 +47,8 @@ pub struct HostPolicy {
     /// Containers and volumes of no instance that stores may read and replace, by names or patterns such as `data_*`.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub foreign: BTreeSet<String>,
-    /// Where backups may be written and read beside the coordinator: folders of the host, and endpoints as
-    /// `host[:port][/bucket]`. `*` is anything.
+    /// Locations for backups beside the coordinator: folders of the host, and endpoints as `host[:port][/bucket]`. `*`
+    /// allows any.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub repositories: BTreeSet<String>,
     /// The log drivers that containers may have, as `driver`, or `driver=address` where it sends to an address; absent:
@@ -57,11 +57,11 @@ pub struct HostPolicy {
     pub log_drivers: Option<BTreeSet<String>>,
     /// When changes may begin; absent: always.
     pub hours: Option<Window>,
-    /// Whether the agent may run programs inside containers: exec probes, the tools that dump, load and count databases,
-    /// `command` stores, and the checks of stores.
+    /// Permission of the agent to run programs inside containers: exec probes, tools that dump, load and count databases,
+    /// `command` stores, and checks of stores.
     pub exec: Permission,
-    /// Whether containers may have more power over the host than containers usually have: `privileged`, added
-    /// capabilities, security options, the host's own network.
+    /// Permission of containers to have unusual power over the host: `privileged`, added capabilities, security options, the
+    /// host's own network.
     pub privileges: Permission,
 }
 

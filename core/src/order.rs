@@ -1,4 +1,4 @@
-//! What the coordinator asks one host to do for one instance, and how that ended.
+//! Orders of the coordinator to one host about one instance, and their ends.
 //!
 //! An order says what it expects to find. A host that is something else refuses, and touches nothing.
 
@@ -25,7 +25,7 @@ impl fmt::Display for Release {
     }
 }
 
-/// What an instance shall be: a release with the values of a revision.
+/// Target state of an instance: a release with the values of a revision.
 ///
 /// The values themselves are not part of an order's intention: they travel beside it, and only to the host that needs them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ pub struct Order {
     pub instance: InstanceName,
     /// Change.
     pub action: Action,
-    /// How long the host may take from the moment it begins; then it goes back by itself.
+    /// Time limit from the moment when the host begins; then it goes back by itself.
     #[serde(with = "millis")]
     pub deadline: Duration,
 }
@@ -73,7 +73,7 @@ pub enum Action {
         /// Release and values to apply.
         goal: Goal,
     },
-    /// Expects the instance; `serial` counts the operator's wishes about power.
+    /// Expects the instance; `serial` is the number of the operator's power request.
     Power {
         /// Start, stop or restart.
         wish: PowerRequest,
@@ -102,7 +102,7 @@ pub enum PowerRequest {
 }
 
 impl Action {
-    /// What it does with the instance's data, if that is what it is about.
+    /// Returns the action on data, if the order is about data.
     pub fn data(&self) -> Option<&DataAction> {
         match self {
             Self::Data(data) => Some(data),
@@ -128,7 +128,7 @@ impl Action {
         }
     }
 
-    /// What the instance shall be, where the order says so.
+    /// Returns the target state of the instance, if the order has one.
     pub fn goal(&self) -> Option<&Goal> {
         match self {
             Self::Install { goal } | Self::Upgrade { goal, .. } | Self::Configure { goal, .. } => Some(goal),
@@ -138,7 +138,7 @@ impl Action {
     }
 }
 
-/// How an order ended.
+/// Outcome of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -163,7 +163,7 @@ pub enum Outcome {
         /// Reason, for people.
         reason: String,
     },
-    /// What was to be made is not there, or does not count; the instance is as it was.
+    /// The target is not reached, or does not count; the instance is as before.
     Failed {
         /// Reason, for people.
         reason: String,
@@ -220,7 +220,7 @@ impl Outcome {
 pub struct End {
     /// Outcome.
     pub outcome: Outcome,
-    /// What it made, where that is more than what the instance is now.
+    /// Result of the order, beyond the instance's new state.
     pub made: Option<Box<DataResult>>,
 }
 

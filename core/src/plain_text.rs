@@ -1,6 +1,6 @@
 //! Text of others made harmless: for a terminal, for one line.
 
-/// So many digits of a digest are shown to people.
+/// Number of digits of a digest that are shown to people.
 const SHORT_DIGEST: usize = 12;
 
 /// Escapes what could act on a terminal or mislead its reader; newlines and tabs stay. The escapes are those of JSON.

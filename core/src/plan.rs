@@ -30,7 +30,7 @@ use crate::order::{Order, Outcome, Release};
 use crate::rollout::{Member, Rollout};
 use crate::time::Time;
 
-/// What the loop does next. The loop writes it, tells it, and wakes again at `wake_at` at the latest.
+/// Next actions of the reconcile loop, which stores and sends them, and wakes again at `wake_at` at the latest.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[must_use = "a plan that nobody carries out changes nothing"]
 pub struct Plan {
@@ -42,7 +42,7 @@ pub struct Plan {
     pub withdrawn: Vec<OrderId>,
     /// Instances whose removal has been carried out: they can be forgotten.
     pub gone: Vec<InstanceName>,
-    /// Instances that an undo has given former values back, with the revision that is wanted of them from now on.
+    /// Instances to which an undo has restored old values, with the revision that is desired from now on.
     pub restored: Vec<(InstanceName, u64)>,
     /// Wishes about data that need not be kept any more.
     pub over: Vec<DataRequestEnd>,
@@ -63,14 +63,14 @@ pub struct NewOrder {
     pub rollout: Option<RolloutId>,
 }
 
-/// A wish about an instance's data that was fulfilled, has failed, or has lapsed.
+/// Request about an instance's data that was carried out, has failed, or has expired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataRequestEnd {
     /// Instance of the request.
     pub instance: InstanceName,
     /// Number of the request.
     pub serial: u64,
-    /// Nobody could begin with it for so long that it may not be meant any more.
+    /// True if it could not begin for so long that it may no longer be meant.
     pub lapsed: bool,
 }
 
@@ -85,7 +85,7 @@ pub struct Waiting {
     pub because: String,
 }
 
-/// Where a rollout stands. Derived, never stored.
+/// Phase of a rollout. Derived, never stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RolloutPhase {
     /// Members may begin.
@@ -102,14 +102,14 @@ pub enum RolloutPhase {
     },
     /// An operator paused it.
     Paused,
-    /// So many failed that nothing new begins.
+    /// Too many members failed, so nothing new begins.
     Halted {
         /// Reason, for people.
         reason: String,
     },
     /// An operator aborted it.
     Aborted,
-    /// All but so many hosts that are offline; they catch up under the same gates.
+    /// Done, except for this number of offline hosts; they follow under the same gates.
     DoneButOffline {
         /// Number of offline members.
         missing: usize,
@@ -118,7 +118,7 @@ pub enum RolloutPhase {
     Done,
 }
 
-/// Where one member of a rollout stands.
+/// State of one member of a rollout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemberState {
     /// Not begun.
@@ -161,7 +161,7 @@ pub enum MemberState {
     },
     /// Its host is not connected.
     Offline,
-    /// It runs something that this rollout neither expects nor wants.
+    /// Runs a release that this rollout neither expects nor wants.
     Elsewhere {
         /// Release that it runs.
         found: Release,
@@ -180,12 +180,12 @@ pub fn plan(desired: &Desired, asked: &Asked, observed: &Observed, now: Time) ->
     PlanContext::new(desired, asked, observed, now).plan()
 }
 
-/// Where a rollout stands. For many rollouts at a time, keep an [`PlanContext`].
+/// Returns the phase of a rollout. For many rollouts at a time, keep a [`PlanContext`].
 pub fn phase(rollout: &Rollout, desired: &Desired, asked: &Asked, observed: &Observed, now: Time) -> RolloutPhase {
     PlanContext::new(desired, asked, observed, now).phase(rollout)
 }
 
-/// Where each member of a rollout stands, in the order in which they are taken.
+/// Returns the state of each member of a rollout, in the order in which they are taken.
 pub fn members<'a>(
     rollout: &'a Rollout,
     desired: &'a Desired,

@@ -1,4 +1,4 @@
-//! Moving many instances to a version: what the operator wished for. How far it is, is derived (`plan`).
+//! A rollout: the operator's request to change many instances to a version. Its progress is derived (`plan`).
 
 mod propose;
 mod refusal;
@@ -57,8 +57,8 @@ pub struct Member {
     /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_revision: Option<u64>,
-    /// In an undo: the revision that its order brings. It becomes the wanted one when the order has ended well, so that nobody
-    /// gets former values beside the present release.
+    /// In an undo: the revision that its order brings. It becomes the desired one when the order has ended well, so
+    /// that old values are never combined with the present release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_revision: Option<u64>,
 }
@@ -80,32 +80,32 @@ pub enum RolloutIntent {
     Run,
     /// Begin no further member.
     Pause,
-    /// What is under way ends by itself; nothing new begins.
+    /// Running orders end by themselves; nothing new begins.
     Abort,
 }
 
 /// Pace and limits of a rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Strategy {
-    /// So many instances go first, alone; all of them must succeed.
+    /// Number of instances that go first, alone; all of them must succeed.
     pub canary: u32,
     /// Members under way at a time, after the canary.
     pub at_once: Concurrency,
-    /// How long a wave is watched before the next begins.
+    /// Time for which a wave is watched before the next begins.
     #[serde(with = "millis")]
     pub soak: Duration,
-    /// The rollout halts when so many instances have failed.
+    /// Number of failed instances that halts the rollout.
     pub max_failures: u32,
-    /// At most so many at a time among hosts that share the label's value.
+    /// Maximum number of parallel changes among hosts that share the label's value.
     pub per: BTreeMap<String, u32>,
     /// Hours in which members may begin.
     pub window: Option<Window>,
-    /// How long one instance may take.
+    /// Time limit for one instance.
     #[serde(with = "millis")]
     pub deadline: Duration,
 }
 
-/// How many instances may be under way at a time: a number, or a share of the group.
+/// Maximum number of parallel changes: a number, or a share of the group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Concurrency {

@@ -1,4 +1,4 @@
-//! Moments. The mind has no clock: every moment comes in as an argument.
+//! Moments in time. The planner has no clock: every moment is an argument.
 
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;

@@ -1,4 +1,4 @@
-//! What a host needs to use a repository. It travels beside an order, and only to the host whose instance it is.
+//! Access of a host to a repository. It accompanies an order, and is sent only to the host of the instance.
 
 use super::{BackupSeen, RepositoryLocation};
 use crate::names::{InstanceName, RepositoryName, SnapshotId};
@@ -10,23 +10,23 @@ use std::fmt;
 pub struct RepositoryAccess {
     /// Name of the repository.
     pub repository: RepositoryName,
-    /// Whose repository: in a restore to elsewhere, another instance than the order's.
+    /// Instance whose repository it is: in a restore to elsewhere, another one than the order's.
     pub instance: InstanceName,
     /// Location, with what is needed to reach it.
     pub place: LocationAccess,
-    /// What opens it without a password.
+    /// Key that opens it without a password.
     pub master_key: Secret,
     /// The password for stock restic, where the host makes the repository itself if it is not there yet: in a folder of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
-    /// What a backup's files are compared with.
+    /// Earlier backup with which a backup's files are compared.
     #[serde(default)]
     pub parent: FilesParent,
 }
 
 /// The earlier snapshot whose entry stands for a file that has not changed since, so that the file is not read again.
 ///
-/// The coordinator names it: whoever can add to the repository could add one that says of a file's content what it likes.
+/// The coordinator names it: any writer of the repository could add one with false claims about a file's content.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FilesParent {

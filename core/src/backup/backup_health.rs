@@ -1,4 +1,4 @@
-//! How an instance's backups stand, in one word.
+//! Health of an instance's backups, as one level.
 //!
 //! **Invariant:** a backup that is damaged counts for nothing, and nothing here asks a host: it holds for those that are off.
 
@@ -45,7 +45,7 @@ impl fmt::Display for HealthLevel {
     }
 }
 
-/// What is looked at.
+/// Facts from which the health is derived.
 #[derive(Debug, Clone)]
 pub struct HealthInput<'a> {
     /// Policy that applies, with its name.
@@ -89,7 +89,7 @@ pub enum Next {
 pub struct BackupHealth {
     /// State in one word.
     pub word: HealthLevel,
-    /// What is wrong, the worst first; nothing if all is well.
+    /// Problems, the worst first; empty if there are none.
     pub reasons: Vec<String>,
     /// Policy that applies.
     pub policy: Option<PolicyName>,
@@ -109,7 +109,7 @@ pub struct BackupHealth {
     pub declared: u32,
 }
 
-/// How the copies in one repository stand.
+/// Health of the copies in one repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyHealth {
     /// Repository of the copy.
@@ -118,11 +118,11 @@ pub struct CopyHealth {
     pub newest: Option<Time>,
     /// When a drill last found that one of them can be restored.
     pub proven: Option<Time>,
-    /// Whether the policy asks for copies there.
+    /// True if the policy asks for copies there.
     pub is_asked: bool,
     /// True where the newest backup is older than the policy allows.
     pub is_late: bool,
-    /// What is wrong with them, the worst first; nothing if they are as the policy wants them.
+    /// Problems of the copies, the worst first; empty if they are as the policy wants them.
     pub problems: Vec<(HealthLevel, String)>,
 }
 
@@ -208,7 +208,7 @@ fn is_older(than: Time, limit: Period, now: Time) -> bool {
     now.since(than) > limit.as_duration()
 }
 
-/// Why the last attempt counts as failed as a whole, if nothing has succeeded since.
+/// Reason why the last attempt counts as failed as a whole, if nothing has succeeded since.
 fn failing(input: &HealthInput, newest: Option<&BackupSeen>, proof: Option<Time>) -> Option<String> {
     let since = newest.map_or(Time::ZERO, |seen| seen.ended);
     let wholly = input.failed_backups.iter().filter(|ended| ended.at > since && copies_made(ended).is_none());
@@ -223,7 +223,7 @@ fn failing(input: &HealthInput, newest: Option<&BackupSeen>, proof: Option<Time>
     })
 }
 
-/// Whether a drill found its backup to be good, whatever came after: that it could not remove what it made is no word about the data.
+/// Returns whether a drill found its backup to be good. A failed cleanup afterwards says nothing about the data.
 fn has_proven(ended: &Ended) -> bool {
     matches!(ended.made.as_deref(), Some(DataResult::Drill(drill)) if drill.proof.failure.is_none())
 }
@@ -234,13 +234,13 @@ fn newest_in<'a>(input: &HealthInput<'a>, name: &RepositoryName) -> Option<&'a B
     input.backups.get(&BackupKey { repository: name.clone(), backup: id.clone() })
 }
 
-/// Why the newest copy in one repository could not be restored, whatever a drill of another found since.
+/// Reason why the newest copy in one repository could not be restored, whatever a drill of another found since.
 fn failed_drill(input: &HealthInput, name: &RepositoryName) -> Option<String> {
     let why = newest_in(input, name)?.failed_drill()?;
     Some(format!("its newest backup in {name} could not be restored: {why}"))
 }
 
-/// Why the last attempt at a copy in one repository failed, if none has succeeded there since, whatever the others did.
+/// Reason why the last attempt at a copy in one repository failed, if none has succeeded there since, whatever the others did.
 fn failed_copy(input: &HealthInput, name: &RepositoryName) -> Option<String> {
     let since = newest_in(input, name).map_or(Time::ZERO, |seen| seen.ended);
     let late_enough = input.failed_backups.iter().filter(|ended| ended.at > since);
@@ -312,7 +312,7 @@ fn uncovered(input: &HealthInput, newest: Option<&BackupSeen>) -> Vec<String> {
     reasons
 }
 
-/// What the newest backup lacks, by its names. What its host says today is said already.
+/// Returns the stores that the newest backup lacks, by name, without those that the host's present report lacks too.
 fn lacking(input: &HealthInput, seen: &BackupSeen, is_only: bool) -> Option<String> {
     let said = input.coverage.map(super::uncovered).unwrap_or_default();
     let named: Vec<&str> = seen.uncovered.iter().filter(|what| !said.contains(what)).map(String::as_str).collect();

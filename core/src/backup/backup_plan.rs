@@ -1,17 +1,17 @@
-//! How a backup of an instance goes: what stands still when, and what is read in which order.
+//! Plans a backup of an instance: which services are stopped when, and which stores are read in which order.
 //!
-//! Dumps come before files, so that what a database points to is in the files. **Invariant:** nothing stands still for longer
-//! than what asked for it is being read.
+//! Dumps come before files, so that files which a database refers to are included. **Invariant:** a service is stopped
+//! only while the stores that need this are read.
 
 use super::{DatabaseEngine, HoldKind, Store};
 use crate::names::StoreName;
 use crate::spec::InstanceSpec;
 use std::collections::BTreeMap;
 
-/// What is read of an instance, and what stands still for it.
+/// Stores that are read of an instance, and the services that are stopped for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BackupPlan {
-    /// In the order in which they are made to stand still; they go on in the opposite order.
+    /// In the order in which they are stopped; they are resumed in reverse.
     pub stills: Vec<QuiesceWindow>,
     /// Stores that are read as streams, in the order of their paths.
     pub streams: Vec<StoreName>,
@@ -21,7 +21,7 @@ pub struct BackupPlan {
     pub derivable: Vec<StoreName>,
 }
 
-/// A service that stands still for a part of the backup.
+/// A service that is stopped for a part of the backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuiesceWindow {
     /// Compose service.
@@ -72,12 +72,12 @@ pub fn backup_plan(stores: &BTreeMap<StoreName, Store>, spec: &InstanceSpec) -> 
     Ok(BackupPlan { stills, ..backup_plan })
 }
 
-/// Whether a store is folders of the host.
+/// Returns whether a store consists of folders of the host.
 pub fn is_files(store: &Store) -> bool {
     matches!(store.engine, DatabaseEngine::Volume(_))
 }
 
-/// Whether a store is read as files rather than as a stream: the objects of a bucket are, too.
+/// Returns whether a store is read as files rather than as a stream; this includes the objects of a bucket.
 fn is_kept_as_files(store: &Store) -> bool {
     is_files(store) || store.bucket().is_some()
 }
@@ -87,7 +87,7 @@ fn asked(store: &Store) -> impl Iterator<Item = (&String, HoldKind)> {
     stopped.chain(store.pause.iter().map(|service| (service, HoldKind::Paused)))
 }
 
-/// From when until when a service stands still for a store.
+/// Returns the phases during which a service is stopped for a store.
 fn phases(
     stores: &BTreeMap<StoreName, Store>,
     backup_plan: &BackupPlan,

@@ -18,7 +18,7 @@ pub struct Backups {
     oldest: Option<Time>,
 }
 
-/// What one repository holds at best.
+/// Newest good backup of one repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Newest {
     /// The newest that is good: when it began, and which it is.
@@ -61,7 +61,7 @@ impl Backups {
         self.newest.keys()
     }
 
-    /// What a repository holds at best.
+    /// Returns the newest good backup of a repository.
     pub fn newest(&self, repository: &RepositoryName) -> Option<&Newest> {
         self.newest.get(repository)
     }
@@ -101,7 +101,7 @@ impl Backups {
         *self = std::mem::take(&mut self.copies).into_iter().collect();
     }
 
-    /// Works out anew what is noted of a repository.
+    /// Computes the summary of a repository again.
     fn look(&mut self, repository: &RepositoryName) {
         let mut newest = Newest::default();
         let own = self.copies.iter().filter(|(key, _)| key.repository == *repository);

@@ -1,11 +1,11 @@
-//! What a drill has to find of what was counted when a dump was made.
+//! Numbers that a drill has to find, from those counted when the dump was made.
 //!
 //! **Invariant:** a good dump of a store that others went on writing to is within it, and an empty one of what was not empty is not.
 
 use super::{Counted, Store};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a store's own counter said at one moment.
+/// Reading of a store's own counter at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CounterReading {
     /// Number of rows, documents or keys by name.
@@ -14,7 +14,7 @@ pub struct CounterReading {
     pub changes: Option<Changes>,
 }
 
-/// How often the data were changed, counted from a moment that has a name.
+/// Number of changes of the data since a named moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Changes {
     /// Number of changes since the counter began.
@@ -23,16 +23,16 @@ pub struct Changes {
     pub since: u64,
 }
 
-/// So many may come or go during a dump, beside half of all, where nobody knows how many did.
+/// Number of items that may come or go during a dump, besides half of all, if the number of changes is unknown.
 const SLACK: u64 = 50;
 
-/// What the dump itself has of what the counter knows: the rest of it is not data of the store.
+/// Returns the dump's own numbers for the names that the counter knows; other content is not data of the store.
 pub fn exactly(listed: &BTreeMap<String, u64>, dumped: &BTreeMap<String, u64>) -> BTreeMap<String, Counted> {
     let both = dumped.iter().filter(|(name, _)| listed.contains_key(*name));
     both.map(|(name, count)| (name.clone(), Counted { low: *count, high: *count })).collect()
 }
 
-/// What has something in it before a dump and after it, and is not in the dump at all.
+/// Returns names that have content before and after a dump, and are missing in it.
 pub fn lacking<'a>(
     before: &'a BTreeMap<String, u64>,
     dumped: &BTreeMap<String, u64>,
@@ -42,7 +42,8 @@ pub fn lacking<'a>(
     before.keys().find(|name| has_some(before, name) && has_some(after, name) && !dumped.contains_key(*name))
 }
 
-/// What a dump has in another number than its server, between two moments when nothing was written: in words.
+/// Compares the numbers of a dump with its server's at two moments between which nothing was written. Returns the
+/// differences as text.
 pub fn unequal(listed: &BTreeMap<String, u64>, dumped: &BTreeMap<String, u64>) -> Option<String> {
     listed.iter().find_map(|(name, count)| {
         let found = dumped.get(name).copied().unwrap_or(0);
@@ -50,7 +51,8 @@ pub fn unequal(listed: &BTreeMap<String, u64>, dumped: &BTreeMap<String, u64>) -
     })
 }
 
-/// What a dump between two readings holds: as many as nobody changed, more or less by the changes in between.
+/// Returns the numbers that a dump between two readings holds: unchanged ones exactly, others within the number of
+/// changes.
 pub fn between(store: &Store, before: &CounterReading, after: &CounterReading) -> BTreeMap<String, Counted> {
     let is_held = !store.stop.is_empty() || !store.pause.is_empty();
     let changed = match (before.changes, after.changes) {
@@ -61,7 +63,7 @@ pub fn between(store: &Store, before: &CounterReading, after: &CounterReading) -
     widened(before, after, changed)
 }
 
-/// What a store holds that others could change between its counting and its standing still.
+/// Returns the numbers of a store that may change between its counting and the stop of its service.
 pub fn around(early: &CounterReading) -> BTreeMap<String, Counted> {
     widened(early, early, None)
 }

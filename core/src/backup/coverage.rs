@@ -1,4 +1,4 @@
-//! How much of an instance its stores cover, and which of a host's volumes and folders a store takes.
+//! Coverage of an instance's data by its stores, and the match of a host's volumes and folders with a store.
 
 use super::{Coverage, DatabaseEngine, Files, Store, StoreKind, StoreSeen, StoreState};
 use super::{is_pattern, matches_pattern};
@@ -6,7 +6,7 @@ use crate::names::StoreName;
 use crate::spec::{InstanceSpec, MountAccess, VolumeTarget};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What was found on the host: of the instance, and of nobody else.
+/// Mounts found on the host, of the instance or of nobody.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mounted {
     /// The services that have a container, running or not.
@@ -22,9 +22,9 @@ pub struct MountFound {
     pub source: MountedFrom,
     /// Container that has the mount, if there is one.
     pub at: Option<MountedAt>,
-    /// Whether it belongs to the instance. What belongs to no project is here for the stores that take it by a pattern.
+    /// Owner of the mount: the instance or nobody. Mounts of no project are listed for stores that match them by a pattern.
     pub owner: Owner,
-    /// What a volume leads to, by its driver and the options that it was given.
+    /// Targets of a volume, from its driver and options.
     pub devices: Vec<VolumeTarget>,
 }
 
@@ -61,7 +61,8 @@ pub enum Owner {
     Nobody,
 }
 
-/// What the stores cover of what was found. Those that the host's policy forbids are not covered, each for its reason.
+/// Returns which of the found mounts the stores cover. Stores that the host's policy forbids are not covered, each with
+/// the reason.
 pub fn coverage(
     stores: &BTreeMap<StoreName, Store>,
     spec: &InstanceSpec,
@@ -88,12 +89,12 @@ pub fn coverage(
 pub fn chosen<'a>(files: &Files, spec: &InstanceSpec, mounted: &'a Mounted) -> Vec<&'a MountFound> {
     let mut taken = BTreeSet::new();
     let mut of_store: Vec<_> = mounted.mounts.iter().filter(|mount| takes(files, spec, mount)).collect();
-    // What the instance has is its own, whoever else has it, too.
+    // Mounts of the instance count as its own, even if others share them.
     of_store.sort_by(|a, b| (&a.source, a.owner).cmp(&(&b.source, b.owner)));
     of_store.into_iter().filter(|mount| taken.insert(&mount.source)).collect()
 }
 
-/// Whether a store of files would take a volume of this name, if the instance had it.
+/// Returns whether a store of files would match a volume of this name, if the instance had it.
 pub fn takes_volume(files: &Files, spec: &InstanceSpec, volume: &str) -> bool {
     let source = MountedFrom::Volume(volume.to_owned());
     takes(files, spec, &MountFound { source, at: None, owner: Owner::Instance, devices: Vec::new() })
@@ -153,7 +154,7 @@ fn state(store: &Store, spec: &InstanceSpec, mounted: &Mounted) -> StoreState {
     }
 }
 
-/// What needs no other store once this one is there.
+/// Returns the mounts that are fully covered by this store.
 fn covered<'a>(store: &Store, spec: &InstanceSpec, mounted: &'a Mounted) -> Vec<&'a MountedFrom> {
     if let DatabaseEngine::Volume(files) = &store.engine {
         return chosen(files, spec, mounted).into_iter().map(|mount| &mount.source).collect();
@@ -172,7 +173,7 @@ fn covered<'a>(store: &Store, spec: &InstanceSpec, mounted: &'a Mounted) -> Vec<
     mounted.mounts.iter().filter(is_its).map(|mount| &mount.source).collect()
 }
 
-/// Where else a server's image keeps what is no data of anybody's.
+/// Returns further folders in which a server's image keeps files that are not data.
 fn beside_data(engine: &DatabaseEngine) -> &'static [&'static str] {
     match engine {
         DatabaseEngine::Mongodb(_) => &["/data/configdb"],
@@ -191,7 +192,7 @@ fn is_within(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Configuration that we wrote, what nobody can write to, and ways to talk to somebody are no data.
+/// Returns whether a mount holds data. Configuration written by fleet, read-only mounts, and sockets do not.
 fn is_data(mount: &MountFound, spec: &InstanceSpec) -> bool {
     let MountedFrom::Folder(path) = &mount.source else { return true };
     let inside = path.strip_prefix(&spec.working_dir).map(|rest| rest.trim_start_matches('/'));
@@ -215,7 +216,7 @@ fn describe(mount: &MountFound) -> String {
     }
 }
 
-/// What a backup does not cover, in words of its manifest.
+/// Returns the data that a backup does not cover, as text for its manifest.
 pub fn uncovered(coverage: &Coverage) -> Vec<String> {
     let missing = coverage.stores.iter().filter_map(|store| match &store.state {
         StoreState::Missing { reason } => Some(format!("{}: {reason}", store.name)),

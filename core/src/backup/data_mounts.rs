@@ -1,4 +1,4 @@
-//! Where a database keeps its data.
+//! Data folders of databases.
 
 use super::{DatabaseEngine, Files, Store};
 use crate::spec::{InstanceSpec, MountAccess, MountSource, MountSpec};

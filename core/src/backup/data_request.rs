@@ -1,4 +1,4 @@
-//! What operators wish for an instance's data, beyond what its policy says.
+//! Operators' requests about an instance's data, beyond its policy.
 
 use super::{Cause, Snapshots};
 use crate::names::{BackupId, InstanceName, RepositoryName, StoreName};
@@ -7,10 +7,10 @@ use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// The latest such wish. It is over when its order has ended.
+/// Latest such request. It ends with its order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataRequest {
-    /// Counts the wishes: each is an intention of its own.
+    /// Number of the request: each is an intention of its own.
     pub serial: u64,
     /// Requested action.
     pub action: DataAction,
@@ -18,7 +18,7 @@ pub struct DataRequest {
     pub at: Time,
 }
 
-/// What an order does with an instance's data.
+/// Action of an order on an instance's data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DataAction {
@@ -29,7 +29,7 @@ pub enum DataAction {
         /// Cause of the backup.
         cause: Cause,
     },
-    /// Restores a backup into throwaway containers, and checks it.
+    /// Restores a backup into a sandbox, and checks it.
     Drill {
         /// Repository, or backup, that is read or changed.
         from: BackupSource,
@@ -37,15 +37,15 @@ pub enum DataAction {
         #[serde(default)]
         privileges: Privileges,
     },
-    /// Puts a backup's data in the place of what is there.
+    /// Replaces the present data with a backup's.
     Restore {
         /// Repository, or backup, that is read or changed.
         from: BackupSource,
         /// Nothing said: all stores.
         only: BTreeSet<StoreName>,
-        /// Where what is there is backed up before; nowhere, if nothing is named.
+        /// Repositories for a safety backup of the present data; none if empty.
         safety: BTreeSet<RepositoryName>,
-        /// What is made where there is no instance yet.
+        /// Target state of a new instance; none if it exists.
         goal: Option<Goal>,
         /// Older coordinators do not say it.
         #[serde(default)]
@@ -63,30 +63,30 @@ pub enum DataAction {
     },
 }
 
-/// What becomes of what a database's server holds besides the stores that are restored: its whole folder is replaced.
+/// Treatment of other databases on a server whose stores are restored: its whole folder is replaced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Others {
-    /// Where there is any, nothing is restored.
+    /// If there are any, nothing is restored.
     #[default]
     Kept,
     /// An operator has agreed to lose it.
     Dropped,
 }
 
-/// What becomes of setuid and setgid bits and of file capabilities that a backup of another host has: whoever could write that
-/// backup would get its programs' rights here.
+/// Treatment of setuid and setgid bits and file capabilities from a backup of another host: its author would get those
+/// programs' rights here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Privileges {
     /// They are left out, and named.
     #[default]
     Cleared,
-    /// It is this host's own backup, or an operator asked for them.
+    /// For this host's own backup, or if an operator has agreed.
     Kept,
 }
 
-/// What an order about data was for.
+/// Kind of an order about data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DataKind {
@@ -105,11 +105,11 @@ pub enum DataKind {
 pub struct BackupSource {
     /// Repository from which it is read.
     pub repository: RepositoryName,
-    /// Whose backup it is.
+    /// Instance that was backed up.
     pub instance: InstanceName,
     /// Id of the backup.
     pub backup: BackupId,
-    /// The snapshots that are the backup: whoever carries the order out uses no others. Older coordinators do not say it.
+    /// Snapshots of the backup: the order uses no others. Older coordinators do not send them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshots: Option<Snapshots>,
 }
@@ -125,7 +125,7 @@ impl DataAction {
         }
     }
 
-    /// The repositories that whoever carries it out needs access to, with the instance whose they are.
+    /// Returns the repositories that the order needs, with the instance that owns each.
     pub fn repositories<'a>(&'a self, of: &'a InstanceName) -> Vec<(&'a RepositoryName, &'a InstanceName)> {
         let own = |names: &'a BTreeSet<RepositoryName>| names.iter().map(move |name| (name, of));
         match self {
@@ -152,7 +152,7 @@ impl DataAction {
         }
     }
 
-    /// What the instance shall be, where that is part of it.
+    /// Returns the target state of the instance, if the action has one.
     pub fn goal(&self) -> Option<&Goal> {
         match self {
             Self::Restore { goal, .. } => goal.as_ref(),

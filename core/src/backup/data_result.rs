@@ -1,4 +1,4 @@
-//! What an order about data made: said together with its end.
+//! Result of an order about data, reported with its end.
 
 use super::{DataKind, Kept, Manifest, Part, Proof, Snapshots};
 use crate::names::{BackupId, RepositoryName};
@@ -12,7 +12,7 @@ pub enum DataResult {
     Backup(Vec<CopyMade>),
     /// Proof that a drill made.
     Drill(DrillMade),
-    /// What a restore did.
+    /// Result of a restore.
     Restore(RestoreMade),
     /// Backups that were forgotten.
     Forgotten(Vec<BackupId>),
@@ -68,7 +68,7 @@ pub struct CopyMade {
     pub snapshots: Option<Snapshots>,
 }
 
-/// What a drill found.
+/// Result of a drill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrillMade {
     /// Repository from which it was read.
@@ -90,7 +90,7 @@ pub struct RestoreMade {
     pub took_ms: u64,
     /// Bytes that were restored.
     pub bytes: u64,
-    /// What was unusual and not wrong, for people.
+    /// Remarks that are no errors, for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }

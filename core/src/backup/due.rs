@@ -1,7 +1,7 @@
-//! Whether a backup or a drill of an instance is due by its policy, and when the next one is.
+//! Decides whether a backup or a drill of an instance is due by its policy, and when the next one is.
 //!
-//! What is due once is tried a few times, each attempt an intention of its own; then it waits for the next slot, or for
-//! another backup to try. One that was missed is taken once.
+//! Work that is due once gets a few attempts, each an intention of its own; then it waits for the next slot, or for
+//! another backup to try. A missed backup is taken once.
 
 use super::{BackupKey, BackupPolicy, BackupSeen, BackupSource, Backups, CopyMade, DataAction, DataResult, Slots};
 use crate::facts::{Ended, InstanceDesired};
@@ -11,12 +11,12 @@ use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// What lies between an attempt that failed and the next.
+/// Pauses between a failed attempt and the next.
 const PAUSES: [Duration; 3] = [Duration::from_secs(15 * 60), Duration::from_secs(3600), Duration::from_secs(4 * 3600)];
 
 const DAY_MS: u64 = 86_400_000;
 
-/// What a policy asks for at a moment.
+/// Due work of a policy at a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Due<T> {
     /// Now, and since when.
@@ -28,14 +28,14 @@ pub enum Due<T> {
         /// Time since when it is due.
         since: Time,
     },
-    /// It is due, and something is to pass first.
+    /// Due after a pause.
     Later {
         /// Reason, for people.
         because: String,
         /// Time at which the answer changes, if it is known.
         until: Option<Time>,
     },
-    /// Nothing is due; time alone changes that at this moment.
+    /// Not due before this moment; time alone changes that.
     No {
         /// Time at which the answer changes, if it is known.
         until: Option<Time>,
@@ -98,7 +98,7 @@ pub fn backup_due(about: &About, policy: &BackupPolicy, slots: &Slots) -> Due<BT
     let (now, shift) = (about.now, policy.shift(about.name));
     let coming = slots.coming(shift, now);
     let Some(slot) = slots.begun(shift, now) else { return Due::No { until: coming } };
-    // What is so nearly always is told without working out the ids of attempts.
+    // This is nearly always the answer, without computing the ids of attempts.
     if policy.to.iter().all(|repository| has_since(about.backups, repository, slot)) {
         return Due::No { until: coming };
     }
@@ -133,7 +133,7 @@ fn has_since(backups: &Backups, repository: &RepositoryName, slot: Time) -> bool
     newest.is_some_and(|(began, _)| *began >= slot)
 }
 
-/// Whether an end says that a copy was made. It may have been forgotten since.
+/// Returns whether an end reports that a copy was made. It may have been removed since.
 fn has_made(ended: &Ended, repository: &RepositoryName) -> bool {
     match ended.made.as_deref() {
         Some(DataResult::Backup(copies)) => {
@@ -203,7 +203,7 @@ fn drill_of(about: &About, policy: &BackupPolicy, from: BackupSource, due: Time)
     }
 }
 
-/// Whether the policy's own hours are open.
+/// Checks whether the policy's window is open.
 pub fn within(policy: &BackupPolicy, now: Time) -> Result<(), (String, Option<Time>)> {
     match &policy.window {
         Some(window) if !window.is_open(now) => {
@@ -214,7 +214,7 @@ pub fn within(policy: &BackupPolicy, now: Time) -> Result<(), (String, Option<Ti
     }
 }
 
-/// What a folder on the host is to forget: once a day, as retention says.
+/// Returns the backups that a folder on the host should forget: once a day, by retention.
 pub fn forget_due(
     about: &About,
     policy: &BackupPolicy,

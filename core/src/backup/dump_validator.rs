@@ -1,7 +1,6 @@
 //! Judges a dump while it streams by: how it begins, how it ends, how large it is, and how much is in it.
 //!
-//! **Invariant:** a dump that was cut off anywhere is not judged good, whatever its tool says, where its form has an end that can
-//! be told.
+//! **Invariant:** a truncated dump never passes, whatever its tool reports, if its format has a recognisable end.
 
 mod copied;
 mod inserted;
@@ -21,7 +20,7 @@ use rdb::Rdb;
 use std::collections::{BTreeMap, VecDeque};
 use zstd::Frames;
 
-/// What is kept of a dump's beginning and of its end.
+/// Bytes that are kept of a dump's beginning and of its end.
 const EDGE: usize = 512;
 
 /// The form that an engine's dumps have.
@@ -89,7 +88,7 @@ impl DumpValidator {
         self.bytes
     }
 
-    /// How much of what is in it, by the names that the store's counter has; none where its form does not tell.
+    /// Returns the number of items by the names of the store's counter; none if the format does not show it.
     pub fn counts(&self) -> Option<BTreeMap<String, u64>> {
         match &self.form {
             Form::Postgresql(_, copied) => Some(copied.rows().clone()),
@@ -99,7 +98,8 @@ impl DumpValidator {
         }
     }
 
-    /// Whether the dump counts, with what a person should know of it; else why not. `previous` are the bytes of the last one.
+    /// Decides whether the dump counts. Returns remarks for people, or the reason for rejection. `previous` are the
+    /// bytes of the last one.
     pub fn verdict(&self, end: &ToolEnd, previous: Option<u64>) -> Result<Vec<String>, String> {
         if end.code != 0 {
             let words = end.words.trim();

@@ -1,4 +1,4 @@
-//! What one backup holds: the file `manifest.json` that is written last of all.
+//! Content of one backup: the file `manifest.json`, written last of all.
 //!
 //! **Invariant:** a backup exists if and only if its manifest does.
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Why a manifest cannot be used.
+/// Reason why a manifest cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
     /// Format that this program does not know.
@@ -59,12 +59,12 @@ pub struct Manifest {
     pub parts: Vec<Part>,
     /// Stores that can be rebuilt, and are not in here.
     pub derivable: Vec<StoreName>,
-    /// What the instance has and no store declares, or a store declares and the instance lacks, each in words.
+    /// Data of the instance that no store declares, and declared data that it lacks, as text.
     pub uncovered: Vec<String>,
-    /// What database servers hold that is in none of their stores, each in words; it is among what is not covered, too.
+    /// Databases and objects of the servers that are in no store, as text; also listed as uncovered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<String>,
-    /// What was kept of each database beside its dump. A database that is not named here was backed up before such files were kept.
+    /// Files kept beside the dump of each database. Databases of older backups are missing here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub side_files: BTreeMap<StoreName, SideFiles>,
     /// Services that were kept still, and when.
@@ -92,7 +92,7 @@ impl Manifest {
         serde_json::from_slice(bytes).map_err(damaged)
     }
 
-    /// For whoever may not see secrets: the coordinator keeps values sealed, and knows them by their revision.
+    /// Removes the values, for readers without access to secrets. The coordinator keeps values sealed, by revision.
     #[must_use]
     pub fn without_values(self) -> Self {
         Self { values: BTreeMap::new(), ..self }
@@ -103,7 +103,7 @@ impl Manifest {
         self.parts.iter().map(|part| part.bytes).sum()
     }
 
-    /// What this backup added to its repository.
+    /// Returns the bytes that this backup added to its repository.
     pub fn added(&self) -> u64 {
         self.parts.iter().map(|part| part.added).sum()
     }
@@ -122,7 +122,7 @@ impl fmt::Debug for Manifest {
     }
 }
 
-/// Why a backup was taken.
+/// Reason why a backup was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
@@ -134,7 +134,7 @@ pub enum Cause {
     Safety,
 }
 
-/// What one store gave.
+/// Data of one store in a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// Name of the store.
@@ -145,23 +145,23 @@ pub struct Part {
     pub kept: Kept,
     /// Size in bytes.
     pub bytes: u64,
-    /// What it added to the repository.
+    /// Bytes that it added to the repository.
     pub added: u64,
     /// Duration in milliseconds.
     pub took_ms: u64,
     /// Rows by table, documents by collection, keys by database: what a drill counts again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counts: BTreeMap<String, Counted>,
-    /// What its server said of it by another path than its dump; none where nobody asked: backups of earlier versions, and stores of
+    /// Notes of its server from another path than the dump; none in backups of earlier versions, and for stores of
     /// commands and files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceNote>,
-    /// What was unusual and not wrong, for people.
+    /// Remarks that are no errors, for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
-/// Where a part lies in the repository.
+/// Location of a part in the repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kept {

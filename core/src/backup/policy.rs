@@ -1,4 +1,4 @@
-//! What operators want of the backups of some instances: when, how many, how old at most, and how often proven.
+//! Backup policy: times, number of backups, maximum age, and interval of drills.
 
 use super::schedule::Schedule;
 use crate::labels::Selector;
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-/// How long one backup or drill may take, unless a policy says otherwise.
+/// Time limit of one backup or drill, unless a policy sets another.
 pub const DEADLINE: Duration = Duration::from_secs(12 * 3600);
 const SHORTEST_DRILL: Period = Period::from_secs(3600);
 
@@ -24,7 +24,7 @@ pub struct BackupPolicy {
     pub keep: Keep,
     /// An instance whose newest backup is older is late.
     pub max_age: Period,
-    /// So old may the newest proof become before the next drill; without, nobody drills by itself.
+    /// Maximum age of the newest proof before the next drill; without it, drills run only on request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drill: Option<Period>,
     /// Only within it does anything begin by itself.
@@ -36,7 +36,7 @@ pub struct BackupPolicy {
     /// Time that one backup may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Period>,
-    /// How far apart the starts of one slot may lie.
+    /// Maximum distance between the starts of one slot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spread: Option<Period>,
     /// Repositories that get a copy.
@@ -49,7 +49,7 @@ pub struct BackupPolicy {
     pub instances: BTreeSet<InstanceName>,
 }
 
-/// How many of the newest are kept: of all, and of those that were the last of their hour, day …
+/// Number of the newest backups to keep: of all, and of the last of each hour, day …
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keep {
     /// Number of newest backups that stay.
@@ -148,7 +148,7 @@ impl BackupPolicy {
 }
 
 impl Keep {
-    /// How many it keeps at most, besides those that stay whatever it says.
+    /// Returns the maximum number of kept backups, besides those that stay in any case.
     pub fn most(&self) -> usize {
         let Self { last, hourly, daily, weekly, monthly, yearly } = *self;
         let counts = [last, hourly, daily, weekly, monthly, yearly];

@@ -7,20 +7,20 @@ use crate::names::{InstanceName, RepositoryName};
 use crate::time::Time;
 use std::fmt::Write;
 
-/// What a sheet is about.
+/// Subject of a recovery sheet.
 #[derive(Debug, Clone)]
 pub struct RecoverySheet<'a> {
     /// Name of the repository.
     pub repository: &'a RepositoryName,
     /// Name of the instance.
     pub instance: &'a InstanceName,
-    /// Where it is, as restic is told.
+    /// Location in restic's notation.
     pub place: &'a str,
     /// On which machine, in words.
     pub machine: &'a str,
     /// Password of the repository.
     pub password: &'a Secret,
-    /// What its bucket asks for, if it is in one.
+    /// Credentials of its bucket, if it is in one.
     pub bucket: Option<(&'a str, &'a Secret)>,
     /// The newest backup; none where there is none, or where it could not be read.
     pub newest: Option<&'a Manifest>,
@@ -116,7 +116,7 @@ fn word(engine: EngineKind) -> &'static str {
     }
 }
 
-/// How one store comes back: commands, and words where a command alone would not do.
+/// Returns the instructions to restore one store: commands, with explanations where needed.
 fn steps(part: &Part) -> Vec<String> {
     match &part.kept {
         Kept::Stream { path, .. } => of_stream(part.engine, &format!("dumps/{}", path.trim_start_matches('/'))),

@@ -1,11 +1,11 @@
-//! What a restore replaces, and what stays.
+//! Data that a restore replaces, and data that stays.
 
 use super::{EngineKind, Kept, Manifest, Store};
 use crate::grammar::count;
 use crate::names::StoreName;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a restore replaces, for people: nothing of it is touched by asking.
+/// Describes the data that a restore replaces, for people. Changes nothing.
 pub fn replaced(manifest: &Manifest, stores: &BTreeMap<StoreName, Store>, only: &BTreeSet<StoreName>) -> Vec<String> {
     let is_wanted = |name: &StoreName| only.is_empty() || only.contains(name);
     let parts = manifest.parts.iter().filter(|part| is_wanted(&part.store));

@@ -1,4 +1,4 @@
-//! Where backups are kept.
+//! Locations of backups.
 
 use crate::names::RepositoryName;
 use crate::time::Time;

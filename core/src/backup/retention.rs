@@ -1,4 +1,4 @@
-//! Which backups of one instance in one repository stay, and which may go, each with its reason.
+//! Decides which backups of one instance in one repository stay and which may go, each with its reason.
 //!
 //! **Invariant:** whatever the policy says, these stay: the newest, the newest that no drill failed on, the newest proven, what an operator holds, what is
 //! younger than a day, what was saved before a restore for a month, and what no order asked for. The last lets nothing else go.
@@ -16,10 +16,10 @@ use std::time::Duration;
 const DAY: Duration = Duration::from_secs(86_400);
 const YOUNG: Duration = DAY;
 const SAFETY: Duration = Duration::from_secs(30 * 86_400);
-/// So long what is damaged stays for people to look at.
+/// Time for which damaged backups stay for inspection.
 const DAMAGED: Duration = Duration::from_secs(30 * 86_400);
 
-/// What becomes of one backup.
+/// Verdict about one backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retained {
     /// Key of the backup.
@@ -31,12 +31,12 @@ pub struct Retained {
 /// Verdict of the retention about a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RetentionVerdict {
-    /// It stays.
+    /// The backup stays.
     Keep {
         /// Reasons, for people.
         reasons: Vec<String>,
     },
-    /// It may be forgotten.
+    /// The backup may be removed.
     Forget {
         /// Reason, for people.
         reason: String,
@@ -61,7 +61,7 @@ impl RetentionVerdict {
     }
 }
 
-/// What becomes of each backup, the newest first. Days are those of the time zone.
+/// Returns the verdict about each backup, the newest first. Days are those of the time zone.
 pub fn retention(
     keep: &Keep,
     zone: &Zone,
@@ -158,7 +158,7 @@ impl Rules {
         ])
     }
 
-    /// The rules that keep the next backup. One whose moment cannot be told is kept.
+    /// Returns the rules that keep the next backup. A backup with an invalid time is kept.
     fn pick(&mut self, began: Option<Zoned>) -> Vec<String> {
         let Some(began) = began else { return vec!["its moment cannot be told".to_owned()] };
         self.0.iter_mut().filter_map(|rule| rule.pick(&began)).collect()

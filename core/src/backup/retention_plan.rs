@@ -1,8 +1,9 @@
-//! What becomes of an instance's backups in one repository.
+//! Retention of an instance's backups in one repository.
 //!
-//! **Invariant:** backups of an earlier instance of the same name are judged by themselves, so that a new one pushes none of them
-//! out; nothing of an instance is forgotten while its newest backup is much smaller than what there was; and where drills are asked
-//! for and none has succeeded yet, the oldest stays: for how long nothing was proven is told by it.
+//! **Invariant:** backups of an earlier instance of the same name have their own retention, so that a new instance
+//! displaces none of them. Nothing of an instance is removed while its newest backup is much smaller than earlier ones.
+//! If drills are required and none has succeeded yet, the oldest backup stays, because it shows since when a proof is
+//! missing.
 
 use super::retention::{Retained, RetentionVerdict, retention};
 use super::shrunk::{Shrunk, shrunk};
@@ -89,7 +90,7 @@ mod tests {
     use crate::backup::testing::{NOW, key, policy, seen};
     use crate::units::Period;
 
-    /// Backups as `AGE MIB`, of an instance as old as said; what is said of each.
+    /// Asserts the verdicts about backups written as `AGE MIB`, of an instance of the given age.
     fn check(created: u64, lines: &str, expect: &str) {
         let one = |(number, line): (usize, &str)| {
             let mib: u64 = line.split(' ').nth(1).map_or(1, |mib| mib.parse().expect("a size"));

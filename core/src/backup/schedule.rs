@@ -15,9 +15,9 @@ use std::time::Duration;
 const CLOSEST: Duration = Duration::from_secs(10 * 60);
 /// The starts of one slot lie at most so far apart, unless a policy says otherwise.
 const SPREAD: Duration = Duration::from_secs(30 * 60);
-/// So many slots are looked at to see how close they come: more than two days of the closest that are allowed.
+/// Number of slots that are examined for their distance: more than two days of the closest that are allowed.
 const LOOKED_AT: usize = 300;
-/// Where that look begins: 2024-01-01, the first day of a leap year.
+/// Start of that examination: 2024-01-01, the first day of a leap year.
 const FROM: Time = Time(1_704_067_200_000);
 const NICKNAMES: [&str; 7] = ["@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"];
 

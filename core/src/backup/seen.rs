@@ -1,4 +1,4 @@
-//! What is known of an instance's backups and of its stores.
+//! Facts about an instance's backups and stores.
 
 use super::{AskedBy, Cause, EngineKind, Manifest, Snapshots};
 use crate::names::{BackupId, HostName, RepositoryName, StoreName};
@@ -6,7 +6,7 @@ use crate::order::Release;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 
-/// So much of what is not in a backup is kept of it, and so many letters of each.
+/// Maximum number of uncovered items that are recorded, and their maximum length.
 const NAMED: usize = 8;
 const WORDS: usize = 200;
 
@@ -39,16 +39,16 @@ pub struct BackupSeen {
     pub bytes: u64,
     /// Bytes that it added to its repository.
     pub added: u64,
-    /// How many of the instance's stores are in it, of how many that are truth.
+    /// Number of the instance's stores in the backup, without derivable ones.
     pub covered: u32,
     /// Number of stores and folders that should be covered.
     pub declared: u32,
-    /// What is not in it, each in words; no more than can be shown. Unknown of backups that were noted before this was.
+    /// Uncovered data as text, up to the limit for display. Unknown for backups that were recorded by an older version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uncovered: Vec<String>,
-    /// What the last drill of this copy found.
+    /// Result of the last drill of this copy.
     pub proof: Option<Proof>,
-    /// What a look at the repository found to be wrong with it: then it counts for nothing.
+    /// Damage found in the repository: the copy counts for nothing then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damaged: Option<String>,
     /// The snapshots that are this backup. Unknown of backups that were made before this was noted, until the repository is read.
@@ -57,7 +57,7 @@ pub struct BackupSeen {
     /// Order, or person, that makes it count.
     #[serde(default, skip_serializing_if = "AskedBy::is_order")]
     pub asked_by: AskedBy,
-    /// How many other sets in the repository carry its id. They are not used.
+    /// Number of other sets in the repository with its id. They are not used.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub doubles: u32,
 }
@@ -106,12 +106,12 @@ impl BackupSeen {
         self.snapshots.is_none() && self.doubles > 0
     }
 
-    /// Whether it can be restored, as far as anyone knows: no drill found otherwise.
+    /// Returns whether it can be restored by present knowledge: no drill has failed.
     pub fn is_restorable(&self) -> bool {
         self.is_good() && self.failed_drill().is_none()
     }
 
-    /// Why a drill could not restore it.
+    /// Reason why a drill could not restore it.
     pub fn failed_drill(&self) -> Option<&str> {
         self.proof.as_ref()?.failure.as_deref()
     }
@@ -135,7 +135,7 @@ impl BackupSeen {
     }
 }
 
-/// What a drill found: only one without a failure makes a backup proven.
+/// Result of a drill: only one without a failure proves the backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
     /// Time of the drill.
@@ -146,13 +146,13 @@ pub struct Proof {
     pub took_ms: u64,
     /// Bytes that were restored.
     pub bytes: u64,
-    /// What was compared, for people: `labnotes.uploads: 120 rows`.
+    /// Compared items, for people: `labnotes.uploads: 120 rows`.
     pub checks: Vec<String>,
     /// Reason, where the backup did not pass.
     pub failure: Option<String>,
 }
 
-/// How much of an instance its stores cover.
+/// Coverage of an instance's data by its stores.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
     /// Declared stores.
@@ -176,11 +176,11 @@ pub struct StoreSeen {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StoreState {
-    /// It is there, and is backed up.
+    /// Exists and is backed up.
     Covered,
-    /// It can be rebuilt, and is not backed up.
+    /// Can be rebuilt and is not backed up.
     Derivable,
-    /// It is declared, and is not there.
+    /// Declared, but does not exist.
     Missing {
         /// Reason, for people.
         reason: String,

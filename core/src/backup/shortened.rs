@@ -7,7 +7,7 @@ use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Keep {
-    /// Whether any of its numbers is smaller than the other's. Keeping nothing by number is keeping all.
+    /// Returns whether any of its numbers is smaller than the other's. Without numbers, everything is kept.
     fn is_less_than(&self, other: &Self) -> bool {
         let numbers = |keep: &Self| [keep.last, keep.hourly, keep.daily, keep.weekly, keep.monthly, keep.yearly];
         let forgets_nothing = |keep: &Self| *keep == Self::default();
@@ -56,7 +56,7 @@ impl Desired {
         }
     }
 
-    /// Whether a policy would let go of any backup that there is.
+    /// Returns whether a policy would remove any present backup.
     fn lets_go(&self, instance: &InstanceName, policy: &BackupPolicy, observed: &Observed, now: Time) -> bool {
         let Some(backups) = observed.backups.get(instance) else { return false };
         let held: BTreeSet<BackupId> = self.held_of(instance);

@@ -1,4 +1,5 @@
-//! Whether the newest backup is so much smaller than those before it that nothing may be forgotten until somebody has looked.
+//! Decides whether the newest backup is so much smaller than earlier ones that nothing may be removed until a person
+//! has checked.
 //!
 //! An emptied database makes good backups: small ones, which would push the last full one out.
 
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-/// Backups of so long ago are compared.
+/// Age up to which backups are compared.
 const MEMORY: Duration = Duration::from_secs(30 * 86_400);
 /// Smaller than this share of what there was is news.
 const SHARE: u64 = 2;

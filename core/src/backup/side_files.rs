@@ -24,10 +24,10 @@ pub const FILE_LIMIT: u64 = 1024 * 1024;
 pub const TOTAL_LIMIT: u64 = 8 * 1024 * 1024;
 /// The most files that are kept of one store.
 pub const COUNT_LIMIT_OF_FILES: usize = 200;
-/// So many names are told in one line.
+/// Maximum number of names in one line.
 const SHOWN: usize = 8;
 
-/// What a backup keeps of one store beside its dump.
+/// Files of one store that a backup keeps beside its dump.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SideFiles {
     /// The server's data folder in its container.
@@ -98,7 +98,8 @@ pub fn side_path(store: &StoreName) -> String {
     format!("beside/{store}.tar")
 }
 
-/// Whether an engine's servers may have such files. A backup that says nothing of them is older than they are kept.
+/// Returns whether servers of an engine may have such files. A backup that does not mention them is from an older
+/// version.
 pub fn has_side_files(engine: EngineKind) -> bool {
     put_time(engine).is_some()
 }
@@ -108,7 +109,7 @@ pub fn side_files_tool(store: &Store) -> Option<Tool> {
     super::tool::side_files_tool(store)
 }
 
-/// What the server said of its own files.
+/// Reply of the server about its own files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SaidFiles {
     /// Folder below which paths that are not absolute lie.
@@ -136,7 +137,7 @@ pub fn said_files(printed: &str) -> SaidFiles {
 }
 
 impl SideFile {
-    /// Why it is not put into a server's folder, if it must not be: its backup may come from anybody.
+    /// Reason why it is not put into a server's folder, if it must not be: its backup may come from anybody.
     pub fn fault(&self, engine: EngineKind) -> Option<&'static str> {
         let is_plain = |name: &str| !name.is_empty() && name != "." && name != ".." && !name.contains('\0');
         let size = match &self.content {
@@ -173,7 +174,7 @@ fn shown(name: &str) -> String {
     name.chars().map(|c| if c.is_control() { '?' } else { c }).take(120).collect()
 }
 
-/// Where a restore puts what a backup holds.
+/// Destination of a restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RestoreTo {
     /// The instance of the backup.
@@ -182,7 +183,7 @@ pub enum RestoreTo {
     NewInstance,
 }
 
-/// What a restore does about such files, a line for each store, for people.
+/// Returns the treatment of such files in a restore, one line for each store, for people.
 pub fn side_file_lines(manifest: &Manifest, only: &BTreeSet<StoreName>, to: RestoreTo) -> Vec<String> {
     let parts = manifest.parts.iter().filter(|part| only.is_empty() || only.contains(&part.store));
     let line = |part: &super::Part| {
@@ -204,7 +205,7 @@ pub fn side_file_lines(manifest: &Manifest, only: &BTreeSet<StoreName>, to: Rest
     parts.filter_map(line).collect()
 }
 
-/// What a backup says of one part's files beside its dump, for people.
+/// Returns the note about one part's files beside its dump, for people.
 pub fn side_file_note(manifest: &Manifest, part: &super::Part) -> Option<String> {
     match manifest.side_files.get(&part.store) {
         Some(kept) if kept.files.is_empty() => None,
@@ -223,13 +224,13 @@ pub fn without_side_files<'a>(manifest: &'a Manifest, only: &BTreeSet<StoreName>
     parts.filter(lacks).map(|part| &part.store).collect()
 }
 
-/// Why such a backup is not restored to a new instance unless an operator agrees.
+/// Reason why such a backup is not restored to a new instance unless an operator agrees.
 pub fn refused_without_side_files(stores: &[&StoreName]) -> String {
     let names: Vec<String> = stores.iter().map(ToString::to_string).collect();
     format!("{}: {MISSING}", names.join(", "))
 }
 
-/// What is left out of a backup, as its manifest names it.
+/// Returns the files that are left out of a backup, as its manifest names them.
 pub fn uncovered_side_files(store: &StoreName, kept: &SideFiles) -> Vec<String> {
     kept.left_out.iter().map(|what| format!("{store}: beside its dump: {what}")).collect()
 }

@@ -1,4 +1,4 @@
-//! Where a store's data is in a snapshot, and what a volume is called in another instance.
+//! Paths of a store's data in a snapshot, and the name of a volume in another instance.
 
 use crate::names::StoreName;
 

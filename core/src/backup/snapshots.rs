@@ -1,6 +1,6 @@
-//! Which snapshots are a backup, and who asked for it: the host that adds to a repository must not decide either.
+//! Snapshots of a backup and the requester of it: a host that adds to a repository must decide neither.
 //!
-//! **Invariant:** what is known of both is never replaced by what a repository holds.
+//! **Invariant:** recorded facts about both are never replaced by the content of a repository.
 
 use crate::names::SnapshotId;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ impl Snapshots {
     }
 }
 
-/// Who asked for a backup.
+/// Requester of a backup.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AskedBy {

@@ -1,4 +1,5 @@
-//! What was noted of a store at its server when it was dumped, by another path than the dump, and in what a restored one differs.
+//! Notes about a store from its server at the time of the dump, by another path than the dump, and the differences of a
+//! restored one.
 //!
 //! A drill that only counts what the dump itself has compares the dump with itself: what the dump tool leaves out is never missed.
 //!
@@ -20,7 +21,7 @@ const NAMED: usize = 8;
 /// Facts by what they are about: `role `anna`` has `valid until`.
 pub type Facts = BTreeMap<String, BTreeMap<String, String>>;
 
-/// What a store's server says of it.
+/// Notes of a store's server about it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceNote {
     /// Attributes of the database, of roles, of tables.
@@ -29,7 +30,7 @@ pub struct SourceNote {
     /// Checksums of some rows of each table, by which rows they are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rows: Facts,
-    /// What the dump does not bring back, each in words.
+    /// Properties that the dump does not restore, as text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
     /// There was more than could be noted.
@@ -102,13 +103,14 @@ impl NotedAt {
         Ok(noted)
     }
 
-    /// Whether nothing was written between the two.
+    /// Returns whether nothing was written between the two.
     pub fn is_still(&self, after: &Self) -> bool {
         self.moment.is_some() && self.moment == after.moment
     }
 
-    /// What both say. What was written and taken back in between is in the dump, and in neither of the two: contents that may have
-    /// been changed meanwhile are left out. Of a server that does not say which those are, that is all of them.
+    /// Returns the facts that both notes share. Changes that were made and reverted in between are in the dump but in
+    /// neither note, so contents that may have changed meanwhile are left out: all contents, if the server does not
+    /// report which have.
     #[must_use]
     pub fn settled(self, after: &Self) -> SourceNote {
         let is_still = self.is_still(after);
@@ -144,7 +146,7 @@ impl NotedAt {
 }
 
 impl SourceNote {
-    /// How many facts there are, and of how many tables rows are compared.
+    /// Returns the number of facts, and of tables whose rows are compared.
     pub fn size(&self) -> (usize, usize) {
         (self.facts.values().map(BTreeMap::len).sum(), self.rows.len())
     }
@@ -181,7 +183,7 @@ impl Differences {
     }
 }
 
-/// Whether facts are about contents, which come and go as rows do: of a key, and not of a form.
+/// Returns whether a fact is about content, which changes like rows do: about a key, not about a schema.
 fn is_content(thing: &str) -> bool {
     thing.starts_with("key `")
 }

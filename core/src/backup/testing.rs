@@ -6,7 +6,8 @@ use crate::time::Time;
 pub const NOW: Time = Time(1_795_000_000_000);
 const HOUR: u64 = 3_600_000;
 
-/// One backup, so many hours old at `NOW`: `HOURS[ proven| failed][ damaged][ safety][ unasked]`. Proofs are as old as backups.
+/// Parses one backup, with its age in hours at `NOW`: `HOURS[ proven| failed][ damaged][ safety][ unasked]`. Proofs are
+/// as old as backups.
 pub fn seen(words: &str) -> BackupSeen {
     let hours: u64 = words.split(' ').next().and_then(|hours| hours.parse().ok()).expect("its age in hours");
     let began = Time(NOW.0 - hours * HOUR);

@@ -1,7 +1,7 @@
 //! The commands that dump, load and count a store.
 //!
-//! **Invariant:** a password never stands among a command's words, where whoever lists processes would see it.
-//! **Invariant:** none of them asks anybody anything: what lacks a password fails.
+//! **Invariant:** a password is never an argument of a command, because process lists show those. **Invariant:** no
+//! command prompts: without a password it fails.
 
 mod count;
 mod mongodb;
@@ -31,15 +31,15 @@ pub struct Tool {
     pub at: ExecTarget,
     /// Words of the command.
     pub argv: Vec<String>,
-    /// Variables of the command; the place for passwords.
+    /// Variables of the command, including passwords.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, Secret>,
     /// Nothing said: the container's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// It is ended when it has taken this long.
+    /// Maximum duration, after which it is killed.
     pub deadline: Period,
-    /// It is ended when neither side has moved a byte for this long.
+    /// Maximum time without a byte in either direction, after which it is killed.
     pub idle: Period,
 }
 
@@ -68,7 +68,7 @@ impl ExecTarget {
     }
 }
 
-/// How a tool ended.
+/// End of a tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolEnd {
     /// Exit code.
@@ -86,7 +86,7 @@ impl ToolEnd {
 
 /// A dump of a terabyte takes its time.
 const WHOLE: Period = Period::from_secs(24 * 3600);
-/// Nobody looks at a dump that is stuck behind a lock.
+/// Limit for a silent dump: no person notices one that is blocked by a lock.
 const SILENT: Period = Period::from_secs(15 * 60);
 /// A load is silent while indexes are made.
 const LOADING: Period = Period::from_secs(6 * 3600);
@@ -111,8 +111,8 @@ pub fn dump_tool(store: &Store) -> Option<Tool> {
 
 /// The tool that reads such a stream. It replaces what is there, at once or not at all where the engine can do that.
 ///
-/// Where its place is [`ExecTarget::OneOff`], the service must stand still from before [`prepare_tools`] until after
-/// [`after_tools`]; else it must run.
+/// Returns the tool that loads a store. If its target is [`ExecTarget::OneOff`], the service must be stopped from
+/// before [`prepare_tools`] until after [`after_tools`]; else it must run.
 pub fn load_tool(store: &Store, spec: &InstanceSpec) -> Option<Tool> {
     let tool = match &store.engine {
         DatabaseEngine::Postgresql(server) => postgresql::load(server),
@@ -129,12 +129,12 @@ pub fn load_tool(store: &Store, spec: &InstanceSpec) -> Option<Tool> {
     Some(Tool { deadline: WHOLE, idle: LOADING, ..tool })
 }
 
-/// Whether a store takes its data while its service stands still.
+/// Returns whether a store is loaded while its service is stopped.
 pub fn loads_beside(store: &Store, spec: &InstanceSpec) -> bool {
     load_tool(store, spec).is_some_and(|tool| matches!(tool.at, ExecTarget::OneOff { .. }))
 }
 
-/// What comes before a load, in order. Each is safe to repeat.
+/// Returns the tools to run before a load, in order. Each is safe to repeat.
 pub fn prepare_tools(store: &Store) -> Vec<Tool> {
     match &store.engine {
         DatabaseEngine::Postgresql(server) => vec![postgresql::prepare(server)],
@@ -148,7 +148,7 @@ pub fn prepare_tools(store: &Store) -> Vec<Tool> {
     }
 }
 
-/// What comes after a load that ended well, in order. Each is safe to repeat.
+/// Returns the tools to run after a successful load, in order. Each is safe to repeat.
 pub fn after_tools(store: &Store) -> Vec<Tool> {
     match &store.engine {
         DatabaseEngine::Postgresql(server) => vec![postgresql::swap(server)],
@@ -163,7 +163,8 @@ pub fn after_tools(store: &Store) -> Vec<Tool> {
     }
 }
 
-/// What puts back what was there before a load that failed or was cut off, in order; where it is empty, only a backup has it.
+/// Returns the tools that undo a failed or interrupted load, in order; if there are none, only a backup has the old
+/// data.
 pub fn undo_tools(store: &Store) -> Vec<Tool> {
     match &store.engine {
         DatabaseEngine::Postgresql(server) => vec![postgresql::undo(server)],
@@ -288,8 +289,8 @@ pub fn check_tool(store: &Store, check: &Check) -> Option<Tool> {
     }
 }
 
-/// The tool that rebuilds a derivable store. What it prints goes where its errors go: nobody reads an answer, and the last of it is told
-/// when it fails.
+/// Returns the tool that rebuilds a derivable store. Its output goes to its error stream, whose end is reported if it
+/// fails.
 pub fn rebuild_tool(rebuild: &Rebuild) -> Tool {
     let words: Vec<&str> = rebuild.command.iter().map(String::as_str).collect();
     script(&rebuild.service, "exec \"$@\" 1>&2", &words).taking(rebuild.limit)

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 /// A value that its clones share until one of them changes it.
 ///
-/// A clone costs one count. The first change after a clone copies the value, so whoever keeps a clone while others change the
-/// value pays for one copy, and whoever keeps none pays nothing.
+/// A clone costs one reference count. The first change after a clone copies the value, so only holders of old clones
+/// cause a copy.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CopyOnWrite<T>(Arc<T>);
 
 impl<T: Clone> CopyOnWrite<T> {
-    /// Returns the value itself; it is copied where somebody else has it too.
+    /// Returns the value itself; copies it if it is shared.
     pub fn into_owned(self) -> T {
         Arc::unwrap_or_clone(self.0)
     }

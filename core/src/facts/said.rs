@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// What a host says of itself when it connects.
+/// Report of a host about itself when it connects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostSaid {
     /// Version of the agent.
@@ -26,7 +26,7 @@ pub struct HostSaid {
     pub enrolment: String,
     /// Free bytes where the Engine keeps its data, as last said.
     pub disk_free: Option<u64>,
-    /// What its agent can do beyond protocol 2.
+    /// Capabilities of its agent beyond protocol 2.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub capabilities: BTreeSet<Capability>,
 }
@@ -42,7 +42,7 @@ pub struct InstanceObserved {
     pub at: Time,
 }
 
-/// What a host runs under an instance's name, as far as anyone knows.
+/// Last known state of an instance's name on a host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Running {
@@ -62,12 +62,12 @@ pub enum Running {
     },
 }
 
-/// What is being done, for people.
+/// Current activity, for people.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Doing {
-    /// The same from its beginning to its end: whoever tells steps compares it.
+    /// Unchanged from its beginning to its end, so that steps can be compared.
     pub step: String,
-    /// What of the step is done so far, such as `12 of 40 MB`; empty where nobody can say.
+    /// Progress of the step, such as `12 of 40 MB`; empty if unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub progress: String,
 }
@@ -89,7 +89,7 @@ impl fmt::Display for Doing {
 }
 
 impl Running {
-    /// What it was last settled as.
+    /// Returns its last settled state.
     pub fn last(&self) -> Option<&InstanceSaid> {
         match self {
             Self::Absent => None,
@@ -99,7 +99,7 @@ impl Running {
     }
 }
 
-/// What a host says of one instance.
+/// Report of a host about one instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceSaid {
     /// Release that is applied.
@@ -117,7 +117,7 @@ pub struct InstanceSaid {
     /// None from an agent that does not know of stores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Coverage>,
-    /// What it has on its host to itself. None from an agent that does not say it.
+    /// Its claims on the host. None from an agent that does not report them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claims: Option<Claims>,
     /// Data of before its restores that could not be removed, a line for each folder.
@@ -166,10 +166,10 @@ pub struct Ended {
     pub instance: InstanceName,
     /// Outcome.
     pub outcome: Outcome,
-    /// What of its data it was about, if it was.
+    /// Kind of the order, if it was about data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<DataKind>,
-    /// What it made, where that is more than what the instance is now.
+    /// Result of the order, beyond the instance's new state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made: Option<Box<DataResult>>,
     /// Time at which it was heard.

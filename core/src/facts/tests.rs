@@ -1,4 +1,4 @@
-//! How facts that are stored are written.
+//! Format of stored facts.
 
 use super::*;
 

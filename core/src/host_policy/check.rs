@@ -18,7 +18,7 @@ pub fn violations(policy: &HostPolicy, rendered: &Rendered) -> Vec<String> {
 }
 
 impl HostPolicy {
-    /// What of an order's reaches is not allowed, each once. Links are not followed.
+    /// Returns the parts of an order's reaches that are forbidden, each once. Links are not followed.
     pub fn refusals(&self, reaches: &Reaches) -> Vec<Refusal> {
         let mut refusals: Vec<Refusal> = Vec::new();
         for reach in reaches.all.iter().filter(|reach| !self.allows(reach, reaches.own.as_deref())) {
@@ -119,7 +119,7 @@ impl HostPolicy {
     }
 }
 
-/// Where an image comes from, written out in full, without tag and digest.
+/// Returns the full name of an image, without tag and digest.
 fn full_name(image: &str) -> String {
     let untagged = match image.split_once('@') {
         Some((name, _)) => name,

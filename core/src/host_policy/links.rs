@@ -1,7 +1,7 @@
-//! Where a host's paths really lead, and whether its policy allows them there.
+//! Resolves links in a host's paths, and checks their targets against its policy.
 //!
-//! A container that may write to an allowed folder may put a link there, and the Engine follows links. The links
-//! themselves are followed by whoever asks, who has a file system; what they mean is decided here.
+//! A container that may write to an allowed folder may put a link there, and the Engine follows links. The caller,
+//! which has a file system, resolves the links; this module decides about them.
 
 use super::HostPolicy;
 use super::check::components;
@@ -9,15 +9,15 @@ use super::reach::{HostReach, Lead, Refusal};
 use super::reaches::Reaches;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where paths lead once all links are followed, or why nobody can say.
+/// Targets of paths after all links, or the reason why a path cannot be resolved.
 pub type Leads = BTreeMap<String, Result<String, String>>;
 
-/// Which of a policy's lists answers for a path.
+/// List of a policy that applies to a path.
 #[derive(Clone, Copy)]
 enum List {
-    /// What may be mounted, or be a store.
+    /// Paths that may be mounted, or be a store.
     Paths,
-    /// Where backups may be kept.
+    /// Paths for backups.
     Repositories,
 }
 
@@ -36,9 +36,9 @@ impl HostPolicy {
         reached.into_iter().chain(reaches.own.clone()).chain(ways).collect()
     }
 
-    /// Which paths of an order a link leads to where the policy does not allow them.
+    /// Returns the paths of an order that a link leads to a forbidden target.
     ///
-    /// What leads nowhere else is not said again: [`Self::refusals`] has judged it as it is written.
+    /// A path without links is not reported again: [`Self::refusals`] has checked it as written.
     pub fn refusals_of_links(&self, reaches: &Reaches, leads: &Leads) -> Vec<Refusal> {
         let mut refusals: Vec<Refusal> = Vec::new();
         for reach in &reaches.all {
@@ -82,7 +82,7 @@ impl HostPolicy {
         })
     }
 
-    /// Where the policy's entries lead, for the host's people may have written a link.
+    /// Returns the targets of the policy's entries, which may be links themselves.
     ///
     /// An entry below another's place does not count: who may write to that place may have made the link.
     fn places<'a>(&'a self, list: List, leads: &'a Leads) -> Vec<Vec<&'a str>> {
@@ -97,8 +97,8 @@ impl HostPolicy {
         own.filter_map(|entry| end(entry)).collect()
     }
 
-    /// Whether the host's people have written this very path, into which no other of their entries reaches: then it counts
-    /// also where nobody can look.
+    /// Returns whether the policy lists exactly this path, and no other entry leads into it: then it also counts if it
+    /// cannot be resolved.
     fn is_written(&self, list: List, path: &str) -> bool {
         let Some(path) = components(path) else { return false };
         let reaching: BTreeSet<_> = self.entries(list).filter(|entry| path.starts_with(entry)).collect();
@@ -128,8 +128,8 @@ fn path_of(reach: &HostReach) -> Option<(List, &str)> {
     }
 }
 
-/// Whether a path is in a folder of which a system shows each of its services another part: what the agent does not find
-/// there may be a link nevertheless.
+/// Returns whether a path is in a folder of which each systemd service sees another part: a link there may be invisible
+/// to the agent.
 pub fn is_shown_in_part(path: &str) -> bool {
     components(path).is_some_and(|parts| matches!(parts.first(), Some(&("dev" | "proc" | "sys"))))
 }

@@ -1,11 +1,11 @@
-//! Where log drivers send what containers say: they talk from the host's own network, and read the host's own files.
+//! Destinations of log drivers: they send from the host's own network, and read the host's own files.
 
 use super::reach::HostReach;
 use crate::spec::Logging;
 
 /// The drivers that keep lines on the host.
 pub const USUAL_DRIVERS: [&str; 3] = ["json-file", "local", "journald"];
-/// It keeps nothing.
+/// Driver that keeps nothing.
 const NO_DRIVER: &str = "none";
 
 /// Options that neither name an address nor a file.
@@ -29,7 +29,7 @@ const HARMLESS: [&str; 17] = [
     "gelf-compression-type",
 ];
 
-/// What a container's logging reaches.
+/// Returns the reaches of a container's logging.
 pub fn log_reaches(service: &str, logging: &Logging) -> Vec<HostReach> {
     let Logging { driver, options } = logging;
     let service = service.to_owned();
@@ -44,7 +44,7 @@ pub fn log_reaches(service: &str, logging: &Logging) -> Vec<HostReach> {
     reaches
 }
 
-/// Whether a log driver may be used, by the policy's entries.
+/// Returns whether the policy's entries allow a log driver.
 pub fn allows_driver<'a>(entries: Option<impl IntoIterator<Item = &'a str>>, driver: &str) -> bool {
     let is_it = |entry: &str| entry == "*" || entry.split('=').next() == Some(driver);
     match entries {
@@ -53,7 +53,7 @@ pub fn allows_driver<'a>(entries: Option<impl IntoIterator<Item = &'a str>>, dri
     }
 }
 
-/// Whether an option of a driver may have a value that may be an address: only where an entry names both.
+/// Returns whether a driver's option may have a value that could be an address: only if an entry names both.
 pub fn allows_option<'a>(
     entries: Option<impl IntoIterator<Item = &'a str>>,
     driver: Option<&str>,

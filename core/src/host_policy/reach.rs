@@ -1,6 +1,6 @@
 //! The ways by which an order reaches the host, and the words in which one is refused.
 //!
-//! **Invariant:** a way that is not a [`HostReach`] cannot be asked for, and each one is matched in full where it is judged.
+//! **Invariant:** only a [`HostReach`] can be requested, and each variant is matched explicitly where it is checked.
 
 use crate::app::Probe;
 use crate::backup::Bucket;
@@ -100,7 +100,7 @@ pub enum HostReach {
     },
 }
 
-/// What a path of the host is for.
+/// Use of a path of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PathUse {
     /// Mount of a container.
@@ -124,7 +124,7 @@ pub enum Power {
     SecurityOpt,
 }
 
-/// What a program inside a container is run for.
+/// Purpose of a program inside a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExecUse {
     /// An exec probe of this service.
@@ -142,7 +142,7 @@ pub enum ExecUse {
         /// Name of the store.
         store: StoreName,
     },
-    /// The command that makes a derivable store anew after a restore.
+    /// Rebuild of a derivable store after a restore.
     Rebuild {
         /// Name of the store.
         store: StoreName,
@@ -154,11 +154,11 @@ pub enum ExecUse {
 pub struct Refusal {
     /// Reach that the policy refuses.
     pub reach: HostReach,
-    /// Where a link takes it, if that is the reason.
+    /// Target of a link, if that is the reason.
     pub lead: Option<Lead>,
 }
 
-/// Where a link leads.
+/// Target of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lead {
     /// Leads to this path.

@@ -25,7 +25,7 @@ pub struct Reaches {
 }
 
 impl Reaches {
-    /// What the containers, volumes and networks of an instance reach.
+    /// Returns the reaches of an instance's containers, volumes and networks.
     pub fn of_spec(spec: &InstanceSpec) -> Self {
         let InstanceSpec {
             instance: _,
@@ -50,8 +50,8 @@ impl Reaches {
         Self { own: Some(working_dir.clone()), all }
     }
 
-    /// What an instance reaches when it is installed, changed or started: its spec, its probes, and those of its stores that the
-    /// release itself places outside of the instance.
+    /// Returns the reaches of installing, changing or starting an instance: its spec, its probes, and those of its
+    /// stores that the release places outside the instance.
     pub fn of_instance(rendered: &Rendered) -> Self {
         let Rendered { spec, health: HealthRules { minimum_healthy: _, deadline: _, probes }, stores, rebuilds: _ } =
             rendered;
@@ -61,7 +61,8 @@ impl Reaches {
         reaches
     }
 
-    /// What reading a store reaches, or filling it: its tools, its bucket, and the volumes and folders that were found for it.
+    /// Returns the reaches of reading or filling a store: its tools, its bucket, and the volumes and folders found for
+    /// it.
     pub fn of_store<'a>(
         name: &StoreName,
         store: &Store,
@@ -75,7 +76,8 @@ impl Reaches {
         Self { own: Some(spec.working_dir.clone()), all }
     }
 
-    /// What a drill reaches in its double: what its containers do, the tools of the stores that are loaded there, and their checks.
+    /// Returns the reaches of a drill in its sandbox: its containers, the tools of the stores that are loaded there,
+    /// and their checks.
     pub fn of_drill<'a>(double: &Rendered, stores: impl IntoIterator<Item = (&'a StoreName, &'a Store)>) -> Self {
         let mut reaches = Self::of_instance(double);
         for (name, store) in stores {
@@ -90,8 +92,8 @@ impl Reaches {
         reaches
     }
 
-    /// What a restore reaches: what the instance does when it is started, the tools of the stores that are filled, and what rebuilds
-    /// the derivable ones.
+    /// Returns the reaches of a restore: starting the instance, the tools of the filled stores, and the rebuilding of
+    /// derivable ones.
     pub fn of_restore<'a>(rendered: &Rendered, stores: impl IntoIterator<Item = (&'a StoreName, &'a Store)>) -> Self {
         let mut reaches = Self::of_instance(rendered);
         reaches.all.extend(stores.into_iter().flat_map(|(name, store)| tools(name, &store.engine)));
@@ -100,7 +102,8 @@ impl Reaches {
         reaches
     }
 
-    /// What the way into a repository reaches. The coordinator's own is reached over the link, and needs no consent.
+    /// Returns the reaches of a repository's location. The coordinator's own is reached over the link, and needs no
+    /// permission.
     pub fn of_repository(access: &RepositoryAccess) -> Self {
         let RepositoryAccess { repository, instance: _, place, master_key: _, password: _, parent: _ } = access;
         let all = match place {
@@ -163,7 +166,7 @@ fn of_container(container: &ContainerSpec) -> Vec<HostReach> {
         user: _,
         working_dir: _,
         healthcheck: _,
-        // Names and ports that are claimed: whose they are is judged elsewhere.
+        // Claimed names and ports: conflicts with other owners are checked elsewhere.
         name: _,
         ports: _,
         expose: _,
@@ -192,7 +195,7 @@ fn of_container(container: &ContainerSpec) -> Vec<HostReach> {
         (!cap_add.is_empty()).then_some(Power::CapAdd),
         (!security_opt.is_empty()).then_some(Power::SecurityOpt),
     ];
-    // One is said: whoever allows it allows them all.
+    // One is named: a policy that allows it allows them all.
     let power = powers.into_iter().flatten().next();
     reaches.extend(power.map(|power| HostReach::Power { service: service.clone(), power }));
     reaches.extend(logging.iter().flat_map(|logging| log_reaches(service, logging)));
@@ -204,7 +207,7 @@ fn mounted(source: &MountSource) -> Option<HostReach> {
         MountSource::Bind { path, if_missing: _, relabel: _ } => {
             Some(HostReach::Path { path: path.clone(), used: PathUse::Mount })
         }
-        // A volume is judged as one of the instance's.
+        // A volume is checked as one of the instance's.
         MountSource::Volume(_) | MountSource::Anonymous | MountSource::Tmpfs { .. } => None,
     }
 }
@@ -249,7 +252,7 @@ fn of_network(network: &NetworkSpec) -> Vec<HostReach> {
     reaches
 }
 
-/// Where the release itself says that a store is.
+/// Returns the locations of a store that the release itself names.
 fn placed(name: &StoreName, store: &Store) -> Vec<HostReach> {
     let folder = |path: &String| HostReach::Path { path: path.clone(), used: PathUse::Store(name.clone()) };
     match &store.engine {

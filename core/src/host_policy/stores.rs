@@ -7,7 +7,7 @@ use crate::names::StoreName;
 use crate::spec::InstanceSpec;
 use std::collections::BTreeMap;
 
-/// What reading each store reaches, with what was found for it on the host. Those that can be rebuilt are not read.
+/// Returns the reaches of reading each store, with the mounts found for it on the host. Derivable stores are not read.
 pub fn store_reaches(
     stores: &BTreeMap<StoreName, Store>,
     spec: &InstanceSpec,

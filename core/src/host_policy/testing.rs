@@ -1,4 +1,4 @@
-//! An app with any Compose file, for the tests of this room.
+//! An app with any Compose file, for the tests of this module.
 
 use crate::app::{Bundle, CheckedValues, Placement, Rendered, render};
 

@@ -1,4 +1,4 @@
-//! Why an instance cannot be asked anything at this moment.
+//! Reason why an instance cannot be asked anything at this moment.
 
 use super::PlanContext;
 use super::index::{InstanceContext, Presence};
@@ -36,16 +36,16 @@ pub(super) enum Blocker {
         since: Time,
     },
     NotInstalled,
-    /// How far the step is does not belong to it: a reason that counts would be another one all the time.
+    /// The progress of a step is not part of it: the reason would change all the time.
     Busy {
         step: String,
     },
-    /// It has values that nobody here has given: only a person can say which count.
+    /// Has values that are unknown here: only a person can decide which count.
     NewerValues {
         said: u64,
         wanted: u64,
     },
-    /// It had data that an installation would not give it.
+    /// Had data that an installation would not give it.
     NeverEmpty {
         origin: InstanceOrigin,
     },
@@ -62,7 +62,7 @@ pub(super) enum Blocker {
 }
 
 impl Blocker {
-    /// That an order is under way.
+    /// Makes the blocker of an open order.
     pub fn of(open: &Open) -> Self {
         let OpenOrder { order, asked, .. } = open.order;
         match &order.action {
@@ -126,7 +126,7 @@ impl fmt::Display for Blocker {
     }
 }
 
-/// What the host said, be it long ago.
+/// Returns the last report of the host, no matter how old.
 pub(super) fn seen_host<'a>(instance_context: &InstanceContext<'a>) -> Result<&'a HostObserved, Blocker> {
     match instance_context.host {
         Presence::Removed => Err(Blocker::HostRemoved),
@@ -150,19 +150,19 @@ pub(super) fn reachable<'a>(
     }
 }
 
-/// Two machines that connect as this host: neither is told anything.
+/// Returns a blocker if two machines connect as this host: neither gets orders.
 pub(super) fn duplicate(plan_context: &PlanContext, host: &HostName) -> Option<Blocker> {
     plan_context.observed.duplicate(host).map(|duplicate| Blocker::Duplicate { since: duplicate.since })
 }
 
-/// What the host said of the instance, if it said so since its last order ended.
+/// Returns the host's report about the instance, if it is newer than the end of the last order.
 pub(super) fn reported<'a>(instance_context: &InstanceContext<'a>) -> Result<&'a InstanceObserved, Blocker> {
     let seen =
         instance_context.seen.filter(|seen| seen.host == instance_context.desired.host).ok_or(Blocker::Unreported)?;
     if seen.at < instance_context.latest_end { Err(Blocker::Outdated) } else { Ok(seen) }
 }
 
-/// Whether the host's own hours are open now.
+/// Checks whether the host's own hours are open.
 pub(super) fn within_hours(plan_context: &PlanContext, host: &HostObserved) -> Result<(), Blocker> {
     match &host.said.policy.hours {
         Some(hours) if !hours.is_open(plan_context.now) => {
@@ -172,18 +172,18 @@ pub(super) fn within_hours(plan_context: &PlanContext, host: &HostObserved) -> R
     }
 }
 
-/// Whether the host's own people allow the app.
+/// Checks whether the host's policy allows the app.
 pub(super) fn allowed(host: &HostObserved, app: &AppName) -> Result<(), Blocker> {
     if host.said.policy.allows_app(app) { Ok(()) } else { Err(Blocker::AppForbidden { app: app.clone() }) }
 }
 
-/// Whether the host's agent knows all that an action needs.
+/// Checks whether the host's agent has all capabilities that an action needs.
 pub(super) fn able(plan_context: &PlanContext, host: &HostObserved, action: &Action) -> Result<(), Blocker> {
     lacks_none(host, needed_by_action(action).iter())?;
     action.goal().map_or(Ok(()), |goal| able_for(plan_context, host, &goal.release))
 }
 
-/// Whether the host's agent knows all that a release uses.
+/// Checks whether the host's agent has all capabilities that a release needs.
 pub(super) fn able_for(plan_context: &PlanContext, host: &HostObserved, release: &Release) -> Result<(), Blocker> {
     lacks_none(host, plan_context.desired.needs.get(&release.digest).into_iter().flatten())
 }

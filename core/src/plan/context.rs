@@ -17,7 +17,8 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-/// After so long without a word a host is offline; so long hosts have to return.
+/// Time without a message after which a host is offline, and time that hosts have to return after a restart of the
+/// coordinator.
 const RETURN: Duration = Duration::from_secs(15);
 
 /// The facts at one moment. Making one costs a pass over them; every question to it is cheap.
@@ -32,9 +33,9 @@ pub struct PlanContext<'a> {
     pub(super) index: Index<'a>,
     /// Those that have at least one instance, the newest first.
     pub(super) claiming: Vec<&'a Rollout>,
-    /// What undos bring, once it was asked for (`newer`).
+    /// Revisions that undos bring, computed on first use (`newer`).
     pub(super) brought: OnceCell<HashSet<(InstanceName, u64)>>,
-    /// The slots of each policy's schedule, once somebody asks.
+    /// Slots of each policy's schedule, computed on first use.
     pub(super) slots: OnceCell<BTreeMap<PolicyName, Slots>>,
 }
 
@@ -62,7 +63,7 @@ impl<'a> PlanContext<'a> {
         instance_action::plan(self)
     }
 
-    /// How far a rollout is: a pass over its members, so whoever has several questions keeps it.
+    /// Returns the progress of a rollout. This passes over all its members, so callers with several questions keep it.
     pub fn progress<'r>(&self, rollout: &'r Rollout) -> Progress<'r> {
         progress::progress(self, rollout)
     }
@@ -86,8 +87,8 @@ impl<'a> PlanContext<'a> {
         super::explain::explain(self, progress)
     }
 
-    /// Until when a host that was lost at a moment may return as if it had not been: whoever was connected when the
-    /// coordinator ended dials again within one period of silence.
+    /// Returns the time until which a host that was lost at a moment may return without consequences: a host that was
+    /// connected when the coordinator ended dials again within one period of silence.
     pub fn returning_until(&self, lost: Time) -> Option<Time> {
         let (since, until) = (self.observed.since, self.observed.since.after(RETURN));
         (lost <= since && since <= self.now && self.now < until).then_some(until)

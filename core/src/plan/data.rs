@@ -1,4 +1,4 @@
-//! What is to be done with an instance's data: what operators wish, then what its policy asks for.
+//! Decides about an instance's data: operators' requests first, then due work of its policy.
 
 use super::blocker;
 use super::index::InstanceContext;
@@ -17,16 +17,16 @@ use crate::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A wish that nobody could begin with for so long may not be meant any more: above all no restore may come as a surprise.
+/// Age at which a request that could not begin expires: a restore in particular must not come as a surprise.
 const LAPSE: Duration = Duration::from_secs(86_400);
 
-/// The id of the order that fulfils a wish.
+/// Returns the id of the order that carries out a request.
 pub fn wish_id(name: &InstanceName, instance: &InstanceDesired, wish: &DataRequest) -> OrderId {
     order_id(&["data", name.as_str(), &instance.created.0.to_string(), &wish.serial.to_string()])
 }
 
 impl<'a> PlanContext<'a> {
-    /// How an instance's backups stand, be its host on or off.
+    /// Returns the health of an instance's backups, whether its host is online or not.
     pub fn health(&self, name: &InstanceName) -> Option<BackupHealth> {
         let instance_context = self.index.instance(name)?;
         let policy = self.desired.policy_of(name);
@@ -79,7 +79,7 @@ impl<'a> PlanContext<'a> {
         self.observed.backups.get(instance_context.name).map_or(&NONE, |backups| backups)
     }
 
-    /// What a policy's schedule says of this moment: the same for all of its instances.
+    /// Returns the slots of a policy's schedule around this moment, which are the same for all its instances.
     fn slots_of(&self, name: &PolicyName) -> Slots {
         let all = self.slots.get_or_init(|| {
             let policies = self.desired.policies.iter();
@@ -106,7 +106,7 @@ fn of_wish(instance_context: &InstanceContext, wish: &DataRequest) -> Intention 
     Intention { id, action: Action::Data(wish.action.clone()), deadline: crate::backup::DEADLINE }
 }
 
-/// The wish about an instance's data that is still to be fulfilled.
+/// Returns the pending request about an instance's data.
 pub(super) fn wished(plan_context: &PlanContext, instance_context: &InstanceContext) -> Option<Intention> {
     let wish = instance_context.desired.data.as_ref().filter(|wish| wish.action.goal().is_none())?;
     let intention = of_wish(instance_context, wish);
@@ -114,8 +114,8 @@ pub(super) fn wished(plan_context: &PlanContext, instance_context: &InstanceCont
     (!is_past).then_some(intention)
 }
 
-/// A wish that has ended, or that came to nothing for too long. One that failed to make a new instance stays: without it
-/// the instance would be installed with nothing in it.
+/// Returns a request that has ended or expired. A failed request to create a new instance stays: without it the
+/// instance would be installed empty.
 pub(super) fn over(plan_context: &PlanContext, instance_context: &InstanceContext) -> Option<DataRequestEnd> {
     let wish = instance_context.desired.data.as_ref()?;
     let id = wish_id(instance_context.name, instance_context.desired, wish);
@@ -130,7 +130,7 @@ pub(super) fn over(plan_context: &PlanContext, instance_context: &InstanceContex
     }
 }
 
-/// What is done next with the data of an instance that is there.
+/// Returns the next action on the data of an existing instance.
 pub(super) fn turn(plan_context: &PlanContext, instance_context: &InstanceContext) -> InstanceAction {
     let nothing = InstanceAction::Nothing { until: None };
     let Ok(seen) = blocker::reported(instance_context) else { return nothing };
@@ -184,7 +184,8 @@ fn by_policy(
     }
 }
 
-/// Backups in folders of the host that its agent is to forget. In all other places the coordinator does it.
+/// Returns backups in folders of the host that its agent should remove. In all other locations the coordinator removes
+/// them.
 fn forgotten(
     plan_context: &PlanContext,
     instance_context: &InstanceContext,
@@ -202,7 +203,7 @@ fn forgotten(
         .find_map(|from| forget_due(&plan_context.about(instance_context), policy, from, held))
 }
 
-/// Backups, drills and what is forgotten share a few places; what replaces data does not wait for those.
+/// Backups, drills and removals share a limited number of slots; replacing data does not wait for those.
 fn offered(
     plan_context: &PlanContext,
     instance_context: &InstanceContext,

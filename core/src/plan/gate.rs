@@ -1,7 +1,7 @@
 //! The gates of a rollout: whether something new may begin now, and how much.
 //!
-//! Waves end where the number of ended members reaches a boundary: the canary, then every `at_once` more. Counting ends,
-//! rather than naming who is in which wave, lets whoever is online go first, and nobody be waited for.
+//! Waves end where the number of ended members reaches a boundary: the canary, then every `at_once` more. Because ends
+//! are counted, and members are not assigned to waves, online hosts go first and no wave waits for an offline one.
 
 use super::RolloutPhase;
 use super::member::{MemberContext, Tally};
@@ -9,7 +9,7 @@ use crate::rollout::{Rollout, RolloutIntent, Strategy};
 use crate::time::Time;
 use crate::window::Window;
 
-/// What may begin now.
+/// Members that may begin now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Gate {
     Open { room: usize },
@@ -68,7 +68,7 @@ impl Counts {
     }
 }
 
-/// Where the rollout stands, and what may begin.
+/// Returns the phase of the rollout, and the members that may begin.
 pub(super) fn decide(rollout: &Rollout, counts: &Counts, halt: Option<String>, now: Time) -> (RolloutPhase, Gate) {
     let is_over = counts.at_hand() + counts.offline == 0;
     if rollout.wish == RolloutIntent::Abort {
@@ -90,13 +90,13 @@ pub(super) fn decide(rollout: &Rollout, counts: &Counts, halt: Option<String>, n
     if is_only_offline { (RolloutPhase::DoneButOffline { missing: counts.offline }, gate) } else { (phase, gate) }
 }
 
-/// Whether so many failures halt the rollout. In the canary one is enough.
+/// Returns whether this number of failures halts the rollout. In the canary, one is enough.
 pub(super) fn is_halting(strategy: &Strategy, counts: &Counts) -> bool {
     let failures = counts.failures();
     is_in_canary(strategy, counts) && failures > 0 || failures >= strategy.max_failures.max(1) as usize
 }
 
-/// The canary lasts until so many have succeeded; failures do not end it.
+/// Returns whether the canary is still running: until enough members have succeeded; failures do not end it.
 pub(super) fn is_in_canary(strategy: &Strategy, counts: &Counts) -> bool {
     counts.successes < strategy.canary as usize
 }
@@ -120,7 +120,7 @@ fn pace(strategy: &Strategy, group: usize, counts: &Counts, now: Time) -> (Rollo
     (RolloutPhase::Running, Gate::Open { room })
 }
 
-/// The number of ends at which the wave closes that is open after so many.
+/// Returns the number of ends at which the open wave closes.
 pub(super) fn wave_end(canary: usize, at_once: usize, ended: usize) -> usize {
     if ended < canary { canary } else { canary + ((ended - canary) / at_once + 1) * at_once }
 }

@@ -12,7 +12,7 @@ pub(super) struct Index<'a> {
     instances: HashMap<&'a InstanceName, InstanceContext<'a>>,
 }
 
-/// Whether an instance's host is in the fleet, and what it said.
+/// Presence of an instance's host in the fleet, with its report.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Presence<'a> {
     Removed,
@@ -20,7 +20,7 @@ pub(super) enum Presence<'a> {
     Seen(&'a HostObserved),
 }
 
-/// All that is known of one instance.
+/// All facts about one instance.
 #[derive(Debug)]
 pub(super) struct InstanceContext<'a> {
     pub name: &'a InstanceName,

@@ -1,4 +1,4 @@
-//! One turn: every instance gets at most one order, or the reason why it waits.
+//! Plans every instance: each gets at most one order, or the reason why it waits.
 
 use super::blocker::{self, Blocker};
 use super::index::InstanceContext;
@@ -13,7 +13,7 @@ use crate::order::Outcome;
 use crate::time::Time;
 use std::collections::HashMap;
 
-/// What one instance gets outside of rollouts.
+/// Decision for one instance outside of rollouts.
 pub(super) enum InstanceAction {
     /// Nothing, until time alone changes that.
     Nothing {
@@ -22,7 +22,7 @@ pub(super) enum InstanceAction {
     /// Its removal has been carried out.
     Gone,
     Ask(NewOrder),
-    /// It could be asked, if there is room for it among all that want the like.
+    /// Could be given, if there is a slot among all similar ones.
     Offer(Offer),
     Wait {
         because: String,
@@ -131,7 +131,7 @@ fn turn(plan_context: &PlanContext, instance_context: &InstanceContext, rollout:
     with_data(own, || data::turn(plan_context, instance_context))
 }
 
-/// What keeps an instance from becoming what it shall be does not keep anybody from its data.
+/// An obstacle on the way to the desired state does not block work on the data.
 fn with_data(own: InstanceAction, data: impl FnOnce() -> InstanceAction) -> InstanceAction {
     match own {
         InstanceAction::Nothing { .. } => data(),

@@ -1,4 +1,4 @@
-//! What an instance wants outside of rollouts: to be removed, installed, configured, started or stopped.
+//! Intention for an instance outside of rollouts: remove, install, configure, start or stop.
 
 use super::blocker::{self, Blocker};
 use super::index::InstanceContext;
@@ -29,12 +29,12 @@ impl Intention {
         NewOrder { host: instance.host.clone(), order, rollout: None }
     }
 
-    /// What it is called in a sentence.
+    /// Returns the noun for a sentence.
     pub fn noun(&self) -> &'static str {
         noun(&self.action)
     }
 
-    /// Whether a host's list of apps applies: what takes an app away from a host is always allowed.
+    /// Returns whether a host's app list applies: removing an app from a host is always allowed.
     pub fn is_bound_by_app_list(&self) -> bool {
         match &self.action {
             Action::Remove { .. } | Action::Power { wish: PowerRequest::Stop, .. } => false,
@@ -45,7 +45,7 @@ impl Intention {
     }
 }
 
-/// What is done, in a sentence.
+/// Returns the noun of an action for a sentence.
 pub(super) fn noun(action: &Action) -> &'static str {
     match action {
         Action::Install { .. } => "its installation",
@@ -89,7 +89,7 @@ pub(super) fn wanted(
     }
 }
 
-/// Whether its removal was wanted and has been carried out.
+/// Returns whether its removal was requested and has been carried out.
 pub(super) fn is_removed(plan_context: &PlanContext, instance_context: &InstanceContext) -> bool {
     let wanted =
         instance_context.desired.removal.as_ref().map(|_| remove(instance_context.name, instance_context.desired).id);
@@ -108,8 +108,8 @@ fn remove(name: &InstanceName, instance: &InstanceDesired) -> Intention {
     Intention { id, action: Action::Remove { volumes }, deadline: REMOVE }
 }
 
-/// An installation is a new intention on a machine that has enrolled anew: a new disk has nothing on it. So it is with
-/// other values: what failed for a port that was taken is tried again with another.
+/// Returns the installation, if one is needed. It is a new intention on a machine that has enrolled again, because a
+/// new disk is empty, and with other values: one that failed because of a used port is tried again with another.
 fn install(plan_context: &PlanContext, instance_context: &InstanceContext) -> Result<Option<Intention>, Blocker> {
     let (name, instance, host) =
         (instance_context.name, instance_context.desired, blocker::seen_host(instance_context)?);
@@ -123,7 +123,7 @@ fn install(plan_context: &PlanContext, instance_context: &InstanceContext) -> Re
     Ok(Some(Intention { id, action: Action::Install { goal }, deadline: INSTALL }))
 }
 
-/// What rollouts have made of it since it was first installed; without any, what it was installed as.
+/// Returns the release that rollouts have given it since its first installation; without any, the installed one.
 fn release_to_install<'a>(plan_context: &PlanContext<'a>, instance_context: &InstanceContext<'a>) -> &'a Release {
     let Some(claim) = instance_context.claim else { return &instance_context.desired.release };
     let moved = member::ending(plan_context, claim.rollout, claim.member).is_some_and(|end| end.outcome.is_success());

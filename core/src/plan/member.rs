@@ -1,4 +1,4 @@
-//! Where one member of a rollout stands, and how it counts at the gates.
+//! State of one member of a rollout, and how it counts at the gates.
 
 use super::blocker::{self, Blocker};
 use super::index::{InstanceContext, Presence};
@@ -19,7 +19,7 @@ pub(super) struct MemberContext<'r> {
     pub wakes: Option<Time>,
 }
 
-/// How a member counts.
+/// Category in which a member is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tally {
     Success(Time),
@@ -29,12 +29,12 @@ pub(super) enum Tally {
     UnderWay,
     /// Under way for too long: a failure for as long as nothing is heard.
     Late,
-    /// It could be asked now.
+    /// Could be started now.
     Ready,
-    /// It is to be moved, and something of its own stands in the way.
+    /// Should change, but is blocked by something of its own.
     Held,
     Offline,
-    /// It is not counted: there is nothing to do, and nothing was done by this rollout.
+    /// Not counted: nothing is to do, and this rollout has done nothing.
     Apart,
 }
 
@@ -48,7 +48,7 @@ pub fn upgrade_ids<'a>(rollout: &'a Rollout, member: &'a Member) -> impl Iterato
     (1..=rollout.attempt).map(|attempt| upgrade_id(rollout, attempt, member))
 }
 
-/// How a member's order ended: well in any attempt, or badly in the present one.
+/// Returns the end of a member's order: a good one in any attempt, or a bad one in the present attempt.
 pub(super) fn ending<'a>(plan_context: &PlanContext<'a>, rollout: &Rollout, member: &Member) -> Option<&'a Ended> {
     (1..=rollout.attempt).rev().find_map(|attempt| {
         let ended = plan_context.observed.ended.get(&upgrade_id(rollout, attempt, member))?;
@@ -109,7 +109,7 @@ fn after_the_end(plan_context: &PlanContext, rollout: &Rollout, member: &Member,
     }
 }
 
-/// Why a member that was moved is unhealthy, if that is what its host last said.
+/// Reason why a member that was moved is unhealthy, if that is what its host last said.
 fn sickness(plan_context: &PlanContext, rollout: &Rollout, member: &Member) -> Option<String> {
     let seen = blocker::reported(plan_context.meant(rollout, member)?).ok()?;
     let Running::Settled(said) = &seen.running else { return None };
@@ -172,7 +172,7 @@ fn before_the_order(
     }
 }
 
-/// A host that was given up came back, and is still in the middle of our order: that holds a place too.
+/// Returns the state of a host that was given up and came back in the middle of our order: it takes a slot too.
 fn resumed(now: Time, rollout: &Rollout, member: &Member, seen: &InstanceObserved) -> Option<Stand> {
     let Running::Busy { order, doing, .. } = &seen.running else { return None };
     (1..=rollout.attempt).rev().find(|attempt| upgrade_id(rollout, *attempt, member) == *order)?;
@@ -183,7 +183,7 @@ fn resumed(now: Time, rollout: &Rollout, member: &Member, seen: &InstanceObserve
     Some((MemberState::UnderWay { order, since, doing: Some(doing.clone()) }, Tally::UnderWay, Some(due)))
 }
 
-/// What of its own stands in the way of a member, whatever the rollout's gates say.
+/// Returns the blocker of a member itself, independent of the rollout's gates.
 fn obstacle(plan_context: &PlanContext, member: &Member, instance_context: &InstanceContext) -> Result<(), Blocker> {
     let host = blocker::reachable(plan_context, instance_context)?;
     if let Some(open) = plan_context.open(&member.instance) {

@@ -11,17 +11,17 @@ use std::collections::HashSet;
 pub enum Newer {
     /// An undo has brought it: it is to become the wanted one.
     Brought(u64),
-    /// It comes from what is not known here, such as from after an export that was imported.
+    /// Unknown origin, such as a change after an export that was imported.
     Unknown(u64),
 }
 
 impl PlanContext<'_> {
-    /// What an instance has, by its host's last word, that is newer than what is wanted of it.
+    /// Returns the instance's state in its host's last report, if that is newer than the desired one.
     pub fn newer(&self, name: &InstanceName) -> Option<Newer> {
         newer(self, self.index.instance(name)?)
     }
 
-    /// The revisions that undos bring: looked up only once somebody asks.
+    /// Returns the revisions that undos bring, computed on first use.
     fn brought(&self) -> &HashSet<(InstanceName, u64)> {
         self.brought.get_or_init(|| {
             let members =

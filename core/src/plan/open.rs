@@ -11,7 +11,7 @@ use crate::rollout::RolloutIntent;
 use crate::time::Time;
 use std::time::Duration;
 
-/// What is added to a deadline before it counts as passed: for the way there and back.
+/// Time added to a deadline before it counts as passed, for both directions of the connection.
 pub(super) const GRACE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Copy)]

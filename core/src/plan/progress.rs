@@ -1,4 +1,4 @@
-//! How far a rollout is: the one evaluation behind `plan()`, `phase()`, `members()` and `explain()`.
+//! Progress of a rollout: the one evaluation behind `plan()`, `phase()`, `members()` and `explain()`.
 
 use super::gate::{self, Counts, Gate};
 use super::member::{self, MemberContext, Tally};
@@ -16,7 +16,7 @@ pub struct Progress<'r> {
     pub phase: RolloutPhase,
     pub(super) counts: Counts,
     pub(super) standings: Vec<MemberContext<'r>>,
-    /// The places in `standings` of those that are asked now.
+    /// Indexes into `standings` of those that are started now.
     pub(super) taken: Vec<usize>,
     /// Moments at which time alone may change something.
     pub(super) wakes: Vec<Time>,
@@ -47,7 +47,7 @@ impl<'r> Progress<'r> {
 }
 
 impl Progress<'_> {
-    /// What waits, and because of what. An aborted rollout wants nothing any more.
+    /// Returns the waiting members with their reasons. An aborted rollout has none.
     pub(super) fn waiting(&self) -> impl Iterator<Item = Waiting> {
         let is_wanted = self.phase != RolloutPhase::Aborted;
         let places = self.standings.iter().enumerate().filter(move |(place, _)| is_wanted && !self.is_taken(*place));
@@ -71,7 +71,7 @@ impl Progress<'_> {
         })
     }
 
-    /// What is asked now, by instance.
+    /// Returns the orders that are given now, by instance.
     pub(super) fn orders<'a>(&self, plan_context: &PlanContext<'a>) -> Vec<(&'a crate::names::InstanceName, NewOrder)> {
         let taken = self.taken.iter().map(|place| self.standings[*place].member);
         taken.filter_map(|member| order(plan_context, self.rollout, member)).collect()
@@ -112,7 +112,7 @@ fn halt_reason(rollout: &Rollout, counts: &Counts, standings: &[MemberContext]) 
     format!("{canary}{shown}{tail}")
 }
 
-/// What went wrong with a member, as a sentence; nothing if nothing did.
+/// Returns the failure of a member as a sentence; none if it has not failed.
 pub(super) fn failure(member_context: &MemberContext) -> Option<String> {
     let name = &member_context.member.instance;
     match (&member_context.tally, &member_context.state) {

@@ -5,8 +5,8 @@ use crate::names::{InstanceName, RolloutId};
 use crate::rollout::{Member, Rollout};
 
 impl PlanContext<'_> {
-    /// The undo whose former values an instance is about to get, or has and they are not yet the wanted ones: values that
-    /// were set now would be merged with those that it takes back.
+    /// Returns the undo that is about to restore, or has restored, old values of an instance before they are the
+    /// desired ones: new values would be merged with those that it takes back.
     pub fn is_put_back_by(&self, name: &InstanceName) -> Option<&RolloutId> {
         let instance_context = self.index.instance(name)?;
         let brings =

@@ -1,4 +1,4 @@
-//! Which of the backups and drills that could begin do so now: a few at a time in the whole fleet, one drill on a host.
+//! Chooses which of the possible backups and drills begin now: a few at a time in the whole fleet, one drill on a host.
 
 use super::index::InstanceContext;
 use super::intention::Intention;
@@ -10,7 +10,7 @@ use crate::names::{HostName, InstanceName};
 use crate::time::Time;
 use std::collections::HashSet;
 
-/// What could be asked of one instance.
+/// Possible order for one instance.
 pub(super) struct Offer {
     pub instance: InstanceName,
     pub intention: Intention,
@@ -19,7 +19,7 @@ pub(super) struct Offer {
     pub since: Time,
 }
 
-/// What goes first.
+/// Priority of an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
     Wished,
@@ -52,7 +52,7 @@ pub(super) fn share(plan_context: &PlanContext, mut offers: Vec<Offer>) -> (Vec<
     (orders, waiting)
 }
 
-/// The places that are taken.
+/// Slots that are taken.
 struct Places {
     taken: usize,
     drilling: HashSet<HostName>,

@@ -1,4 +1,4 @@
-//! Which of the members that could be asked are asked now, and what the others wait for.
+//! Chooses which of the ready members are started now, and the reasons why the others wait.
 
 use super::gate::Gate;
 use super::member::{MemberContext, Tally};
@@ -7,9 +7,9 @@ use crate::names::InstanceName;
 use crate::rollout::Strategy;
 use std::collections::{BTreeMap, HashMap};
 
-/// Takes ready members in their order while there is room, and writes a reason at every other.
+/// Takes ready members in their order while there are slots, and writes a reason at every other.
 ///
-/// Gives back their places in the list.
+/// Returns their indexes in the list.
 pub(super) fn take(
     plan_context: &PlanContext,
     strategy: &Strategy,
@@ -43,7 +43,7 @@ pub(super) fn take(
     taken
 }
 
-/// How many are under way among hosts that share a label's value.
+/// Number of running members among hosts that share a label's value.
 struct Sharing<'a> {
     plan_context: &'a PlanContext<'a>,
     per: &'a BTreeMap<String, u32>,

@@ -1,4 +1,4 @@
-//! What `plan()` decides, as tables.
+//! Decisions of `plan()`, as tables.
 
 mod backups;
 mod explained;

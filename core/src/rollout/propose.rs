@@ -1,4 +1,4 @@
-//! From an operator's wish to a rollout that can work, or to the reason why it cannot.
+//! Converts an operator's request to a rollout that can work, or to the reason why it cannot.
 
 mod checks;
 #[cfg(test)]
@@ -15,7 +15,7 @@ use crate::order::Release;
 use crate::plan::PlanContext;
 use crate::time::Time;
 
-/// What an operator asks for: a release, where, and at what pace.
+/// Request of an operator: a release, its targets, and the pace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RolloutRequest {
     /// Release to move to.
@@ -37,7 +37,7 @@ pub struct Proposal {
     pub members: Vec<Member>,
     /// Instances that are left out.
     pub left_out: Vec<LeftOut>,
-    /// As intended now, offline members apart: who is online decides anew at every step.
+    /// Planned waves without regard to offline members: at every step, the online hosts decide again.
     pub waves: Vec<Vec<InstanceName>>,
     /// Members whose hosts are offline now; they catch up.
     pub offline: Vec<InstanceName>,
@@ -61,7 +61,7 @@ impl Proposal {
     }
 }
 
-/// Checks a wish against the facts. Members are taken in the order of their names.
+/// Checks a request against the facts. Members are taken in the order of their names.
 pub fn propose(
     desired: &Desired,
     asked: &Asked,

@@ -1,10 +1,10 @@
-//! Why a rollout is refused at the moment it is wished.
+//! Reasons to refuse the request for a rollout.
 
 use super::LeftOut;
 use crate::names::{AppName, ReleaseName, RolloutId};
 use std::time::Duration;
 
-/// A wish that cannot work, with the reason. [`RolloutRefusal::hint`] says what to do instead.
+/// A request that cannot work, with the reason. [`RolloutRefusal::hint`] has the alternative.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RolloutRefusal {
     /// No instance of the app.
@@ -94,7 +94,7 @@ pub enum RolloutRefusal {
 }
 
 impl RolloutRefusal {
-    /// What to do next.
+    /// Returns the next action.
     pub fn hint(&self) -> String {
         match self {
             Self::NoInstances { app } => format!("install one: `fleet install {app}@VERSION --host HOST --name NAME`"),

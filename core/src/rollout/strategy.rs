@@ -1,11 +1,11 @@
-//! What an operator says of a rollout's pace, and what holds where nothing is said.
+//! Pace of a rollout as requested, and its defaults.
 
 use super::{Concurrency, Strategy};
 use crate::window::Window;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The pace as wished; what is `None` has the default of the same name.
+/// Requested pace; `None` means the default of the same name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StrategyRequest {
     /// Size of the first wave.
@@ -36,7 +36,7 @@ impl StrategyRequest {
     /// Default of `deadline`.
     pub const DEADLINE: Duration = Duration::from_secs(10 * 60);
 
-    /// The strategy for a group of so many.
+    /// Returns the strategy for a group of this size.
     pub fn settle(&self, group: usize) -> Strategy {
         let canary = if group > 1 { Self::CANARY } else { 0 };
         Strategy {

@@ -1,10 +1,10 @@
-//! How long a dependency may take before those that wait for it give up.
+//! Time limit for a dependency, after which its dependents give up.
 
 use crate::spec::{ContainerSpec, Healthcheck, Probing};
 use crate::units::Period;
 use std::time::Duration;
 
-/// Where the image brings the check, or there is none to reckon with.
+/// If the image brings the health check, or there is none to estimate from.
 const UNKNOWN: Duration = Duration::from_secs(300);
 /// On a slow disk the first seconds pass before a container does anything.
 const PATIENCE: Duration = Duration::from_secs(60);

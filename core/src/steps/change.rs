@@ -1,4 +1,4 @@
-//! What keeps its place, what is replaced and what goes, and the stages in which that happens.
+//! Decides which parts stay, which are replaced and which are removed, and the stages of it.
 //!
 //! A successor is created beside its predecessor under another name; then the predecessor is stopped and removed, and
 //! the successor takes its name and is started. So that a failed creation touches nothing, and two never run at once.
@@ -15,7 +15,7 @@ use super::{FoundFile, is_one_shot};
 use crate::spec::{Condition, ContainerSpec, FileSpec, InstanceSpec, MountSource, NetworkMode, NetworkSpec};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a successor is called while its predecessor has its name.
+/// Suffix of a successor's name while its predecessor exists.
 const SUCCESSOR: &str = ".next";
 
 /// The difference between what was found and a goal.
@@ -69,14 +69,14 @@ impl<'a> ProjectChange<'a> {
         is_usable && has_lender && has_networks && found.config_hash == spec.config_hash
     }
 
-    /// Whether a service, placed already, keeps the container of that id: made anew, a lender is another one, and
-    /// nobody who borrows from the old one is started again.
+    /// Returns whether a service keeps the container of that id. If a container that lends its network is replaced, its
+    /// borrowers have to start again.
     fn keeps(&self, service: &str, id: &str) -> bool {
         self.places.iter().any(|place| place.spec.service == service && place.keeper.is_some_and(|it| it.id == id))
     }
 
-    /// Whether a network is there with another configuration than the goal's, or more than once: the Engine lets two
-    /// have one name, and then starts nobody who asks for it.
+    /// Returns whether a network exists with another configuration, or more than once: the Engine allows two of one
+    /// name, and then starts no container that refers to it.
     fn is_stale(&self, name: &str) -> bool {
         let wished = self.goal.networks.iter().find(|network| network.name == name && !network.external);
         let Some(wished) = wished else { return false };
@@ -105,7 +105,7 @@ impl<'a> ProjectChange<'a> {
         stages
     }
 
-    /// What others must bring: images, and parts that this instance only uses.
+    /// Returns the stage for external parts: images, and parts that this instance only uses.
     fn fetch(&self) -> Stage {
         let new = self.places.iter().filter(|place| place.keeper.is_none());
         let images: BTreeSet<&String> = new.map(|place| &place.spec.image).collect();
@@ -154,7 +154,7 @@ impl<'a> ProjectChange<'a> {
         stage(new.map(|place| place.create(place.spec.name.clone())))
     }
 
-    /// Whether a container needs something that is only there after the stops: a network made anew, or the very
+    /// Returns whether a container needs something that exists only after the stops: a new network, or the new
     /// container that lends it a network.
     fn is_created_late(&self, place: &PlannedContainer<'_>) -> bool {
         let borrows = matches!(place.spec.network_mode, NetworkMode::Service(_));
@@ -258,7 +258,7 @@ impl PlannedContainer<'_> {
         self.create(self.name_beside())
     }
 
-    /// The place's own name, unless somebody who is to go still has it.
+    /// Returns the container's own name, unless a container to be removed still has it.
     fn name_beside(&self) -> String {
         let is_taken = |name: &str| self.others.iter().any(|it| it.name == name);
         let mut name = self.spec.name.clone();

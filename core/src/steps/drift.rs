@@ -1,9 +1,9 @@
-//! What someone changed by hand.
+//! Changes made by hand.
 
 use super::{ContainerState, ForeignKind, FoundContainer, FoundProject, Ownership, is_one_shot};
 use crate::spec::{ContainerSpec, InstanceSpec};
 
-/// How what is there differs from the spec that was applied, in sentences for people; none where it does not.
+/// Returns the differences between the found parts and the applied spec, in sentences for people; none if they agree.
 pub fn drift(found: &FoundProject, spec: &InstanceSpec) -> Vec<String> {
     let mut sentences = Vec::new();
     for container in &spec.containers {

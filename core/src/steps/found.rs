@@ -1,4 +1,4 @@
-//! What is there: an instance's parts as the Engine and the disk have them.
+//! Found parts of an instance, as the Engine and the disk have them.
 
 use crate::names::Digest;
 use crate::spec::{Condition, EngineOwner, InstanceSpec, NetworkMode};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// What an instance's project has on the host, whoever made it.
+/// Parts of an instance's project on the host, including foreign ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundProject {
     /// The instance's containers, running or not.
@@ -23,7 +23,7 @@ pub struct FoundProject {
     pub images: BTreeMap<String, String>,
     /// The files that we wrote, and those of the spec that are there, by path in the working directory.
     pub files: BTreeMap<String, FoundFile>,
-    /// What is in the project, or has a name that the spec claims, and is not the instance's. Nothing ever touches it.
+    /// Foreign parts in the project, or under a name that the spec claims. They are never changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub foreign: Vec<Foreign>,
     /// Volumes of the spec that containers of others have mounted, each with the name of one of them.
@@ -34,7 +34,7 @@ pub struct FoundProject {
     pub taken_ports: BTreeMap<u16, String>,
 }
 
-/// A container, a network or a volume of somebody else.
+/// A foreign container, network or volume.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Foreign {
     /// Kind of the thing.
@@ -69,13 +69,13 @@ impl fmt::Display for Foreign {
 }
 
 impl FoundProject {
-    /// The containers of the project that somebody else made: a stack that was there before us.
+    /// Returns the foreign containers of the project: a stack that existed before.
     pub fn foreign_containers(&self) -> impl Iterator<Item = &str> {
         let own = self.foreign.iter().filter(|it| it.kind == ForeignKind::Container);
         own.filter(|it| it.owner == EngineOwner::OwnProject).map(|it| it.name.as_str())
     }
 
-    /// Tells whether a volume is somebody else's.
+    /// Returns whether a volume is foreign.
     pub fn is_foreign_volume(&self, name: &str) -> bool {
         let is_it = |it: &&Foreign| it.kind == ForeignKind::Volume && it.name == name;
         self.foreign.iter().filter(is_it).any(|it| it.owner != EngineOwner::Nobody)
@@ -87,7 +87,7 @@ impl FoundProject {
         self.foreign.iter().filter(is_it).any(|it| it.owner == EngineOwner::Nobody)
     }
 
-    /// Tells whether a container of somebody else is in the project or has a name of the spec's.
+    /// Returns whether a foreign container is in the project or has a name of the spec.
     pub fn has_foreign_containers(&self) -> bool {
         self.foreign.iter().any(|it| it.kind == ForeignKind::Container)
     }
@@ -112,7 +112,7 @@ pub struct FoundContainer {
     pub state: ContainerState,
     /// Result of its health check.
     pub health: ContainerHealth,
-    /// How often the Engine has started it again by itself.
+    /// Number of times the Engine has restarted it.
     pub restarts: u64,
     /// Networks that it is in.
     pub networks: BTreeSet<String>,
@@ -121,7 +121,7 @@ pub struct FoundContainer {
     pub lender: Option<String>,
     /// Its volumes without a name.
     pub anonymous: Vec<KeptVolume>,
-    /// How long it gets to end by itself.
+    /// Time that it gets to stop by itself.
     pub stop_grace: Period,
 }
 
@@ -135,7 +135,7 @@ pub enum ContainerState {
     Running,
     /// Its processes are frozen.
     Paused,
-    /// It ends and is started again, over and over.
+    /// Ends and is started again, over and over.
     Restarting,
     /// Ended.
     Exited {
@@ -147,7 +147,7 @@ pub enum ContainerState {
 }
 
 impl ContainerState {
-    /// Whether there may be a process that has to end before anyone takes its place.
+    /// Returns whether a process may exist that has to end before a successor starts.
     pub fn is_alive(self) -> bool {
         match self {
             Self::Running | Self::Paused | Self::Restarting => true,
@@ -172,7 +172,7 @@ impl ContainerState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContainerHealth {
-    /// It has no health check.
+    /// Without a health check.
     Unchecked,
     /// Not yet well, within its time.
     Starting,
@@ -208,17 +208,17 @@ pub struct KeptVolume {
 pub struct FoundNetwork {
     /// Name at the Engine.
     pub name: String,
-    /// Whether it is the instance's, by its labels.
+    /// Owner by its labels.
     pub ownership: Ownership,
     /// Empty where someone else made it.
     pub config_hash: String,
 }
 
-/// Whose a network is.
+/// Owner of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ownership {
-    /// It belongs to the instance's project.
+    /// Belongs to the instance's project.
     OfProject,
     /// Others made it.
     OfOthers,
@@ -231,11 +231,11 @@ pub struct FoundFile {
     pub digest: Option<Digest>,
     /// Permission bits.
     pub mode: u32,
-    /// Whether we wrote it.
+    /// Author of the file.
     pub origin: FileOrigin,
 }
 
-/// Who made a file.
+/// Author of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileOrigin {
@@ -246,7 +246,7 @@ pub enum FileOrigin {
 }
 
 impl FoundProject {
-    /// What is there when a spec is fully applied; what a dry run starts from.
+    /// Returns the state in which a spec is fully applied; a dry run starts from it.
     pub fn of_spec(spec: &InstanceSpec) -> Self {
         let containers = spec.containers.iter().map(|container| FoundContainer {
             id: container.name.clone(),
@@ -301,10 +301,10 @@ impl FoundProject {
     }
 }
 
-/// What the Engine gives a container to end where nothing is said.
+/// Time that the Engine gives a container to stop by default.
 pub const DEFAULT_GRACE: Period = Period::from_secs(10);
 
-/// Whether a service is there to end: others wait for that.
+/// Returns whether a service is expected to end: others wait for that.
 pub fn is_one_shot(spec: &InstanceSpec, service: &str) -> bool {
     let awaits_its_end = |condition: Option<&Condition>| condition == Some(&Condition::CompletedSuccessfully);
     spec.containers.iter().any(|container| awaits_its_end(container.depends_on.get(service)))

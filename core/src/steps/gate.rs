@@ -9,7 +9,7 @@ use crate::time::Time;
 use crate::units::Period;
 use std::collections::BTreeMap;
 
-/// How an instance was in one look.
+/// State of an instance at one observation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observation {
     /// Containers of the instance.
@@ -31,27 +31,27 @@ pub struct ObservedContainer {
     pub state: ContainerState,
     /// Result of its health check.
     pub health: ContainerHealth,
-    /// How often the Engine has started it again by itself.
+    /// Number of times the Engine has restarted it.
     pub restarts: u64,
 }
 
-/// What one probe of the app found.
+/// Result of one probe of the app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeResult {
     /// The probe for people, such as `GET http://web:8080/health`.
     pub probe: String,
-    /// Why it failed, where it did.
+    /// Reason why it failed, where it did.
     pub failure: Option<String>,
 }
 
-/// What keeps an instance from being well.
+/// Problem that keeps an instance from being healthy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ailment {
-    /// It is on its way.
+    /// Still starting.
     Starting(String),
-    /// It is not well, and may recover.
+    /// Unhealthy, and may recover.
     Unwell(String),
-    /// It will not recover by itself.
+    /// Unhealthy, and will not recover by itself.
     Hopeless(String),
 }
 
@@ -67,7 +67,7 @@ impl Ailment {
 /// Verdict of the health gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GateVerdict {
-    /// It is not yet decided.
+    /// Not yet decided.
     Waiting {
         /// Reason, for people.
         why: String,
@@ -79,9 +79,9 @@ pub enum GateVerdict {
         /// Time for which it must be well.
         of: Period,
     },
-    /// It is healthy.
+    /// Healthy for long enough.
     Healthy,
-    /// It will not become healthy in time.
+    /// Cannot become healthy in time.
     Failed {
         /// Reason, for people.
         why: String,
@@ -94,7 +94,7 @@ pub struct Gate {
     minimum_healthy: Period,
     deadline: Period,
     began: Time,
-    /// Since when all looks were good.
+    /// Time since which all observations were good.
     well_since: Option<Time>,
     /// The restarts of each container, by its id, when it was last seen.
     restarts: BTreeMap<String, u64>,
@@ -167,7 +167,7 @@ fn whole(duration: std::time::Duration) -> Period {
     Period::from_secs(duration.as_secs())
 }
 
-/// What keeps the instance from being well in this look: the worst, and of equals the first.
+/// Returns the worst problem of the instance in this observation; of equal ones, the first.
 pub fn ailment(spec: &InstanceSpec, seen: &Observation) -> Option<Ailment> {
     let of_containers = spec.containers.iter().filter_map(|container| ailment_of(spec, container, seen));
     let of_probes = seen.probes.iter().filter_map(ailment_of_probe);

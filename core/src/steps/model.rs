@@ -8,7 +8,7 @@ use super::{
 use crate::spec::{Condition, ContainerSpec, InstanceSpec, NetworkMode, NetworkSpec};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What exists on a host that has one instance.
+/// Model of a host with one instance.
 #[derive(Debug, Clone, Default)]
 pub struct Host {
     containers: Vec<FoundContainer>,

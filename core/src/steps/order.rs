@@ -1,4 +1,4 @@
-//! Who comes before whom.
+//! Order of parts.
 
 use crate::spec::{InstanceSpec, NetworkMode};
 use std::collections::BTreeMap;

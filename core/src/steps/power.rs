@@ -5,7 +5,7 @@ use super::{ContainerState, FoundProject, Stage, steps};
 use crate::order::PowerRequest;
 use crate::spec::InstanceSpec;
 
-/// The stages that an operator's wish about power asks for; starting heals what is missing or was changed by hand.
+/// Returns the stages of an operator's power request; starting also heals missing and changed parts.
 pub fn steps_for_power(found: &FoundProject, spec: &InstanceSpec, wish: PowerRequest) -> Vec<Stage> {
     match wish {
         PowerRequest::Start => steps(found, spec),

@@ -1,4 +1,4 @@
-//! One thing that an agent's hands do.
+//! A single action of an agent on its container runtime.
 //!
 //! **Invariant:** a step names what it acts on and can be repeated: done twice is done once.
 

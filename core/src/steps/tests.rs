@@ -13,7 +13,7 @@ mod walks;
 use super::steps;
 use language::{found, shown, spec};
 
-/// How the web service is made anew once its image is here.
+/// Stages that replace the web service once its image is here.
 const WEB_ANEW: &str = "create p-web-1.next
 stop p-web-1
 remove p-web-1

@@ -8,7 +8,7 @@ use fleet_core::order::{Action, Goal, Order, Outcome, Release};
 use fleet_core::time::Time;
 use std::collections::BTreeMap;
 
-/// What is really there.
+/// Actual state of the host.
 #[derive(Debug, Clone)]
 pub struct Real {
     pub release: Release,
@@ -42,11 +42,11 @@ pub struct Entry {
     pub heard: bool,
 }
 
-/// How an order will go, drawn when it begins.
+/// Fate of an order, drawn when it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Well,
-    /// It works, and is unhealthy some time later.
+    /// Works, and becomes unhealthy some time later.
     SickLater,
     GoesBack,
     Stuck,
@@ -60,11 +60,11 @@ pub struct Agent {
     pub ledger: BTreeMap<OrderId, Entry>,
     /// The order in the middle of which an instance is.
     pub busy: BTreeMap<InstanceName, OrderId>,
-    /// How often each order was begun: once, or something is wrong.
+    /// Number of times each order was begun: more than once is an error.
     pub begun: BTreeMap<OrderId, u32>,
 }
 
-/// What the precheck of an order says.
+/// Result of an order's precheck.
 pub enum Check {
     Begin,
     End(Outcome),

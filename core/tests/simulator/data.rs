@@ -41,7 +41,7 @@ pub fn draw(random: &mut Random, desired: &mut Desired) {
     desired.policies.insert(read("p"), policy);
 }
 
-/// What an order about data made, once its end is heard.
+/// Records the result of an order about data, once its end is received.
 pub fn keep_made(observed: &mut Observed, order: &Order, begun: Time, now: Time) {
     let Action::Data(data) = &order.action else { return };
     let backups = observed.backups.entry(order.instance.clone()).or_default();
@@ -184,7 +184,7 @@ impl DataLaws {
         slots
     }
 
-    /// What is due, and not under way, has a reason.
+    /// Checks that due work that is not running has a reason.
     pub fn of_reasons(
         &mut self,
         desired: &Desired,

@@ -1,4 +1,4 @@
-//! Draws a fleet: hosts with labels and policies of their own, instances, and the weather they live in.
+//! Draws a fleet: hosts with labels and policies of their own, instances, and a fault schedule.
 
 use crate::agent::{Agent, Real};
 use crate::random::Random;
@@ -26,7 +26,7 @@ pub fn is_bad(release: &Release) -> bool {
     read::<u64>(release.name.version.as_str()).is_multiple_of(3)
 }
 
-/// How much goes wrong.
+/// Probabilities of faults.
 #[derive(Debug, Clone, Copy)]
 pub struct FaultSchedule {
     pub faults: u64,
@@ -39,7 +39,7 @@ pub struct FaultSchedule {
 pub struct Host {
     pub name: HostName,
     pub agent: Agent,
-    /// It will not come back once it is lost.
+    /// True if it will not return once it is lost.
     pub is_leaving: bool,
     pub is_up: bool,
     /// Counts the agent's lives: what a killed one was about to do does not happen.

@@ -1,4 +1,4 @@
-//! What must always hold, worked out apart from the code under test.
+//! Laws that must always hold, computed independently of the code under test.
 
 use crate::agent::Entry;
 use crate::data::DataLaws;
@@ -13,10 +13,10 @@ use std::time::Duration;
 
 const GRACE: Duration = Duration::from_secs(60);
 
-/// What was broken.
+/// Law that was broken.
 pub type Verdict = Result<(), String>;
 
-/// What an order was given for.
+/// Reason for which an order was given.
 struct Given {
     rollout: Option<RolloutId>,
     attempt: u32,
@@ -39,7 +39,7 @@ pub struct Laws {
     pub data: DataLaws,
 }
 
-/// How a rollout's members stand, as far as was heard.
+/// State of a rollout's members as far as reported.
 #[derive(Default)]
 struct Heard {
     successes: usize,
@@ -245,7 +245,7 @@ impl Laws {
     }
 }
 
-/// Tells whether somebody outside the fleet must act first.
+/// Returns whether something outside the fleet must happen first.
 fn is_held(because: &str) -> bool {
     let reasons = ["its host", "the host's policy", "the host's own hours", "it is not installed"];
     reasons.iter().any(|reason| because.starts_with(reason))

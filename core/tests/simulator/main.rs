@@ -1,7 +1,8 @@
 //! The fleet simulator: many small fleets, each drawn from a seed, with everything going wrong that may go wrong.
 //!
-//! `FLEET_SIM_SEED=n` lives one fleet again and tells its story; `FLEET_SIM_FLEETS=n` says how many to live, with the seeds from 0.
-//! Without it there are always equally many, so that two runs test the same. At every turn, `laws.rs` says what must hold.
+//! `FLEET_SIM_SEED=n` simulates one fleet again and prints its trace; `FLEET_SIM_FLEETS=n` sets the number of fleets,
+//! with seeds from 0. The default number is fixed, so that two runs test the same. At every pass, `laws.rs` checks what
+//! must hold.
 #![allow(clippy::print_stderr, reason = "a test says how many fleets it has seen")]
 
 mod agent;

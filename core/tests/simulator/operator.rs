@@ -1,4 +1,4 @@
-//! What operators wish for, at random moments.
+//! Requests of operators, at random moments.
 
 use crate::fleet::{read, release};
 use crate::random::Random;

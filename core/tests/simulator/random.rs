@@ -25,7 +25,7 @@ impl Random {
         usize::try_from(self.next() % length as u64).expect("an index fits")
     }
 
-    /// True in so many of a hundred cases.
+    /// Returns true in that percentage of cases.
     pub fn percent(&mut self, share: u64) -> bool {
         self.next() % 100 < share
     }

@@ -21,12 +21,12 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
-/// More turns than this, and a fleet is said never to settle.
+/// Number of passes above which a fleet counts as never settling.
 const TURN_LIMIT: u32 = 20_000;
 
-/// So long after all has become calm, what still waits for an hour to come waits for ever.
+/// Time after the calm, after which work that still waits for a time counts as waiting for ever.
 ///
-/// A host's own hours and a rollout's window may never meet; the reason is said, and a person must choose.
+/// A host's own hours and a rollout's window may never meet; the reason is reported, and a person must choose.
 const PATIENCE: Duration = Duration::from_secs(15 * 24 * 3600);
 
 pub struct World {
@@ -47,7 +47,7 @@ pub struct World {
     is_calm: bool,
     calm_at: Time,
     is_coordinator_up: bool,
-    /// A fact has changed since the last turn.
+    /// True if a fact has changed since the last pass.
     is_woken: bool,
     laws: Laws,
     pub turns: u32,
@@ -55,7 +55,7 @@ pub struct World {
     pub story: Trace,
 }
 
-/// Whether a fleet's life is told while it is lived.
+/// Printing of a simulation's trace while it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trace {
     Printed,

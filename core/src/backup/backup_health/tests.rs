@@ -1,4 +1,4 @@
-//! What the word is, and why.
+//! Level of backup health, and its reason.
 
 use super::*;
 use crate::backup::{DrillMade, Proof};

@@ -23,7 +23,7 @@ fn spec() -> InstanceSpec {
     rendered(&bundle(&files), "1", &[]).expect("it can be rendered").spec
 }
 
-/// The services that stand still, in order, each with the phases between which it does.
+/// Asserts which services are stopped, in order, each with its first and last phase.
 fn check(stores: &[(&str, Store)], expect: Result<&[(&str, BackupPhase, BackupPhase)], &str>) {
     let stores = stores.iter().map(|(name, store)| (name.parse().expect("a name"), store.clone())).collect();
     match (backup_plan(&stores, &spec()), expect) {

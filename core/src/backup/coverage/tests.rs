@@ -1,4 +1,4 @@
-//! What stores cover of what was found on a host.
+//! Coverage of mounts found on a host.
 
 use super::*;
 use crate::app::testing::rendered;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// What a dump says before a table's rows. Without it, a line that looks like their beginning is somebody's text.
+/// Line of a dump before a table's rows. Without it, a line like their beginning is user data.
 const ANNOUNCED: &[u8] = b"-- Data for Name: ";
 const BEGIN: &[u8] = b"COPY ";
 const END: &[u8] = b"\\.";
@@ -13,7 +13,7 @@ const HEAD: usize = 320;
 pub struct Copied {
     /// The beginning of the line that is being read; names with lines in them make one of several.
     head: Vec<u8>,
-    /// Whether the statement that begins a table's rows is inside of quotes.
+    /// True while the statement that begins a table's rows is inside quotes.
     is_quoted: bool,
     place: ParserState,
     rows: BTreeMap<String, u64>,

@@ -1,4 +1,4 @@
-//! What is in a dump is counted from the dump, however it comes in pieces.
+//! Counts the items of a dump from its bytes, in pieces of any size.
 
 use super::*;
 use crate::backup::{Server, StoreKind};

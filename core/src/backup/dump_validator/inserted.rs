@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-/// What a dump says before a table's rows, and after them. It breaks the lines of a name that has some: the statement that locks the
-/// table has the name as it is. Elsewhere, a line that inserts is a part of somebody's procedure.
+/// Lines of a dump before and after a table's rows. A name with line breaks is split in these comments, but the
+/// statement that locks the table has it unchanged. Elsewhere, a line with an insert is part of a user's procedure.
 const ANNOUNCED: &[u8] = b"-- Dumping data for table `";
 const LOCKED: &[u8] = b"LOCK TABLES `";
 const OVER: &[u8] = b"UNLOCK TABLES;";
@@ -106,7 +106,7 @@ impl Inserted {
         &bytes[end + 1..]
     }
 
-    /// Whether the line that has come is a part of a name that goes on.
+    /// Returns whether the current line is part of a name that continues.
     fn is_in_name(&self) -> bool {
         let quotes = self.head.iter().filter(|byte| **byte == b'`').count();
         self.is_pending && self.head.starts_with(LOCKED) && quotes % 2 == 1 && self.head.len() < HEAD
@@ -145,7 +145,7 @@ impl Inserted {
 }
 
 impl ParserState {
-    /// Where the next byte is that leads somewhere else.
+    /// Returns the next byte that changes the state.
     fn turn(self, bytes: &[u8]) -> Option<usize> {
         let mut bytes = bytes.iter();
         match self {

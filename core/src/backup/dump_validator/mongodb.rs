@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const MAGIC: [u8; 4] = [0x6d, 0xe2, 0x99, 0x81];
 const TERMINATOR: [u8; 4] = [0xff; 4];
-/// The longest document, with room for what MongoDB adds to it.
+/// Maximum size of a document, including MongoDB's overhead.
 const DOCUMENT_LIMIT: u32 = (16 << 20) + (16 << 10);
 /// The longest text in a header that is looked at.
 const NAME_LIMIT: usize = 4096;
@@ -32,7 +32,7 @@ enum ParserState {
     Prelude {
         is_first: bool,
     },
-    /// Where a part with documents of one collection begins, or the archive ends.
+    /// Beginning of a part with one collection's documents, or the end of the archive.
     Header,
     Body,
 }
@@ -128,7 +128,7 @@ impl Archive {
     }
 }
 
-/// What a header says, of all that may stand in it.
+/// Fields of a header that matter here.
 #[derive(Debug, Default)]
 struct Header {
     database: String,

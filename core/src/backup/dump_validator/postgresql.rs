@@ -3,7 +3,7 @@
 
 const COMPLETE: &[u8] = b"--\n-- PostgreSQL database dump complete\n--\n\n";
 const RESTRICT: &[u8] = b"\\restrict ";
-/// What follows the restriction: behind it stand the data, where a line may be anything.
+/// Line after the restriction: data follow, in which a line may be anything.
 const DUMPED: &[u8] = b"-- Dumped from ";
 /// The longest part of a line that is looked at.
 const LINE_LIMIT: usize = 160;

@@ -30,7 +30,7 @@ impl Rdb {
         let said = said.map(u64::from_le_bytes).filter(|_| is_marked);
         match said {
             None => Err("it breaks off: the mark of its end is missing".to_owned()),
-            // The server was told to write none.
+            // The server is configured to write none.
             Some(0) => Ok(()),
             Some(said) if said == self.crc => Ok(()),
             Some(_) => Err("its checksum is wrong".to_owned()),

@@ -176,7 +176,7 @@ fn a_byte_that_changed_on_the_way_is_seen_by_a_checksum() {
     let mut dump = rdb(b"\x00\x01a\x01b");
     dump[12] ^= 1;
     assert_eq!(judge(&DatabaseEngine::Redis(server()), &dump, 64), Err("its checksum is wrong".to_owned()));
-    // The server was told to write none.
+    // The server is configured to write none.
     let end = dump.len() - 8;
     dump[end..].fill(0);
     assert_eq!(judge(&DatabaseEngine::Redis(server()), &dump, 64), Ok(Vec::new()));

@@ -1,6 +1,6 @@
 //! Neo4j: a word, then compressed frames. The frames say where they end.
 
-/// What stands before the frames: of those compressed with zstd, and of those compressed with gzip.
+/// Bytes before the frames: for zstd compression, and for gzip compression.
 const ZSTD: &[u8] = b"DZV1";
 const GZIP: [&[u8]; 2] = [b"DGV1", b"\x1f\x8b"];
 const FRAME: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -29,7 +29,7 @@ enum State {
     Checksum {
         left: u64,
     },
-    /// Not such frames: nothing can be told.
+    /// Other data, which cannot be checked.
     Other,
 }
 

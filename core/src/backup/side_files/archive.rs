@@ -22,7 +22,7 @@ pub fn pack(files: &[(SideFile, Vec<u8>)]) -> Vec<u8> {
     archive
 }
 
-/// Whether a file's names fit into the form.
+/// Returns whether the file's names fit into the archive format.
 pub fn is_fit(file: &SideFile) -> bool {
     let link = match &file.content {
         SideContent::File { .. } => "",
@@ -69,7 +69,7 @@ fn number(header: &mut [u8; BLOCK], at: usize, width: usize, number: u64) {
 /// The contents of an archive by path; links have none.
 ///
 /// # Errors
-/// What is wrong with it, for people.
+/// Problem of the archive, as text for people.
 pub fn unpack(archive: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, String> {
     let (mut found, mut rest) = (BTreeMap::new(), archive);
     loop {

@@ -1,4 +1,4 @@
-//! Where a server's data folder is: which volume or folder of the host, and what lies below it.
+//! Location of a server's data folder: the volume or folder of the host, and the path below it.
 
 use crate::backup::{DatabaseEngine, Files, Store};
 use crate::spec::{ContainerSpec, InstanceSpec, MountSource};
@@ -15,7 +15,7 @@ pub struct DataPlace {
     pub folder: String,
 }
 
-/// Finds the place of a folder in the container of a store's server; none where it is in no volume or folder with a name.
+/// Finds the location of a folder in the container of a store's server; none if it is in no named volume or folder.
 pub fn data_place(store: &Store, spec: &InstanceSpec, folder: &str) -> Option<DataPlace> {
     let container = spec.container(store.engine.service()?)?;
     let folder = folder.trim_end_matches('/');

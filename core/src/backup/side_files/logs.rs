@@ -1,6 +1,7 @@
-//! Which files of a data folder are logs: never kept beside a dump, and no reason to refuse a restore that loses them.
+//! Recognises logs in a data folder: they are never kept beside a dump, and a restore may lose them.
 //!
-//! **Invariant:** a file whose name is that of settings, accounts, keys or certificates is no log, whoever says so.
+//! **Invariant:** a file named like settings, accounts, keys or certificates is never a log, whatever the server
+//! reports.
 
 use super::rules::is_side_file;
 use crate::backup::EngineKind;
@@ -9,7 +10,7 @@ use std::collections::BTreeSet;
 /// Endings that rotation and compression put behind a name.
 const BEHIND: [&str; 6] = [".gz", ".bz2", ".xz", ".zst", ".old", ".bak"];
 
-/// Whether a file has a well-known name of its engine's logs, by its path below the data folder.
+/// Returns whether a path below the data folder is a well-known log of its engine.
 pub fn is_log(engine: EngineKind, path: &str) -> bool {
     let name = without_rotation(path.rsplit('/').next().unwrap_or(path));
     let is_known = match engine {
@@ -21,7 +22,8 @@ pub fn is_log(engine: EngineKind, path: &str) -> bool {
     !is_side_file(engine, path) && (is_known || name.ends_with(".log") || name.contains(".log."))
 }
 
-/// Whether a server or a command names a file as its log: by its path, or by a pattern as PostgreSQL's `log_filename`.
+/// Returns whether a server or a command names the file as its log: by its path, or by a pattern like PostgreSQL's
+/// `log_filename`.
 pub fn is_named_log(engine: EngineKind, path: &str, logs: &BTreeSet<String>) -> bool {
     !is_side_file(engine, path) && logs.iter().any(|log| is_alike(log, path) || is_alike(log, without_rotation(path)))
 }

@@ -1,7 +1,7 @@
-//! Which files of a data folder are kept beside the dump, for each engine.
+//! Decides which files of a data folder are kept beside the dump, for each engine.
 //!
-//! What an image or a server notes there for itself is not kept: a marker of a first start, or the password of an account that the
-//! image makes, would be wrong beside a server that begins anew.
+//! Notes of an image or a server for itself are not kept: the marker of a first start, or the password of a generated
+//! account, would be wrong beside a new server.
 
 use crate::backup::EngineKind;
 
@@ -33,18 +33,18 @@ const NAMES: [&str; 4] = ["keyfile", ".pgpass", "pgpass", "mongod-keyfile"];
 /// Folders below the data folder that may have such files. Others are the server's own: a database, a log.
 const FOLDERS: [&str; 10] = ["conf", "config", "ssl", "tls", "certs", "certificates", "pki", "keys", "acl", "private"];
 
-/// Whether a file is kept, by its path below the data folder. Those that a server or a command names are kept, too.
+/// Returns whether a path below the data folder is kept. Files named by a server or a command are kept too.
 pub fn is_side_file(engine: EngineKind, path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     !is_of_server(engine, path) && (ENDINGS.iter().any(|end| name.ends_with(end)) || NAMES.contains(&name))
 }
 
-/// Whether a folder is looked into.
+/// Returns whether a folder is searched.
 pub fn can_descend(name: &str) -> bool {
     FOLDERS.contains(&name) || name.ends_with(".d")
 }
 
-/// What the server or its image makes by itself: never kept, whoever names it.
+/// Returns whether the server or its image creates the file by itself: it is never kept, even if it is named.
 pub fn is_of_server(engine: EngineKind, path: &str) -> bool {
     let top = path.split('/').next().unwrap_or(path);
     let name = path.rsplit('/').next().unwrap_or(path);
@@ -62,7 +62,7 @@ pub fn is_of_server(engine: EngineKind, path: &str) -> bool {
                     || name.ends_with(".bson")
                     || top == "mongod.lock"
             }
-            // The first is the password of an account that the image makes anew; the second a server's identity.
+            // The first is the password of an account that the image generates; the second is a server's identity.
             EngineKind::Mariadb | EngineKind::Mysql => {
                 [".my-healthcheck.cnf", "auto.cnf", "ibdata1", "aria_log_control"].contains(&name)
                     || ["mysql", "sys", "performance_schema"].contains(&top)
@@ -72,7 +72,7 @@ pub fn is_of_server(engine: EngineKind, path: &str) -> bool {
         }
 }
 
-/// What PostgreSQL makes by itself and calls `pg_…`: an access rule or a certificate of somebody's may be called so, too.
+/// Names starting with `pg_` that PostgreSQL creates: users' access rules or certificates may start so too.
 const OF_POSTGRESQL: [&str; 22] = [
     "pg_clog",
     "pg_commit_ts",

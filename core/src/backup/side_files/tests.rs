@@ -1,4 +1,4 @@
-//! Which files are kept, and that an archive gives back what went in.
+//! Selection of files, and archives that give back their input.
 
 use super::*;
 

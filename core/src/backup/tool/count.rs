@@ -59,7 +59,7 @@ fn of_keyspace(line: &str) -> Option<(String, u64)> {
     Some((database.to_owned(), keys.parse::<u64>().ok()?.saturating_sub(expires)))
 }
 
-/// Redis counts changes from when it last saved, and what it put out for want of room apart from them.
+/// Redis counts changes since its last save, and evicted keys separately.
 fn changes(printed: &str) -> Option<Changes> {
     let field = |name: &str| {
         let mut values = printed.lines().filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));

@@ -37,7 +37,7 @@ $3"
 const ONE: &str = "[db.getName()]";
 const ALL: &str = "db.getMongo().getDBNames().filter(n => !['admin', 'config', 'local'].includes(n)).sort()";
 
-/// What a backup does not have must not stay: mongorestore replaces only what it has.
+/// Databases that a backup lacks must not stay: mongorestore replaces only those that it has.
 const DROP: &str = ".forEach(n => { db.getSiblingDB(n).dropDatabase(); })";
 
 /// Documents that expire may be gone before they are counted again. Names are printed as in an address: no line breaks them.
@@ -46,7 +46,8 @@ const COUNT: &str = ".forEach(n => db.getSiblingDB(n).getCollectionInfos({ type:
     .filter(c => !db.getSiblingDB(n).getCollection(c).getIndexes().some(i => i.expireAfterSeconds !== undefined)).sort().slice(0, 1000)
     .forEach(c => print(encodeURIComponent(n + '.' + c) + '\\t' + db.getSiblingDB(n).getCollection(c).countDocuments({}))))";
 
-/// What would be lost with the server's folder: an archive of one database has neither the others nor anybody's account.
+/// Lists data that would be lost with the server's folder: an archive of one database has neither other databases nor
+/// accounts.
 const OTHERS: &str = r"/* fleet: others */
 db.getMongo().getDBNames().filter(n => !['admin', 'config', 'local'].includes(n)).sort().forEach(n => print('database\t' + encodeURIComponent(n)));
 try {

@@ -5,7 +5,7 @@ mod noting;
 use super::{LOADING, Tool, script};
 use crate::backup::Server;
 
-/// The tool runs as whoever owns the data: what it leaves behind must not be root's, or the server would not start.
+/// Runs the tool as the owner of the data: the server would not start with files of root.
 const ADMIN: &str = r#"set -eu
 database=$1 data=$2
 owner=$(stat -c %u:%g "$data/databases" 2>/dev/null || stat -c %u:%g "$data")
@@ -31,7 +31,7 @@ const LOAD: &str = r#"case $version in
 esac
 "#;
 
-/// It does not load into a database that has begun: what is there steps aside until the load has ended.
+/// The tool does not load into a started database: the present one is moved aside until the load has ended.
 const PREPARE: &str = r#"set -eu
 cd "$2"
 [ ! -e .fleet-old ] || exit 0
@@ -71,7 +71,8 @@ const COUNT: &str = r#"ask "MATCH (n) UNWIND labels(n) AS name RETURN '(:' + NAM
 ask "MATCH ()-[r]->() WITH type(r) AS name, count(*) AS number RETURN '[:' + NAME + ']', number ORDER BY name LIMIT 500"
 "#;
 
-/// What would be lost with the server's folder: a dump of one database has neither the others nor anybody's account.
+/// Lists data that would be lost with the server's folder: a dump of one database has neither other databases nor
+/// accounts.
 const OTHERS: &str = r#"list() {
     answer=$(ask "$2")
     printf '%s\n' "$answer" | while IFS= read -r line; do

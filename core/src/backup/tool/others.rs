@@ -9,7 +9,7 @@ const LIMIT: usize = 20;
 /// The longest name that is shown.
 const NAME_LIMIT: usize = 100;
 
-/// What one server holds and none of these stores has, each in words: `database `sales``, `account `anna``.
+/// Returns the objects of one server that are in none of these stores, as text: `database `sales``, `account `anna``.
 pub fn others<'a>(stores: impl IntoIterator<Item = &'a Store>, printed: &str) -> Vec<String> {
     let stores: Vec<&Store> = stores.into_iter().collect();
     let servers = stores.iter().filter_map(|store| store.engine.server());

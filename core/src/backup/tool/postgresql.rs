@@ -23,7 +23,7 @@ echo
 exec pg_dump -w --format=plain --compress=0 --no-tablespaces --encoding="$PGCLIENTENCODING" -U "$1"
 "#;
 
-/// What would be lost with the server's folder, and is in no dump of one database.
+/// Lists data that would be lost with the server's folder, and is in no dump of one database.
 const OTHERS: &str = r#"set -eu
 exec psql -X -q -A -t -w -F '	' -v ON_ERROR_STOP=1 -v usr="$1" -v new="$3" -v old="$4" -v new_before="$5" -v old_before="$6" \
     -U "$1" -d template1 -f - <<'END'
@@ -216,7 +216,7 @@ fn run(server: &Server, text: &str) -> Tool {
     script(&server.service, text, &words).with("PGPASSWORD", server.password.as_ref())
 }
 
-/// Writes out `MARK text)` in the questions to a client, wherever it stands: the text takes the place of `INNER`.
+/// Expands each `MARK text)` in the queries to a client: the text replaces `INNER` in the form.
 fn written_out(text: &str, mark: &str, form: &str) -> String {
     let Some(at) = text.find(mark) else { return text.to_owned() };
     let (before, rest) = (&text[..at], &text[at + mark.len()..]);

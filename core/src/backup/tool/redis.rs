@@ -64,7 +64,7 @@ ask info persistence | grep -E '^rdb_(changes_since_last_save|last_save_time):' 
 ask info stats | grep '^evicted_keys:' || true
 "#;
 
-/// Its folder, and the files and the log that it was told to use. An account that may not ask gets no answer, and no error.
+/// Prints its folder, and its configured files and log. An account without the permission gets no answer and no error.
 const SIDE_FILES: &str = r#"setting() { ask config get "$1" 2>/dev/null | tail -n +2 | head -n 1; }
 printf 'folder\t%s\n' "$(setting dir)"
 for name in aclfile tls-cert-file tls-key-file tls-ca-cert-file tls-client-cert-file tls-client-key-file tls-dh-params-file; do

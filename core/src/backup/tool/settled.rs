@@ -1,11 +1,11 @@
-//! Whether the server that answers is the one that stays.
+//! Recognises a permanent server, as opposed to a temporary one.
 //!
 //! Images begin an empty database with a server of a few seconds that nobody but themselves can reach. Whoever listens on the network,
 //! or is what the container was started for, has come to stay.
 
 use super::{Tool, script};
 
-/// What a server is called that has come to stay. Any other answer tells one server from the next.
+/// Answer of a permanent server. Any other answer identifies a temporary one.
 pub const SETTLED: &str = "settled";
 
 /// A socket that listens has the state 0A. Addresses of the machine itself end with their first number, and the last of IPv6 is one.

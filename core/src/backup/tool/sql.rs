@@ -6,7 +6,7 @@ use super::{LOADING, Tool, script};
 use crate::backup::Server;
 use data_encoding::HEXLOWER;
 
-/// What the tools are called: newer images of MariaDB no longer have them under MySQL's names.
+/// Names of the tools: newer images of MariaDB lack MySQL's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
     Mariadb,
@@ -42,7 +42,7 @@ if sees_accounts; then
 fi
 "#;
 
-/// What the database was made with: a dump of one does not have it, and later tables depend on it.
+/// Prints the options of the database: a dump of one database lacks them, and later tables depend on them.
 const DUMP_FORM: &str = r#"has_comments=$(ask --execute="SELECT COUNT(*) FROM information_schema.COLUMNS
     WHERE TABLE_SCHEMA = 'information_schema' AND TABLE_NAME = 'SCHEMATA' AND COLUMN_NAME = 'SCHEMA_COMMENT'")
 comment="''"
@@ -87,7 +87,7 @@ const PREPARE: &str = r#"form=$(ask --execute="SELECT CONCAT('CHARACTER SET ', D
 ask --execute="DROP DATABASE IF EXISTS $2; CREATE DATABASE $2 ${form:-CHARACTER SET utf8mb4}"
 "#;
 
-/// What would be lost with the server's folder, and is in no dump of one database.
+/// Lists data that would be lost with the server's folder, and is in no dump of one database.
 const OTHERS: &str = r#"ask --raw --execute="SELECT 'database', HEX(CONVERT(SCHEMA_NAME USING utf8mb4)) FROM information_schema.SCHEMATA
     WHERE SCHEMA_NAME NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys') ORDER BY 2"
 sees_accounts ||

@@ -1,4 +1,4 @@
-//! Backups by policy and by wish.
+//! Backups by policy and by request.
 
 use super::check;
 use super::given::given;
@@ -171,7 +171,7 @@ fn what_is_to_be_made_from_a_backup_is_never_installed_with_nothing_in_it() {
 fn what_was_made_from_a_backup_or_came_back_with_old_facts_is_never_installed_with_nothing_in_it() {
     let mut made = given("now 10810\na absent\nwish a anew 10800");
     for instance in made.desired.instances.values_mut() {
-        // Its wish is over, and how it ended was forgotten.
+        // The request has ended, and its end was pruned.
         instance.data = None;
     }
     let plan = PlanContext::new(&made.desired, &made.asked, &made.observed, made.now).plan();

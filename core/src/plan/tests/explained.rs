@@ -1,4 +1,4 @@
-//! What `explain()` says.
+//! Output of `explain()`.
 
 use super::given::given;
 use crate::plan::explain;

@@ -19,7 +19,7 @@
 //!                                   partly-REPOSITORY (the copy there failed)
 //! ```
 //!
-//! What is said of data: see `data.rs`.
+//! Facts about data: see `data.rs`.
 
 mod data;
 

@@ -1,4 +1,4 @@
-//! What must hold of a wish before it becomes a rollout.
+//! Checks of a request before it becomes a rollout.
 
 use crate::facts::{Desired, InstanceDesired, InstanceSaid, Observed, Running};
 use crate::names::{AppName, InstanceName};
@@ -7,7 +7,7 @@ use crate::plan::{PlanContext, RolloutPhase, forbids_another};
 use crate::rollout::{LeftOut, RolloutRefusal, Strategy, StrategyRequest};
 use std::time::Duration;
 
-/// Why an instance that is there already is left out.
+/// Reason why an instance that is there already is left out.
 pub(super) const ALREADY: &str = "it is at that version already";
 
 /// The limits, each by itself.
@@ -56,7 +56,7 @@ pub(super) fn canary_is_smaller(strategy: &Strategy, group: usize) -> Result<(),
     if is_smaller { Ok(()) } else { Err(RolloutRefusal::CanaryNotSmaller { canary, group }) }
 }
 
-/// What an instance is now, if it can be moved; else why it is left out.
+/// Returns the present state of an instance, or the reason why it is left out.
 pub(super) fn present<'a>(
     observed: &'a Observed,
     to: &Release,

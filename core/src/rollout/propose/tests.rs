@@ -1,4 +1,4 @@
-//! What is refused when it is wished, and what a proposal holds.
+//! Refusals of requests, and the content of proposals.
 
 use super::*;
 use crate::plan::tests::given::{given, read, release};

@@ -7,8 +7,8 @@ use crate::plan::{MemberState, PlanContext, RolloutPhase, forbids_another};
 use crate::rollout::{LeftOut, Member, Rollout, RolloutRefusal, Strategy};
 use crate::time::Time;
 
-/// Proposes to move back what a rollout moved, each member to the release that it had before. Which values go with it is
-/// for whoever keeps them to say (`Member::to_revision`).
+/// Proposes to undo a rollout, each member to the release that it had before. The caller, which stores the values, adds
+/// the revision of each member (`Member::to_revision`).
 ///
 /// Whoever accepts it aborts that rollout in the same commit. It has no canary: what it goes back to has run there
 /// before. Members that are no longer at what the rollout made of them are left out.

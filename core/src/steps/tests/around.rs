@@ -1,4 +1,4 @@
-//! What stands around containers: files, networks, volumes.
+//! Parts around containers: files, networks, volumes.
 
 use super::language::{found, spec};
 use super::{WEB_ANEW, check};

@@ -1,8 +1,8 @@
-//! Who borrows another container's network goes with that very container.
+//! A container that borrows another one's network is replaced together with it.
 
 use super::check;
 
-/// How the borrower and its lender are made anew once the lender's successor is there.
+/// Stages that replace the borrower and its lender once the lender's successor exists.
 const BOTH_ANEW: &str = "stop p-web-1
 stop p-vpn-1
 remove p-vpn-1 | remove p-web-1

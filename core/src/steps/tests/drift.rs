@@ -1,4 +1,4 @@
-//! What someone changed by hand.
+//! Changes made by hand.
 
 use super::language::{found, spec};
 use crate::steps::drift;

@@ -1,4 +1,4 @@
-//! What was begun and not ended, or changed by hand, and how it is taken up.
+//! Interrupted changes and changes by hand, and how they are continued.
 
 use super::check;
 

@@ -1,4 +1,4 @@
-//! Which service goes before which, and what it waits for.
+//! Order of services, and their waiting for each other.
 
 use super::check;
 

@@ -1,4 +1,4 @@
-//! What may happen in a fleet's life.
+//! Events of a simulation.
 
 use fleet_core::names::{InstanceName, OrderId};
 

@@ -1,4 +1,4 @@
-//! What happens to a fleet from outside: faults and wishes, and at last the calm.
+//! External events of a fleet: faults and requests, and at last the calm.
 
 use super::{Event, World};
 use crate::fleet::{FaultSchedule, MINUTE};

@@ -1,4 +1,4 @@
-//! The line between hosts and the coordinator: what is said over it comes late, or is lost.
+//! Connection between hosts and the coordinator: messages are delayed or lost.
 
 use super::{Event, World};
 use crate::data::keep_made;
@@ -9,7 +9,7 @@ use fleet_core::facts::*;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::Outcome;
 
-/// What an agent says: all that it runs, and the ends that it has not been thanked for.
+/// Message of an agent: all that it runs, and the unacknowledged ends.
 #[derive(Debug, Clone)]
 pub(super) struct Report {
     instances: Vec<(InstanceName, Running)>,

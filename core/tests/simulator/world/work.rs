@@ -1,4 +1,4 @@
-//! What agents do with what they are asked, and what is done to them meanwhile.
+//! Work of agents on their orders, and faults meanwhile.
 
 use super::{Event, World};
 use crate::agent::{Check, Entry, Fate, fate};

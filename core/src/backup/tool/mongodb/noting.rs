@@ -1,4 +1,4 @@
-//! What a server of MongoDB says of its databases by itself, which no dump tells: what restored ones are compared with.
+//! Notes of a MongoDB server about its databases, which no dump includes: restored ones are compared with them.
 //!
 //! **Invariant:** nothing here depends on a server beyond what comes with a backup: no versions of indexes, no identifiers.
 
@@ -32,9 +32,9 @@ const MOMENT: &str = r"try {
 } catch (error) { }
 ";
 
-/// Prints options and indexes of each collection, and checksums of the documents with the lowest and the highest identifiers: of more
-/// where they are small. The two shells and their versions write documents in different ways, so that is said with the sample. What
-/// expires may be gone, and documents of time series have no order of their own.
+/// Prints options and indexes of each collection, and checksums of the documents with the lowest and the highest
+/// identifiers; of more if they are small. Shells and versions format documents differently, so the sample names them.
+/// Expiring documents may be gone, and time series have no order of their own.
 const COLLECTIONS: &str = r"const ends = (c, thing, number) => [['lowest', 1], ['highest', -1]].forEach(end => {
     const sums = [];
     c.find().sort({ _id: end[1] }).limit(number).forEach(d => { sums.push(md5(whole(d))); });
@@ -79,7 +79,7 @@ pub fn questions(databases: &str, accounts: Accounts) -> String {
     format!("/* fleet: note */\n{WORDS}{MOMENT}{COLLECTIONS}{accounts}noted({databases});")
 }
 
-/// Whether accounts come back with a dump.
+/// Treatment of accounts in a dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accounts {
     Kept,

@@ -1,12 +1,12 @@
-//! What a server of Neo4j says of its database by itself, which no dump tells: what a restored one is compared with.
+//! Notes of a Neo4j server about its database, which no dump includes: a restored one is compared with them.
 //!
 //! **Invariant:** nothing here depends on a server beyond what comes with a backup: no numbers of indexes, no identifiers of its own.
 
 /// Prints lines of a kind, and of what and which and how, each as hexadecimal digits. Indexes and constraints are compared by the
 /// statements that would make them, with their labels, properties, types and options. Each question starts a client of its own.
 ///
-/// A sample is of the nodes and relationships with the lowest and the highest numbers, which a dump keeps. Later versions have only
-/// another name for these numbers, and another order: it is said with the sample.
+/// Samples the nodes and relationships with the lowest and the highest ids, which a dump keeps. Later versions have
+/// another name and another order for these ids, so the sample names them.
 ///
 /// The moment is the number of the last transaction that the database committed, which outlives a restart. A server that does not say
 /// it has no moment.

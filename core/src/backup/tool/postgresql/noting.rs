@@ -1,13 +1,13 @@
-//! What a server says of its database by itself, which no dump tells: what a restored one is compared with.
+//! Notes of a PostgreSQL server about its database, which no dump includes: a restored one is compared with them.
 //!
 //! **Invariant:** nothing here depends on a server beyond what comes with a backup: no numbers of objects, no sizes, no moments.
 
 /// Prints lines of a kind, and of what and which and how, each as hexadecimal digits. A read-only question: what the server's own user
 /// is a superuser for, and everything that the image makes and nobody noted, is left out.
 ///
-/// Kinds: `moment` is the same as long as nothing is written. `fact` is compared. `rows` is a checksum of some rows, which are those
-/// with the lowest and the highest keys: of few where they are large. `left` does not come back. `changed` counts the writes to a table
-/// that sessions have told of: most do within a second. A server that counts none shows no later ones.
+/// Kinds: `moment` is unchanged while nothing is written. `fact` is compared. `rows` is a checksum of the rows with the
+/// lowest and the highest keys; of fewer if they are large. `left` is not restored. `changed` counts the writes to a
+/// table that sessions have reported, which most do within a second. A server without counters shows no later writes.
 const QUESTIONS: &str = r#"SET row_security = off;
 SET search_path = '';
 SET datestyle = 'ISO';
@@ -111,7 +111,7 @@ SELECT format('SELECT ''rows'', %L, %L, encode(convert_to(count(*) || '' rows ''
 COMMIT;
 "#;
 
-/// What the client is asked, from its first to its last line.
+/// Returns the queries to the client, from the first to the last line.
 pub fn questions() -> String {
     super::written_out(QUESTIONS, "HEX(", "encode(convert_to((INNER)::text, :'form'), 'hex')")
 }

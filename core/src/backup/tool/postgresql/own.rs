@@ -1,9 +1,9 @@
-//! What the dump of one database has before what `pg_dump` writes: what the database was made with, the roles, and what is the
-//! database's own.
+//! Beginning of a database's dump, before the output of `pg_dump`: the options of the database, the roles, and the
+//! database's own settings.
 //!
 //! Each is a statement on a line of its own, and makes no difference where it is true already.
 
-/// Reads the catalogs, and prints the statements. The first line is for whoever makes the database: it is a comment to all others.
+/// Reads the catalogs, and prints the statements. The first line, a comment in SQL, is for the creator of the database.
 ///
 /// A role that is there keeps its password, which is the one that the instance has today, and gets everything else as it was. The user
 /// who loads stays a superuser. Columns that are not in every version are taken out of a row as JSON.
@@ -95,7 +95,7 @@ const SETTINGS: &str = r#"SELECT s.*, rolname, datname, split_part(setting, '=',
     FROM pg_catalog.pg_db_role_setting s CROSS JOIN unnest(setconfig) setting
     LEFT JOIN pg_catalog.pg_roles r ON r.oid = setrole LEFT JOIN pg_catalog.pg_database d ON d.oid = setdatabase"#;
 
-/// What the client is asked, from its first to its last line.
+/// Returns the queries to the client, from the first to the last line.
 pub fn questions() -> String {
     super::written_out(&QUESTIONS.replace("SETTINGS", SETTINGS), "LITERAL(", &format!("('E''' || {ESCAPED} || '''')"))
 }

@@ -1,8 +1,8 @@
-//! What a server of Redis says of its keys by itself, which no dump tells: what a restored one is compared with.
+//! Notes of a Redis server about its keys, which no dump includes: restored ones are compared with them.
 //!
-//! **Invariant:** nothing that is said depends on how the server keeps a value in memory, or on when it was asked. Whether the contents
-//! of a value are said, or its ends, or neither, may depend on it, for nobody reads more than a server can bear: one server's contents
-//! are never compared with another's ends.
+//! **Invariant:** no note depends on how the server stores a value in memory, or on the time of the query. Whether the
+//! content of a value is noted, or its ends, or neither, may depend on it, because the amount of reading is bounded:
+//! one server's content is never compared with another's ends.
 
 use crate::backup::SourceNote;
 use std::collections::BTreeMap;
@@ -47,9 +47,10 @@ for _ = 1, 20 do
 end
 return found";
 
-/// Prints what these keys are and hold. Of large values the length is compared, and the ends of those that have ends. The fields of some
-/// hashes expire by themselves: of a hash nothing but its type is said, unless the server knows no such fields, or says of each, of a
-/// bounded number, that it is none. What has no order is put into that of checksums, which is the same in all languages.
+/// Prints the types and contents of these keys. For large values, the length is compared, and the ends if they have
+/// ends. Fields of some hashes expire, so of a hash only the type is printed, unless the server does not support that
+/// or confirms for a bounded number of fields that none expires. Unordered content is sorted by checksum, which is the
+/// same in all languages.
 const VALUES: &str = r"local lines, database = {}, ARGV[1]
 local function hex(text) return (tostring(text):gsub('.', function(byte) return string.format('%02x', byte:byte()) end)) end
 local function sum(parts)

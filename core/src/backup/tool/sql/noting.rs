@@ -1,4 +1,4 @@
-//! What a server of MariaDB or MySQL says of a database by itself, which no dump tells: what a restored one is compared with.
+//! Notes of a MariaDB or MySQL server about a database, which no dump includes: a restored one is compared with them.
 //!
 //! **Invariant:** nothing here depends on a server beyond what comes with a backup.
 

@@ -1,4 +1,4 @@
-//! What the little language says of data.
+//! Facts about data in the tests' small language.
 //!
 //! ```text
 //! policy p @hourly for a,b          also: for all, to R,R, age PERIOD, drill PERIOD, window W, spread PERIOD, keep N;
@@ -123,7 +123,7 @@ fn backup_id(name: &str, began: &str) -> BackupId {
     order_id(&["made", name, began]).as_str().parse().expect("an id")
 }
 
-/// What of the data an order is about.
+/// Returns the kind of a word about data.
 pub fn kind_of(what: &str) -> Option<DataKind> {
     match what.split('/').next() {
         Some("backup" | "wish") => Some(DataKind::Backup),
