@@ -7,8 +7,13 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 use std::error::Error;
 use std::path::Path;
 
-const FILES: [&str; 4] =
-    ["fleet/v1/join.proto", "fleet/v1/agents.proto", "fleet/v1/operators.proto", "fleet/v1/repositories.proto"];
+const FILES: [&str; 5] = [
+    "fleet/v1/hints.proto",
+    "fleet/v1/join.proto",
+    "fleet/v1/agents.proto",
+    "fleet/v1/operators.proto",
+    "fleet/v1/repositories.proto",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new("proto");
@@ -30,12 +35,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The file whose messages are shown as JSON.
-const SHOWN: &str = "fleet/v1/operators.proto";
+/// The files whose messages are shown as JSON.
+const SHOWN: [&str; 2] = ["fleet/v1/operators.proto", "fleet/v1/hints.proto"];
 
 /// Each enum field that is shown as JSON, with the attribute by which its word is written in place of its number.
 fn enum_words(descriptors: &FileDescriptorSet) -> Vec<(String, String)> {
-    let shown = descriptors.file.iter().filter(|file| file.name() == SHOWN).flat_map(|file| &file.message_type);
+    let shown = descriptors.file.iter().filter(|file| SHOWN.contains(&file.name())).flat_map(|file| &file.message_type);
     let fields = shown.flat_map(|message| message.field.iter().map(move |field| (message, field)));
     let enums = fields.filter(|(_, field)| field.r#type() == Type::Enum);
     let word = |(message, field): (&DescriptorProto, &FieldDescriptorProto)| {

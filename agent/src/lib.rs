@@ -17,6 +17,7 @@ pub mod gate;
 mod host_info_task;
 pub mod ledger;
 pub mod link;
+mod link_hints;
 mod mask;
 mod metrics;
 mod path_resolver;

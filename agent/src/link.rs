@@ -16,6 +16,7 @@ pub use listen::{OpenSet, ToAnswer, Unknown};
 pub use report::stream;
 
 use crate::clock;
+use crate::link_hints::link_hint;
 use crate::mask::MaskedBoard;
 use crate::metrics::AgentMetrics;
 use fleet_core::host_policy::HostPolicy;
@@ -152,7 +153,7 @@ impl Link {
     /// Says what an attempt's end means: without another connection, this host is away.
     fn tell_lost(&mut self, error: &LinkError) {
         if self.before.is_some() {
-            let (error, hint) = (crate::chain(error), error.hint().unwrap_or_default());
+            let (error, hint) = (crate::chain(error), link_hint(error));
             tracing::warn!(
                 error,
                 hint,

@@ -17,6 +17,7 @@ mod exit;
 mod folder;
 mod follow;
 mod format;
+mod hints;
 mod input;
 mod last_shown;
 mod misuse;
@@ -28,6 +29,7 @@ mod show;
 
 pub use environment::{Environment, Input, Output};
 pub use exit::ExitStatus;
+pub use hints::shown as hint_words;
 
 use arguments::Fleet;
 use clap::{CommandFactory, FromArgMatches};

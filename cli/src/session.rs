@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::folder;
+use crate::hints;
 use fleet_core::command_error::CommandError;
 use fleet_core::units::Period;
 use fleet_link::{Identity, LinkError};
@@ -121,7 +122,7 @@ pub fn link_error(what: &str, error: &LinkError) -> CommandError {
         | LinkError::BadAnswer(_) => CommandError::refused(what).because_of(error),
     };
     match error.hint() {
-        Some(hint) => said.hint(hint),
+        Some(hint) => said.hint(hints::words(&hint)),
         None => said,
     }
 }

@@ -14,6 +14,7 @@ pub mod command_error;
 pub mod duplicate;
 pub mod facts;
 pub mod grammar;
+pub mod hint;
 pub mod host_policy;
 pub mod labels;
 pub mod order;

@@ -1,5 +1,6 @@
 //! What can be wrong between here and the coordinator, each with what to do about it.
 
+use fleet_core::hint::{Hint, LinkHint};
 use fleet_proto::protocol::{ProtocolRange, TooOld};
 use fleet_proto::refusal::{RefusalReason, hint_of, protocols_of, word_of};
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
@@ -57,8 +58,8 @@ pub enum LinkError {
         word: RefusalReason,
         /// Reason for people.
         text: String,
-        /// Advice for people.
-        hint: Option<String>,
+        /// Something to do about it.
+        hint: Option<Hint>,
     },
     /// Any other status of a call.
     #[error("{}", .0.message())]
@@ -73,22 +74,20 @@ pub enum LinkError {
 
 impl LinkError {
     /// What to do next.
-    pub fn hint(&self) -> Option<String> {
-        let text = match self {
-            Self::Unreachable { .. } | Self::TimedOut { .. } => {
-                "check that the coordinator runs and that its port is open from here"
-            }
-            Self::WrongCa { .. } => "the address may be wrong, or somebody stands between: ask for a new token",
-            Self::ServerCertificateTime => "set this machine's clock (timedatectl), then try again",
-            Self::Expired | Self::Revoked => "ask an administrator for a new token and join again",
-            Self::UnknownHere => "join again with a token of this coordinator",
-            Self::OtherProtocol { too_old: TooOld::Own, .. } => "upgrade this program to the coordinator's version",
-            Self::OtherProtocol { too_old: TooOld::Other, .. } => "upgrade the coordinator",
+    pub fn hint(&self) -> Option<Hint> {
+        let hint = match self {
+            Self::Unreachable { .. } | Self::TimedOut { .. } => LinkHint::CheckCoordinator,
+            Self::WrongCa { .. } => LinkHint::CheckAddress,
+            Self::ServerCertificateTime => LinkHint::SetClock,
+            Self::Expired | Self::Revoked => LinkHint::JoinAgain,
+            Self::UnknownHere => LinkHint::JoinThisCoordinator,
+            Self::OtherProtocol { too_old: TooOld::Own, .. } => LinkHint::UpgradeProgram,
+            Self::OtherProtocol { too_old: TooOld::Other, .. } => LinkHint::UpgradeCoordinator,
             Self::Refused { hint, .. } => return hint.clone(),
             Self::Failed(status) => return hint_of(status),
             Self::Key(_) | Self::BadAnswer(_) => return None,
         };
-        Some(text.to_owned())
+        hint.into()
     }
 
     /// Whether asking again later, unchanged, may succeed.

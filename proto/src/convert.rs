@@ -6,6 +6,7 @@ mod access;
 mod claims;
 mod coverage;
 mod data;
+mod hint;
 mod joiner;
 mod observed;
 mod operators;
@@ -14,6 +15,7 @@ mod policy;
 mod repository;
 mod result;
 
+pub use hint::incoming_hint;
 pub use joiner::incoming_joiner;
 pub use observed::{IncomingReport, incoming_end, incoming_instance};
 pub use order::{OutgoingOrder, incoming_order};

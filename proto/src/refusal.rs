@@ -1,6 +1,10 @@
-//! Refusals of the coordinator: a gRPC status with a stable word for programs and a hint for people.
+//! Refusals of the coordinator: a gRPC status with a stable word for programs, and a hint of what to do.
 
+use crate::convert::incoming_hint;
 use crate::protocol::ProtocolRange;
+use crate::v1;
+use fleet_core::hint::Hint;
+use prost::Message;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Status};
 
@@ -71,23 +75,24 @@ impl RefusalReason {
 }
 
 /// A refusal as a status; `text` says what was attempted and why it was not done, `hint` what to do next.
-pub fn refuse(word: RefusalReason, text: impl Into<String>, hint: &str) -> Status {
+pub fn refuse(word: RefusalReason, text: impl Into<String>, hint: impl Into<Option<Hint>>) -> Status {
     refuse_as(word.code(), word, text, hint)
 }
 
 /// The same with a code of its own.
-pub fn refuse_as(code: Code, word: RefusalReason, text: impl Into<String>, hint: &str) -> Status {
+pub fn refuse_as(code: Code, word: RefusalReason, text: impl Into<String>, hint: impl Into<Option<Hint>>) -> Status {
     let mut status = Status::new(code, text);
     let metadata = status.metadata_mut();
     metadata.insert(WORD_KEY, MetadataValue::<Ascii>::from_static(word.as_str()));
-    if !hint.is_empty() {
-        metadata.insert_bin(HINT_KEY, MetadataValue::from_bytes(hint.as_bytes()));
+    if let Some(hint) = hint.into() {
+        let bytes = v1::Hint::from(hint).encode_to_vec();
+        metadata.insert_bin(HINT_KEY, MetadataValue::from_bytes(&bytes));
     }
     status
 }
 
 /// A refusal for lack of a common protocol, with those that this program speaks.
-pub fn refuse_protocol(word: RefusalReason, text: impl Into<String>, hint: &str) -> Status {
+pub fn refuse_protocol(word: RefusalReason, text: impl Into<String>, hint: impl Into<Option<Hint>>) -> Status {
     let mut status = refuse(word, text, hint);
     if let Ok(own) = ProtocolRange::OWN.to_string().parse() {
         status.metadata_mut().insert(PROTOCOLS_KEY, own);
@@ -105,10 +110,10 @@ pub fn word_of(status: &Status) -> Option<RefusalReason> {
     status.metadata().get(WORD_KEY).and_then(|value| value.to_str().ok()).map(RefusalReason::read)
 }
 
-/// Returns the hint of a refusal, if it has one.
-pub fn hint_of(status: &Status) -> Option<String> {
+/// Returns the hint of a refusal, if it has one that this version knows.
+pub fn hint_of(status: &Status) -> Option<Hint> {
     let bytes = status.metadata().get_bin(HINT_KEY)?.to_bytes().ok()?;
-    String::from_utf8(bytes.to_vec()).ok()
+    incoming_hint(v1::Hint::decode(bytes).ok()?)
 }
 
 #[cfg(test)]
@@ -118,12 +123,28 @@ mod tests {
     #[test]
     fn a_refusal_comes_back_as_it_was() {
         for (word, ..) in WORDS {
-            let status = refuse(word, "could not join", "make a new token – `fleet host add`");
+            let hint = Hint::Text("make a new token – soon".to_owned());
+            let status = refuse(word, "could not join", hint.clone());
             assert_eq!(word_of(&status), Some(word));
-            assert_eq!(hint_of(&status).as_deref(), Some("make a new token – `fleet host add`"));
+            assert_eq!(hint_of(&status), Some(hint));
         }
         assert_eq!(word_of(&Status::internal("x")), None);
-        let status = refuse_protocol(RefusalReason::ProtocolNew, "could not talk", "");
+        let status = refuse_protocol(RefusalReason::ProtocolNew, "could not talk", None);
         assert_eq!(protocols_of(&status), Some(ProtocolRange::OWN));
+    }
+
+    #[test]
+    fn a_hint_that_is_not_known_is_no_hint() {
+        let with = |bytes: &[u8]| {
+            let mut status = refuse(RefusalReason::Other, "could not join", None);
+            status.metadata_mut().insert_bin(HINT_KEY, MetadataValue::from_bytes(bytes));
+            hint_of(&status)
+        };
+        let newer = v1::Hint { code: 1_000_000, arguments: vec!["lab-1".to_owned()] };
+        let without = v1::Hint { code: v1::HintCode::ShowHost.into(), arguments: Vec::new() };
+        for hint in [newer, without, v1::Hint::default()] {
+            assert_eq!(with(&hint.encode_to_vec()), None, "{hint:?}");
+        }
+        assert_eq!(with(b"see it with `x`"), None);
     }
 }

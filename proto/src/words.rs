@@ -27,6 +27,7 @@ wire_enums!(
     BackupLevel,
     ChangeState,
     DriftRule,
+    HintCode,
     HostLink,
     InstanceHealth,
     MemberState,

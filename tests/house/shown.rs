@@ -4,6 +4,8 @@ use crate::help::programs;
 use crate::house;
 use clap::Command;
 use clap::error::ErrorKind;
+use fleet_proto::convert::incoming_hint;
+use fleet_proto::v1::{self, HintCode};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -107,6 +109,32 @@ fn each_command_that_a_page_shows_is_understood() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count > 50, "only {count} commands were found: are they still written with a prompt?");
+}
+
+/// A hint of each code, with arguments that it can be read with.
+fn hints() -> Vec<v1::Hint> {
+    let arguments = ["1", "a@1", "0123456789abcdef01234567"].map(|text| vec![text.to_owned(); 3]);
+    let codes = (1..10_000).filter_map(|number| HintCode::try_from(number).ok());
+    let hint = |code: HintCode| {
+        let with = |arguments: &Vec<String>| v1::Hint { code: code.into(), arguments: arguments.clone() };
+        let found = arguments.iter().map(with).find(|hint| incoming_hint(hint.clone()).is_some());
+        found.unwrap_or_else(|| panic!("{code:?} cannot be read with {arguments:?}"))
+    };
+    codes.map(hint).collect()
+}
+
+#[test]
+fn each_hint_has_words_and_names_commands_that_are_understood() {
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for hint in hints() {
+        let words = fleet_cli::hint_words(Some(&hint));
+        assert!(!words.is_empty(), "{hint:?} has no words");
+        let calls: Vec<_> = spans(&words).iter().flat_map(|span| calls(span)).collect();
+        count += calls.len();
+        wrong.extend(calls.iter().filter_map(|words| problem(words, &IN_SENTENCES)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count > 50, "only {count} commands were found");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The single port, with unauthenticated peers, other programs and other versions.
 
 use fleet_coordinator::home::HomeError;
+use fleet_core::hint::LinkHint;
 use fleet_core::time::Time;
 use fleet_link::{Identity, dial};
 use fleet_proto::refusal::{RefusalReason, hint_of, word_of};
@@ -146,8 +147,8 @@ fn another_protocol_is_told_which_side_to_upgrade() {
     let fleet = Fleet::new();
     let identity = fleet.announce("lab-1").identity();
     let table = [
-        (PROTOCOL + 1, RefusalReason::ProtocolNew, "upgrade the coordinator"),
-        (PROTOCOL - 1, RefusalReason::ProtocolOld, "upgrade this program"),
+        (PROTOCOL + 1, RefusalReason::ProtocolNew, LinkHint::UpgradeCoordinator),
+        (PROTOCOL - 1, RefusalReason::ProtocolOld, LinkHint::UpgradeProgram),
     ];
     for (protocol, word, hint) in table {
         let status = fleet.wait_for(async {
@@ -156,7 +157,7 @@ fn another_protocol_is_told_which_side_to_upgrade() {
             client.watch(request).await.expect_err("it is another protocol")
         });
         assert_eq!(word_of(&status), Some(word));
-        assert!(hint_of(&status).is_some_and(|it| it.contains(hint)), "{status:?}");
+        assert_eq!(hint_of(&status), hint.into(), "{status:?}");
         let both = [protocol, PROTOCOL].map(|number| format!("protocol {number}"));
         assert!(status.message().contains(&both[0]), "{}", status.message());
     }

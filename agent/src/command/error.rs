@@ -1,5 +1,6 @@
 //! Failures of the link as failures of a command.
 
+use crate::link_hints::link_hint;
 use fleet_core::command_error::CommandError;
 use fleet_link::LinkError;
 
@@ -20,8 +21,5 @@ pub fn of_link(what: &str, error: &LinkError) -> CommandError {
         | LinkError::BadAnswer(_) => CommandError::refused(what),
     };
     let made = made.because_of(error);
-    match error.hint() {
-        Some(hint) => made.hint(hint),
-        None => made,
-    }
+    made.hint(link_hint(error))
 }

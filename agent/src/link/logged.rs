@@ -1,5 +1,6 @@
 //! Log of the link: one line for each change, not for each attempt.
 
+use crate::link_hints::link_hint;
 use fleet_link::{Identity, LinkError};
 
 /// State of the link at the last log line.
@@ -23,7 +24,7 @@ impl LoggedLink {
     }
 
     pub fn lost(&mut self, identity: &Identity, error: &LinkError) {
-        let (text, hint) = (crate::chain(error), error.hint().unwrap_or_default());
+        let (text, hint) = (crate::chain(error), link_hint(error));
         let news = Last::Lost(error.to_string());
         let coordinator = &identity.address;
         if self.0 == news {

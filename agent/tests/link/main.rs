@@ -153,7 +153,7 @@ async fn who_joins_asks_again_with_the_same_key_when_the_answer_was_lost() {
     admit(&coordinator.token(), now()).await.expect("the second answer comes");
     let asked = coordinator.heard.borrow().signing_requests.clone();
     assert!(asked.len() == 2 && asked[0] == asked[1], "{} calls", asked.len());
-    *coordinator.lost.lock().expect("no fault") = Some(refuse(RefusalReason::TokenUnknown, "no such token", ""));
+    *coordinator.lost.lock().expect("no fault") = Some(refuse(RefusalReason::TokenUnknown, "no such token", None));
     admit(&coordinator.token(), now()).await.expect_err("a refusal is an answer");
     assert_eq!(coordinator.heard.borrow().signing_requests.len(), 3);
 }
@@ -261,7 +261,7 @@ async fn a_host_that_was_removed_keeps_what_runs_and_does_not_insist() {
     lab.ask();
     let _agent = lab.run();
     lab.coordinator.wait_for(|heard| ends(heard) > 0).await;
-    let refusal = refuse(RefusalReason::Revoked, "this host was removed from the fleet", "ask for a new token");
+    let refusal = refuse(RefusalReason::Revoked, "this host was removed from the fleet", None);
     *lab.coordinator.refusal.lock().expect("no fault") = Some(refusal);
     lab.coordinator.restart();
     lab.coordinator.wait_for(|heard| heard.watches > 2).await;

@@ -3,6 +3,7 @@
 use crate::environment::NOW;
 use crate::fake::Shared;
 use crate::scene::Scene;
+use fleet_core::hint::Hint;
 use fleet_proto::refusal::{RefusalReason, refuse};
 use fleet_proto::v1::operators_server::Operators;
 use fleet_proto::v1::push_release_piece::Kind;
@@ -172,7 +173,11 @@ impl Operators for Desk {
         let mut scene = self.0.lock().expect("nobody panicked");
         if scene.changed_plans > 0 {
             scene.changed_plans -= 1;
-            return Err(refuse(RefusalReason::PlanChanged, "could not roll out: it is another plan", "agree to that"));
+            return Err(refuse(
+                RefusalReason::PlanChanged,
+                "could not roll out: it is another plan",
+                Hint::SeePlanAgain,
+            ));
         }
         if scene.lost_answers > 0 {
             scene.lost_answers -= 1;

@@ -3,6 +3,7 @@
 use crate::environment::TestEnvironment;
 use crate::fake::logged_in;
 use crate::scene::Scene;
+use fleet_core::hint::{Hint, LinkHint};
 use fleet_proto::refusal::RefusalReason;
 use insta::assert_snapshot;
 
@@ -95,20 +96,20 @@ fn a_coordinator_that_does_not_answer_is_given_up() {
 
 #[test]
 fn a_refusal_is_told_with_its_reason_and_its_hint() {
-    let refusal = Some((RefusalReason::Other, "lab-1 is not known", "add it with `fleet host add lab-1`"));
+    let refusal = Some((RefusalReason::Other, "lab-1 is not known", Some(Hint::AddHost)));
     let (_fake, environment) = logged_in(Scene { refusal, ..Default::default() });
     assert_snapshot!(environment.run("fleet install a@1 --host lab-1 --name n").text(), @r"
     exit 1
     stderr:
     error: could not install a@1 on lab-1
       because lab-1 is not known
-    hint: add it with `fleet host add lab-1`
+    hint: see them with `fleet host ls`, or add it: `fleet host add NAME`
     ");
 }
 
 #[test]
 fn what_failed_is_said_once() {
-    let refusal = Some((RefusalReason::Other, "could not install the release: the value `port` is required", ""));
+    let refusal = Some((RefusalReason::Other, "could not install the release: the value `port` is required", None));
     let (_fake, environment) = logged_in(Scene { refusal, ..Default::default() });
     assert_snapshot!(environment.run("fleet install a@1 --host lab-1 --name n").text(), @r"
     exit 1
@@ -120,7 +121,7 @@ fn what_failed_is_said_once() {
 
 #[test]
 fn a_long_refusal_stays_on_its_line() {
-    let refusal = Some((RefusalReason::Other, "two\nlines\u{1b}[2J", ""));
+    let refusal = Some((RefusalReason::Other, "two\nlines\u{1b}[2J", None));
     let (_fake, environment) = logged_in(Scene { refusal, ..Default::default() });
     assert_snapshot!(environment.run("fleet host ls").text(), @r"
     exit 1
@@ -132,14 +133,13 @@ fn a_long_refusal_stays_on_its_line() {
 
 #[test]
 fn whoever_is_revoked_is_told_so() {
-    let refusal =
-        Some((RefusalReason::Revoked, "your certificate was revoked", "ask an administrator for a new token"));
+    let refusal = Some((RefusalReason::Revoked, "your certificate was revoked", Some(LinkHint::JoinAgain.into())));
     let (_fake, environment) = logged_in(Scene { refusal, ..Default::default() });
     assert_snapshot!(environment.run("fleet host ls").text(), @r"
     exit 1
     stderr:
     error: could not list hosts
       because your certificate was revoked
-    hint: ask an administrator for a new token
+    hint: ask an administrator for a new token and join again
     ");
 }

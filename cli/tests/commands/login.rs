@@ -115,7 +115,7 @@ fn a_token_that_the_coordinator_does_not_know_is_refused() {
     stderr:
     error: could not log in
       because the token is not known here
-    hint: ask for a new one
+    hint: copy the whole token, or ask for a new one
     ");
 }
 

@@ -1,5 +1,6 @@
 //! What the fake coordinator says, and what it has heard.
 
+use fleet_core::hint::Hint;
 use fleet_proto::refusal::{RefusalReason, refuse};
 use fleet_proto::v1::*;
 use fleet_proto::words::{WireEnum, value};
@@ -35,7 +36,7 @@ pub struct Scene {
     pub policies: Vec<BackupPolicyView>,
     pub repositories: Vec<RepositoryView>,
     /// Said to everything but `WhoAmI` and joining.
-    pub refusal: Option<(RefusalReason, &'static str, &'static str)>,
+    pub refusal: Option<(RefusalReason, &'static str, Option<Hint>)>,
     pub silence: bool,
     /// So many starts of rollouts find that the plan has changed.
     pub changed_plans: usize,
@@ -54,8 +55,8 @@ impl Scene {
         let (heard, id) = without_request_id(&format!("{question:?}"));
         self.heard.push(heard);
         self.request_ids.extend(id);
-        match self.refusal {
-            Some((word, text, hint)) => Err(refuse(word, text, hint)),
+        match &self.refusal {
+            Some((word, text, hint)) => Err(refuse(*word, *text, hint.clone())),
             None => Ok(()),
         }
     }

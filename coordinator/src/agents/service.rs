@@ -77,7 +77,7 @@ impl Agents for AgentsService {
         let digest: Digest = request.get_ref().digest.parse().map_err(ConvertError::Name)?;
         if !bundles::concerns(&self.facts.read(), &host, &digest) {
             let text = format!("could not give {digest} to `{host}`: none of its orders or instances names it");
-            return Err(refused(Code::PermissionDenied, text, ""));
+            return Err(refused(Code::PermissionDenied, text, None));
         }
         Ok(Response::new(bundles::pieces(Arc::clone(&self.facts), digest).boxed()))
     }
@@ -97,7 +97,7 @@ fn coordinator_hello() -> v1::CoordinatorHello {
 impl AgentsService {
     /// Passes reply pieces on as fast as the caller takes them.
     async fn forward(&self, host: &HostName, mut pieces: Streaming<v1::AnswerPiece>) -> Result<(), Status> {
-        let nobody = || refused(Code::NotFound, "could not pass the answer on: nobody waits for it", "");
+        let nobody = || refused(Code::NotFound, "could not pass the answer on: nobody waits for it", None);
         let mut way = None;
         while let Some(piece) = pieces.message().await? {
             let way = match &mut way {

@@ -213,7 +213,7 @@ pub struct Superseded;
 
 impl From<Superseded> for Status {
     fn from(superseded: Superseded) -> Self {
-        refused(Code::Unavailable, superseded.to_string(), "")
+        refused(Code::Unavailable, superseded.to_string(), None)
     }
 }
 

@@ -8,6 +8,7 @@ use super::request::wrong;
 use super::service::OperatorsService;
 use crate::facts::{DesiredChange, RequestRecord, Started, StateSnapshot};
 use fleet_core::facts::InstanceDesired;
+use fleet_core::hint::Hint;
 use fleet_core::names::{OperatorName, RequestId};
 use fleet_proto::refusal::{RefusalReason, refuse};
 use fleet_proto::v1;
@@ -32,9 +33,8 @@ pub enum Once<T> {
 impl Agreed {
     /// Reads what a start must say.
     pub fn read(attempt: &str, agreed: Option<v1::AgreedPlan>) -> Result<Self, Status> {
-        let hint = "ask for the plan first, and send its digest with a new request id; a newer `fleet` does";
-        let agreed = agreed.ok_or_else(|| wrong(attempt, "no plan was agreed to", hint))?;
-        let id = agreed.request_id.parse().map_err(|error| wrong(attempt, error, hint))?;
+        let agreed = agreed.ok_or_else(|| wrong(attempt, "no plan was agreed to", Hint::AskForPlan))?;
+        let id = agreed.request_id.parse().map_err(|error| wrong(attempt, error, Hint::AskForPlan))?;
         Ok(Self { plan_digest: agreed.plan_digest, id })
     }
 
@@ -67,12 +67,12 @@ impl Agreed {
 /// Says that what was shown is not what would be done now.
 pub fn plan_changed(attempt: &str) -> Status {
     let text = format!("could not {attempt}: the plan that was agreed to is no longer what would be done");
-    refuse(RefusalReason::PlanChanged, text, "look at the plan as it is now, and agree to that")
+    refuse(RefusalReason::PlanChanged, text, Hint::SeePlanAgain)
 }
 
 /// Says that a request id stands for something else.
 pub fn used(attempt: &str) -> Status {
-    wrong(attempt, "its request id was used for another request", "make a new id for each request")
+    wrong(attempt, "its request id was used for another request", Hint::MakeRequestId)
 }
 
 impl OperatorsService {

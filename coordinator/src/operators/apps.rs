@@ -4,6 +4,7 @@ use super::request::{absent, read};
 use super::service::OperatorsService;
 use crate::facts::{ReleaseKept, StateSnapshot};
 use fleet_core::app::{Declaration, ValueType};
+use fleet_core::hint::Hint;
 use fleet_core::names::{AppName, ReleaseName, Version};
 use fleet_proto::v1;
 use std::cmp::Reverse;
@@ -37,7 +38,7 @@ impl OperatorsService {
         }
         let snapshot = self.shared.facts.read();
         let newest = snapshot.releases().get(&app).and_then(|all| all.values().max_by_key(|release| release.pushed));
-        let newest = newest.ok_or_else(|| absent(ATTEMPT, format!("app `{app}`"), "see them with `fleet app ls`"))?;
+        let newest = newest.ok_or_else(|| absent(ATTEMPT, format!("app `{app}`"), Hint::SeeApps))?;
         Ok(view(&snapshot, newest))
     }
 

@@ -5,6 +5,7 @@ use super::proposals::ATTEMPT;
 use super::request::hindered;
 use super::service::OperatorsService;
 use fleet_core::claims::claims_of;
+use fleet_core::hint::Hint;
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{HostName, InstanceName, OperatorName};
 use fleet_core::rollout::Proposal;
@@ -97,9 +98,7 @@ impl OperatorsService {
         drop(session);
         match self.word_of(by, of, to).await {
             HostWord::Fine => Ok(None),
-            HostWord::Refusal(refusal) => {
-                Err(hindered(attempt, refusal, "it would refuse the order; nothing was changed"))
-            }
+            HostWord::Refusal(refusal) => Err(hindered(attempt, refusal, Hint::NothingChanged)),
             HostWord::NotAsked(why) => Ok(Some(why)),
         }
     }

@@ -3,6 +3,7 @@
 use super::request::{exhausted, wrong};
 use crate::serve::failed;
 use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Given, Placement, Rendered, ValueProblem};
+use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, Version};
 use fleet_core::spec::{InstanceSpec, SpecChange, SpecDiff, diff};
 use fleet_render::{RenderError, Session};
@@ -33,8 +34,7 @@ pub fn check_for(attempt: &str, definition: &AppDefinition, values: &Given) -> R
 
 fn refused(attempt: &str, definition: &AppDefinition, problems: &[ValueProblem]) -> Status {
     let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    let hint = format!("see them with `fleet app show {}`", definition.app);
-    wrong(attempt, told.join("; "), &hint)
+    wrong(attempt, told.join("; "), Hint::SeeValues(definition.app.clone()))
 }
 
 /// Renders a release with values, or refuses with everything that stands against it.
@@ -51,8 +51,8 @@ pub async fn rendered(
 /// Says why a release was not rendered.
 pub fn not_rendered(attempt: &str, error: RenderError) -> Status {
     match error {
-        RenderError::Refused(problems) => wrong(attempt, problems, ""),
-        RenderError::Busy => exhausted(attempt, error, "try again"),
+        RenderError::Refused(problems) => wrong(attempt, problems, None),
+        RenderError::Busy => exhausted(attempt, error, Hint::TryAgain),
         RenderError::Start(_) | RenderError::Talk(_) => failed(&format!("could not {attempt}"), &error),
     }
 }

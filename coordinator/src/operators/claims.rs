@@ -12,6 +12,7 @@ use crate::serve::failed;
 use fleet_core::app::Rendered;
 use fleet_core::claims::{Claims, claims_of, conflicts, holders_of_volume};
 use fleet_core::compose::ProjectNaming;
+use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, OperatorName};
 use fleet_core::order::{Action, Release};
 use fleet_core::rollout::{Proposal, RolloutIntent};
@@ -61,14 +62,14 @@ impl OperatorsService {
         Ok(unknown.map(say).collect())
     }
 
-    fn against(&self, of: Claimant<'_>, to: &InstanceSpec, others: &HostClaims) -> Result<(), (String, &'static str)> {
+    fn against(&self, of: Claimant<'_>, to: &InstanceSpec, others: &HostClaims) -> Result<(), (String, Hint)> {
         let present = self.shared.facts.read().said(of.name).and_then(|said| said.claims.clone());
         if let Some(present) = present.as_ref().filter(|present| present.project != to.project) {
             let why = format!(
                 "the project of `{}` is `{}` and would be `{}`: its volumes would be left behind, and it would begin with nothing",
                 of.name, present.project, to.project
             );
-            return Err((why, "to keep the name of its Compose file, write `project: from-compose` in app.yaml"));
+            return Err((why, Hint::KeepProjectName));
         }
         let claims = claims_of(to);
         let found = conflicts(&claims, present.as_ref(), others.claims.iter().map(|(name, claims)| (name, claims)));
@@ -79,8 +80,7 @@ impl OperatorsService {
             format!("the {} `{}` on {} is {}'s", it.kind, it.name, of.host, it.owner)
         };
         let texts: BTreeSet<String> = found.iter().map(say).collect();
-        let hint = "an instance shares none of these with another: choose other names or values, another host, or remove that one";
-        Err((texts.into_iter().collect::<Vec<_>>().join("; "), hint))
+        Err((texts.into_iter().collect::<Vec<_>>().join("; "), Hint::ChooseOtherNames))
     }
 
     /// Returns the other users of a volume on the host.

@@ -9,6 +9,7 @@ use crate::identity::{TokenKept, TokenState, hash_of_secret, new_secret, spoken_
 use crate::serve::failed;
 use fleet_core::access::{JoinToken, Role, Subject};
 use fleet_core::facts::HostDesired;
+use fleet_core::hint::Hint;
 use fleet_core::labels::{Labels, Selector};
 use fleet_core::names::{HostName, InstanceName, OperatorName};
 use fleet_core::time::Time;
@@ -42,15 +43,15 @@ impl OperatorsService {
         let name: HostName = read(ATTEMPT, &request.name)?;
         let pairs: Vec<String> = request.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let labels = Labels::parse(pairs.iter().map(String::as_str))
-            .map_err(|error| super::request::wrong(ATTEMPT, error, ""))?;
+            .map_err(|error| super::request::wrong(ATTEMPT, error, None))?;
         let life = seconds(request.token_seconds, TOKEN_LIFE, LONGEST_TOKEN_LIFE);
         let invitation = Invitation { subject: Subject::Host(name.clone()), role: None, uses: 1, life };
         let is_connected = self.shared.sessions.get(&name).is_some();
         self.invite(invitation, |change| {
             let before = change.snapshot().desired().hosts.get(&name);
             if before.is_some() && is_connected {
-                let hint = format!("see it with `fleet host show {name}`, or remove it first: `fleet host rm {name}`");
-                return Err(taken(ATTEMPT, format!("`{name}` is in the fleet and connected"), &hint).into());
+                let hint = Hint::HostIsThere(name.clone());
+                return Err(taken(ATTEMPT, format!("`{name}` is in the fleet and connected"), hint).into());
             }
             let (added, known_labels) =
                 before.map_or((change.now, None), |host| (host.added, Some(host.labels.clone())));
@@ -100,12 +101,12 @@ impl OperatorsService {
         let values = self.values_on(&name).await?;
         let change = |change: &mut DesiredChange<'_>| {
             if !change.snapshot().desired().hosts.contains_key(&name) {
-                return Err(absent(ATTEMPT, format!("host `{name}`"), "see them with `fleet host ls`").into());
+                return Err(absent(ATTEMPT, format!("host `{name}`"), Hint::SeeHosts).into());
             }
             let instances = wanted_on(change, &name);
             if !instances.is_empty() && !request.with_instances {
                 let names: Vec<&str> = instances.iter().map(InstanceName::as_str).collect();
-                let hint = "remove them first, or forget them with `--with-instances` (they go on running there)";
+                let hint = Hint::ForgetInstances;
                 return Err(hindered(ATTEMPT, format!("`{name}` has {}", names.join(", ")), hint).into());
             }
             instances.iter().for_each(|instance| change.forget_instance(instance));
@@ -135,7 +136,7 @@ impl OperatorsService {
         let chosen = hosts.filter(|(name, host)| in_selection(name, host, &request.name, &selector));
         let hosts: Vec<_> = chosen.map(|(name, host)| views.view(name, host)).collect();
         if hosts.is_empty() && !request.name.is_empty() {
-            let hint = "see them with `fleet host ls`";
+            let hint = Hint::SeeHosts;
             return Err(absent("show the host", format!("host `{}`", request.name), hint));
         }
         Ok(v1::HostList { hosts })
@@ -161,5 +162,5 @@ fn refuse_too_many_open(snapshot: &StateSnapshot, subject: &Subject, now: Time) 
         return Ok(());
     }
     let why = format!("{open} invitations are open");
-    Err(exhausted("make a token", why, "revoke those that nobody uses: `fleet token ls`, `fleet token revoke ID`"))
+    Err(exhausted("make a token", why, Hint::RevokeTokens))
 }

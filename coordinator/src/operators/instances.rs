@@ -12,6 +12,7 @@ use crate::facts::{DesiredChange, Started, StateSnapshot};
 use crate::values::HIDDEN;
 use fleet_core::app::{Given, Rendered};
 use fleet_core::facts::{DriftRule, InstanceDesired, PowerDesired};
+use fleet_core::hint::Hint;
 use fleet_core::host_policy::{Reaches, joined};
 use fleet_core::names::{AppName, HostName, InstanceName, OperatorName, Version};
 use fleet_core::order::PowerRequest;
@@ -113,9 +114,7 @@ impl OperatorsService {
     /// Checks the parts of a host that a change reaches.
     pub fn check_reaches(&self, attempt: &str, host: &HostName, reaches: &Reaches) -> Result<(), Status> {
         let Some(refusal) = self.policy_refusal(host, reaches) else { return Ok(()) };
-        let hint =
-            format!("ask the people of `{host}`: its policy outranks the coordinator (`fleet host show {host}`)");
-        Err(hindered(attempt, refusal, &hint))
+        Err(hindered(attempt, refusal, Hint::AskHostOwners(host.clone())))
     }
 
     /// Returns the objection of the host's policy, as far as it is reported.
@@ -240,7 +239,7 @@ impl OperatorsService {
             let desired = find(change, ATTEMPT, &name)?;
             if has_failed_to_install(change.snapshot(), &name) {
                 let why = format!("`{name}` is not there: its installation failed");
-                return Err(hindered(ATTEMPT, why, &way_on(&name)).into());
+                return Err(hindered(ATTEMPT, why, Hint::FinishInstall(name.clone())).into());
             }
             let said = change.snapshot().said(&name).map_or(0, |said| said.power_serial);
             let power = PowerDesired { wish, serial: desired.power.serial.max(said) + 1 };
@@ -281,14 +280,14 @@ impl OperatorsService {
 
 fn check_given(attempt: &str, values: &BTreeMap<String, String>) -> Result<(), Status> {
     if let Some((name, _)) = values.iter().find(|(_, text)| *text == HIDDEN) {
-        let hint = "leave it out, and it stays as it is";
-        return Err(wrong(attempt, format!("`{HIDDEN}` is how a secret `{name}` is shown, not a value"), hint));
+        let why = format!("`{HIDDEN}` is how a secret `{name}` is shown, not a value");
+        return Err(wrong(attempt, why, Hint::LeaveSecretOut));
     }
     if let Some((name, _)) = values.iter().find(|(_, text)| text.len() > VALUE_LIMIT) {
-        return Err(wrong(attempt, format!("the value `{name}` is larger than {} KiB", VALUE_LIMIT >> 10), ""));
+        return Err(wrong(attempt, format!("the value `{name}` is larger than {} KiB", VALUE_LIMIT >> 10), None));
     }
     if values.values().map(String::len).sum::<usize>() > VALUES_LIMIT {
-        return Err(wrong(attempt, format!("its values are larger than {} KiB", VALUES_LIMIT >> 10), ""));
+        return Err(wrong(attempt, format!("its values are larger than {} KiB", VALUES_LIMIT >> 10), None));
     }
     Ok(())
 }
@@ -302,15 +301,14 @@ fn not_while_put_back(snapshot: &StateSnapshot, name: &InstanceName, now: Time) 
     let plan_context = plan_context(snapshot, now);
     let Some(undo) = plan_context.is_put_back_by(name) else { return Ok(()) };
     let why = format!("the undo {undo} puts its former values back");
-    let hint = format!("wait for it: `fleet rollout explain {undo}`; or end it: `fleet rollout abort {undo}`");
-    Err(hindered("change the instance", why, &hint))
+    Err(hindered("change the instance", why, Hint::AwaitUndo(undo.clone())))
 }
 
 /// The instance, unless it is about to go.
 fn find(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) -> Result<InstanceDesired, Status> {
     let desired = find_any(change, attempt, name)?;
     if desired.removal.is_some() {
-        return Err(hindered(attempt, format!("`{name}` is being removed"), "wait until it is gone"));
+        return Err(hindered(attempt, format!("`{name}` is being removed"), Hint::AwaitRemoval));
     }
     Ok(desired)
 }
@@ -320,22 +318,15 @@ pub fn find_any(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) 
 }
 
 fn no_host(host: &HostName) -> Status {
-    absent("install", format!("host `{host}`"), "see them with `fleet host ls`, or add it: `fleet host add NAME`")
+    absent("install", format!("host `{host}`"), Hint::AddHost)
 }
 
 fn name_taken(snapshot: &StateSnapshot, name: &InstanceName) -> Status {
     if !has_failed_to_install(snapshot, name) {
-        return taken("install", format!("the name `{name}` is used already"), "choose another `--name`");
+        return taken("install", format!("the name `{name}` is used already"), Hint::ChooseInstanceName);
     }
     let why = format!("the name `{name}` is used already, by an instance whose installation failed");
-    taken("install", why, &way_on(name))
-}
-
-/// Returns the next action for an instance whose installation failed.
-fn way_on(name: &InstanceName) -> String {
-    format!(
-        "see why: `fleet instance show {name}`; `fleet instance set {name}` tries again, `fleet instance rm {name}` frees the name"
-    )
+    taken("install", why, Hint::FinishInstall(name.clone()))
 }
 
 fn has_failed_to_install(snapshot: &StateSnapshot, name: &InstanceName) -> bool {

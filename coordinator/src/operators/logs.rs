@@ -3,6 +3,7 @@
 use super::request::{absent, hindered, read};
 use super::service::OperatorsService;
 use crate::agents::{AskError, Asking};
+use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName};
 use fleet_proto::v1::{self, answer_piece, question};
 use futures_util::stream::{Stream, unfold};
@@ -18,19 +19,19 @@ impl OperatorsService {
     ) -> Result<impl Stream<Item = Result<v1::LogView, Status>> + Send + 'static, Status> {
         let name: InstanceName = read(ATTEMPT, &request.instance)?;
         let host = self.shared.facts.read().instance(&name).map(|instance| instance.host.clone());
-        let host =
-            host.ok_or_else(|| absent(ATTEMPT, format!("instance `{name}`"), "see them with `fleet instance ls`"))?;
-        let again = format!("read them again: `fleet logs {name}{}`", if request.follow { " --follow" } else { "" });
+        let host = host.ok_or_else(|| absent(ATTEMPT, format!("instance `{name}`"), Hint::SeeInstances))?;
+        let again =
+            if request.follow { Hint::FollowLogsAgain(name.clone()) } else { Hint::ReadLogsAgain(name.clone()) };
         let v1::ReadLogsRequest { instance, service, follow, tail } = request;
         let question = question::Kind::Logs(v1::LogsQuestion { instance, service, follow, tail });
         let asked = self.shared.questions.ask(&self.shared.sessions, &host, question, by);
         let asking = asked.map_err(|error| {
             let hint = match &error {
-                AskError::NotConnected(_) => format!("its logs are on `{host}`; see `fleet host show {host}`"),
-                AskError::TooMany(_) => "try again later, without `--follow`, or on the host: `docker logs`".to_owned(),
-                AskError::TooManyOfYours(_) => "end one of them first".to_owned(),
+                AskError::NotConnected(_) => Hint::LogsAreOnHost(host.clone()),
+                AskError::TooMany(_) => Hint::ReadLogsLater,
+                AskError::TooManyOfYours(_) => Hint::EndOneFirst,
             };
-            hindered(ATTEMPT, error, &hint)
+            hindered(ATTEMPT, error, hint)
         })?;
         Ok(unfold(Some((asking, again)), |asking| async move {
             let (asking, again) = asking?;
@@ -40,20 +41,20 @@ impl OperatorsService {
 }
 
 /// The way an answer is read, and what to do should it be cut off.
-type Reading = (Asking, String);
+type Reading = (Asking, Hint);
 
-async fn next(mut asking: Asking, again: String) -> Option<(Result<v1::LogView, Status>, Option<Reading>)> {
+async fn next(mut asking: Asking, again: Hint) -> Option<(Result<v1::LogView, Status>, Option<Reading>)> {
     loop {
         let piece = match asking.next().await? {
             Ok(piece) => piece,
-            Err(lost) => return Some((Err(hindered(ATTEMPT, lost, &again)), None)),
+            Err(lost) => return Some((Err(hindered(ATTEMPT, lost, again)), None)),
         };
         match piece.kind {
             Some(answer_piece::Kind::Line(line)) => {
                 let v1::LogLine { service, stream, at_ms, text } = line;
                 return Some((Ok(v1::LogView { service, stream, at_ms, text }), Some((asking, again))));
             }
-            Some(answer_piece::Kind::Failure(failure)) => return Some((Err(hindered(ATTEMPT, failure, "")), None)),
+            Some(answer_piece::Kind::Failure(failure)) => return Some((Err(hindered(ATTEMPT, failure, None)), None)),
             Some(answer_piece::Kind::Resolved(_) | answer_piece::Kind::Claims(_)) | None => {}
         }
     }

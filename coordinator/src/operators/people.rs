@@ -7,6 +7,7 @@ use crate::clock;
 use crate::facts::{DesiredChange, StateSnapshot};
 use crate::identity::{MACHINES, SubjectKept, TokenKept};
 use fleet_core::access::{Role, Subject};
+use fleet_core::hint::Hint;
 use fleet_core::names::OperatorName;
 use fleet_core::time::Time;
 use fleet_proto::v1;
@@ -55,8 +56,7 @@ impl OperatorsService {
         let change = |change: &mut DesiredChange<'_>| {
             let is_known = change.snapshot().subject(&subject).is_some();
             if !is_known && !change.snapshot().tokens().any(|(_, token)| token.subject == subject) {
-                let hint = "see them with `fleet operator ls`";
-                return Err(absent(ATTEMPT, format!("operator `{name}`"), hint).into());
+                return Err(absent(ATTEMPT, format!("operator `{name}`"), Hint::SeeOperators).into());
             }
             refuse_last(change.snapshot(), ATTEMPT, &subject, Role::Viewer)?;
             change.remove_subject(&subject);
@@ -104,8 +104,7 @@ impl OperatorsService {
             let is_meant = |(hash, _): &(&str, &TokenKept)| id.len() >= ID && hash.starts_with(id);
             let found = change.snapshot().tokens().find(is_meant);
             let token = found.map(|(hash, token)| (hash.to_owned(), token.clone()));
-            let (hash, token) =
-                token.ok_or_else(|| absent(ATTEMPT, format!("token `{id}`"), "see them with `fleet token ls`"))?;
+            let (hash, token) = token.ok_or_else(|| absent(ATTEMPT, format!("token `{id}`"), Hint::SeeTokens))?;
             change.tell(&crate::identity::spoken_subject(&token.subject), &format!("its token was revoked by {by}"));
             change.put_token(&hash, TokenKept { revoked: true, ..token });
             Ok::<_, ChangeError>(())
@@ -139,12 +138,12 @@ fn refuse_too_many(
         return Ok(());
     }
     let hint = match room {
-        0 => "remove the operator and add it anew, or give the machines names of their own".to_owned(),
-        room => format!("give `--uses` a number up to {room}"),
+        0 => Hint::AddOperatorAgain,
+        room => Hint::LimitUses(u32::try_from(room).unwrap_or(u32::MAX)),
     };
     let why =
         format!("one operator may have {MACHINES} machines, and it has {machines}: a token for {uses} is too many");
-    Err(hindered(attempt, why, &hint))
+    Err(hindered(attempt, why, hint))
 }
 
 /// A fleet without an administrator could admit nobody any more.
@@ -153,8 +152,7 @@ fn refuse_last(snapshot: &StateSnapshot, attempt: &str, subject: &Subject, new_r
     let is_one = snapshot.subject(subject).is_some_and(is_administrator);
     let others = snapshot.subjects().filter(|(other, kept)| *other != subject && is_administrator(kept)).count();
     if is_one && new_role != Role::Administrator && others == 0 {
-        let hint = "make another first: `fleet operator add NAME --role administrator`";
-        return Err(hindered(attempt, "it is the last administrator", hint));
+        return Err(hindered(attempt, "it is the last administrator", Hint::AddAdministrator));
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use super::views::rollout::{left_out, strategy_lines};
 use crate::facts::StateSnapshot;
 use crate::serve::failed;
 use fleet_core::app::{AppDefinition, Bundle};
+use fleet_core::hint::Hint;
 use fleet_core::labels::Selector;
 use fleet_core::names::{AppName, InstanceName, OperatorName, Version};
 use fleet_core::order::Release;
@@ -54,14 +55,10 @@ impl OperatorsService {
         apps.dedup();
         match apps.as_slice() {
             [app] => Ok((*app).clone()),
-            [] => Err(hindered(
-                ATTEMPT,
-                "there are no instances",
-                "install one: `fleet install APP@VERSION --host HOST --name NAME`",
-            )),
+            [] => Err(hindered(ATTEMPT, "there are no instances", Hint::InstallFirst(None))),
             many => {
-                let names: Vec<&str> = many.iter().map(|app| app.as_str()).collect();
-                Err(wrong(ATTEMPT, "there are several apps", &format!("say which: `--app` {}", names.join(" or "))))
+                let apps = many.iter().map(|app| (*app).clone()).collect();
+                Err(wrong(ATTEMPT, "there are several apps", Hint::ChooseApp(apps)))
             }
         }
     }
@@ -108,8 +105,8 @@ impl OperatorsService {
             };
             let values = self.values_of(&member.instance)?;
             check_for(&format!("roll out to `{}`", member.instance), definition, &values).map_err(|status| {
-                let hint = format!("set it first: `fleet instance set {} --set NAME=VALUE`", member.instance);
-                wrong(ATTEMPT, status.message().trim_start_matches("could not roll out "), &hint)
+                let hint = Hint::SetValueFirst(member.instance.clone());
+                wrong(ATTEMPT, status.message().trim_start_matches("could not roll out "), hint)
             })?;
         }
         Ok(())
@@ -261,7 +258,7 @@ pub fn leave_out(proposal: &mut Proposal, refused: &HashMap<InstanceName, String
 }
 
 pub fn refused_rollout(refusal: &RolloutRefusal) -> Status {
-    crate::serve::refused(Code::FailedPrecondition, format!("could not {ATTEMPT}: {refusal}"), &refusal.hint())
+    crate::serve::refused(Code::FailedPrecondition, format!("could not {ATTEMPT}: {refusal}"), refusal.hint())
 }
 
 fn strategy_wish(request: &v1::ProposeRolloutRequest) -> Result<StrategyRequest, Status> {
@@ -287,5 +284,5 @@ pub fn next_number(snapshot: &StateSnapshot, app: &AppName) -> u64 {
 }
 
 pub fn absent_rollout(attempt: &str, id: &str) -> Status {
-    absent(attempt, format!("rollout `{id}`"), "see them with `fleet rollout ls`")
+    absent(attempt, format!("rollout `{id}`"), Hint::SeeRollouts)
 }

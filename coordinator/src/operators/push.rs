@@ -10,6 +10,7 @@ use crate::keys;
 use fleet_core::app::{AppDefinition, Bundle, ENCODED_LIMIT, LintReport};
 use fleet_core::capability::needed_by_app;
 use fleet_core::compose::Problems;
+use fleet_core::hint::Hint;
 use fleet_core::names::{Digest, OperatorName, ReleaseName, Version};
 use fleet_core::order::Release;
 use fleet_proto::v1::{self, push_release_piece::Kind};
@@ -27,15 +28,15 @@ impl OperatorsService {
     ) -> Result<v1::ReleaseView, Status> {
         let first = pieces.message().await?.and_then(|piece| piece.kind);
         let Some(Kind::Head(head)) = first else {
-            return Err(wrong(ATTEMPT, "the first piece must say which version it is", ""));
+            return Err(wrong(ATTEMPT, "the first piece must say which version it is", None));
         };
         let version: Version = read(ATTEMPT, &head.version)?;
         let digest: Digest = read(ATTEMPT, &head.digest)?;
         let bytes = collect(pieces).await?;
-        let bundle = Bundle::decode(&bytes).map_err(|error| wrong(ATTEMPT, error, ""))?;
+        let bundle = Bundle::decode(&bytes).map_err(|error| wrong(ATTEMPT, error, None))?;
         if bundle.digest() != digest {
             let why = format!("what arrived is {}, and {digest} was announced", bundle.digest());
-            return Err(wrong(ATTEMPT, why, "push it again"));
+            return Err(wrong(ATTEMPT, why, Hint::PushAgain));
         }
         let report = self.rendering(ATTEMPT, by).await?.lint(&bundle, Some(&version)).await;
         let report = report.map_err(|error| not_rendered(ATTEMPT, error))?;
@@ -66,18 +67,17 @@ impl OperatorsService {
 }
 
 fn refuse_other(name: &ReleaseName) -> Status {
-    let hint = "a release never changes: push it under another version";
-    taken(ATTEMPT, format!("{name} exists with another digest"), hint)
+    taken(ATTEMPT, format!("{name} exists with another digest"), Hint::PushUnderOtherVersion)
 }
 
 async fn collect(mut pieces: Streaming<v1::PushReleasePiece>) -> Result<Vec<u8>, Status> {
     let mut bytes = Vec::new();
     while let Some(piece) = pieces.message().await? {
         let Some(Kind::Bundle(part)) = piece.kind else {
-            return Err(wrong(ATTEMPT, "a piece of the bundle was expected", ""));
+            return Err(wrong(ATTEMPT, "a piece of the bundle was expected", None));
         };
         if bytes.len() + part.len() > ENCODED_LIMIT {
-            return Err(wrong(ATTEMPT, format!("its bundle has more than {} MiB", ENCODED_LIMIT >> 20), ""));
+            return Err(wrong(ATTEMPT, format!("its bundle has more than {} MiB", ENCODED_LIMIT >> 20), None));
         }
         bytes.extend_from_slice(&part);
     }
@@ -113,5 +113,5 @@ fn refuse(problems: &Problems) -> Status {
     let told: Vec<String> = problems.0.iter().take(TOLD).map(ToString::to_string).collect();
     let more = problems.0.len().saturating_sub(TOLD);
     let tail = if more > 0 { format!("\nand {more} more") } else { String::new() };
-    wrong(ATTEMPT, format!("{}{tail}", told.join("\n")), "see all of it with `fleet app lint DIR`")
+    wrong(ATTEMPT, format!("{}{tail}", told.join("\n")), Hint::LintApp)
 }

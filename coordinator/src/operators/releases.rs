@@ -7,6 +7,7 @@ use crate::facts::{Facts, ReleaseKept};
 use crate::serve::failed;
 use fleet_core::app::Bundle;
 use fleet_core::guess::closest;
+use fleet_core::hint::Hint;
 use fleet_core::names::{AppName, Version};
 use fleet_core::order::Release;
 use tonic::Status;
@@ -19,15 +20,13 @@ impl OperatorsService {
             return Ok(release.clone());
         }
         let Some(versions) = snapshot.releases().get(app) else {
-            let hint = match closest(app.as_str(), snapshot.releases().keys().map(AppName::as_str)) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => "push one: `fleet app push DIR --version VERSION`".to_owned(),
-            };
-            return Err(absent(attempt, format!("app `{app}`"), &hint));
+            let meant = closest(app.as_str(), snapshot.releases().keys().map(AppName::as_str));
+            let meant = snapshot.releases().keys().find(|known| meant == Some(known.as_str()));
+            let hint = meant.map_or(Hint::PushApp, |meant| Hint::MeantApp(meant.clone()));
+            return Err(absent(attempt, format!("app `{app}`"), hint));
         };
-        let versions: Vec<&str> = versions.keys().map(Version::as_str).collect();
-        let hint = format!("{app} has {}; push another: `fleet app push DIR --version VERSION`", versions.join(", "));
-        Err(absent(attempt, format!("release `{app}@{version}`"), &hint))
+        let hint = Hint::PushOtherVersion(app.clone(), versions.keys().cloned().collect());
+        Err(absent(attempt, format!("release `{app}@{version}`"), hint))
     }
 
     /// The bundle of a release.

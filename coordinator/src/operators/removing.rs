@@ -10,6 +10,7 @@ use super::subject::Subject;
 use crate::clock;
 use crate::facts::{DesiredChange, Started, StateSnapshot};
 use fleet_core::facts::{InstanceDesired, Removal};
+use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName};
 use fleet_proto::v1;
 use std::collections::BTreeSet;
@@ -44,8 +45,7 @@ impl OperatorsService {
         let volumes: BTreeSet<String> = request.volumes.iter().cloned().collect();
         let has = self.volumes_of(ATTEMPT, by, &subject).await?;
         if let Some(stranger) = volumes.iter().find(|volume| !has.contains(volume)) {
-            let hint = format!("it has {}", if has.is_empty() { "none".to_owned() } else { has.join(", ") });
-            return Err(wrong(ATTEMPT, format!("`{stranger}` is not a volume of `{name}`"), &hint));
+            return Err(wrong(ATTEMPT, format!("`{stranger}` is not a volume of `{name}`"), Hint::ChooseAmong(has)));
         }
         self.check_removal(by, &subject, &volumes).await?;
         let mut plan: Vec<String> = vec!["containers and networks: removed".to_owned()];
@@ -89,8 +89,7 @@ impl OperatorsService {
             let holders = self.holders_beside(by, subject.claimant(), volume).await?;
             if !holders.is_empty() {
                 let why = format!("the volume `{volume}` is used by {}, too", holders.join(" and "));
-                let hint = "leave it out of `--volume`: it stays, with its data";
-                return Err(hindered(ATTEMPT, why, hint));
+                return Err(hindered(ATTEMPT, why, Hint::KeepVolume));
             }
         }
         Ok(())
@@ -113,5 +112,5 @@ fn next_removal(
         return Ok(before.clone());
     }
     let why = format!("`{name}` is being removed already, with other volumes");
-    Err(hindered(ATTEMPT, why, &format!("wait for its end: `fleet instance show {name}`")))
+    Err(hindered(ATTEMPT, why, Hint::AwaitOrder(name.clone())))
 }

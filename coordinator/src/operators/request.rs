@@ -4,6 +4,7 @@ use crate::serve::{failed, refused};
 use crate::store::StoreError;
 use crate::values::ValuesError;
 use fleet_core::facts::DriftRule;
+use fleet_core::hint::Hint;
 use fleet_proto::convert::ConvertError;
 use fleet_proto::v1;
 use std::fmt::Display;
@@ -12,32 +13,32 @@ use std::time::Duration;
 use tonic::{Code, Status};
 
 /// Says that something is not as it should be written.
-pub fn wrong(attempt: &str, why: impl Display, hint: &str) -> Status {
+pub fn wrong(attempt: &str, why: impl Display, hint: impl Into<Option<Hint>>) -> Status {
     refused(Code::InvalidArgument, format!("could not {attempt}: {why}"), hint)
 }
 
 /// Says that something named is not there.
-pub fn absent(attempt: &str, what: impl Display, hint: &str) -> Status {
+pub fn absent(attempt: &str, what: impl Display, hint: impl Into<Option<Hint>>) -> Status {
     refused(Code::NotFound, format!("could not {attempt}: there is no {what}"), hint)
 }
 
 /// Says that what is stands against it.
-pub fn hindered(attempt: &str, why: impl Display, hint: &str) -> Status {
+pub fn hindered(attempt: &str, why: impl Display, hint: impl Into<Option<Hint>>) -> Status {
     refused(Code::FailedPrecondition, format!("could not {attempt}: {why}"), hint)
 }
 
 /// Says that the caller has as much as one may have.
-pub fn exhausted(attempt: &str, why: impl Display, hint: &str) -> Status {
+pub fn exhausted(attempt: &str, why: impl Display, hint: impl Into<Option<Hint>>) -> Status {
     refused(Code::ResourceExhausted, format!("could not {attempt}: {why}"), hint)
 }
 
-pub fn taken(attempt: &str, why: impl Display, hint: &str) -> Status {
+pub fn taken(attempt: &str, why: impl Display, hint: impl Into<Option<Hint>>) -> Status {
     refused(Code::AlreadyExists, format!("could not {attempt}: {why}"), hint)
 }
 
 /// Reads a name or anything else that is written as text.
 pub fn read<T: FromStr<Err: Display>>(attempt: &str, text: &str) -> Result<T, Status> {
-    text.parse().map_err(|error| wrong(attempt, error, ""))
+    text.parse().map_err(|error| wrong(attempt, error, None))
 }
 
 /// A length of time in seconds, with the default for 0 and a limit.
@@ -47,7 +48,7 @@ pub fn seconds(given: u64, default: Duration, most: Duration) -> Duration {
 
 /// Reads a value of an enum; one that is not given, or that this version does not know, is refused.
 pub fn choice<E, T: TryFrom<E, Error = ConvertError>>(attempt: &str, value: E) -> Result<T, Status> {
-    T::try_from(value).map_err(|error| wrong(attempt, error, ""))
+    T::try_from(value).map_err(|error| wrong(attempt, error, None))
 }
 
 /// Reads a drift rule, where one is given.

@@ -2,6 +2,7 @@
 
 use super::request::{hindered, wrong};
 use super::service::OperatorsService;
+use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, OperatorName};
 use fleet_proto::v1::{self, answer_piece, question};
 use std::time::Duration;
@@ -21,11 +22,11 @@ impl OperatorsService {
         by: &OperatorName,
     ) -> Result<v1::ResolveImagesReply, Status> {
         if request.images.len() > MOST {
-            return Err(wrong(ATTEMPT, format!("more than {MOST} at once"), ""));
+            return Err(wrong(ATTEMPT, format!("more than {MOST} at once"), None));
         }
         let mut hosts: Vec<HostName> = self.shared.sessions.all().iter().map(|session| session.host.clone()).collect();
         hosts.sort();
-        let mut why = hindered(ATTEMPT, "no host is online to ask a registry", "connect a host, or leave out `--pin`");
+        let mut why = hindered(ATTEMPT, "no host is online to ask a registry", Hint::ConnectHost);
         for host in hosts.into_iter().take(HOSTS) {
             match self.resolve_through(&host, &request.images, by).await {
                 Ok(images) => return Ok(v1::ResolveImagesReply { images, host: host.to_string() }),
@@ -43,23 +44,23 @@ impl OperatorsService {
     ) -> Result<Vec<v1::ImageDigest>, Status> {
         let question = question::Kind::Resolve(v1::ResolveQuestion { images: images.to_vec() });
         let asked = self.shared.questions.ask(&self.shared.sessions, host, question, by);
-        let mut asking = asked.map_err(|error| hindered(ATTEMPT, error, ""))?;
-        let late = |_| hindered(ATTEMPT, format!("`{host}` did not answer in {} s", LIMIT.as_secs()), "");
+        let mut asking = asked.map_err(|error| hindered(ATTEMPT, error, None))?;
+        let late = |_| hindered(ATTEMPT, format!("`{host}` did not answer in {} s", LIMIT.as_secs()), None);
         let mut found = Vec::new();
         while found.len() < images.len() {
             let Some(piece) = timeout(LIMIT, asking.next()).await.map_err(late)? else { break };
-            match piece.map_err(|lost| hindered(ATTEMPT, lost, ""))?.kind {
+            match piece.map_err(|lost| hindered(ATTEMPT, lost, None))?.kind {
                 Some(answer_piece::Kind::Resolved(v1::ResolvedImage { image, digest, failure })) => {
                     found.push(v1::ImageDigest { image, digest, failure });
                 }
                 Some(answer_piece::Kind::Failure(failure)) => {
-                    return Err(hindered(ATTEMPT, format!("`{host}` says: {failure}"), ""));
+                    return Err(hindered(ATTEMPT, format!("`{host}` says: {failure}"), None));
                 }
                 Some(answer_piece::Kind::Line(_) | answer_piece::Kind::Claims(_)) | None => {}
             }
         }
         if found.len() < images.len() {
-            return Err(hindered(ATTEMPT, format!("`{host}` said less than it was asked"), ""));
+            return Err(hindered(ATTEMPT, format!("`{host}` said less than it was asked"), None));
         }
         Ok(found)
     }

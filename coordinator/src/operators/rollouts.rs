@@ -10,6 +10,7 @@ use super::views::rollout::{Detail, view};
 use crate::clock;
 use crate::facts::{DesiredChange, Started, StateSnapshot};
 use fleet_core::grammar::count;
+use fleet_core::hint::{Hint, LinkHint};
 use fleet_core::names::{OperatorName, RolloutId};
 use fleet_core::plan::{RolloutPhase, phase};
 use fleet_core::rollout::{Proposal, Rollout, RolloutIntent};
@@ -79,7 +80,7 @@ impl OperatorsService {
             SteerAction::Undo => return self.undo_as(by, &id).await,
             SteerAction::Unspecified => {
                 let why = format!("`{}` is not known here", request.action);
-                return Err(wrong("steer the rollout", why, "upgrade the coordinator"));
+                return Err(wrong("steer the rollout", why, LinkHint::UpgradeCoordinator));
             }
         };
         let now = clock::now();
@@ -163,8 +164,8 @@ fn resumed(snapshot: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Roll
         (RolloutPhase::Halted { .. }, _) => Ok(Rollout { attempt: attempt + 1, ..running }),
         (_, RolloutIntent::Pause) => Ok(running),
         (_, RolloutIntent::Run | RolloutIntent::Abort) => {
-            let hint = format!("see why it waits: `fleet rollout explain {}`", running.id);
-            Err(hindered("resume the rollout", "it is neither paused nor halted", &hint))
+            let hint = Hint::ExplainRollout(running.id.clone());
+            Err(hindered("resume the rollout", "it is neither paused nor halted", hint))
         }
     }
 }
@@ -172,8 +173,8 @@ fn resumed(snapshot: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Roll
 fn refuse_over(snapshot: &StateSnapshot, rollout: &Rollout, wish: &str, now: Time) -> Result<(), Status> {
     match phase_of(snapshot, rollout, now) {
         RolloutPhase::Done | RolloutPhase::Aborted => {
-            let hint = format!("see `fleet rollout show {}`", rollout.id);
-            Err(hindered(&format!("{wish} the rollout"), "it is over", &hint))
+            let hint = Hint::ShowRollout(rollout.id.clone());
+            Err(hindered(&format!("{wish} the rollout"), "it is over", hint))
         }
         RolloutPhase::Running
         | RolloutPhase::Soaking { .. }

@@ -8,6 +8,7 @@ use crate::permits::Permit;
 use crate::serve::failed;
 use fleet_core::app::{AppDefinition, Bundle, Declaration, Given, Rendered};
 use fleet_core::facts::InstanceDesired;
+use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName};
 use fleet_core::order::Release;
 use fleet_render::Session;
@@ -90,7 +91,7 @@ impl OperatorsService {
     /// A process that renders; it starts with the first rendering and ends when this is dropped.
     pub async fn rendering(&self, attempt: &str, by: &OperatorName) -> Result<Rendering, Status> {
         let place = self.shared.renderings.enter(by).await;
-        let place = place.map_err(|why| exhausted(attempt, why, "try again when they are answered"))?;
+        let place = place.map_err(|why| exhausted(attempt, why, Hint::TryWhenAnswered))?;
         let session = self.shared.renderer.session().await.map_err(|error| not_rendered(attempt, error))?;
         Ok(Rendering { session, _place: place })
     }
@@ -123,9 +124,9 @@ impl OperatorsService {
 }
 
 pub fn definition(attempt: &str, bundle: &Bundle) -> Result<AppDefinition, Status> {
-    AppDefinition::of(bundle).map_err(|problems| wrong(attempt, problems, ""))
+    AppDefinition::of(bundle).map_err(|problems| wrong(attempt, problems, None))
 }
 
 pub fn no_instance(attempt: &str, name: &InstanceName) -> Status {
-    absent(attempt, format!("instance `{name}`"), "see them with `fleet instance ls`")
+    absent(attempt, format!("instance `{name}`"), Hint::SeeInstances)
 }

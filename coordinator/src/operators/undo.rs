@@ -9,6 +9,7 @@ use crate::facts::{DesiredChange, StateSnapshot};
 use crate::store::Batch;
 use crate::values::{Again, Revisions, ValuesError};
 use fleet_core::facts::InstanceDesired;
+use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName, RolloutId};
 use fleet_core::rollout::{LeftOut, Proposal, Rollout, RolloutIntent, propose_undo};
 use fleet_core::time::Time;
@@ -141,7 +142,7 @@ fn put_back(
         let is_as_it_was = |found: &FormerValues| found.again == again && found.instance.revision == instance.revision;
         let Some(found) = former.remove(&name).filter(is_as_it_was) else {
             let why = format!("somebody else changed `{name}` at the same moment");
-            return Err(hindered(ATTEMPT, why, "try again"));
+            return Err(hindered(ATTEMPT, why, Hint::TryAgain));
         };
         match found.found {
             UndoTarget::AsTheyAre => {}
@@ -157,7 +158,7 @@ fn put_back(
     }
     let Some(first) = proposal.members.first() else {
         let why = proposal.left_out.first().map_or_else(String::new, |one| format!("{}: {}", one.instance, one.reason));
-        return Err(hindered(ATTEMPT, why, &format!("see `fleet rollout show {}`", rollout.id)));
+        return Err(hindered(ATTEMPT, why, Hint::ShowRollout(rollout.id.clone())));
     };
     proposal.to = first.to.clone();
     proposal.members.iter_mut().for_each(|member| member.to_revision = brought.get(&member.instance).copied());

@@ -20,7 +20,7 @@ pub fn may_add(
     check_place(snapshot, repository)?;
     if !is_own(snapshot, host, instance) {
         let text = format!("could not add to the repository of `{instance}`: it is no instance of `{host}`");
-        return Err(refused(Code::PermissionDenied, text, ""));
+        return Err(refused(Code::PermissionDenied, text, None));
     }
     let open = snapshot.orders_of(host).filter(|id| !snapshot.observed().ended.contains_key(*id));
     let open = open.filter_map(|id| snapshot.asked().orders.get(id));
@@ -30,7 +30,7 @@ pub fn may_add(
     });
     lease.min_by_key(|lease| lease.purpose == Purpose::Proof).ok_or_else(|| {
         let text = format!("could not add to the repository of `{instance}`: no order of `{host}` adds to it now");
-        refused(Code::PermissionDenied, text, "")
+        refused(Code::PermissionDenied, text, None)
     })
 }
 
@@ -76,7 +76,7 @@ pub fn may_read(
     let text = format!(
         "could not read the repository of `{instance}`: it is no instance of `{host}`, and no order of its names it"
     );
-    Err(refused(Code::PermissionDenied, text, ""))
+    Err(refused(Code::PermissionDenied, text, None))
 }
 
 /// Returns whether the repository is on the coordinator's own disk.
@@ -92,7 +92,7 @@ fn check_place(snapshot: &StateSnapshot, repository: &RepositoryName) -> Result<
     if is_kept_here(snapshot, repository) {
         return Ok(());
     }
-    Err(refused(Code::NotFound, format!("there is no repository `{repository}` at the coordinator"), ""))
+    Err(refused(Code::NotFound, format!("there is no repository `{repository}` at the coordinator"), None))
 }
 
 fn is_own(snapshot: &StateSnapshot, host: &HostName, instance: &InstanceName) -> bool {

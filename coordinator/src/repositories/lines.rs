@@ -4,6 +4,7 @@
 //! uploads on the same connection would stall.
 
 use crate::serve::refused;
+use fleet_core::hint::Hint;
 use fleet_core::names::HostName;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -77,7 +78,7 @@ impl Lines {
 
 fn crowded(host: &HostName) -> Status {
     let text = format!("could not begin: `{host}` has too many files under way");
-    refused(Code::ResourceExhausted, text, "try again when one of them has ended")
+    refused(Code::ResourceExhausted, text, Hint::TryWhenEnded)
 }
 
 #[cfg(test)]

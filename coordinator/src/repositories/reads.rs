@@ -3,6 +3,7 @@
 use super::disk::{Disk, DiskError};
 use super::said;
 use crate::serve::{failed, refused};
+use fleet_core::hint::Hint;
 use fleet_proto::convert::{RepositoryFile, RepositoryFiles};
 use fleet_proto::v1;
 use fleet_repository::is_of_one_file;
@@ -66,7 +67,7 @@ pub async fn read(
     let path = disk.path(file);
     let unreadable = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => {
-            refused(Code::NotFound, DiskError::Missing(file.of.instance.clone()).to_string(), "")
+            refused(Code::NotFound, DiskError::Missing(file.of.instance.clone()).to_string(), None)
         }
         _ => not_read(&path, source),
     };
@@ -75,7 +76,7 @@ pub async fn read(
     let end = if length == 0 { Some(bytes) } else { offset.checked_add(length) };
     let Some(end) = end.filter(|end| *end <= bytes && offset <= *end) else {
         let text = format!("could not read the file: it has {bytes} bytes, and not those that were asked for");
-        return Err(refused(Code::OutOfRange, text, ""));
+        return Err(refused(Code::OutOfRange, text, None));
     };
     from.seek(SeekFrom::Start(offset)).await.map_err(unreadable)?;
     Ok(unfold(Some((from, end - offset)), move |state| {
@@ -97,7 +98,7 @@ fn not_read(path: &Path, source: io::Error) -> Status {
     let is_damaged = is_of_one_file(&source);
     let error = DiskError::Io { path: path.to_owned(), source };
     match is_damaged {
-        true => refused(Code::DataLoss, said(&error), "`fleet backup verify` says which backups need it"),
+        true => refused(Code::DataLoss, said(&error), Hint::VerifyBackups),
         false => failed("could not read the file", &error),
     }
 }

@@ -9,6 +9,7 @@ use super::upload::Upload;
 use crate::clock;
 use crate::facts::Facts;
 use crate::serve::{caller_of, refused};
+use fleet_core::hint::Hint;
 use fleet_core::names::HostName;
 use fleet_proto::convert::{RepositoryFiles, repository_file, repository_files};
 use fleet_proto::v1::{self, add_file, repositories_server::Repositories};
@@ -52,7 +53,7 @@ impl RepositoriesService {
                 Some(add_file::Kind::Bytes(bytes)) if bytes.len() <= PIECE => upload.add(bytes).await?,
                 Some(add_file::Kind::Sha256(sum)) => break sum,
                 Some(add_file::Kind::Bytes(_) | add_file::Kind::Begin(_)) => return Err(out_of_order()),
-                None => return Err(refused(Code::Aborted, "could not keep the file: it was cut off", "send it again")),
+                None => return Err(refused(Code::Aborted, "could not keep the file: it was cut off", Hint::SendAgain)),
             }
         };
         if next(&mut messages).await?.is_some() {
@@ -60,7 +61,7 @@ impl RepositoriesService {
         }
         // It may be another's by now, and its order may be over.
         if self.lease(host, &file.of)?.order != lease.order {
-            return Err(refused(Code::Aborted, "could not keep the file: its order is over", ""));
+            return Err(refused(Code::Aborted, "could not keep the file: its order is over", None));
         }
         upload.keep(&sum).await
     }
@@ -85,7 +86,7 @@ impl RepositoriesService {
 /// The next message; none after the last.
 async fn next(messages: &mut Streaming<v1::AddFile>) -> Result<Option<add_file::Kind>, Status> {
     let late =
-        |_| refused(Code::DeadlineExceeded, "could not keep the file: nothing came for a minute", "send it again");
+        |_| refused(Code::DeadlineExceeded, "could not keep the file: nothing came for a minute", Hint::SendAgain);
     let message = timeout(IDLE, messages.message()).await.map_err(late)??;
     match message {
         Some(v1::AddFile { kind: Some(kind) }) => Ok(Some(kind)),
@@ -95,7 +96,7 @@ async fn next(messages: &mut Streaming<v1::AddFile>) -> Result<Option<add_file::
 }
 
 fn out_of_order() -> Status {
-    refused(Code::InvalidArgument, "could not keep the file: it is not begin, bytes of at most 256 KiB, sum", "")
+    refused(Code::InvalidArgument, "could not keep the file: it is not begin, bytes of at most 256 KiB, sum", None)
 }
 
 /// Wraps a stream so that it holds its slot until it is dropped.

@@ -11,6 +11,7 @@ use crate::serve::{failed, refused};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use fleet_core::backup::FileKind;
+use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName};
 use fleet_proto::convert::RepositoryFile;
 use rustix::fs::RenameFlags;
@@ -82,7 +83,7 @@ impl Upload {
         let limit = largest(self.file.of.kind);
         if self.bytes > limit {
             let text = format!("could not keep the file: it has more than {limit} bytes");
-            return Err(refused(Code::InvalidArgument, text, ""));
+            return Err(refused(Code::InvalidArgument, text, None));
         }
         self.share.add(bytes.len() as u64).map_err(|error| told(&error.into()))?;
         if self.to.take(bytes) { self.write().await } else { Ok(()) }
@@ -114,11 +115,11 @@ impl Upload {
         let path = aside.0.clone();
         let sum = to.end().await.map_err(|source| told(&wrong(&file.of.instance, path, source)))?;
         if sum != sha256 {
-            return Err(refused(Code::DataLoss, "could not keep the file: it is not what was sent", "send it again"));
+            return Err(refused(Code::DataLoss, "could not keep the file: it is not what was sent", Hint::SendAgain));
         }
         if file.of.kind != FileKind::Config && sum != file.id {
             let text = "could not keep the file: its name is not the SHA-256 of what is in it";
-            return Err(refused(Code::InvalidArgument, text, ""));
+            return Err(refused(Code::InvalidArgument, text, None));
         }
         let kept = spawn_blocking(move || {
             check_room(&disk, &file.of.instance, bytes)?;
@@ -160,14 +161,9 @@ enum UploadError {
 
 fn told(error: &UploadError) -> Status {
     match error {
-        UploadError::Occupied => refused(Code::AlreadyExists, format!("could not keep the file: {error}"), ""),
-        UploadError::Disk(DiskError::Full(_)) => {
-            refused(Code::ResourceExhausted, error.to_string(), "make room on the coordinator's disk")
-        }
-        UploadError::Quota(_) => {
-            let hint = "if its data has grown so much, `fleet backup now` lets it add as much as the disk has room for";
-            refused(Code::ResourceExhausted, error.to_string(), hint)
-        }
+        UploadError::Occupied => refused(Code::AlreadyExists, format!("could not keep the file: {error}"), None),
+        UploadError::Disk(DiskError::Full(_)) => refused(Code::ResourceExhausted, error.to_string(), Hint::MakeRoom),
+        UploadError::Quota(_) => refused(Code::ResourceExhausted, error.to_string(), Hint::TakeLargerBackup),
         UploadError::Disk(_) | UploadError::Task => failed("could not keep the file", error),
     }
 }

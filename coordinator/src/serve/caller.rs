@@ -5,6 +5,7 @@ use crate::clock;
 use crate::facts::Facts;
 use crate::identity::{Serial, SubjectKept};
 use fleet_core::access::{Role, Subject};
+use fleet_core::hint::{Hint, LinkHint};
 use fleet_core::names::{HostName, OperatorName};
 use fleet_proto::refusal::{RefusalReason, refuse, refuse_as};
 use std::net::SocketAddr;
@@ -46,8 +47,7 @@ impl Caller {
             ConnectionClass::Within => Ok(()),
             ConnectionClass::Surplus => {
                 let text = format!("could not answer: this machine has {PER_MACHINE} connections already");
-                let hint = "end some of its commands, or wait a minute; an agent comes back by itself";
-                Err(refuse_as(Code::ResourceExhausted, RefusalReason::Other, text, hint))
+                Err(refuse_as(Code::ResourceExhausted, RefusalReason::Other, text, LinkHint::EndConnections))
             }
         }
     }
@@ -66,18 +66,14 @@ impl Caller {
     /// The caller's name and record, if its certificate still counts.
     pub fn subject(&self, facts: &Facts) -> Result<(&Subject, SubjectKept), Status> {
         let Some((subject, serial)) = &self.certified else {
-            let hint = "join first: `fleet-agent join -` or `fleet login -`";
-            return Err(refuse(
-                RefusalReason::CertificateMissing,
-                "could not answer: this call needs a certificate",
-                hint,
-            ));
+            let text = "could not answer: this call needs a certificate";
+            return Err(refuse(RefusalReason::CertificateMissing, text, LinkHint::JoinFirst));
         };
         let kept = facts.read().subject(subject).filter(|kept| kept.believes(serial)).cloned();
         let is_in_time = clock::now() < serial.not_after;
         kept.filter(|_| is_in_time).map(|kept| (subject, kept)).ok_or_else(|| {
             let text = format!("could not answer: the certificate of {subject} was revoked");
-            refuse(RefusalReason::Revoked, text, "ask an administrator for a new token and join again")
+            refuse(RefusalReason::Revoked, text, LinkHint::JoinAgain)
         })
     }
 
@@ -87,7 +83,7 @@ impl Caller {
             (Subject::Host(name), kept) => Ok((name.clone(), kept.enrolment)),
             (Subject::Operator(name), _) => {
                 let text = format!("could not answer: `{name}` is an operator, and this is for hosts");
-                Err(refuse(RefusalReason::Role, text, "use the fleet command"))
+                Err(refuse(RefusalReason::Role, text, Hint::UseFleetCommand))
             }
         }
     }
@@ -101,11 +97,11 @@ impl Caller {
                     return Ok((name.clone(), role));
                 }
                 let text = format!("could not do that: it needs the role {needed}, and `{name}` is {role}");
-                Err(refuse(RefusalReason::Role, text, "ask an administrator"))
+                Err(refuse(RefusalReason::Role, text, Hint::AskAdministrator))
             }
             (Subject::Host(name), _) => {
                 let text = format!("could not answer: `{name}` is a host, and this is for operators");
-                Err(refuse(RefusalReason::Role, text, "use an operator's certificate"))
+                Err(refuse(RefusalReason::Role, text, Hint::UseOperatorCertificate))
             }
         }
     }

@@ -8,6 +8,7 @@
 use super::refusal::refused;
 use crate::metrics::{RpcMetrics, RpcRecord};
 use fleet_core::access::Subject;
+use fleet_core::hint::Hint;
 use hyper::body::{Frame, SizeHint};
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -66,7 +67,7 @@ impl Calls {
             let count = open.entry(caller.clone()).or_default();
             if *count >= PER_CALLER {
                 let text = format!("could not answer: {caller} has {PER_CALLER} calls under way");
-                return Err(refused(Code::ResourceExhausted, text, "end some of those that follow something"));
+                return Err(refused(Code::ResourceExhausted, text, Hint::EndFollowing));
             }
             *count += 1;
         }
@@ -182,7 +183,7 @@ fn note_status(record: &mut RpcRecord, headers: &http::HeaderMap) {
 /// Returns the status of a response that was not read in time.
 fn too_late() -> Result<http::HeaderMap, Status> {
     let text = format!("could not go on: nobody took the answer for {} min", UNREAD.as_secs() / 60);
-    let status = refused(Code::DeadlineExceeded, text, "ask again, and read the answer as it comes, or into a file");
+    let status = refused(Code::DeadlineExceeded, text, Hint::ReadFaster);
     let mut trailers = http::HeaderMap::new();
     status.add_header(&mut trailers)?;
     Ok(trailers)

@@ -153,7 +153,7 @@ impl FakeAgent {
 
     pub async fn connect_quietly(identity: &Identity, protocol: u32) -> Result<Self, Status> {
         let channel = dial(identity).await.map_err(|error| match error {
-            LinkError::Revoked => refuse(RefusalReason::Revoked, error.to_string(), ""),
+            LinkError::Revoked => refuse(RefusalReason::Revoked, error.to_string(), None),
             other => Status::unavailable(format!("{other:?}")),
         })?;
         let mut client = AgentsClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);

@@ -2,6 +2,7 @@
 
 use crate::harness::{FakeAgent, LIMIT, Operators, hello, now, operators};
 use crate::stories::{fleet, installed};
+use fleet_core::hint::Hint;
 use fleet_proto::v1;
 use tokio::time::timeout;
 use tokio_stream::StreamExt;
@@ -54,7 +55,7 @@ async fn logs_that_are_cut_off_say_so_whether_or_not_the_answer_had_begun() {
         assert_eq!(status.code(), Code::FailedPrecondition);
         assert!(status.message().contains("`lab-1` was lost while it answered"), "{status}");
         let error = fleet_link::LinkError::from_status("", status);
-        assert_eq!(error.hint().as_deref(), Some("read them again: `fleet logs notes-1 --follow`"));
+        assert_eq!(error.hint(), "notes-1".parse().ok().map(Hint::FollowLogsAgain));
     };
 
     // The host reconnects while it replies, as it does with each new certificate.

@@ -1,6 +1,7 @@
 //! Reasons to refuse the request for a rollout.
 
 use super::LeftOut;
+use crate::hint::Hint;
 use crate::names::{AppName, ReleaseName, RolloutId};
 use std::time::Duration;
 
@@ -95,29 +96,23 @@ pub enum RolloutRefusal {
 
 impl RolloutRefusal {
     /// Returns the next action.
-    pub fn hint(&self) -> String {
+    pub fn hint(&self) -> Hint {
         match self {
-            Self::NoInstances { app } => format!("install one: `fleet install {app}@VERSION --host HOST --name NAME`"),
-            Self::NoneSelected { .. } => "see the labels with `fleet host ls`".to_owned(),
-            Self::AllThere { .. } => "see what runs where with `fleet instance ls`".to_owned(),
-            Self::NothingToMove { .. } => "see what stands in the way with `fleet status`".to_owned(),
+            Self::NoInstances { app } => Hint::InstallFirst(Some(app.clone())),
+            Self::NoneSelected { .. } => Hint::SeeHostLabels,
+            Self::AllThere { .. } => Hint::SeeInstances,
+            Self::NothingToMove { .. } => Hint::SeeStatus,
             Self::CanaryNotSmaller { group, .. } => match group {
-                0 | 1 => "leave out `--canary`".to_owned(),
-                more => format!("give `--canary` a number below {more}, or leave it out"),
+                0 | 1 => Hint::LeaveOutCanary,
+                more => Hint::ShrinkCanary(u32::try_from(*more).unwrap_or(u32::MAX)),
             },
-            Self::WindowTooShort { .. } => "widen `--window`, or shorten `--deadline`".to_owned(),
-            Self::AnotherActive { rollout, .. } => {
-                format!("see `fleet rollout explain {rollout}`; end it with `fleet rollout abort {rollout}`")
-            }
-            Self::NoSuchLabel { .. } | Self::NonePer { .. } => {
-                "write `--per LABEL=N` with a label that `fleet host ls` shows, and N from 1".to_owned()
-            }
-            Self::NoFailureAllowed => "give `--max-failures` a number from 1: it halts when so many failed".to_owned(),
-            Self::NoTime => "give `--deadline` a duration such as `10m`".to_owned(),
-            Self::UnderWay { rollout } => {
-                format!("begin nothing new with `fleet rollout pause {rollout}`, and wait for what is under way")
-            }
-            Self::NothingToUndo { rollout } => format!("see `fleet rollout show {rollout}`"),
+            Self::WindowTooShort { .. } => Hint::WidenWindow,
+            Self::AnotherActive { rollout, .. } => Hint::ExplainOrAbort(rollout.clone()),
+            Self::NoSuchLabel { .. } | Self::NonePer { .. } => Hint::LimitPerLabel,
+            Self::NoFailureAllowed => Hint::LimitFailures,
+            Self::NoTime => Hint::GiveDeadline,
+            Self::UnderWay { rollout } => Hint::PauseRollout(rollout.clone()),
+            Self::NothingToUndo { rollout } => Hint::ShowRollout(rollout.clone()),
         }
     }
 }

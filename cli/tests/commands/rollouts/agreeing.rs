@@ -25,7 +25,10 @@ fn a_plan_that_changes_each_time_is_given_up() {
     let (fake, environment) = logged_in(Scene { changed_plans: usize::MAX, ..good() });
     let told = environment.run("fleet rollout --version 1.2 --yes --detach");
     let text = told.text();
-    assert!(text.starts_with("exit 1\n") && text.contains("because it is another plan\nhint: agree to that"), "{text}");
+    assert!(
+        text.starts_with("exit 1\n") && text.contains("because it is another plan\nhint: look at the plan"),
+        "{text}"
+    );
     let ids = fake.request_ids();
     assert!(
         starts(&fake.heard()) == 3 && ids[0] != ids[1] && ids[1] != ids[2],

@@ -3,6 +3,7 @@
 use crate::facts::StateSnapshot;
 use crate::operators::request::{absent, hindered, read, wrong};
 use fleet_core::backup::{BackupKey, BackupSeen, BackupSource, RepositoryLocation};
+use fleet_core::hint::Hint;
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_core::time::Time;
 use std::collections::BTreeSet;
@@ -16,15 +17,15 @@ pub fn by_id(snapshot: &StateSnapshot, attempt: &str, text: &str) -> Result<(Ins
     let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
     if text.len() < DIGITS || text.len() > 24 || !is_hex(text) {
         let why = format!("`{}` is not a backup's id", text.chars().take(40).collect::<String>());
-        return Err(wrong(attempt, why, "see them with `fleet backup ls INSTANCE`"));
+        return Err(wrong(attempt, why, Hint::SeeBackups));
     }
     let all = snapshot.observed().backups.iter().flat_map(|(name, backups)| backups.keys().map(move |key| (name, key)));
     let found: BTreeSet<(&InstanceName, &BackupId)> =
         all.filter(|(_, key)| key.backup.as_str().starts_with(text)).map(|(name, key)| (name, &key.backup)).collect();
     match found.len() {
-        0 => Err(absent(attempt, format!("backup `{text}`"), "see them with `fleet backup ls INSTANCE`")),
+        0 => Err(absent(attempt, format!("backup `{text}`"), Hint::SeeBackups)),
         1 => Ok(found.first().map(|(name, id)| ((*name).clone(), (*id).clone())).expect("there is one")),
-        more => Err(wrong(attempt, format!("{more} backups begin with `{text}`"), "give more digits of it")),
+        more => Err(wrong(attempt, format!("{more} backups begin with `{text}`"), Hint::GiveMoreDigits)),
     }
 }
 
@@ -46,13 +47,13 @@ pub fn choose(
     name: &InstanceName,
     meant: &Meant<'_>,
 ) -> Result<(BackupSource, BackupSeen), Status> {
-    let hint = format!("see them with `fleet backup ls {name}`");
+    let hint = Hint::SeeBackupsOf(name.clone());
     let repository = Some(meant.repository).filter(|name| !name.is_empty());
     let repository = repository.map(|name| read::<RepositoryName>(attempt, name)).transpose()?;
     let backup = Some(meant.backup).filter(|text| !text.is_empty());
     let backup = backup.map(|text| by_id(snapshot, attempt, text)).transpose()?;
     if let Some((whose, id)) = backup.as_ref().filter(|(whose, _)| whose != name) {
-        return Err(wrong(attempt, format!("the backup {id} is of `{whose}`, not of `{name}`"), &hint));
+        return Err(wrong(attempt, format!("the backup {id} is of `{whose}`, not of `{name}`"), hint));
     }
     let backups = snapshot.observed().backups.get(name);
     let is_meant = |(key, seen): &(&BackupKey, &BackupSeen)| {
@@ -72,16 +73,14 @@ pub fn choose(
         }
         (None, Some((key, seen))) if !seen.asked_by.counts() => {
             let why = format!("no order asked for the backup {}: its host added it", key.backup);
-            let hint =
-                format!("find out why; if it is one of yours, `fleet backup accept {}` lets it count", key.backup);
-            Err(hindered(attempt, why, &hint))
+            Err(hindered(attempt, why, Hint::AcceptBackup(key.backup.clone())))
         }
         (None, Some((key, seen))) => {
             let unclear = if seen.is_ambiguous() { "several snapshots carry its id" } else { "" };
             let damage = seen.damaged.as_deref().unwrap_or(unclear);
-            Err(hindered(attempt, format!("the backup {} is damaged: {damage}", key.backup), &hint))
+            Err(hindered(attempt, format!("the backup {} is damaged: {damage}", key.backup), hint))
         }
-        (None, None) => Err(absent(attempt, format!("such backup of `{name}`"), &hint)),
+        (None, None) => Err(absent(attempt, format!("such backup of `{name}`"), hint)),
     }
 }
 

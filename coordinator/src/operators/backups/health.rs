@@ -7,6 +7,7 @@ use crate::operators::subject::no_instance;
 use crate::operators::views::instance::plan_context;
 use fleet_core::backup::{BackupHealth, HealthLevel, Next};
 use fleet_core::facts::{InstanceDesired, LinkState};
+use fleet_core::hint::Hint;
 use fleet_core::labels::Selector;
 use fleet_core::names::InstanceName;
 use fleet_core::plan::PlanContext;
@@ -37,7 +38,7 @@ impl OperatorsService {
         let chosen = snapshot.desired().instances.iter().filter(is_chosen);
         if !request.selector.is_empty() && snapshot.desired().instances.iter().all(|one| !is_chosen(&one)) {
             let why = format!("there is no instance on a host with `{selector}`");
-            return Err(hindered(ATTEMPT, why, "see the labels of hosts with `fleet host ls -o wide`"));
+            return Err(hindered(ATTEMPT, why, Hint::SeeHostLabels));
         }
         let mut found: Vec<_> = chosen.filter_map(|(name, _)| Some((plan_context.health(name)?, name))).collect();
         found.sort_by(|(a, x), (b, y)| order(a).cmp(&order(b)).then_with(|| x.cmp(y)));

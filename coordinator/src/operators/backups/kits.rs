@@ -6,6 +6,7 @@ use crate::operators::service::OperatorsService;
 use crate::repositories::{Kit, Kits, SealError, sealed_to};
 use crate::serve::failed;
 use fleet_core::grammar::count;
+use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName};
 use fleet_proto::v1;
 use std::collections::BTreeSet;
@@ -22,12 +23,12 @@ impl OperatorsService {
         let names = request.instances.iter().map(|name| read(ATTEMPT, name));
         let names = names.collect::<Result<BTreeSet<InstanceName>, _>>()?;
         let kits = self.shared.repository_service.recovery_kits(&names).await;
-        let Kits { made, failed: lacking } = kits.map_err(|error| hindered(ATTEMPT, error, ""))?;
+        let Kits { made, failed: lacking } = kits.map_err(|error| hindered(ATTEMPT, error, None))?;
         let has = |name: &InstanceName| {
             made.iter().any(|kit| kit.instance == *name) || lacking.iter().any(|(_, of, _)| of == name)
         };
         if let Some(name) = names.iter().find(|name| !has(name)) {
-            return Err(absent(ATTEMPT, format!("repository of `{name}`"), "take a backup first: `fleet backup now`"));
+            return Err(absent(ATTEMPT, format!("repository of `{name}`"), Hint::TakeBackup));
         }
         let recipient = Some(request.age_recipient.as_str()).filter(|text| !text.is_empty());
         let kits = made.into_iter().map(|kit| view(kit, recipient)).collect::<Result<Vec<_>, _>>()?;
@@ -43,7 +44,7 @@ fn view(kit: Kit, recipient: Option<&str>) -> Result<v1::RecoveryKit, Status> {
     let text = match recipient {
         None => kit.text.0,
         Some(recipient) => sealed_to(recipient, &kit.text.0).map_err(|error| match &error {
-            SealError::Recipient { .. } => wrong(ATTEMPT, &error, "make one with `age-keygen`"),
+            SealError::Recipient { .. } => wrong(ATTEMPT, &error, Hint::MakeAgeKey),
             SealError::Encrypt(_) | SealError::Write(_) => failed("could not seal the recovery kit", &error),
         })?,
     };

@@ -8,6 +8,7 @@ use crate::operators::service::OperatorsService;
 use crate::repositories::Candidate;
 use crate::serve::failed;
 use fleet_core::backup::{BackupSeen, Held, Retained, RetentionVerdict};
+use fleet_core::hint::Hint;
 use fleet_core::names::{BackupId, InstanceName, OperatorName, RepositoryName};
 use fleet_core::time::Time;
 use fleet_proto::v1;
@@ -25,7 +26,7 @@ impl OperatorsService {
         let snapshot = self.shared.facts.read();
         let is_known = snapshot.instance(&name).is_some() || snapshot.observed().backups.contains_key(&name);
         if !is_known {
-            return Err(absent(ATTEMPT, format!("instance `{name}`"), "see them with `fleet backup status`"));
+            return Err(absent(ATTEMPT, format!("instance `{name}`"), Hint::SeeBackupStatus));
         }
         Ok(v1::BackupList { backups: views(&snapshot, &name, now) })
     }
@@ -47,7 +48,7 @@ impl OperatorsService {
         };
         let ((name, id), _) = self.shared.facts.change_desired(now, change).await?;
         let found = view_of(&self.shared.facts.read(), &name, &id, now);
-        found.ok_or_else(|| absent(attempt, format!("backup `{id}`"), ""))
+        found.ok_or_else(|| absent(attempt, format!("backup `{id}`"), None))
     }
 
     pub async fn accept_as(
@@ -70,12 +71,12 @@ impl OperatorsService {
             copies.filter(|(key, _)| key.backup == id).all(|(_, seen)| seen.asked_by.counts())
         };
         if counts {
-            return Err(hindered(ATTEMPT, format!("the backup {id} counts already"), ""));
+            return Err(hindered(ATTEMPT, format!("the backup {id} counts already"), None));
         }
         let accepted = self.shared.facts.accept_backup(&name, &id, by.as_str(), now).await;
         accepted.map_err(|error| failed(ATTEMPT, &error))?;
         let found = view_of(&self.shared.facts.read(), &name, &id, now);
-        found.ok_or_else(|| absent(ATTEMPT, format!("backup `{id}`"), ""))
+        found.ok_or_else(|| absent(ATTEMPT, format!("backup `{id}`"), None))
     }
 
     /// Lets the snapshot that an operator names be the backup, in each repository where that is unclear and that has it.
@@ -101,7 +102,7 @@ impl OperatorsService {
                 let chosen = repository_service.choose((repository, name, id), chosen, by.as_str()).await;
                 chosen.map_err(|error| failed(&format!("could not {ATTEMPT}"), &error))
             }
-            (Some(_), false) => Err(wrong(ATTEMPT, "several snapshots begin so", "give more digits of it")),
+            (Some(_), false) => Err(wrong(ATTEMPT, "several snapshots begin so", Hint::GiveMoreDigits)),
             (None, _) => Err(unchosen(id, &found)),
         }
     }
@@ -110,7 +111,7 @@ impl OperatorsService {
     pub fn backup_view(&self, attempt: &str, text: &str, now: Time) -> Result<v1::BackupView, Status> {
         let snapshot = self.shared.facts.read();
         let (name, id) = by_id(&snapshot, attempt, text)?;
-        view_of(&snapshot, &name, &id, now).ok_or_else(|| absent(attempt, format!("backup `{text}`"), ""))
+        view_of(&snapshot, &name, &id, now).ok_or_else(|| absent(attempt, format!("backup `{text}`"), None))
     }
 }
 
@@ -126,9 +127,7 @@ fn unchosen(id: &BackupId, found: &[(&RepositoryName, Candidate)]) -> Status {
         true => format!("no snapshot carries the id {id} whose repository is unclear about it"),
         false => format!("nobody noted which snapshot is the backup {id}: {}{more}", said.join("; ")),
     };
-    let hint =
-        format!("a host can add snapshots: choose what you can explain by `fleet backup accept {id} --snapshot ID`");
-    hindered("accept the backup", why, &hint)
+    hindered("accept the backup", why, Hint::ChooseSnapshot(id.clone()))
 }
 
 fn view_of(snapshot: &StateSnapshot, name: &InstanceName, id: &BackupId, now: Time) -> Option<v1::BackupView> {

@@ -10,6 +10,7 @@ use crate::repositories::{BucketKeys, retire};
 use crate::serve::failed;
 use fleet_core::backup::{RepositoryDesired, RepositoryLocation, Secret};
 use fleet_core::grammar;
+use fleet_core::hint::Hint;
 use fleet_core::names::{OperatorName, RepositoryName};
 use fleet_proto::v1::{self, add_repository_request};
 use tonic::Status;
@@ -28,8 +29,8 @@ impl OperatorsService {
         let place = place(ATTEMPT, request.location.as_ref())?;
         let change = |change: &mut DesiredChange<'_>| {
             if change.snapshot().desired().repositories.contains_key(&name) {
-                let hint = "choose another name, or remove it first: `fleet backup repository rm`";
-                return Err(taken(ATTEMPT, format!("there is a repository `{name}` already"), hint).into());
+                let why = format!("there is a repository `{name}` already");
+                return Err(taken(ATTEMPT, why, Hint::ChooseRepositoryName).into());
             }
             if let Some(add_repository_request::Location::Bucket(bucket)) = &request.location {
                 let keys = BucketKeys { key_id: bucket.key_id.clone(), key: Secret(bucket.key.clone()) };
@@ -45,7 +46,7 @@ impl OperatorsService {
         let notes = hosts_against(&snapshot, snapshot.desired().hosts.keys(), &[name.clone()].into());
         let view = snapshot.desired().repositories.get(&name).map(|repository| view(&snapshot, &name, repository));
         let view = view.map(|view| v1::RepositoryView { notes, ..view });
-        view.ok_or_else(|| absent(ATTEMPT, format!("repository `{name}`"), ""))
+        view.ok_or_else(|| absent(ATTEMPT, format!("repository `{name}`"), None))
     }
 
     pub fn list_repositories_now(&self) -> v1::RepositoryList {
@@ -64,28 +65,27 @@ impl OperatorsService {
         let change = |change: &mut DesiredChange<'_>| {
             let snapshot = change.snapshot();
             let Some(desired) = snapshot.desired().repositories.get(&name).cloned() else {
-                let hint = "see them with `fleet backup repository ls`";
-                return Err(absent(ATTEMPT, format!("repository `{name}`"), hint).into());
+                return Err(absent(ATTEMPT, format!("repository `{name}`"), Hint::SeeRepositories).into());
             };
             if name == RepositoryDesired::central() {
-                return Err(hindered(ATTEMPT, format!("`{name}` is the one that every fleet has"), "").into());
+                return Err(hindered(ATTEMPT, format!("`{name}` is the one that every fleet has"), None).into());
             }
             if let Some((policy, _)) = snapshot.desired().policies.iter().find(|(_, policy)| policy.to.contains(&name))
             {
-                let hint = format!("name others first: `fleet backup policy set {policy} --to REPOSITORY`");
-                return Err(hindered(ATTEMPT, format!("the policy `{policy}` keeps backups there"), &hint).into());
+                let hint = Hint::NameOtherRepositories(policy.clone());
+                return Err(hindered(ATTEMPT, format!("the policy `{policy}` keeps backups there"), hint).into());
             }
             let is_asked = |open: &fleet_core::facts::OpenOrder| {
                 let data = open.order.action.data();
                 data.is_some_and(|data| data.repositories(&open.order.instance).iter().any(|(of, _)| **of == name))
             };
             if snapshot.asked().orders.values().any(is_asked) {
-                return Err(hindered(ATTEMPT, "an order that is under way uses it", "wait for it").into());
+                return Err(hindered(ATTEMPT, "an order that is under way uses it", Hint::AwaitRepository).into());
             }
             let held = snapshot.backups_in(&name).len();
             if held > 0 && !request.forget {
-                let hint = "they stay where they are, but the fleet does not know them any more: consent with --forget";
-                return Err(hindered(ATTEMPT, format!("it holds {}", grammar::count(held, "backup")), hint).into());
+                let why = format!("it holds {}", grammar::count(held, "backup"));
+                return Err(hindered(ATTEMPT, why, Hint::ConsentToForget).into());
             }
             let forgotten = retire(change, self.shared.facts.store(), &name, &desired);
             let forgotten = forgotten.map_err(|error| failed("could not keep what opens it", &error))?;
@@ -107,7 +107,7 @@ fn place(attempt: &str, place: Option<&add_repository_request::Location>) -> Res
             let is_plain = path.starts_with('/') && !path.split('/').any(|part| part == "..");
             if !is_plain {
                 let why = format!("`{path}` is not a folder on a host");
-                return Err(wrong(attempt, why, "write an absolute path without `..`, such as /mnt/backups"));
+                return Err(wrong(attempt, why, Hint::WriteAbsolutePath));
             }
             Ok(RepositoryLocation::Folder { path })
         }
@@ -115,11 +115,11 @@ fn place(attempt: &str, place: Option<&add_repository_request::Location>) -> Res
             let endpoint = bounded(attempt, "the endpoint", &bucket.endpoint)?;
             if !endpoint.starts_with("https://") && !endpoint.starts_with("http://") {
                 let why = format!("`{endpoint}` is not an endpoint");
-                return Err(wrong(attempt, why, "write a URL, such as https://s3.example.org"));
+                return Err(wrong(attempt, why, Hint::WriteUrl));
             }
             let named = bounded(attempt, "the bucket", &bucket.bucket)?;
             if named.is_empty() || bucket.key_id.is_empty() || bucket.key.is_empty() {
-                return Err(wrong(attempt, "a bucket needs its name, a key id and a key", ""));
+                return Err(wrong(attempt, "a bucket needs its name, a key id and a key", None));
             }
             Ok(RepositoryLocation::S3 {
                 endpoint,
@@ -128,13 +128,13 @@ fn place(attempt: &str, place: Option<&add_repository_request::Location>) -> Res
                 prefix: bounded(attempt, "the prefix", &bucket.prefix)?,
             })
         }
-        None => Err(wrong(attempt, "it does not say where", "give --folder PATH, or --s3 BUCKET with its endpoint")),
+        None => Err(wrong(attempt, "it does not say where", Hint::GiveLocation)),
     }
 }
 
 fn bounded(attempt: &str, what: &str, text: &str) -> Result<String, Status> {
     if text.len() > TEXT_LIMIT || text.chars().any(char::is_control) {
-        return Err(wrong(attempt, format!("{what} is too long, or holds what cannot be shown"), ""));
+        return Err(wrong(attempt, format!("{what} is too long, or holds what cannot be shown"), None));
     }
     Ok(text.to_owned())
 }

@@ -10,6 +10,7 @@ use fleet_core::access::Role;
 use fleet_core::backup::{BackupPolicy, Keep, RepositoryDesired, Schedule, Zone};
 use fleet_core::facts::{DataConcurrency, Desired};
 use fleet_core::grammar::listed;
+use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, OperatorName, PolicyName};
 use fleet_core::time::Time;
 use fleet_core::units::{Period, Size};
@@ -35,7 +36,7 @@ impl OperatorsService {
         // None at a time would be no backup ever, and nobody would say so.
         if let Some(at_once) = request.fleet_at_once.filter(|at_once| !(1..=AT_ONCE).contains(at_once)) {
             let why = format!("{at_once} at a time are not between 1 and {AT_ONCE}");
-            return Err(wrong(ATTEMPT, why, "no backup runs by itself without a policy: `fleet backup policy rm`"));
+            return Err(wrong(ATTEMPT, why, Hint::RemovePolicy));
         }
         if request.dry_run {
             let snapshot = self.shared.facts.read();
@@ -48,7 +49,7 @@ impl OperatorsService {
             let policy = settled(change.snapshot(), &name, &request)?;
             let before = change.snapshot().desired().policies.get(&name);
             if before.is_none() && change.snapshot().desired().policies.len() >= POLICIES {
-                return Err(wrong(ATTEMPT, format!("there are {POLICIES} policies"), "remove one first").into());
+                return Err(wrong(ATTEMPT, format!("there are {POLICIES} policies"), Hint::RemovePolicyFirst).into());
             }
             if before != Some(&policy) {
                 let word = if before.is_some() { "changed" } else { "made" };
@@ -123,12 +124,11 @@ fn shortened(
     }
     let text =
         format!("could not {ATTEMPT}: fewer backups of {names} would be kept, which needs the role administrator");
-    let hint = "see which stay: `fleet backup ls`; an administrator may set it";
-    Err(refuse(RefusalReason::Role, text, hint))
+    Err(refuse(RefusalReason::Role, text, Hint::SeeRemainingBackups))
 }
 
 fn no_policy(attempt: &str, name: &PolicyName) -> Status {
-    absent(attempt, format!("policy `{name}`"), "see them with `fleet backup policy ls`")
+    absent(attempt, format!("policy `{name}`"), Hint::SeePolicies)
 }
 
 /// Returns a policy after a request: settings that it does not mention keep their value or get the default.
@@ -157,7 +157,7 @@ fn settled(
     }
     give(snapshot, &mut policy, request)?;
     check_repositories(snapshot, ATTEMPT, &policy.to)?;
-    policy.check().map_err(|error| wrong(ATTEMPT, error, ""))?;
+    policy.check().map_err(|error| wrong(ATTEMPT, error, None))?;
     Ok(policy)
 }
 
@@ -183,7 +183,7 @@ fn schedule(before: &Schedule, request: &v1::SetPolicyRequest) -> Result<Schedul
         None => before.zone().clone(),
     };
     let pattern = request.schedule.as_deref().unwrap_or(before.pattern());
-    Schedule::new(pattern, zone).map_err(|error| wrong(ATTEMPT, error, ""))
+    Schedule::new(pattern, zone).map_err(|error| wrong(ATTEMPT, error, None))
 }
 
 /// Whoever says how many are kept of a new policy says all of it.

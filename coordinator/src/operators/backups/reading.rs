@@ -9,6 +9,7 @@ use crate::permits::Permit;
 use crate::repositories::{Opened, RepositoryService, RepositoryServiceError, Which, said};
 use fleet_core::backup::{BackupSource, Hold, HoldKind, Kept, Manifest, Part, rough, side_file_note};
 use fleet_core::grammar::{count, verb};
+use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName, RepositoryName};
 use fleet_core::time::Time;
 use fleet_proto::v1;
@@ -73,7 +74,7 @@ impl OperatorsService {
     /// A place among the operators who read repositories.
     pub async fn reader(&self, attempt: &str, by: &OperatorName) -> Result<Permit, Status> {
         let entered = self.shared.readers.enter(by).await;
-        entered.map_err(|why| exhausted(attempt, why, "try again when they are answered"))
+        entered.map_err(|why| exhausted(attempt, why, Hint::TryWhenAnswered))
     }
 
     /// The manifest of one copy of a backup, values in the clear included.
@@ -83,7 +84,7 @@ impl OperatorsService {
 
     async fn manifest_up_to(&self, most: u64, attempt: &str, from: &BackupSource) -> Result<Manifest, Status> {
         let reading = self.shared.repository_service.manifest(&from.repository, &from.instance, &from.backup, most);
-        let late = |_| hindered(attempt, format!("{} did not answer in {} s", from.repository, LIMIT.as_secs()), "");
+        let late = |_| hindered(attempt, format!("{} did not answer in {} s", from.repository, LIMIT.as_secs()), None);
         timeout(LIMIT, reading).await.map_err(late)?.map_err(|error| unread(attempt, &error))
     }
 
@@ -101,7 +102,7 @@ impl OperatorsService {
         };
         let place = self.reader(ATTEMPT, by).await?;
         let opening = self.shared.repository_service.open(&from.repository, &from.instance, &from.backup);
-        let late = |_| hindered(ATTEMPT, format!("{} did not answer in {} s", from.repository, LIMIT.as_secs()), "");
+        let late = |_| hindered(ATTEMPT, format!("{} did not answer in {} s", from.repository, LIMIT.as_secs()), None);
         let opened = timeout(LIMIT, opening).await.map_err(late)?.map_err(|error| unread(ATTEMPT, &error))?;
         let path = path_of(ATTEMPT, &opened, request)?;
         let pieces = opened.read(&path).await.map_err(|error| unread(ATTEMPT, &error))?;
@@ -131,7 +132,7 @@ impl OperatorsService {
             chosen.flat_map(|(name, backups)| backups.repositories().map(|of| (of.clone(), name.clone()))).collect()
         };
         if all.is_empty() {
-            return Err(hindered(ATTEMPT, "there is no backup yet", "take one: `fleet backup now`"));
+            return Err(hindered(ATTEMPT, "there is no backup yet", Hint::TakeBackup));
         }
         let repository_service = Arc::clone(&self.shared.repository_service);
         let look = move |(repository, instance): Which| {
@@ -153,8 +154,8 @@ fn unread(attempt: &str, error: &RepositoryServiceError) -> Status {
         deeper = cause.source();
     }
     let hint = match error {
-        RepositoryServiceError::OnItsHost(_) => "read it on that host, with the sheet of `fleet backup recovery-kit`",
-        _ => "see what is damaged with `fleet backup verify`",
+        RepositoryServiceError::OnItsHost(_) => Hint::ReadOnItsHost,
+        _ => Hint::VerifyBackups,
     };
     hindered(attempt, text, hint)
 }
@@ -206,7 +207,7 @@ fn how_much(attempt: &str, percent: u32, now: Time) -> Result<ReadData, Status> 
             let part = u32::try_from(now.0 / 3_600_000 % u64::from(of)).unwrap_or(0);
             Ok(ReadData::Part { part, of })
         }
-        more => Err(wrong(attempt, format!("{more}% is more than all"), "")),
+        more => Err(wrong(attempt, format!("{more}% is more than all"), None)),
     }
 }
 
@@ -218,15 +219,15 @@ fn path_of(attempt: &str, opened: &Opened, request: &v1::ExtractRequest) -> Resu
     }
     let part = opened.manifest.parts.iter().find(|part| part.store.as_str() == request.store);
     let Some(part) = part else {
-        let stores: Vec<String> = opened.manifest.parts.iter().map(|part| part.store.to_string()).collect();
+        let stores = opened.manifest.parts.iter().map(|part| part.store.to_string()).collect();
         let why = format!("there is no store `{}` in it", request.store);
-        return Err(wrong(attempt, why, &format!("it has {}", stores.join(", "))));
+        return Err(wrong(attempt, why, Hint::ChooseAmong(stores)));
     };
     match (&part.kept, asked) {
         (Kept::Stream { path, .. }, _) => Ok(path.into()),
         (Kept::Files { .. }, b"") => {
             let why = format!("`{}` is many files", request.store);
-            Err(wrong(attempt, why, "name one of them with --path"))
+            Err(wrong(attempt, why, Hint::NamePath))
         }
         (Kept::Files { roots, .. }, path) => {
             let root = roots.first().map(|root| root.path.trim_end_matches('/')).unwrap_or_default();

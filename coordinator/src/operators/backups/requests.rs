@@ -9,6 +9,7 @@ use crate::operators::service::OperatorsService;
 use crate::operators::subject::no_instance;
 use fleet_core::backup::{Cause, DataAction, DataRequest, Privileges, RepositoryDesired, StoreState};
 use fleet_core::facts::InstanceDesired;
+use fleet_core::hint::Hint;
 use fleet_core::host_policy::{HostPolicy, Reaches, Refusal, joined};
 use fleet_core::labels::Selector;
 use fleet_core::names::{HostName, InstanceName, OperatorName, RepositoryName};
@@ -61,7 +62,7 @@ impl OperatorsService {
         // Whose backup it is, is looked up when its host is asked.
         let actions = [(name, DataAction::Drill { from, privileges: Privileges::default() })].into();
         let mut changes = self.wish_data(by, ATTEMPT, "a drill", actions, None).await?;
-        let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", ""))?;
+        let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", None))?;
         Ok(v1::InstanceChange { plan, ..change })
     }
 
@@ -120,7 +121,7 @@ fn is_online(snapshot: &StateSnapshot, instance: &InstanceDesired) -> bool {
 pub fn free(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) -> Result<InstanceDesired, Status> {
     let desired = change.snapshot().instance(name).cloned().ok_or_else(|| no_instance(attempt, name))?;
     if desired.removal.is_some() {
-        return Err(hindered(attempt, format!("`{name}` is being removed"), "wait until it is gone"));
+        return Err(hindered(attempt, format!("`{name}` is being removed"), Hint::AwaitRemoval));
     }
     let pending = desired
         .data
@@ -129,7 +130,7 @@ pub fn free(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) -> R
     match pending {
         Some(_) => {
             let why = format!("something else was asked for the data of `{name}` and is not over");
-            Err(hindered(attempt, why, &format!("see it with `fleet instance show {name}`, and wait for it")))
+            Err(hindered(attempt, why, Hint::AwaitOrder(name.clone())))
         }
         None => Ok(desired),
     }
@@ -153,7 +154,7 @@ fn chosen(snapshot: &StateSnapshot, request: &v1::BackUpRequest) -> Result<BTree
         names.extend(picked.map(|(name, _)| name.clone()));
     }
     match names.is_empty() {
-        true => Err(wrong(ATTEMPT, "no instance is meant", "name instances, or pick hosts with -l; `-l ''` is all")),
+        true => Err(wrong(ATTEMPT, "no instance is meant", Hint::NameInstances)),
         false => Ok(names),
     }
 }
@@ -171,9 +172,7 @@ pub fn check_repositories(
 ) -> Result<(), Status> {
     let stranger = names.iter().find(|name| !snapshot.desired().repositories.contains_key(*name));
     match stranger {
-        Some(name) => {
-            Err(absent(attempt, format!("repository `{name}`"), "see them with `fleet backup repository ls`"))
-        }
+        Some(name) => Err(absent(attempt, format!("repository `{name}`"), Hint::SeeRepositories)),
         None => Ok(()),
     }
 }
@@ -190,8 +189,7 @@ pub fn check_host<'a>(
     if refusals.is_empty() {
         return Ok(());
     }
-    let hint = format!("ask the people of `{host}`: its policy outranks the coordinator (`fleet host show {host}`)");
-    Err(hindered(attempt, joined(&refusals), &hint))
+    Err(hindered(attempt, joined(&refusals), Hint::AskHostOwners(host.clone())))
 }
 
 /// The hosts whose own policy does not allow some of these repositories, each in words.

@@ -3,6 +3,7 @@
 use crate::facts::StateSnapshot;
 use crate::operators::request::hindered;
 use fleet_core::backup::{BackupSeen, BackupSource, Privileges, RepositoryLocation};
+use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName};
 use fleet_core::order::Release;
 use fleet_proto::v1;
@@ -46,7 +47,7 @@ pub fn check_reach(
         return Ok(());
     }
     let why = format!("that backup is in a folder of {}, which {host} does not reach", seen.host);
-    Err(hindered(ATTEMPT, why, "choose a copy in another repository with --from"))
+    Err(hindered(ATTEMPT, why, Hint::ChooseOtherCopy))
 }
 
 /// Data of another version than what runs is not put under it.
@@ -55,8 +56,7 @@ pub fn check_release(snapshot: &StateSnapshot, name: &InstanceName, seen: &Backu
     match runs.filter(|release| release.name != seen.release.name) {
         Some(release) => {
             let why = format!("the backup was made by {}, and `{name}` is {release}", seen.release);
-            let hint = "restore it as a new instance with --to HOST --name NAME, or choose a backup of this version";
-            Err(hindered(ATTEMPT, why, hint))
+            Err(hindered(ATTEMPT, why, Hint::RestoreAsNew))
         }
         None => Ok(()),
     }

@@ -3,6 +3,7 @@
 use crate::facts::StateSnapshot;
 use crate::operators::request::wrong;
 use fleet_core::backup::{BackupSeen, BackupSource, StoreState};
+use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, RepositoryName, StoreName};
 use std::collections::BTreeSet;
 use tonic::Status;
@@ -33,8 +34,7 @@ pub fn in_place(
     let stores: BTreeSet<&StoreName> = coverage.stores.iter().map(|store| &store.name).collect();
     if let Some(stranger) = only.iter().find(|name| !stores.contains(name)) {
         let has: Vec<String> = stores.iter().map(ToString::to_string).collect();
-        let hint = format!("it has {}", if has.is_empty() { "none".to_owned() } else { has.join(", ") });
-        return Err(wrong(ATTEMPT, format!("`{stranger}` is not a store of `{name}`"), &hint));
+        return Err(wrong(ATTEMPT, format!("`{stranger}` is not a store of `{name}`"), Hint::ChooseAmong(has)));
     }
     for store in &coverage.stores {
         let is_meant = only.is_empty() || only.contains(&store.name);

@@ -18,6 +18,7 @@ use fleet_core::backup::{
     refused_without_side_files, side_file_lines, without_side_files,
 };
 use fleet_core::facts::{DriftRule, InstanceDesired, InstanceOrigin, PowerDesired};
+use fleet_core::hint::Hint;
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{HostName, InstanceName, OperatorName, StoreName};
 use fleet_core::order::{Goal, PowerRequest, Release};
@@ -66,8 +67,7 @@ impl OperatorsService {
         let _place = self.reader(ATTEMPT, by).await?;
         let only = request.only.iter().map(|name| read(ATTEMPT, name)).collect::<Result<BTreeSet<StoreName>, _>>()?;
         if request.to_host.is_empty() != request.name.is_empty() {
-            let hint = "for a new instance give both --to HOST and --name NAME";
-            return Err(wrong(ATTEMPT, "it is not clear where", hint));
+            return Err(wrong(ATTEMPT, "it is not clear where", Hint::GiveHostAndName));
         }
         match request.to_host.is_empty() {
             true => self.restore_in_place(by, (&request, agreed), name, (from, seen), only).await,
@@ -84,8 +84,8 @@ impl OperatorsService {
         only: BTreeSet<StoreName>,
     ) -> Result<v1::InstanceChange, Status> {
         if !request.values.is_empty() {
-            let hint = format!("change them afterwards: `fleet instance set {name}`");
-            return Err(wrong(ATTEMPT, "values are given only to a new instance", &hint));
+            let hint = Hint::ChangeValuesAfterwards(name.clone());
+            return Err(wrong(ATTEMPT, "values are given only to a new instance", hint));
         }
         let (safety, plan, privileges, desired) = {
             let snapshot = self.shared.facts.read();
@@ -124,7 +124,7 @@ impl OperatorsService {
         let action = DataAction::Restore { from, only, safety, goal: None, others, privileges };
         let mut changes =
             self.wish_data(by, ATTEMPT, "a restore", [(name, action)].into(), Some((agreed, &desired))).await?;
-        let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", ""))?;
+        let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", None))?;
         Ok(v1::InstanceChange { plan, backup, ..change })
     }
 
@@ -204,8 +204,7 @@ impl OperatorsService {
         plan.extend(privileges_line(privileges, &seen));
         let lacking = without_side_files(&manifest, &only);
         if !lacking.is_empty() && !request.drop_others {
-            let hint = "agree with --drop-others, or choose a newer backup";
-            return Err(hindered(ATTEMPT, refused_without_side_files(&lacking), hint));
+            return Err(hindered(ATTEMPT, refused_without_side_files(&lacking), Hint::DropOthers));
         }
         let plan_digest = self.change_digest(&meant_by(request, &from), &plan, None);
         let Some(agreed) = agreed else {
@@ -253,7 +252,7 @@ impl OperatorsService {
         let release = self.find_release(ATTEMPT, &manifest.release.name.app, &manifest.release.name.version)?.release;
         if release.digest != manifest.release.digest {
             let why = format!("the backup was made by another {} than the one that is known here", release.name);
-            return Err(hindered(ATTEMPT, why, "push the app as it was then"));
+            return Err(hindered(ATTEMPT, why, Hint::PushAsItWas));
         }
         let bundle = self.bundle(&release)?;
         let definition = definition(ATTEMPT, &bundle)?;
@@ -296,7 +295,7 @@ impl OperatorsService {
         }
         match snapshot.desired().hosts.contains_key(host) {
             true => Ok(()),
-            false => Err(absent(ATTEMPT, format!("host `{host}`"), "see them with `fleet host ls`")),
+            false => Err(absent(ATTEMPT, format!("host `{host}`"), Hint::SeeHosts)),
         }
     }
 }
@@ -329,5 +328,5 @@ fn others_of(request: &v1::RestoreRequest) -> Others {
 }
 
 fn name_taken(name: &InstanceName) -> Status {
-    taken(ATTEMPT, format!("the name `{name}` is used already"), "choose another `--name`")
+    taken(ATTEMPT, format!("the name `{name}` is used already"), Hint::ChooseInstanceName)
 }
