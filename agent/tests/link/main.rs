@@ -3,6 +3,7 @@
 #![allow(missing_debug_implementations, reason = "these are tests")]
 
 mod coordinator;
+mod frozen;
 mod metrics;
 mod repositories;
 mod skew;

@@ -1,13 +1,16 @@
 //! Formats of stored records: frozen examples of each version must be readable by this one.
 
-use super::Event;
 use super::backups::BackupKept;
-use crate::identity::SubjectKept;
+use super::expected::Expected;
+use super::{Event, ReleaseKept};
+use crate::home::Settings;
+use crate::identity::{SubjectKept, TokenKept};
 use fleet_core::backup::{BackupPolicy, DataKind, Held, RepositoryDesired};
-use fleet_core::facts::{Ended, OtherProtocol};
+use fleet_core::facts::{Ended, HostDesired, HostSaid, InstanceDesired, InstanceObserved, OpenOrder, OtherProtocol};
 use fleet_core::rollout::Rollout;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000011";
 
@@ -121,4 +124,53 @@ fn an_end_notes_what_of_the_data_it_was_about() {
     assert_eq!(read::<Ended>(r#"{"instance":"notes-1","outcome":"done","at":1000}"#).of, None);
     let failed = r#"{"instance":"notes-1","outcome":{"failed":{"reason":"no room"}},"of":"backup","at":1000}"#;
     assert_eq!(read::<Ended>(failed).of, Some(DataKind::Backup));
+}
+
+/// The facts of fleet 0.1, as it exported them.
+const OF_0_1: &str = include_str!("../../tests/fixtures/0.1/facts.jsonl");
+
+/// Reads a body as one kind of fact, and gives back what is written for it.
+type Rewrite = fn(&Value) -> Result<Value, serde_json::Error>;
+
+fn rewrite<T: Serialize + DeserializeOwned>(body: &Value) -> Result<Value, serde_json::Error> {
+    serde_json::to_value(serde_json::from_value::<T>(body.clone())?)
+}
+
+const KINDS: &[(&str, Rewrite)] = &[
+    ("asked/", rewrite::<OpenOrder>),
+    ("desired/held/", rewrite::<Held>),
+    ("desired/host/", rewrite::<HostDesired>),
+    ("desired/instance/", rewrite::<InstanceDesired>),
+    ("desired/policy/", rewrite::<BackupPolicy>),
+    ("desired/repository/", rewrite::<RepositoryDesired>),
+    ("desired/rollout/", rewrite::<Rollout>),
+    ("event/", rewrite::<Event>),
+    ("expected-backup/", rewrite::<Expected>),
+    ("observed/backup/", rewrite::<BackupKept>),
+    ("observed/ended/", rewrite::<Ended>),
+    ("observed/host/", rewrite::<HostSaid>),
+    ("observed/instance/", rewrite::<InstanceObserved>),
+    ("release/", rewrite::<ReleaseKept>),
+    ("settings", rewrite::<Settings>),
+    ("subject/", rewrite::<SubjectKept>),
+    ("token/", rewrite::<TokenKept>),
+];
+
+/// Records that are no facts: only the modules that write them read them.
+const OTHERS: [&str; 7] =
+    ["bucket-key/", "bundle/", "former-repository/", "own-backup", "repository-key/", "repository-look/", "values/"];
+
+#[test]
+fn facts_of_0_1_are_written_again_as_they_were() {
+    for line in OF_0_1.lines() {
+        let record: Value = serde_json::from_str(line).expect("it is JSON");
+        let key = record["key"].as_str().expect("it has a key");
+        if OTHERS.iter().any(|prefix| key.starts_with(prefix)) {
+            continue;
+        }
+        let kind = KINDS.iter().find(|(prefix, _)| key.starts_with(prefix));
+        let (_, rewrite) = kind.unwrap_or_else(|| panic!("`{key}` is of no known kind"));
+        let again = rewrite(&record["body"]).unwrap_or_else(|error| panic!("{key}: {error}"));
+        assert_eq!(again, record["body"], "{key}");
+    }
 }

@@ -6,6 +6,7 @@ mod claiming;
 mod crowds;
 mod duplicates;
 mod earlier;
+mod frozen;
 mod harness;
 mod import;
 mod joining;
