@@ -25,7 +25,7 @@ mod writer;
 pub use entry::{
     Direction, InstanceEntry, LedgerUpdate, OpenState, OrderEntry, OrderState, Settled, StuckMark, Unreadable, Values,
 };
-pub use file::{DiskFiles, LedgerFiles};
+pub use file::{DiskFiles, EntryError, LedgerFiles};
 pub use handle::LedgerHandle;
 pub use journal::{Aside, DataSwap, Held, Journal, RestorePhase};
 pub use known::{KnownValues, StateSnapshot};
@@ -106,8 +106,8 @@ impl Ledger {
         for (stem, path) in file::list(&self.folder.join("instances"))? {
             match (stem.parse::<InstanceName>(), file::read(&path)) {
                 (Ok(name), Ok(entry)) => self.insert_instance(name, entry),
-                (name, Err(reason)) => self.cannot_read(&path, name.ok(), None, &reason),
-                (Err(error), Ok(InstanceEntry { .. })) => self.cannot_read(&path, None, None, &error.to_string()),
+                (name, Err(error)) => self.cannot_read(path, name.ok(), None, error),
+                (Err(error), Ok(InstanceEntry { .. })) => self.cannot_read(path, None, None, error.into()),
             }
         }
         Ok(())
@@ -117,18 +117,23 @@ impl Ledger {
         for (stem, path) in file::list(&self.folder.join("orders"))? {
             match file::read::<OrderEntry>(&path) {
                 Ok(entry) => self.insert_order(entry),
-                Err(reason) => {
+                Err(error) => {
                     let (instance, id) = stem.split_once('.').unwrap_or((&stem, ""));
-                    self.cannot_read(&path, instance.parse().ok(), id.parse().ok(), &reason);
+                    self.cannot_read(path, instance.parse().ok(), id.parse().ok(), error);
                 }
             }
         }
         Ok(())
     }
 
-    fn cannot_read(&mut self, path: &Path, instance: Option<InstanceName>, order: Option<OrderId>, reason: &str) {
-        let reason = format!("the ledger's `{}` cannot be read: {reason}", path.display());
-        self.unreadable.push(Unreadable { instance, order, reason });
+    fn cannot_read(
+        &mut self,
+        path: PathBuf,
+        instance: Option<InstanceName>,
+        order: Option<OrderId>,
+        error: EntryError,
+    ) {
+        self.unreadable.push(Unreadable { instance, order, path, error });
     }
 
     /// Returns all instances of this host.

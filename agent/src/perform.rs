@@ -114,7 +114,7 @@ fn known_end(context: &AgentContext, id: &OrderId, instance: &InstanceName) -> O
     let unreadable = ledger.unreadable().iter().find(is_about)?;
     let hint =
         "look at that file on the host; move it away when the instance is as you want it, then restart the agent";
-    Some(Outcome::Stuck { reason: unreadable.reason.clone(), hint: hint.to_owned() }.into())
+    Some(Outcome::Stuck { reason: unreadable.to_string(), hint: hint.to_owned() }.into())
 }
 
 /// Returns the end of an open order that is withheld at the moment; nothing for one that was never begun.

@@ -265,8 +265,8 @@ async fn end_left_tools(context: &AgentContext) {
 fn tell_what_is_left(context: &AgentContext) {
     let ledger = context.ledger();
     for unreadable in ledger.unreadable() {
-        tracing::error!(reason = unreadable.reason, "a part of the ledger cannot be read");
-        let text = format!("stuck: {}", unreadable.reason);
+        tracing::error!(reason = %unreadable, "a part of the ledger cannot be read");
+        let text = format!("stuck: {unreadable}");
         if let Some(instance) = &unreadable.instance {
             // Nobody knows what it is, so nobody may guess: it is busy, with an order that will not end by itself.
             let order = unreadable.order.clone().unwrap_or_else(|| order_id(&["unreadable", instance.as_str()]));

@@ -48,7 +48,7 @@ fn kept(ledger: &Ledger) -> String {
         text += "  none\n";
     }
     for unreadable in ledger.unreadable() {
-        let _ = writeln!(text, "  stuck: {}", unreadable.reason);
+        let _ = writeln!(text, "  stuck: {unreadable}");
     }
     for sandbox in ledger.sandboxes().values() {
         let (instance, since, parts) = (&sandbox.instance, sandbox.since, sandbox.parts.join(", "));

@@ -1,6 +1,6 @@
 //! Records of the ledger: the state of each instance, and the progress of each order.
 
-use super::{Held, Journal};
+use super::{EntryError, Held, Journal};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{DataResult, RepositoryAccess};
 use fleet_core::facts::{DriftRule, PowerDesired};
@@ -11,6 +11,7 @@ use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::PathBuf;
 
 /// An instance as it is when nothing is under way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -159,14 +160,17 @@ impl fmt::Debug for Values {
 }
 
 /// A file of the ledger that cannot be understood: said, never skipped.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the ledger's `{path}` cannot be read: {error}")]
 pub struct Unreadable {
     /// Instance of the file, if its name tells.
     pub instance: Option<InstanceName>,
     /// Order of the file, if its name tells.
     pub order: Option<OrderId>,
-    /// Reason, as text for people.
-    pub reason: String,
+    /// The file.
+    pub path: PathBuf,
+    /// Why it cannot be understood.
+    pub error: EntryError,
 }
 
 impl Settled {

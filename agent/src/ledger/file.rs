@@ -1,6 +1,7 @@
 //! Writes one JSON file so that a crash leaves the old content or the new, never a part of either.
 
 use super::LedgerError;
+use fleet_core::names::NameError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -59,17 +60,45 @@ pub fn write(files: &dyn LedgerFiles, path: &Path, entry: &impl Serialize) -> Re
     files.replace(path, text.as_bytes()).map_err(failed)
 }
 
-pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    let mut value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+/// Why a file of the ledger cannot be understood. The texts are the operating system's and the parser's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EntryError {
+    /// The disk refused.
+    #[error("{0}")]
+    Disk(String),
+    /// It is not JSON, or not of this shape.
+    #[error("{0}")]
+    Invalid(String),
+    /// It does not say its format.
+    #[error("it does not say its format")]
+    NoFormat,
+    /// It has another format than this agent writes.
+    #[error("it has format {found}; this fleet-agent knows {FORMAT}: upgrade fleet-agent")]
+    OtherFormat {
+        /// Format that it says.
+        found: u64,
+    },
+    /// Its name is no name of an instance.
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+impl From<serde_json::Error> for EntryError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+/// Reads the entry in a file.
+pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, EntryError> {
+    let bytes = std::fs::read(path).map_err(|error| EntryError::Disk(error.to_string()))?;
+    let mut value: serde_json::Value = serde_json::from_slice(&bytes)?;
     match value.get("format").and_then(serde_json::Value::as_u64) {
         Some(FORMAT) => {}
-        Some(newer) => {
-            return Err(format!("it has format {newer}; this fleet-agent knows {FORMAT}: upgrade fleet-agent"));
-        }
-        None => return Err("it does not say its format".to_owned()),
+        Some(found) => return Err(EntryError::OtherFormat { found }),
+        None => return Err(EntryError::NoFormat),
     }
-    serde_json::from_value(value["entry"].take()).map_err(|error| error.to_string())
+    Ok(serde_json::from_value(value["entry"].take())?)
 }
 
 pub fn remove(files: &dyn LedgerFiles, path: &Path) -> Result<(), LedgerError> {

@@ -42,7 +42,7 @@ impl Ledger {
             match file::read::<Leftover>(&path) {
                 Ok(left) => drop(self.leftovers.insert(left.order.clone(), left)),
                 // It is in nobody's way: neither an instance nor an order waits for it.
-                Err(reason) => self.cannot_read(&path, None, None, &reason),
+                Err(error) => self.cannot_read(path, None, None, error),
             }
         }
         Ok(())

@@ -36,7 +36,7 @@ impl Ledger {
             match file::read::<LeftoverSandbox>(&path) {
                 Ok(sandbox) => drop(self.sandboxes.insert(sandbox.order.clone(), sandbox)),
                 // It is in nobody's way: neither an instance nor an order waits for it.
-                Err(reason) => self.cannot_read(&path, None, None, &reason),
+                Err(error) => self.cannot_read(path, None, None, error),
             }
         }
         Ok(())

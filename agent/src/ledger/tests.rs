@@ -121,7 +121,7 @@ fn an_unreadable_entry_is_said_with_its_instance_and_order() {
     let memory = ledger.ledger();
     let said: Vec<_> = memory.unreadable().iter().map(|one| (one.instance.clone(), one.order.clone())).collect();
     assert_eq!(said, [("oasis-2".parse().ok(), None), (Some(instance()), Some(id))]);
-    assert!(memory.unreadable()[0].reason.contains("format 9"), "{:?}", memory.unreadable());
+    assert_eq!(memory.unreadable()[0].error, EntryError::OtherFormat { found: 9 });
 }
 
 #[test]
