@@ -6,9 +6,9 @@ use fleet_proto::v1::AgreedPlan;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// So many times a plan is shown, if it changes each time before it is started.
+/// Number of times that a changed plan is shown again before giving up.
 const SHOWN: usize = 3;
-/// So many times the same request is sent, if the coordinator does not answer.
+/// Number of times that the same request is sent if the coordinator does not answer.
 const SENT: usize = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 

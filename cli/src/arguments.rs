@@ -20,7 +20,7 @@ pub struct Fleet {
     #[arg(short, long, global = true, help_heading = "Everywhere")]
     pub quiet: bool,
 
-    /// How long one question to the coordinator may take
+    /// Time limit for one request to the coordinator
     #[arg(long, global = true, default_value = "30s", value_name = "PERIOD", help_heading = "Everywhere")]
     pub timeout: Period,
 

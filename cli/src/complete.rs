@@ -15,7 +15,7 @@ use fleet_proto::words::word;
 use fleet_render::Renderer;
 use std::time::Duration;
 
-/// How long a person who pressed Tab waits.
+/// Time that a person who pressed Tab waits.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Answers the shell and ends the process, when it is the shell that calls.

@@ -1,4 +1,4 @@
-//! What every command is given: where to write, who asks, and how long to wait.
+//! Context of every command: output, identity, and time limits.
 
 use crate::environment::Input;
 use crate::printer::Printer;
@@ -17,7 +17,7 @@ pub struct Context {
     pub home: Option<PathBuf>,
     /// The context that was asked for by name.
     pub name: Option<String>,
-    /// How long one question to the coordinator may take.
+    /// Time limit for one request to the coordinator.
     pub timeout: Duration,
     pub renderer: Renderer,
 }

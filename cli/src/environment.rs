@@ -1,4 +1,4 @@
-//! What a command finds around it: where its files are, its streams and its clock. Tests bring their own.
+//! Environment of a command: its files, its streams and its clock. Tests bring their own.
 
 use fleet_core::time::Time;
 use std::env;

@@ -1,4 +1,4 @@
-//! How a command ended, as its exit code tells.
+//! End of a command and its exit code.
 
 use fleet_core::command_error::{CommandError, ErrorKind};
 use std::process::ExitCode;
@@ -6,9 +6,9 @@ use std::process::ExitCode;
 /// End of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
-    /// What was asked is so.
+    /// The request was carried out.
     Done,
-    /// The fleet said no, or it ended otherwise than wished.
+    /// The fleet refused the request, or it failed.
     Refused,
     /// The command line is wrong.
     Misused,

@@ -1,4 +1,4 @@
-//! Where who-we-are is kept: a folder for each context, with one file in it.
+//! Folder of logins: a folder for each context, with one file in it.
 
 use crate::context::Context;
 use fleet_core::command_error::CommandError;
@@ -29,7 +29,7 @@ pub fn identity_path(context: &Context) -> Result<PathBuf, CommandError> {
     Ok(context.home.as_ref().ok_or_else(no_home)?.join(name).join(FILE))
 }
 
-/// Who the operator is to the coordinator.
+/// Loads the operator's identity.
 pub fn load(context: &Context) -> Result<Identity, CommandError> {
     match Identity::load(&identity_path(context)?) {
         Ok(identity) => Ok(identity),
@@ -55,8 +55,8 @@ pub fn save(context: &Context, identity: &Identity) -> Result<(), CommandError> 
         .map_err(|error| CommandError::refused("could not keep your login").because_of(&error))
 }
 
-/// Takes the turn to renew a login, which ends with the file: none while another command has it, or when another has
-/// renewed since `loaded` was read.
+/// Locks the renewal of a login until the file is dropped: none if another command holds the lock, or has renewed the
+/// login since `loaded` was read.
 pub fn turn_to_renew(context: &Context, loaded: &Identity) -> Result<Option<File>, CommandError> {
     let path = identity_path(context)?.with_extension("lock");
     let could_not =

@@ -8,16 +8,16 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::{Response, Status, Streaming};
 
-/// How long the coordinator may be away before we give up.
+/// Time after which the command gives up on an unreachable coordinator.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// After so long a silence we ask whether the coordinator is still there.
+/// Silence after which the command checks whether the coordinator still answers.
 const SILENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// After the coordinator was away, hosts need so long to come back to it.
+/// Time that hosts need to reconnect after the coordinator was away.
 const GATHERING: Duration = Duration::from_secs(30);
 
-/// What a look at one message tells.
+/// Conclusion from one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
     More,
@@ -26,7 +26,7 @@ pub enum Look {
     Over,
 }
 
-/// Why we stopped looking.
+/// Reason why we stopped looking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parting {
     Over,

@@ -1,4 +1,4 @@
-//! Small pieces of text: ages, counts, sizes, and text of strangers made harmless.
+//! Small pieces of text: ages, counts, sizes, and untrusted text made harmless.
 
 use fleet_core::facts::Doing;
 pub use fleet_core::plain_text::{clean, one_line, readable};
@@ -44,13 +44,13 @@ pub fn doing(step: &str, progress: &str) -> String {
     one_line(&Doing { step: step.to_owned(), progress: progress.to_owned() }.to_string())
 }
 
-/// How long ago a moment was, in its largest unit; `-` where there was none.
+/// Returns the time since a moment, in its largest unit; `-` if there was none.
 #[must_use]
 pub fn age(now: Time, then_ms: u64) -> String {
     if then_ms == 0 { "-".to_owned() } else { short(now.since(Time(then_ms))) }
 }
 
-/// How long until a moment; `passed` when it is over.
+/// Returns the time until a moment; `passed` if it is over.
 #[must_use]
 pub fn until(now: Time, then_ms: u64) -> String {
     match then_ms {
@@ -94,7 +94,7 @@ pub fn bytes(amount: u64) -> String {
     }
 }
 
-/// So many digits of a digest are enough for people.
+/// Number of digits of a digest that are shown to people.
 const SHORT_DIGEST: usize = 12;
 
 /// A digest without `sha256:`, as people compare them.

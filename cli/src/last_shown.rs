@@ -1,6 +1,6 @@
-//! What was told of one change already, so that each of its steps is told once.
+//! Last output about one change, so that each of its steps is printed once.
 
-/// The state of a change, and the step that was told last.
+/// State of a change, and the step that was printed last.
 #[derive(Debug, Default)]
 pub struct LastShown {
     state: Option<i32>,
@@ -8,7 +8,8 @@ pub struct LastShown {
 }
 
 impl LastShown {
-    /// Whether a state, as the number that came over the wire, is another than the last one. What was told in that one may be told again.
+    /// Returns whether the state (its number on the wire) differs from the last one. A step of the earlier state may
+    /// then be printed again.
     pub fn is_new_state(&mut self, state: i32) -> bool {
         let is_new = self.state != Some(state);
         if is_new {
@@ -17,9 +18,9 @@ impl LastShown {
         is_new
     }
 
-    /// Whether a step is another than the one that was told last: what comes back, such as in another attempt, is news.
+    /// Returns whether a step differs from the one printed last: a repeated step, such as in another attempt, is news.
     ///
-    /// How far a step is comes apart from it, and is none.
+    /// The progress of a step is separate and does not count.
     pub fn is_new_step(&mut self, step: &str) -> bool {
         let is_new = self.step.as_deref() != Some(step);
         if is_new {

@@ -1,4 +1,4 @@
-//! What is said when the command line asks for help, or is wrong: our three lines instead of a page.
+//! Output for help requests and wrong command lines: three lines instead of a page.
 
 use crate::exit::ExitStatus;
 use crate::printer::Printer;

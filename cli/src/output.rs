@@ -25,7 +25,7 @@ pub enum Format {
 
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct OutputArgs {
-    /// How to show it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,
 }
@@ -33,7 +33,7 @@ pub struct OutputArgs {
 /// A column of a table.
 pub struct Column<T> {
     pub title: &'static str,
-    /// Whether it is shown only by `-o wide`.
+    /// True if it is shown only by `-o wide`.
     pub is_wide: bool,
     pub text: fn(&T, Time) -> String,
 }
@@ -51,7 +51,7 @@ impl<T> Column<T> {
 /// The columns of a list, and the name of each of its things.
 pub type ListColumns<'a, T> = (&'a [Column<T>], fn(&T) -> String);
 
-/// Shows a list. `none` is told when it is empty.
+/// Prints a list, or `none` if it is empty.
 pub fn show_list<T: Serialize>(
     context: &Context,
     format: Format,
@@ -98,7 +98,7 @@ fn show_data(context: &Context, format: Format, data: &impl Serialize) -> Result
     context.printer.answer_data(&text)
 }
 
-/// So many characters of a cell are shown, but for `-o wide`.
+/// Maximum number of characters of a cell, except with `-o wide`.
 const CELL: usize = 64;
 
 /// The lines of a table without borders, the titles first.

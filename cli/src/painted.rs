@@ -1,6 +1,6 @@
 //! Text with colours of our own: the only escape sequences that reach a terminal.
 //!
-//! **Invariant:** everything that goes in is cleaned first, whoever wrote it.
+//! **Invariant:** all input is cleaned first, whatever its source.
 
 use crate::format::readable;
 
@@ -69,7 +69,7 @@ impl Painted {
         Self(pieces).and("…")
     }
 
-    /// So many rows it takes on a terminal of a width.
+    /// Returns the number of rows on a terminal of this width.
     #[must_use]
     pub fn rows(&self, width: usize) -> usize {
         let length: usize = self.0.iter().map(|(_, text)| text.chars().count()).sum();

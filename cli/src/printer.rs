@@ -12,7 +12,7 @@ pub struct Printer {
     stderr: Mutex<Output>,
     colour: bool,
     is_quiet: bool,
-    /// So many rows at the end of the terminal may be written over: nothing was told since.
+    /// Number of rows at the end of the terminal that may be overwritten, because nothing was printed since.
     movable: AtomicUsize,
 }
 
@@ -23,7 +23,7 @@ impl Printer {
         Self { stdout, stderr, colour, is_quiet: false, movable: AtomicUsize::new(0) }
     }
 
-    /// Without the story, if so wished; errors are always shown.
+    /// Turns progress output off or on; errors are always printed.
     #[must_use]
     pub fn quiet(mut self, is_quiet: bool) -> Self {
         self.is_quiet = is_quiet;
@@ -55,7 +55,7 @@ impl Printer {
         write_line(&mut self.stdout(), text.trim_end())
     }
 
-    /// An answer may stand on the same terminal as the story: what was told before it stays.
+    /// Returns standard output. It may share the terminal with the progress output, whose lines stay then.
     fn stdout(&self) -> MutexGuard<'_, Output> {
         self.movable.store(0, Ordering::Relaxed);
         locked(&self.stdout)
@@ -68,12 +68,12 @@ impl Printer {
         }
     }
 
-    /// A line that is told even when quiet: a question, an error.
+    /// Prints a line even if quiet: a question or an error.
     pub fn tell(&self, text: impl Into<Painted>) {
         let mut stderr = locked(&self.stderr);
         let in_colour = self.colour && stderr.terminal.is_some();
         self.movable.store(0, Ordering::Relaxed);
-        // Nobody can be told that stderr is gone.
+        // The loss of stderr cannot be reported anywhere.
         let _ = write_line(&mut stderr, &text.into().text(in_colour));
     }
 
@@ -96,7 +96,7 @@ impl Printer {
         }
     }
 
-    /// What the last line of the story has become. Without a terminal nobody is told.
+    /// Replaces the last line of progress. Without a terminal, nothing is printed.
     pub fn story_moved(&self, text: impl Into<Painted>) {
         if let Some((width, _)) = self.story_terminal() {
             self.draw(&[text.into()], width);
@@ -138,7 +138,7 @@ impl Printer {
         }
     }
 
-    /// The size of the terminal on which the story is told; none in a pipe or when the story is not told.
+    /// Returns the size of the terminal for progress output; none in a pipe or if it is off.
     pub fn story_terminal(&self) -> Option<(usize, usize)> {
         if self.is_quiet { None } else { locked(&self.stderr).terminal }
     }

@@ -1,4 +1,4 @@
-//! How things look: from the coordinator's answers to lines of text. Nothing here asks or writes.
+//! Layout: converts the coordinator's answers to lines of text. Nothing here sends requests or prints.
 
 pub mod backups;
 pub mod hosts;

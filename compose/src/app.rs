@@ -1,4 +1,4 @@
-//! What we know about a platform: its `app.yaml`, its bundle of files, and how both become an instance.
+//! Definition of an app: its `app.yaml`, its bundle of files, and how both become an instance.
 //!
 //! **Invariant:** a bundle and its values decide the instance completely; the same input gives the same spec anywhere.
 

@@ -3,7 +3,7 @@
 use crate::names::Digest;
 use std::collections::BTreeMap;
 
-/// Whether the first component of a reference names a registry.
+/// Returns whether the first component of a reference names a registry.
 pub fn is_registry(first: &str) -> bool {
     first.contains(['.', ':']) || first == "localhost"
 }
@@ -16,7 +16,7 @@ fn without_registry(reference: &str) -> &str {
     }
 }
 
-/// Whether two references mean the same image, be it in two registries.
+/// Returns whether two references mean the same image, possibly in two registries.
 pub fn is_same_image(one: &str, other: &str) -> bool {
     without_registry(one) == without_registry(other)
 }

@@ -1,7 +1,7 @@
-//! What one instance is on its host, said without the Engine's words: the networks, volumes, files and containers
-//! that the agent's hands make real.
+//! Description of one instance on its host, independent of the Engine's API: the networks, volumes, files and
+//! containers that the agent creates.
 //!
-//! **Invariant:** a spec is complete. Whoever applies it looks nothing up: no variable, no file, no default.
+//! **Invariant:** a spec is complete. Applying it needs no further lookup: no variable, no file, no default.
 
 mod canonical;
 mod container;

@@ -20,13 +20,13 @@ pub struct Store {
     pub engine: DatabaseEngine,
     /// Truth, or derivable from it.
     pub kind: StoreKind,
-    /// Services that stand still while it is dumped, in the order in which they stop.
+    /// Services that are stopped while it is dumped, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stop: Vec<String>,
     /// Services that are frozen while it is dumped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pause: Vec<String>,
-    /// What must be true of it after it was restored.
+    /// Checks that must pass after it was restored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
 }
@@ -61,7 +61,7 @@ pub enum EngineKind {
 pub enum StoreKind {
     /// Nothing else has it: it is backed up.
     Truth,
-    /// It can be rebuilt from the others: it is not backed up.
+    /// Can be rebuilt from the others, so it is not backed up.
     Derivable,
 }
 
@@ -121,7 +121,7 @@ pub enum Files {
     Image(String),
 }
 
-/// What a bucket of an S3 service holds below a prefix.
+/// Objects of an S3 service's bucket below a prefix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bucket {
     /// `http://` or `https://`, a host, and a port where it is not the usual one.
@@ -129,7 +129,7 @@ pub struct Bucket {
     /// The service of the instance that the endpoint's host is, if it is one: it is reached at its container's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
-    /// Where in its container that service keeps what is in its buckets.
+    /// Folder in its container in which that service stores its buckets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
     /// Region of the bucket.
@@ -157,13 +157,13 @@ pub struct Commands {
     /// Prints lines of a name, a tab and a number.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub count: Vec<String>,
-    /// Variables of their own; the place for passwords.
+    /// Environment of its own, including passwords.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, Text>,
-    /// How the stream begins, if there is a way to tell.
+    /// First bytes of the stream, if they are fixed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub magic: Option<String>,
-    /// How it ends.
+    /// Last bytes of the stream, if they are fixed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trailer: Option<String>,
 }
@@ -269,7 +269,7 @@ impl Bucket {
         }
     }
 
-    /// Where it is, for people.
+    /// Returns its location, for people.
     pub fn place(&self) -> String {
         let whole =
             format!("{}/{}/{}", self.endpoint.trim_end_matches('/'), self.bucket, self.prefix.trim_matches('/'));
@@ -298,7 +298,7 @@ impl Store {
         self.kind == StoreKind::Truth
     }
 
-    /// What its dump cannot promise, for people.
+    /// Returns the limitations of its dump, for people.
     pub fn caveats(&self) -> Vec<String> {
         let is_held = !self.stop.is_empty() || !self.pause.is_empty();
         let text = match &self.engine {

@@ -117,10 +117,10 @@ struct Backup {
 
 #[derive(Debug, Args)]
 struct Restore {
-    /// New directory of the coordinator; it must not exist or be empty.
+    /// New directory of the coordinator: empty, or not existing yet.
     #[arg(long, value_name = "DIR", env = "FLEET_DATA_DIR")]
     data_dir: PathBuf,
-    /// Recovery file that `init` wrote, to be kept elsewhere.
+    /// Recovery file that `init` wrote, from where you keep it.
     #[arg(long, value_name = "FILE")]
     recovery: PathBuf,
     /// Present location of the backups, if not the one in the file; same format as --backup-to.

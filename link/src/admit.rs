@@ -21,7 +21,7 @@ pub async fn admit(token: &JoinToken, now: Time) -> Result<Identity, LinkError> 
     ask(token, v1::Joiner::Unspecified, now).await
 }
 
-/// The same for whoever knows what it wants to be. A token that is for something else is not spent.
+/// Joins as a given kind of subject. A token for another kind is refused without being used up.
 pub async fn admit_as(joiner: Joiner, token: &JoinToken, now: Time) -> Result<Identity, LinkError> {
     ask(token, joiner.into(), now).await
 }
@@ -56,7 +56,7 @@ async fn ask_once(token: &JoinToken, request: AdmitRequest) -> Result<Certificat
     answer.map(tonic::Response::into_inner).map_err(|status| LinkError::from_status(&token.address, status))
 }
 
-/// The connection ended before the answer came. Whoever said nothing for so long is not asked again.
+/// Returns whether the connection ended before the answer came. A request that timed out is not repeated.
 fn is_cut_off(error: &LinkError) -> bool {
     match error {
         LinkError::Unreachable { .. } => true,

@@ -24,14 +24,15 @@ use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
-/// How long reaching the coordinator may take, names and TLS included.
+/// Time limit for reaching the coordinator, including name lookup and TLS.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long what we send may stay without an acknowledgement: with a heartbeat every 7 s, a coordinator that lost its
-/// power or its network is noticed within 20 s, without pings of HTTP/2.
+/// Maximum time without acknowledgement of sent data: with a heartbeat every 7 s, a coordinator without power or
+/// network is noticed within 20 s, without HTTP/2 pings.
 const SILENCE_LIMIT: Duration = Duration::from_secs(13);
 
-/// So much the system takes before the line can: what waits longer waits above it, where a heartbeat overtakes bulk.
+/// Bytes that the system accepts before they can be sent; further data waits above it, where a heartbeat overtakes bulk
+/// data.
 const UNSENT: u32 = 128 * 1024;
 
 /// Small windows: what flows here is small, and bulk has streams of its own that wait for each other.

@@ -1,4 +1,4 @@
-//! What can be wrong between here and the coordinator, each with what to do about it.
+//! Failures between this program and the coordinator, each with the next action.
 
 use fleet_core::hint::{Hint, LinkHint};
 use fleet_proto::protocol::{ProtocolRange, TooOld};
@@ -73,7 +73,7 @@ pub enum LinkError {
 }
 
 impl LinkError {
-    /// What to do next.
+    /// Returns the next action for the person, if there is one.
     pub fn hint(&self) -> Option<Hint> {
         let hint = match self {
             Self::Unreachable { .. } | Self::TimedOut { .. } => LinkHint::CheckCoordinator,
@@ -90,7 +90,7 @@ impl LinkError {
         hint.into()
     }
 
-    /// Whether asking again later, unchanged, may succeed.
+    /// Returns whether the same request may succeed later.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::TimedOut { .. } | Self::ServerCertificateTime => true,
@@ -152,7 +152,7 @@ impl fmt::Display for CoordinatorProtocol {
     }
 }
 
-/// What TLS had to object.
+/// Cause of a TLS failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TlsCause {
     TheirCa,

@@ -1,4 +1,4 @@
-//! Who this machine or person is to the coordinator: one file, written by one rename.
+//! Identity of this machine or person at the coordinator: one file, written by one rename.
 
 use fleet_core::access::Subject;
 use fleet_core::time::Time;

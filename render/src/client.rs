@@ -20,24 +20,24 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Rendering one release for one instance may take so long.
+/// Time limit for rendering one release for one instance.
 const LIMIT: Duration = Duration::from_secs(20);
-/// A worker that should have ended is waited for so long.
+/// Time limit for a worker that should have ended.
 const ENDING: Duration = Duration::from_secs(5);
-/// So many workers render at the same time.
+/// Number of parallel workers.
 pub const WORKERS: usize = 2;
-/// So long a caller waits for a worker to be free.
+/// Time that a caller waits for a free worker.
 const WAITING: Duration = Duration::from_secs(60);
 /// SIGABRT: an allocation failed, or the stack was used up.
 const ABORTED: i32 = 6;
 
-/// Why a release was not rendered.
+/// Reason why a release was not rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
     /// The release, or what was given for it, is at fault.
     #[error("{0}")]
     Refused(Problems),
-    /// All places are taken.
+    /// All workers are busy.
     #[error("others are being rendered; try again in a moment")]
     Busy,
     /// The worker process cannot be started.
@@ -269,7 +269,8 @@ impl Worker {
         }
     }
 
-    /// What it means that a worker does not answer any more: if it has ended, what it rendered is to blame.
+    /// Returns the error of a worker that no longer answers: if it has ended, the template that it rendered is the
+    /// cause.
     async fn ended(mut self, begun: Option<String>, error: io::Error) -> RenderError {
         match timeout(ENDING, self.child.wait()).await {
             Ok(Ok(status)) => match why(status) {
@@ -281,7 +282,7 @@ impl Worker {
     }
 }
 
-/// Why a worker ended, if what it rendered is to blame.
+/// Reason why a worker ended, if what it rendered is to blame.
 fn why(status: ExitStatus) -> Option<String> {
     match status.signal() {
         Some(ABORTED) => Some(format!("rendering takes more than {} MiB of memory", MEMORY >> 20)),

@@ -1,4 +1,4 @@
-//! What a worker is asked, and what it says.
+//! Requests to a worker and its messages.
 
 use fleet_core::app::{
     Bundle, CheckedValues, LintReport, Placement, Rendered, images_telling, lint_telling, render_telling,
@@ -15,10 +15,10 @@ pub enum Job {
     Images { values: CheckedValues, placement: Placement },
 }
 
-/// What a worker says while it renders.
+/// Message of a worker while it renders.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Said {
-    /// It has begun with this template.
+    /// This template is being rendered.
     Begun(String),
     Answer(Box<Answer>),
 }

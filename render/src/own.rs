@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What Linux resolves to the file that was started, whatever lies at its path by now.
+/// Path that Linux resolves to the running program, even if its file was replaced.
 const RUNNING: &str = "/proc/self/exe";
 
 /// A path that starts the program that runs, for as long as it runs. After an upgrade of its package, the path at which it was

@@ -70,7 +70,7 @@ fn say(output: &mut impl Write, said: &Said) -> io::Result<()> {
     output.flush()
 }
 
-/// What is said instead of an answer that is too long.
+/// Returns the message in place of an answer that is too long.
 fn too_large(said: &Said) -> Said {
     let text = format!("what this release becomes is larger than {} MiB", ANSWER_LIMIT >> 20);
     let problems = Problems::from(Problem::of_file("app.yaml", text));

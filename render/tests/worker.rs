@@ -1,4 +1,4 @@
-//! What a worker renders, and what becomes of templates that take too much.
+//! Output of a worker, and its reaction to templates that take too much.
 
 use anyhow::{Context, Result};
 use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Placement};

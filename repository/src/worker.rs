@@ -15,6 +15,6 @@ mod worker_error;
 pub(crate) use request::hexadecimal;
 
 pub use client::{Limits, Next, Worker, while_it_moves};
-pub use request::{Answer, BackendSpec, Failure, FailureKind, Progress, Request, StreamSpec, Work};
+pub use request::{Answer, BackendSpec, Progress, Request, StreamSpec, Work};
 pub use serve::{NoCoordinator, Places, main};
-pub use worker_error::WorkerError;
+pub use worker_error::{Failure, FailureKind, WorkerError};

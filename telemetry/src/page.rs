@@ -116,7 +116,7 @@ impl<F: Figures> Collector for Collected<F> {
 /// Returns the page of these figures.
 ///
 /// # Errors
-/// Where a metric cannot be encoded.
+/// Fails if a metric cannot be encoded.
 pub fn page(figures: impl Figures) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Collected(figures)));

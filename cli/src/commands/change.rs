@@ -1,4 +1,4 @@
-//! What changes of instances have in common: the plan is shown, and the change is followed to its end.
+//! Shared parts of changes to instances: the plan is shown, and the change is followed to its end.
 
 use crate::context::Context;
 use crate::exit::ExitStatus;
@@ -75,7 +75,7 @@ pub async fn carry_out(context: &Context, change: Change<'_>, detach: DetachArgs
     }
 }
 
-/// A host that is offline may be so for months: nobody waits for it at a prompt. The wish is kept.
+/// Refuses to wait for an offline host, which may stay offline for months. The request is kept.
 fn refuse_to_wait(what: &str, view: Option<&InstanceView>) -> Result<(), CommandError> {
     let Some(view) = view.filter(|view| !view.host_online) else {
         return Ok(());
@@ -129,12 +129,12 @@ fn conclude(context: &Context, what: &str, instance: &str, last: &ChangeProgress
     }
 }
 
-/// It waits for something that may take long, so that nobody is kept at a prompt.
+/// Returns whether the change waits for something that may take long, so that the prompt is released.
 fn is_put_off(progress: &ChangeProgress) -> bool {
     progress.over && progress.state() == ChangeState::Waiting
 }
 
-/// How an order ended, as a part of a sentence.
+/// Returns the end of an order as a part of a sentence.
 fn ended(progress: &ChangeProgress) -> String {
     match progress.state() {
         ChangeState::RolledBack => "went back to what it was".to_owned(),

@@ -24,7 +24,7 @@ enum Shell {
     Fish,
 }
 
-/// What bash needs beyond what it needs for any program.
+/// Additional code for bash.
 const BASH_WORDS: &str = include_str!("../shell/words.bash");
 
 pub fn run(context: &Context, args: &CompletionArgs) -> Result<ExitStatus, CommandError> {

@@ -18,7 +18,7 @@ pub struct EventsArgs {
     #[arg(short, long)]
     follow: bool,
 
-    /// The newest so many
+    /// Number of the newest events
     #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
     tail: u32,
 
@@ -26,7 +26,7 @@ pub struct EventsArgs {
     #[arg(long, value_name = "NAME")]
     about: Option<String>,
 
-    /// How to show them; JSON is one object a line
+    /// Output format; JSON is one object a line
     #[arg(short, long, value_enum, default_value = "table", value_name = "FORMAT")]
     output: EventsFormat,
 }

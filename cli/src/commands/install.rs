@@ -21,11 +21,11 @@ use fleet_proto::v1::{DriftRule, InstallInstanceRequest};
     after_help = "Examples:\n  fleet install labnotes@1.2 --host lab-1 --name notes-1 --set port=8081 --values secrets.yaml\n  fleet install labnotes@1.2 --host lab-1 --name notes-1 --dry-run"
 )]
 pub struct InstallArgs {
-    /// What to install, as APP@VERSION
+    /// Release to install, as APP@VERSION
     #[arg(value_name = "APP@VERSION", add = ArgValueCandidates::new(complete::releases))]
     release: ReleaseName,
 
-    /// Where
+    /// Host to install on
     #[arg(long, add = ArgValueCandidates::new(complete::hosts))]
     host: HostName,
 
@@ -36,7 +36,7 @@ pub struct InstallArgs {
     #[command(flatten)]
     values: ValueArgs,
 
-    /// What to do when somebody changes it by hand
+    /// Reaction to changes by hand
     #[arg(long, default_value = "heal", value_parser = drift_rules())]
     drift: DriftRule,
 

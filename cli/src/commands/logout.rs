@@ -8,8 +8,8 @@ use fleet_core::command_error::CommandError;
 
 /// Forget the login on this machine
 ///
-/// The coordinator still knows you: you need a new token to log in again. To take somebody's access away, use `fleet
-/// operator rm`.
+/// The coordinator still knows you, but you need a new token to log in again. To revoke a person's access, use
+/// `fleet operator rm`.
 #[derive(Debug, Args)]
 pub struct LogoutArgs {}
 

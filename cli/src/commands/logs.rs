@@ -14,18 +14,18 @@ use fleet_proto::v1::{LogView, ReadLogsRequest};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  fleet logs notes-1 --tail 50\n  fleet logs notes-1 web --follow")]
 pub struct LogsArgs {
-    /// Whose containers
+    /// Instance whose containers are read
     #[arg(add = ArgValueCandidates::new(complete::instances))]
     instance: InstanceName,
 
     /// Only this service
     service: Option<String>,
 
-    /// Go on with what is said next
+    /// Continue with new lines as they come
     #[arg(short, long)]
     follow: bool,
 
-    /// The newest so many lines of each service
+    /// Number of the newest lines of each service
     #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
     tail: u32,
 
@@ -53,7 +53,7 @@ pub async fn run(context: &Context, args: &LogsArgs) -> Result<ExitStatus, Comma
     Ok(ExitStatus::Done)
 }
 
-/// The time where it is wished, and the service where there may be several.
+/// Returns the time if it is requested, and the service if there may be several.
 fn beginning(log: &LogView, args: &LogsArgs) -> String {
     let time = if args.timestamps { format!("{} ", moment(log.at_ms)) } else { String::new() };
     let service = if args.service.is_none() { format!("{} | ", log.service) } else { String::new() };

@@ -17,18 +17,18 @@ use fleet_proto::v1::{InstanceChange, RestoreRequest};
 
 /// Put an instance's data back as it was, or make a new instance from a backup
 ///
-/// What is there now is backed up before, unless --no-safety says otherwise; what is written between that backup and the stop is
-/// not kept. If the restore does not work, the instance is put back as it was; a bucket goes back to what the safety backup has of
-/// it. A database server's whole folder is replaced: where it holds databases or accounts that no store names, the restore is
-/// refused and names them, unless --drop-others says that they may go. Settings, access rules, keys and lists of accounts in that
-/// folder come back from the backup. With --to and --name nothing that is there is touched: a
-/// new instance is made on that host, from nothing but the backup.
+/// The present data is backed up before, unless --no-safety is given; data written between that backup and the stop is
+/// lost. If the restore fails, the instance is put back as it was; a bucket goes back to its state in the safety
+/// backup. A database server's whole folder is replaced. If it holds databases or accounts that are in no store, the
+/// restore is refused and names them, unless --drop-others allows their loss. Settings, access rules, keys and lists of
+/// accounts in that folder come back from the backup. With --to and --name, no existing instance is changed: a new one
+/// is created on that host from the backup alone.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  fleet restore notes-1 --dry-run\n  fleet restore notes-1 --at 2026-11-19T18:00:00Z\n  fleet restore notes-1 --backup 3f9a12 --only notebook --yes\n  fleet restore notes-1 --to lab-7 --name notes-1b --set port=8090"
 )]
 pub struct RestoreArgs {
-    /// Whose backup
+    /// Instance whose backup is restored
     #[arg(value_name = "INSTANCE", add = ArgValueCandidates::new(complete::instances))]
     instance: InstanceName,
 

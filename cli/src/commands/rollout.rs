@@ -16,9 +16,10 @@ use fleet_proto::v1::SteerAction;
 
 /// Roll a version out to many instances, wave by wave; watch, pause and undo it
 ///
-/// It first shows the plan: which instances, in which waves, what changes on each, who is left out and why. An instance
-/// that fails goes back by itself to what it was, and the rollout halts when the limit of failures is reached. Hosts that
-/// are offline never block: they catch up under the same gates when they are back. See `fleet help rollouts`.
+/// The plan is shown first: the instances, their waves, the changes of each, and those left out with the reason. An
+/// instance that fails goes back by itself to its old state, and the rollout halts when the limit of failures is
+/// reached. Offline hosts never block: they catch up under the same gates when they are back. See
+/// `fleet help rollouts`.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,

@@ -11,7 +11,7 @@ use fleet_proto::v1::GetStatusRequest;
 /// Show the fleet on one screen: what needs a person, what is under way, hosts and instances
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// How to show it
+    /// Output format
     #[arg(short, long, value_enum, default_value = "table", value_name = "FORMAT")]
     output: StatusFormat,
 }

@@ -1,4 +1,4 @@
-//! How backups, policies and repositories look.
+//! Layout of backups, policies and repositories.
 
 use super::{pairs, section};
 use crate::format::{age, bytes, moment, one_line, or_dash, short, until};
@@ -15,7 +15,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// So many digits tell a backup from the others.
+/// Number of digits that identify a backup.
 const DIGITS: usize = 8;
 
 pub const STANDING: &[Column<BackupHealthView>] = &[
@@ -34,7 +34,7 @@ pub const STANDING: &[Column<BackupHealthView>] = &[
     Column::wide("WHY", |it, _| or_dash(&it.reasons.join("; "))),
 ];
 
-/// Where they are; of several that its policy asks for, how many are as they should be.
+/// Returns the locations of the copies; if the policy asks for several, also the number of good ones.
 fn copies(it: &BackupHealthView, now: Time) -> String {
     let copy = |copy: &CopyView| match (copy.newest_ms, copy.late, copy.problem.is_empty()) {
         (0, ..) => format!("{} none", copy.repository),
@@ -58,7 +58,7 @@ fn next(it: &BackupHealthView, now: Time) -> String {
     }
 }
 
-/// Why each is not ok, one line each.
+/// Reason why each is not ok, one line each.
 pub fn why(all: &[BackupHealthView]) -> Vec<String> {
     let wrong = all.iter().filter(|it| it.word() != BackupLevel::Ok);
     let line = |it: &BackupHealthView| {
@@ -202,7 +202,7 @@ fn part(part: &PartView) -> Vec<String> {
     vec![part.store.clone(), engine, bytes(part.bytes), bytes(part.added), took(part.took_ms), holds]
 }
 
-/// What a drill compares of a database with what its server said when it was dumped, and what it does not.
+/// Returns the facts that a drill compares with those of the dumped server, and those that it does not.
 fn compared(part: &PartView) -> Option<String> {
     let (samples, noun, not) = match part.engine() {
         StoreEngine::Postgresql => {

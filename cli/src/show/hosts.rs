@@ -1,4 +1,4 @@
-//! How hosts look.
+//! Layout of hosts.
 
 use super::{pairs, section};
 use crate::format::{age, bytes, moment, or_dash};
@@ -62,7 +62,7 @@ fn machines(host: &HostView) -> String {
     host.duplicate.as_ref().map(since).unwrap_or_default()
 }
 
-/// Which machines they are, and what to do.
+/// Returns the two machines and the next action.
 fn duplicate(duplicate: &Duplicate, now: Time) -> Vec<String> {
     let machine = |machine: &Machine| {
         let (start, engine) = (or_dash(&machine.start), or_dash(&machine.engine_id));
@@ -72,7 +72,7 @@ fn duplicate(duplicate: &Duplicate, now: Time) -> Vec<String> {
     machines.chain([format!("what to do: {}", duplicate.hint)]).collect()
 }
 
-/// What the host's policy file says.
+/// Returns the rules of the host's policy file.
 fn policy(policy: &PolicyView) -> Vec<String> {
     let list = |names: &[String], none: &str| if names.is_empty() { none.to_owned() } else { names.join(", ") };
     pairs(&[
@@ -97,7 +97,7 @@ pub fn labels(labels: &BTreeMap<String, String>) -> String {
     labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
 }
 
-/// How far the host's clock is off, where that is worth a word.
+/// Returns the difference of the host's clock, if it matters.
 fn clock(skew_ms: i64) -> String {
     let seconds = skew_ms / 1000;
     match seconds {

@@ -1,4 +1,4 @@
-//! How instances look.
+//! Layout of instances.
 
 use super::{pairs, section};
 use crate::format::{age, doing, or_dash, short_digest};
@@ -20,7 +20,7 @@ pub const COLUMNS: &[Column<InstanceView>] = &[
     Column::wide("CREATED", |instance, now| age(now, instance.created_ms)),
 ];
 
-/// What it is, and what it shall be when that differs.
+/// Returns the present version, and the desired one if it differs.
 pub fn version(instance: &InstanceView) -> String {
     let found = if instance.version.is_empty() { "?" } else { &instance.version };
     match instance.wanted_version.as_str() {
@@ -84,7 +84,7 @@ pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
     lines
 }
 
-/// How its backups stand; nothing where nobody asks for any and there is none.
+/// Returns the health of its backups; nothing if none are wanted and none exist.
 fn backups(instance: &InstanceView, now: Time) -> String {
     let Some(standing) = &instance.backup else { return String::new() };
     if standing.newest_ms == 0 && standing.policy.is_empty() {

@@ -1,4 +1,4 @@
-//! How a rollout looks while it goes on: a board that is redrawn, or one line for each change.
+//! Layout of a running rollout: a board that is redrawn, or one line for each change.
 
 use super::rollouts::counts;
 use crate::format::{age, clock_time, doing, one_line};
@@ -9,7 +9,7 @@ use fleet_proto::v1::{MemberState, MemberView, RolloutPhase, RolloutView};
 use fleet_proto::words::word;
 use std::collections::BTreeMap;
 
-/// The rollout now, in at most so many lines: a heading, then a line for each instance.
+/// Returns the rollout in at most `height` lines: a heading, then a line for each instance.
 pub fn board(view: &RolloutView, now: Time, height: usize) -> Vec<Painted> {
     let room = height.saturating_sub(3).max(3);
     let mut members: Vec<&MemberView> = view.members.iter().collect();
@@ -47,7 +47,7 @@ pub fn colour_of_phase(phase: RolloutPhase) -> Colour {
     }
 }
 
-/// What wants to be seen first.
+/// Returns the sort order: most important first.
 fn rank(state: MemberState) -> u8 {
     match state {
         MemberState::Failed | MemberState::Unhealthy | MemberState::Overdue | MemberState::Unspecified => 0,
@@ -109,7 +109,7 @@ fn line(member: &MemberView, widths: &Widths, now: Time) -> Painted {
     Painted::of(colour, mark).and(names).and_in(colour, format!("{state}{since}")).and(reason(member))
 }
 
-/// Why it is so; under way, the step and how far it is.
+/// Reason why it is so; under way, the step and how far it is.
 pub fn reason(member: &MemberView) -> String {
     match member.text.as_str() {
         "" => String::new(),
@@ -117,7 +117,7 @@ pub fn reason(member: &MemberView) -> String {
     }
 }
 
-/// What was told already, so that only changes are told.
+/// Last printed states, so that only changes are printed.
 #[derive(Debug, Default)]
 pub struct Changes {
     phase: Option<i32>,

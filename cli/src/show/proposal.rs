@@ -1,4 +1,4 @@
-//! How the plan of a rollout looks, before anything happens.
+//! Layout of a rollout's plan, before anything happens.
 
 use super::section;
 use crate::format::{one_line, short_digest};
@@ -7,7 +7,7 @@ use fleet_core::grammar::count;
 use fleet_proto::v1::{Proposal, ProposedChange, Wave, WaveKind};
 use fleet_proto::words::word;
 
-/// So many instances of a wave are shown one by one.
+/// Number of instances of a wave that are shown one by one.
 const SHOWN: usize = 40;
 
 pub fn lines(proposal: &Proposal) -> Vec<String> {
@@ -35,7 +35,7 @@ fn heading(wave: &Wave) -> String {
     }
 }
 
-/// The instances of a wave. Changes that an earlier instance has too are not told again.
+/// Returns the instances of a wave. Changes that an earlier instance has too are not repeated.
 fn wave_lines<'a>(wave: &'a Wave, told: &mut Vec<&'a ProposedChange>) -> Vec<String> {
     let rows = grid(Vec::new(), wave.changes.iter().take(SHOWN).map(row).collect());
     let mut lines = Vec::new();

@@ -1,4 +1,4 @@
-//! How apps and releases look.
+//! Layout of apps and releases.
 
 use super::{pairs, section};
 use crate::format::{age, or_dash, short_digest};

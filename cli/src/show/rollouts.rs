@@ -1,4 +1,4 @@
-//! How rollouts look when they are listed or shown.
+//! Layout of rollouts in lists and in detail.
 
 use super::{pairs, section};
 use crate::format::{age, one_line, or_dash};
@@ -18,7 +18,7 @@ pub const COLUMNS: &[Column<RolloutView>] = &[
     Column::wide("REASON", |rollout, _| or_dash(&rollout.phase_reason)),
 ];
 
-/// How many are where; what is none is left out.
+/// Returns the number of members in each state; zeros are left out.
 pub fn counts(rollout: &RolloutView) -> String {
     let numbers = [
         (rollout.done, "done"),

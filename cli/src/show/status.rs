@@ -11,7 +11,7 @@ use fleet_core::time::Time;
 use fleet_proto::v1::{MemberState, RolloutPhase, RolloutView, Status, VersionCount};
 use fleet_proto::words::word;
 
-/// So many lines of hosts, of instances, and of what needs a person.
+/// Maximum number of lines of hosts, of instances, and of problems.
 const SHOWN: usize = 20;
 
 pub fn lines(status: &Status, now: Time) -> Vec<Painted> {
@@ -65,7 +65,7 @@ fn tallies(status: &Status) -> Vec<Painted> {
     lines
 }
 
-/// How many stand how; where nobody asks for backups, that.
+/// Returns the number of instances at each level of backup health, or that no backups are wanted.
 fn backups(status: &Status) -> Option<Painted> {
     let tally = status.backups.as_ref().filter(|_| status.instances > 0)?;
     let line = Painted::plain(format!("{:11}", "backups"));

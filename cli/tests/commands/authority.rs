@@ -40,7 +40,7 @@ impl Authority {
         (format!("{}{}", certificate.pem(), self.pem()), key.serialize_pem())
     }
 
-    /// A certificate for whoever asks.
+    /// Signs a certificate for any requester.
     pub fn sign(&self, request: &[u8], subject: &str) -> Vec<u8> {
         let request = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(request));
         let key = request.expect("it is a signing request").public_key;

@@ -1,4 +1,4 @@
-//! Backups: how they stand, what is wished of them, and how they come back.
+//! Backups: their health, requests about them, and restores.
 
 use crate::environment::NOW;
 use crate::fake::logged_in;

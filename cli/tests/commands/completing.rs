@@ -1,4 +1,4 @@
-//! What the shell is told when somebody presses Tab.
+//! Completions that the shell gets when a person presses Tab.
 
 use crate::environment::TestEnvironment;
 use crate::fake::logged_in;

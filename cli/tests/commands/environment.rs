@@ -23,13 +23,13 @@ impl TestEnvironment {
         Self { folder, stdin: String::new(), is_terminal: false, terminal: None }
     }
 
-    /// What the person types.
+    /// Sets the person's input.
     pub fn typing(mut self, text: &str) -> Self {
         (self.stdin, self.is_terminal) = (text.to_owned(), true);
         self
     }
 
-    /// What comes through a pipe.
+    /// Sets the input through a pipe.
     pub fn piping(mut self, text: &str) -> Self {
         (self.stdin, self.is_terminal) = (text.to_owned(), false);
         self
@@ -80,7 +80,7 @@ impl TestEnvironment {
     }
 }
 
-/// What a command told.
+/// Output of a command.
 #[must_use = "either snapshot what was told or check it"]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandOutput {

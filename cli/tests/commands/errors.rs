@@ -1,4 +1,4 @@
-//! What a person is told when it does not work.
+//! Errors that a person sees.
 
 use crate::environment::TestEnvironment;
 use crate::fake::logged_in;

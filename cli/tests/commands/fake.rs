@@ -1,4 +1,4 @@
-//! A coordinator with memory and without a mind, behind the real port: mTLS, one CA, a token to join.
+//! A coordinator with memory and without a planner, behind the real port: mTLS, one CA, a token to join.
 
 use crate::authority::Authority;
 use crate::desk::Desk;
@@ -52,7 +52,7 @@ impl Fake {
         self.scene.lock().expect("nobody panicked")
     }
 
-    /// What was asked of it since the last time, but for who is asking.
+    /// Returns the requests since the last call, without their callers.
     pub fn heard(&self) -> String {
         let heard = std::mem::take(&mut self.scene().heard);
         heard.into_iter().filter(|question| !question.starts_with("WhoAmI")).collect::<Vec<_>>().join("\n")
@@ -136,7 +136,7 @@ impl Identity for Gate {
     }
 }
 
-/// A fake coordinator with somebody who has logged in.
+/// Makes a fake coordinator with an operator who has logged in.
 pub fn logged_in(scene: Scene) -> (Fake, crate::environment::TestEnvironment) {
     let fake = Fake::start(scene);
     let environment = crate::environment::TestEnvironment::new();

@@ -1,4 +1,4 @@
-//! What the README shows of the command's answers is what the command prints.
+//! Output in the README is what the command prints.
 
 use crate::environment::NOW;
 use crate::fake::logged_in;

@@ -1,4 +1,4 @@
-//! What the fake coordinator says, and what it has heard.
+//! Answers of the fake coordinator, and the requests that it received.
 
 use fleet_core::hint::Hint;
 use fleet_proto::refusal::{RefusalReason, refuse};
@@ -6,7 +6,7 @@ use fleet_proto::v1::*;
 use fleet_proto::words::{WireEnum, value};
 use tonic::Status as GrpcStatus;
 
-/// What the fake says to each question; tests fill in what they need.
+/// Answers of the fake to each request; tests fill in what they need.
 #[derive(Debug, Default)]
 pub struct Scene {
     pub subject: String,
@@ -18,11 +18,11 @@ pub struct Scene {
     pub change: InstanceChange,
     pub progress: Vec<ChangeProgress>,
     pub proposal: Proposal,
-    /// What a watcher of the rollout sees, one after the other.
+    /// Views that a follower of the rollout gets, one after the other.
     pub frames: Vec<RolloutView>,
-    /// What the first watcher after a break sees instead.
+    /// Views that the first follower after a break gets instead.
     pub after_break: Vec<RolloutView>,
-    /// The link breaks so many times while the rollout is watched.
+    /// Number of connection breaks while the rollout is followed.
     pub breaks: usize,
     pub rollouts: Vec<RolloutView>,
     pub status: Status,
@@ -38,9 +38,9 @@ pub struct Scene {
     /// Said to everything but `WhoAmI` and joining.
     pub refusal: Option<(RefusalReason, &'static str, Option<Hint>)>,
     pub silence: bool,
-    /// So many starts of rollouts find that the plan has changed.
+    /// Number of rollout starts that find a changed plan.
     pub changed_plans: usize,
-    /// So many starts of rollouts are heard, and their answers lost.
+    /// Number of rollout starts that are received with their answers lost.
     pub lost_answers: usize,
     /// The ids of requests that were agreed to, in their order.
     pub request_ids: Vec<String>,

@@ -1,4 +1,4 @@
-//! Completion in real shells: what stands on the line after somebody has pressed Tab. `tests/run.sh` installs them.
+//! Completion in real shells: the line after a person has pressed Tab. `tests/run.sh` installs the shells.
 
 use crate::environment::TestEnvironment;
 use crate::fake::{Fake, logged_in};
@@ -8,7 +8,7 @@ use std::io::{BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What is typed, and what stands there after Tab.
+/// Typed text, and the text after Tab.
 const TABLE: [(&str, &str); 9] = [
     ("fleet insta", "fleet insta"),
     ("fleet instance rest", "fleet instance restart"),

@@ -101,7 +101,7 @@ fn expected(declaration: &Declaration) -> String {
     }
 }
 
-/// What is wrong with a declaration itself; its default is checked like any value.
+/// Returns the problem of a declaration itself; its default is checked like any value.
 pub fn check_declaration(name: &str, declaration: &Declaration) -> Option<String> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(allowed) || name.len() > 63 {

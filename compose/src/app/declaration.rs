@@ -1,4 +1,4 @@
-//! How an app declares what its instances set.
+//! Declaration of the values that an app's instances set.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ pub struct Declaration {
     /// Greatest integer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<i64>,
-    /// What a choice may be.
+    /// Allowed values of a choice.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "scalar::list")]
     pub choices: Vec<String>,
 }

@@ -28,7 +28,7 @@ pub struct AppDefinition {
     /// The Compose file's path in the bundle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compose: Option<String>,
-    /// What gives the Compose project its name.
+    /// Source of the Compose project's name.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub project: ProjectNaming,
     /// Compose profiles that are active.

@@ -1,4 +1,4 @@
-//! What must be true of an instance before anyone calls it healthy.
+//! Conditions for an instance to count as healthy.
 
 use crate::spec::Text;
 use crate::units::Period;
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HealthRules {
-    /// How long everything must have been well without a break.
+    /// Time for which everything must have been healthy without interruption.
     #[serde(default = "default_minimum_healthy")]
     pub minimum_healthy: Period,
-    /// How long the instance may take to get there.
+    /// Time limit for the instance to get there.
     #[serde(default = "default_deadline")]
     pub deadline: Period,
     /// Probes that must pass.

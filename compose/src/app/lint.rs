@@ -9,7 +9,7 @@ use crate::names::Version;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// What is known of a bundle.
+/// Facts about a bundle.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LintReport {
     /// The bundle is fit to be a release if there are none.
@@ -18,7 +18,7 @@ pub struct LintReport {
     pub summary: Option<LintSummary>,
 }
 
-/// What a release would be, with placeholders for the values that have no default.
+/// Content of the release, with placeholders for values without a default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LintSummary {
     /// Name of the app.
@@ -33,7 +33,7 @@ pub struct LintSummary {
     pub volumes: Vec<String>,
     /// Values with their types; `*` marks those that every instance must set.
     pub values: Vec<String>,
-    /// What is no problem, and may not be what its author expects.
+    /// Remarks that are no problems, but possibly unexpected.
     #[serde(default)]
     pub notes: Vec<String>,
 }

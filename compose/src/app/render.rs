@@ -12,7 +12,7 @@ use crate::store::{Rebuild, Store};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Where and as what a release is rendered.
+/// Folder, names and other properties for rendering a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {
     /// Name of the instance.
@@ -35,7 +35,7 @@ pub struct Rendered {
     /// Complete: with the instance's values in them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stores: BTreeMap<StoreName, Store>,
-    /// What makes derivable stores anew after a restore.
+    /// Commands that rebuild derivable stores after a restore.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rebuilds: BTreeMap<StoreName, Rebuild>,
 }

@@ -1,4 +1,4 @@
-//! What a drill restores into: the double of an instance, as far as its stores need it.
+//! Sandbox of a drill: a copy of an instance, as far as its stores need it.
 
 use super::{HealthRules, Rendered};
 use crate::names::StoreName;

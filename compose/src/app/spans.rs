@@ -1,4 +1,4 @@
-//! Finds the place in app.yaml that a path of keys leads to, for problems that show only after reading.
+//! Finds the position of a path of keys in app.yaml, for problems that are found only after parsing.
 
 use super::definition::FILE;
 use crate::compose::Problem;

@@ -1,4 +1,4 @@
-//! How an app declares its stores: each database and each set of files that matters.
+//! Declaration of an app's stores: each database and each set of files that matters.
 
 mod checks;
 mod fields;
@@ -30,7 +30,7 @@ pub struct StoreDeclaration {
     pub engine: EngineKind,
     /// Truth, or derivable from it.
     pub kind: StoreKind,
-    /// Whose container its tools run in.
+    /// Service in whose container its tools run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
     /// Name of the database.
@@ -42,7 +42,7 @@ pub struct StoreDeclaration {
     /// Source of the password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<PasswordDeclaration>,
-    /// Where in its container a server keeps its data, if that is not where its image does; of a bucket, always.
+    /// Folder of the server's data in its container, if it is not the image's default; required for a bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
     /// Volume of the Compose file, or a pattern.
@@ -102,7 +102,7 @@ pub struct StoreDeclaration {
     /// Conditions after a restore.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckDeclaration>,
-    /// How a derivable store is made anew after a restore.
+    /// Rebuild of a derivable store after a restore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rebuild: Option<RebuildDeclaration>,
 }
@@ -111,7 +111,7 @@ pub struct StoreDeclaration {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RebuildDeclaration {
-    /// Where the command runs, if that is not the store's own service.
+    /// Service that runs the command, if it is not the store's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
     pub command: Vec<String>,
@@ -119,7 +119,7 @@ pub struct RebuildDeclaration {
     pub limit: Option<Period>,
 }
 
-/// Where a password comes from: a variable of the service, or a text with a value in it.
+/// Source of a password: a variable of the service, or a text with a value in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PasswordDeclaration {
@@ -139,7 +139,7 @@ pub struct CheckDeclaration {
     /// Words of a command.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
-    /// Where the command runs, if that is not the store's own service.
+    /// Service that runs the command, if it is not the store's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
     /// Text that the answer must be.

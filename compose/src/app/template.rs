@@ -21,7 +21,7 @@ const FUEL: u64 = 1_000_000;
 /// The most bytes that all templates of a release may become together.
 const TOTAL_LIMIT: usize = 16 << 20;
 
-/// What the templates of a release became.
+/// Files rendered from the templates of a release.
 #[derive(Debug, Default)]
 pub struct RenderedTemplates {
     /// Content by the path it has in the instance's folder.
@@ -106,7 +106,7 @@ fn make_one(
     }
 }
 
-/// What a template becomes; no error where that is too much.
+/// Returns the output of a template; an empty error if it is too long.
 fn written(template: &Template<'_, '_>, context: &Value) -> Result<String, Option<minijinja::Error>> {
     let mut output = Output::default();
     let failure = template.render_captured_to(context, &mut output).err();
@@ -161,7 +161,7 @@ fn environment<'a>() -> Result<Environment<'a>, minijinja::Error> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_fuel(Some(FUEL));
-    // For the place of an error.
+    // Needed for the position of an error.
     environment.set_debug(true);
     bound_filters(&mut environment);
     Ok(environment)

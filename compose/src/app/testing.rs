@@ -1,4 +1,4 @@
-//! A small platform for the tests of this room.
+//! A small app for the tests of this module.
 
 use super::{AppDefinition, Bundle, CheckedValues, Given, Placement, Rendered, render};
 use crate::compose::Problems;

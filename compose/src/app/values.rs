@@ -23,7 +23,7 @@ pub struct CheckedValue {
     pub text: Text,
 }
 
-/// What is wrong with one value.
+/// Problem of one value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValueProblem {
     /// Name that the app does not declare.
@@ -31,7 +31,7 @@ pub enum ValueProblem {
     Unknown {
         /// Name of the value.
         name: String,
-        /// Known name that is nearest to it.
+        /// Declared name that is most similar.
         meant: Option<String>,
     },
     /// Required value without a default that is not given.

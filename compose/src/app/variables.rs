@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The file of variables that Compose reads beside its own.
 pub const DOTENV: &str = ".env";
 
-/// What the Compose file may ask for, and which of it is secret.
+/// Variables that the Compose file may use, with those that are secret.
 pub struct AppVariables {
     pub values: BTreeMap<String, String>,
     pub secrets: BTreeSet<String>,

@@ -1,4 +1,4 @@
-//! Reads a YAML file into a type, with the place of what is wrong.
+//! Parses a YAML file into a type, with the position of an error.
 
 use crate::compose::Problem;
 use serde::de::DeserializeOwned;

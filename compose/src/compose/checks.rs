@@ -1,4 +1,4 @@
-//! What can be judged only when the whole file is known.
+//! Checks that need the whole file.
 
 use super::cursor::{ReadContext, Span};
 use super::cycle;

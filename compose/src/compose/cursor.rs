@@ -8,7 +8,7 @@ use std::cell::RefCell;
 /// The most entries of one map or list, so that checks may compare each with each.
 const LENGTH_LIMIT: usize = 2000;
 
-/// What all cursors of one reading share.
+/// State shared by all cursors of one file.
 #[derive(Debug)]
 pub struct ReadContext<'a> {
     pub file: &'a str,
@@ -77,7 +77,7 @@ impl<'a> Cursor<'a> {
         matches!(self.node.value, Value::List(_))
     }
 
-    /// The entries of a map, each at the place of its key; nothing but a note where it is no map.
+    /// Returns the entries of a map, each at the position of its key; notes a problem if it is no map.
     pub fn entries(&self) -> Vec<(&'a str, Self)> {
         match &self.node.value {
             Value::Map(entries) if self.is_too_long(entries.len()) => Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What each service waits for.
+/// Services that each service waits for.
 pub type Needs = BTreeMap<String, BTreeSet<String>>;
 
 /// One circle, its first service repeated at the end; none if there is an order.

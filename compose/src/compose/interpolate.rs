@@ -7,9 +7,9 @@ use crate::spec::Text;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How deep defaults may stand inside defaults.
+/// Maximum nesting of defaults.
 const DEPTH_LIMIT: usize = 16;
-/// How many bytes a whole file's variables may become.
+/// Maximum bytes of all variables of a file after interpolation.
 const BYTE_LIMIT: usize = 8 << 20;
 
 /// The variables that a file may ask for.
@@ -19,7 +19,7 @@ pub struct ComposeVariables<'a> {
     pub secrets: &'a BTreeSet<String>,
     /// Those that were asked for.
     pub used: RefCell<BTreeSet<String>>,
-    /// How many bytes may still be filled in.
+    /// Bytes that may still be inserted.
     left: Cell<usize>,
 }
 

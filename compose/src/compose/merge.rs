@@ -16,7 +16,7 @@ pub fn merge(file: &str, node: Node) -> Result<Node, Problem> {
     Ok(Node { value, ..node })
 }
 
-/// What the map says itself wins over what is merged in; of several, the first wins.
+/// Merges entries. Own entries of the map override merged ones; of several merged ones, the first wins.
 fn merge_entries(file: &str, entries: Vec<Entry>) -> Result<Vec<Entry>, Problem> {
     let (merged, mut own): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.key == MERGE);
     for entry in &mut own {

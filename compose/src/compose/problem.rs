@@ -1,4 +1,4 @@
-//! What is wrong with a file, said so that its author finds the place.
+//! Problem of a file, with its position for the author.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -7,7 +7,7 @@ use crate::spec::{
 use crate::units::{Period, Size};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What one Compose file asks for, under the profiles that were chosen.
+/// Content of one Compose file under the chosen profiles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
     /// The name that the file gives the project. It counts only where the app says so ([`super::ProjectNaming`]).
@@ -140,7 +140,7 @@ pub struct Mount {
     pub access: MountAccess,
 }
 
-/// Where a mount comes from, before names at the Engine are given.
+/// Source of a mount, before the Engine's names are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MountOrigin {
     /// A volume, by its name in the Compose file.

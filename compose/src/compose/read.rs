@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a reading starts from.
+/// Input of a parse.
 #[derive(Debug, Clone, Copy)]
 pub struct ComposeSource<'a> {
     /// The bundle's files by relative path, those made from templates included.
@@ -29,14 +29,14 @@ pub struct ComposeSource<'a> {
     pub naming: ProjectNaming,
 }
 
-/// What gives a Compose project its name.
+/// Source of a Compose project's name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProjectNaming {
     /// The instance, as `COMPOSE_PROJECT_NAME` outranks the file's `name:`.
     #[default]
     Instance,
-    /// The Compose file's `name:`, so that a host has room for one instance.
+    /// The Compose file's `name:`, so that a host can have only one instance.
     FromCompose,
 }
 

@@ -1,4 +1,4 @@
-//! What a cursor reads from the text it stands at.
+//! Values that a cursor parses from the text at its position.
 
 use super::cursor::Cursor;
 use super::interpolate::{InterpolationError, interpolate};
@@ -23,7 +23,7 @@ impl Cursor<'_> {
         }
     }
 
-    /// The text at a place where others may read it: a secret is refused.
+    /// Returns the text for public use: a secret is refused.
     pub fn string(&self) -> Option<String> {
         let text = self.text()?;
         if text.is_secret() {

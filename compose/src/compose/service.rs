@@ -19,7 +19,7 @@ use super::keys::{is_extension, refuse};
 use super::read::ComposeSource;
 use crate::spec::PortSpec;
 
-/// What later checks need to know with its place.
+/// Facts with positions for later checks.
 #[derive(Debug, Default)]
 pub struct Notes {
     pub references: Vec<Reference>,

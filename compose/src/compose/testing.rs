@@ -1,4 +1,4 @@
-//! Reads Compose files for the tests of this room and its neighbours.
+//! Parses Compose files for the tests of this and other modules.
 
 use super::{ComposeSource, Problems, Project, read};
 use std::collections::{BTreeMap, BTreeSet};

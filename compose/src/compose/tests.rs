@@ -1,4 +1,4 @@
-//! What Compose files mean to us, key by key, and what is refused.
+//! Meaning of Compose files, key by key, and the refusals.
 
 use super::testing::read_text;
 
@@ -349,7 +349,7 @@ proptest::proptest! {
 #[test]
 fn a_name_with_another_meaning_for_the_engine_is_refused_at_its_key() {
     let web = "services:\n  web: {image: x, networks: [n], volumes: ['v:/d']}\n";
-    // A name that is refused is described by nobody, which is said as well.
+    // No service describes a refused name, which is reported too.
     let told = |text: &str, expect: &str| {
         let found = read_text(text).map_or_else(|problems| problems.to_string(), |_| "accepted".to_owned());
         assert!(found.lines().any(|line| line == expect), "`{expect}` is not in\n{found}\nfor\n{text}");

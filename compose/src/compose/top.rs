@@ -12,7 +12,7 @@ const SERVICE_LIMIT: usize = 200;
 
 const KEYS: [&str; 5] = ["version", "name", "services", "volumes", "networks"];
 
-/// What was read, with the places that later checks need.
+/// Parsed content, with positions for later checks.
 #[derive(Debug, Default)]
 pub struct Top {
     pub services: BTreeMap<String, Service>,

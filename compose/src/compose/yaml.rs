@@ -1,7 +1,7 @@
-//! From the bytes of a YAML file to a tree that knows its places.
+//! Parses the bytes of a YAML file to a tree with positions.
 //!
-//! **Invariant:** bounded. However a file is made, its tree has at most `NODE_LIMIT` nodes, aliases written out, and at
-//! most `DEPTH_LIMIT` levels, so that whoever walks it may recurse.
+//! **Invariant:** bounded. A tree has at most `NODE_LIMIT` nodes, with aliases expanded, and at most `DEPTH_LIMIT`
+//! levels, so that recursion over it is safe.
 
 mod tree;
 
@@ -13,7 +13,7 @@ pub const BYTE_LIMIT: usize = 1 << 20;
 const DEPTH_LIMIT: usize = 64;
 const NODE_LIMIT: usize = 100_000;
 
-/// A value and the place where it stands.
+/// A value with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
     pub line: usize,
@@ -24,7 +24,7 @@ pub struct Node {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     Null,
-    /// The text as written; what it means is decided by whoever reads it.
+    /// Text as written; the caller decides on its meaning.
     Scalar(String),
     List(Vec<Node>),
     Map(Vec<Entry>),

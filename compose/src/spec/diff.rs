@@ -1,4 +1,4 @@
-//! What applying a spec would change, said to people before it happens.
+//! Changes that applying a spec would make, described for people beforehand.
 
 use super::reasons::reasons;
 use super::{ContainerSpec, InstanceSpec};
@@ -69,7 +69,7 @@ pub fn diff(from: Option<&InstanceSpec>, to: &InstanceSpec) -> SpecDiff {
 }
 
 impl SpecDiff {
-    /// Whether nothing would be created, recreated, removed or written.
+    /// Returns whether nothing would be created, recreated, removed or written.
     pub fn is_empty(&self) -> bool {
         let is_unchanged = |service: &ServiceDiff| service.change == SpecChange::Unchanged;
         self.services.iter().all(is_unchanged) && self.new_volumes.is_empty() && self.files.is_empty()

@@ -1,8 +1,8 @@
 //! The configuration hash: equal hashes mean that a container may stay as it is.
 //!
-//! It covers everything that a container is made of, the content of the files mounted into it and the networks it is
-//! attached to. It leaves out what may change without it: the release, the order of starting, and labels that say
-//! where the description came from.
+//! The hash covers everything that a container is made of, including the content of the files mounted into it and its
+//! networks. It leaves out properties that may change without it: the release, the start order, and labels about the
+//! origin of the description.
 
 use super::canonical::{digest_of_bytes, hash_of};
 use super::labels::is_reserved;

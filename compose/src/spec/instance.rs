@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// What one instance is on its host; kept in the agent's ledger.
+/// Description of one instance on its host; stored in the agent's ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceSpec {
     /// Name of the instance.
@@ -139,7 +139,7 @@ pub struct FileSpec {
 #[serde(try_from = "KeptContent", into = "KeptContent")]
 pub struct Content(Vec<u8>);
 
-/// How content is kept: as text where it is text, else as hex digits.
+/// Stored form of content: text if it is text, else hexadecimal digits.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum KeptContent {

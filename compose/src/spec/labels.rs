@@ -34,12 +34,12 @@ const COMPOSE_VERSION: &str = "2.0.0";
 
 type Labels = BTreeMap<String, String>;
 
-/// Whether a label is ours or Compose's to write, and so no part of what a user configured.
+/// Returns whether a label is written by fleet or Compose, and so is no part of a user's configuration.
 pub fn is_reserved(label: &str) -> bool {
     label.starts_with(COMPOSE_PREFIX) || label.starts_with(FLEET_PREFIX)
 }
 
-/// What containers, networks and volumes alike carry.
+/// Returns the labels that containers, networks and volumes share.
 fn common(context: &Context, project: &str) -> Labels {
     let labels = [
         (COMPOSE_PROJECT, project.to_owned()),
@@ -82,7 +82,7 @@ pub fn of_container(context: &Context, project: &str, service: &Service, read: &
     labels
 }
 
-/// What the service waits for, as Compose notes it: name, condition, and whether it restarts along.
+/// Returns the service's dependencies in Compose's notation: name, condition, and whether it restarts along.
 fn dependencies(service: &Service) -> String {
     let condition = |condition| match condition {
         Condition::Started => "service_started",

@@ -1,4 +1,4 @@
-//! What a container finds mounted.
+//! Mounts of a container.
 
 use crate::units::Size;
 use serde::{Deserialize, Serialize};
@@ -53,7 +53,7 @@ pub enum MountAccess {
     ReadOnly,
 }
 
-/// What happens when the host has nothing at the path of a bind mount.
+/// Reaction to a missing path of a bind mount on the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HostPath {
@@ -63,7 +63,7 @@ pub enum HostPath {
     Refuse,
 }
 
-/// How SELinux labels the path.
+/// SELinux label of the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Relabel {

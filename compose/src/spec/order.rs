@@ -1,4 +1,4 @@
-//! The order in which services start: whoever is needed comes first, and among equals the alphabet decides.
+//! Start order of services: dependencies come first, and the rest is alphabetical.
 
 use crate::compose::Service;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! Whose something at the Engine is, by its labels.
+//! Owner of an object at the Engine, by its labels.
 //!
 //! **Invariant:** what carries another instance's label, or another host's, is never its own, whatever project it is in.
 
@@ -77,7 +77,7 @@ pub fn owner_by_labels<'a>(spec: &InstanceSpec, label: impl Fn(&str) -> Option<&
         };
     }
     match project {
-        // Where no ledger says that the project was ever fleet's, a stack of its name is somebody's.
+        // If no ledger records the project as fleet's, a stack of its name belongs to someone else.
         Some(project) if project == spec.project && !spec.is_unrecorded() => EngineOwner::OwnProject,
         Some(project) => EngineOwner::Project { project: project.to_owned() },
         None => EngineOwner::Nobody,
@@ -122,7 +122,7 @@ impl InstanceSpec {
         }
     }
 
-    /// Whether the spec was made by [`InstanceSpec::unrecorded`], by this agent or by one of before.
+    /// Returns whether the spec was made by [`InstanceSpec::unrecorded`], by this agent or an older one.
     pub fn is_unrecorded(&self) -> bool {
         self.app.as_str() == UNRECORDED_APP && self.digest == no_digest()
     }

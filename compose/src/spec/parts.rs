@@ -5,15 +5,15 @@ use crate::units::{Period, Size};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What a container waits for before it starts.
+/// Condition of another service that a container waits for before it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
-    /// It runs.
+    /// The service runs.
     Started,
     /// Its health check passes.
     Healthy,
-    /// It has ended with 0.
+    /// The service has exited with code 0.
     CompletedSuccessfully,
 }
 
@@ -35,7 +35,7 @@ pub enum Restart {
     },
 }
 
-/// How the Engine asks a container whether it is healthy. What is not said is the image's.
+/// Health check of a container. Missing settings are the image's.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Healthcheck {
     /// Command of the check.
@@ -94,7 +94,7 @@ impl Resources {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cpus(pub u64);
 
-/// Where a container's output goes.
+/// Destination of a container's output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Logging {
     /// The Engine's own default driver where none is named.
@@ -114,7 +114,7 @@ pub struct Ulimit {
     pub hard: i64,
 }
 
-/// Which network a container lives in.
+/// Network of a container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NetworkMode {
@@ -146,7 +146,7 @@ pub struct AttachSpec {
     pub ipv4_address: Option<String>,
 }
 
-/// Whether something is on; said rather than a bare `bool` so that calls read well.
+/// On or off; used instead of a bare `bool` so that calls are readable.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Switch {

@@ -1,4 +1,4 @@
-//! Why a container is made anew, in words that a person can weigh. Secrets are not shown.
+//! Reasons to recreate a container, as text for people. Secrets are hidden.
 
 use super::{ContainerSpec, InstanceSpec, NetworkSpec, Text};
 use serde_json::Value;
@@ -69,7 +69,7 @@ fn list<T: PartialEq + ToString>(what: &str, before: &[T], after: &[T]) -> Vec<S
     gone.chain(new.map(|item| format!("{what} {} (new)", item.to_string()))).collect()
 }
 
-/// The fields that were told in detail above, or that do not matter.
+/// Fields that are described in detail above, or that do not matter.
 const TOLD: [&str; 10] = [
     "image",
     "environment",
@@ -83,7 +83,7 @@ const TOLD: [&str; 10] = [
     "networks",
 ];
 
-/// Names every other field that differs, so that a field added later is told too.
+/// Names every other field that differs, so that fields added later are included.
 fn fields(before: &ContainerSpec, after: &ContainerSpec) -> Vec<String> {
     let object = |container| match serde_json::to_value(container) {
         Ok(Value::Object(fields)) => fields,

@@ -10,7 +10,7 @@ use super::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// On all that a double consists of, with the double's id: whoever removes doubles finds them by it.
+/// Label of all parts of a sandbox, with the sandbox's id: they are found by it for removal.
 pub const FLEET_THROWAWAY: &str = "fleet.throwaway";
 
 impl InstanceSpec {
@@ -80,8 +80,8 @@ struct Sandbox<'a> {
 
 impl Sandbox<'_> {
     fn labels(&self, labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        // What else reads labels acts on them: a proxy would send people to the double. And whoever looks for the instance, or for
-        // its folder, must not find its double.
+        // Other programs act on labels: a proxy would send people to the sandbox. And a search for the instance, or for
+        // its folder, must not find its sandbox.
         let is_kept = |label: &str| {
             is_reserved(label) && label != FLEET_INSTANCE && !label.starts_with("com.docker.compose.project.")
         };
@@ -149,7 +149,7 @@ impl Sandbox<'_> {
             labels: self.labels(&real.labels),
             depends_on: depends_on.map(|(needed, condition)| (needed.clone(), *condition)).collect(),
             restart: Restart::No,
-            // It may lead to somebody outside.
+            // It may send data to the outside.
             logging: None,
             extra_hosts: Vec::new(),
             cap_add: Vec::new(),
@@ -160,7 +160,7 @@ impl Sandbox<'_> {
         }
     }
 
-    /// The mount in the double; none for what is only a way to somebody else.
+    /// Returns the mount in the sandbox; none if it only leads to something outside.
     fn mount(&self, mount: &MountSpec, volumes: &mut Vec<VolumeSpec>) -> Option<MountSpec> {
         let source = match &mount.source {
             MountSource::Volume(name) => {

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What is shown in place of a secret.
+/// Text that is shown in place of a secret.
 pub const HIDDEN: &str = "(secret)";
 
 /// A text given to a container; kept as a plain string, or as `{"secret": …}`.
@@ -32,7 +32,7 @@ impl Text {
         Self::Secret { secret: text.into() }
     }
 
-    /// The text itself, for whoever hands it to the Engine.
+    /// Returns the text itself, for sending it to the Engine.
     pub fn expose(&self) -> &str {
         match self {
             Self::Plain(text) | Self::Secret { secret: text } => text,

@@ -1,4 +1,4 @@
-//! What a volume gets at through its driver and the driver's options.
+//! Targets of a volume by its driver and options.
 
 use super::VolumeSpec;
 
@@ -41,8 +41,8 @@ const SERVERS: [&str; 4] = ["addr", "ip", "mountaddr", "mon_addr"];
 const SOURCES: [&str; 4] = ["source", "unc", "target", "prefixpath"];
 
 impl VolumeSpec {
-    /// The paths that the driver uses, as they are written. One that is relative is relative to a place that the Engine chose:
-    /// nobody can allow it.
+    /// Returns the paths that the driver uses, as written. A relative one depends on a folder of the Engine, so that no
+    /// policy can allow it.
     pub fn host_paths(&self) -> impl Iterator<Item = &str> {
         self.device_paths().into_iter().chain(self.flags().flat_map(paths_in)).chain(self.paths_of_others())
     }
@@ -74,13 +74,13 @@ impl VolumeSpec {
         }
     }
 
-    /// What options of other drivers than the Engine's own mean is not known: each absolute path counts.
+    /// Returns every absolute path in the options of other drivers, because their meaning is unknown.
     fn paths_of_others(&self) -> impl Iterator<Item = &str> {
         let values = self.options.values().filter(|_| self.other_driver().is_some());
         values.map(String::as_str).filter(|value| value.starts_with('/'))
     }
 
-    /// What is mounted from servers. Where the options name several, each counts.
+    /// Returns the shares that are mounted from servers. If the options name several, each counts.
     fn shares(&self) -> Vec<String> {
         let Some(kind) = self.server_kind().filter(|_| !self.is_bind()) else { return Vec::new() };
         let device = self.option("device").unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Names with `*` for any letters and `?` for any one.
 
-/// Whether the pattern means the name.
+/// Returns whether the pattern matches the name.
 pub fn matches_pattern(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
     let (mut at, mut read) = (0, 0);

@@ -1,4 +1,4 @@
-//! The command that makes a derivable store anew from the others, after these were restored.
+//! Command that rebuilds a derivable store from the others, after these were restored.
 
 use crate::names::StoreName;
 use crate::units::Period;
@@ -13,12 +13,12 @@ pub struct Rebuild {
     pub service: String,
     /// Words of the command.
     pub command: Vec<String>,
-    /// It is ended when it has taken this long.
+    /// Maximum duration, after which it is killed.
     pub limit: Period,
 }
 
 impl Rebuild {
-    /// What it may take where the app does not say.
+    /// Default maximum duration.
     pub const USUAL: Period = Period::from_secs(30 * 60);
     /// The longest that an app may say.
     pub const LONGEST: Period = Period::from_secs(24 * 3600);
@@ -37,7 +37,7 @@ impl fmt::Display for Rebuild {
     }
 }
 
-/// What follows a restore, a line for each store, for people.
+/// Returns the rebuilds after a restore, one line for each store, for people.
 pub fn rebuild_lines(rebuilds: &BTreeMap<StoreName, Rebuild>) -> Vec<String> {
     let line = |(name, rebuild): (&StoreName, &Rebuild)| {
         let Rebuild { service, command: _, limit } = rebuild;

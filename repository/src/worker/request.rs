@@ -5,7 +5,6 @@ use crate::backend::S3Address;
 use crate::backup::{Kind, Part, PartRecord};
 use crate::bucket::{Extra, Filled, Looked};
 use crate::check::{CheckReport, ReadData};
-use crate::error::Error;
 use crate::forget::{Forgotten, Prune};
 use crate::listing::{Entry, Proofs, Sets};
 use crate::repository::Stats;
@@ -284,100 +283,6 @@ pub struct Progress {
     /// Counter that grows with every sign of progress. A constant value means that the request is stalled.
     #[serde(default)]
     pub moves: u64,
-}
-
-/// Kind of failure, distinguished by the action that helps against it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FailureKind {
-    /// The storage failed or cannot be reached.
-    Backend,
-    /// No repository exists at the storage.
-    NoRepository,
-    /// A repository with other keys exists at the storage.
-    Occupied,
-    /// The key does not open the repository.
-    WrongKey,
-    /// A source of the data to back up failed.
-    Source,
-    /// Stored data is damaged.
-    Damaged,
-    /// The requested backup or path does not exist.
-    Missing,
-    /// The request would put data at risk or breaks a limit.
-    Refused,
-    /// This host's disk failed or is full.
-    Disk,
-    /// rustic_core failed for another reason.
-    Rustic,
-    /// A bug of this program or of a library: it was caught.
-    Panic,
-    /// The caller said something that cannot be understood.
-    Protocol,
-}
-
-impl FailureKind {
-    /// Returns its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Backend => "backend",
-            Self::NoRepository => "no_repository",
-            Self::Occupied => "occupied",
-            Self::WrongKey => "wrong_key",
-            Self::Source => "source",
-            Self::Damaged => "damaged",
-            Self::Missing => "missing",
-            Self::Refused => "refused",
-            Self::Disk => "disk",
-            Self::Rustic => "rustic",
-            Self::Panic => "panic",
-            Self::Protocol => "protocol",
-        }
-    }
-
-    /// Tells whether what was kept is to blame, and nothing that may pass.
-    pub fn is_damage(self) -> bool {
-        match self {
-            Self::Damaged | Self::Missing => true,
-            Self::Backend
-            | Self::NoRepository
-            | Self::Occupied
-            | Self::WrongKey
-            | Self::Source
-            | Self::Refused
-            | Self::Disk
-            | Self::Rustic
-            | Self::Panic
-            | Self::Protocol => false,
-        }
-    }
-}
-
-/// Reason why a request was not done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// Kind of the failure.
-    pub kind: FailureKind,
-    /// Error with its causes, in one line for people.
-    pub text: String,
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let kind = match &error {
-            Error::Backend { .. } | Error::Bucket { .. } => FailureKind::Backend,
-            Error::NoRepository { .. } => FailureKind::NoRepository,
-            Error::Occupied { .. } => FailureKind::Occupied,
-            Error::WrongKey { .. } => FailureKind::WrongKey,
-            Error::Source { .. } => FailureKind::Source,
-            Error::Damaged { .. } | Error::Unreadable { .. } => FailureKind::Damaged,
-            Error::Missing { .. } => FailureKind::Missing,
-            Error::Refused { .. } => FailureKind::Refused,
-            Error::Disk { .. } => FailureKind::Disk,
-            Error::Rustic { .. } => FailureKind::Rustic,
-        };
-        Self { kind, text: error.line() }
-    }
 }
 
 /// Bytes in JSON, two digits each: a list of numbers would take four.

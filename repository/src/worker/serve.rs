@@ -1,8 +1,9 @@
 //! Main loop of a worker: one request, one answer, then exit. The process exits in every case.
 
 use super::frame::{self, Frame, FrameKind};
-use super::request::{Answer, BackendSpec, Failure, FailureKind, Progress, Request, Work};
+use super::request::{Answer, BackendSpec, Progress, Request, Work};
 use super::source::{Caller, Incoming, Streamed};
+use super::worker_error::{Failure, FailureKind};
 use crate::activity::ActivityCounter;
 use crate::archive::Stream;
 use crate::backend::{Backend, BackendError, FileId, FolderBackend, Limited, Meter, Metered, S3Backend};

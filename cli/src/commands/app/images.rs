@@ -99,7 +99,7 @@ fn with_pins(bundle: &Bundle, found: &BTreeMap<String, Digest>) -> Result<Bundle
     Bundle::new(files).map_err(|error| failed().because(error))
 }
 
-/// What a host says the images are now. None where no host could be asked.
+/// Returns the present digests of images from a host. None if no host could be asked.
 async fn resolve(context: &Context, session: &Session, images: Vec<String>) -> Option<BTreeMap<String, Digest>> {
     let request = ResolveImagesRequest { images };
     let reply = match session.ask("resolve the images", async |mut c| c.resolve_images(request).await).await {

@@ -14,8 +14,8 @@ use std::path::PathBuf;
 
 /// Check an app's folder: app.yaml, the Compose file and the templates
 ///
-/// It needs no coordinator. Files whose names begin with a dot are left out (.env is taken), and those that .fleetignore
-/// names.
+/// No coordinator is needed. Files whose names begin with a dot are left out, except .env, as are those that
+/// .fleetignore names.
 #[derive(Debug, Args)]
 pub struct AppLintArgs {
     /// The folder with app.yaml

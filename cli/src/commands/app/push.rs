@@ -20,9 +20,9 @@ use std::path::PathBuf;
 
 /// Make an immutable release of an app's folder, named by its digest
 ///
-/// The images are pinned: a host that is online says which digests their tags stand for now, and these are what every
-/// instance of the release gets. Without such a host, or with --no-pin, tags are taken as they are when a host pulls.
-/// Where the images' names depend on values (such as a registry's address), give these values with --set.
+/// The images are pinned: an online host resolves their tags to digests, and every instance of the release gets these.
+/// Without such a host, or with --no-pin, each host pulls what the tags mean at that time. If the images' names depend
+/// on values (such as a registry's address), give these values with --set.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  fleet app push deploy/apps/labnotes --version 1.2\n  fleet app push deploy/apps/labnotes --version 1.2 --set registry=lab.example:5000/"

@@ -12,8 +12,8 @@ use fleet_proto::v1::AcceptBackupRequest;
 /// A host can add to its own repository. What no order asked for is listed, counts for nothing, and is never forgotten. After a
 /// coordinator came back from its own backup, backups that were made since are among those. Accept only what you can explain.
 ///
-/// Where several snapshots carry a backup's id and nobody noted which one it is, or where the noted one is gone, it is damaged until
-/// `--snapshot` says which one it is. Without it, the snapshots are shown.
+/// A backup is damaged if several snapshots carry its id and none is recorded as the right one, or if the recorded one
+/// is gone. Then `--snapshot` selects one. Without it, the snapshots are shown.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  fleet backup accept 3f9a12\n  fleet backup accept 3f9a12 --snapshot 9d04c1")]
 pub struct AcceptArgs {

@@ -11,7 +11,7 @@ use fleet_core::command_error::CommandError;
 use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_proto::v1::DrillRequest;
 
-/// Restore a backup into throwaway containers and check it: only this makes it proven
+/// Restore a backup into a sandbox and check it: only this makes it proven
 ///
 /// The instance itself is not touched. What was made for the drill is removed, whatever it finds.
 #[derive(Debug, Args)]

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 /// Get one dump or one file out of a backup, onto this machine
 ///
-/// It is written under another name until all of it has come, and never over a file that is there.
+/// The output gets its name only when it is complete, and never replaces an existing file.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  fleet backup extract 3f9a12 --store notebook --output notes.dump\n  fleet backup extract 3f9a12 --store uploads --path 2026/plan.pdf --output plan.pdf"

@@ -15,7 +15,7 @@ use fleet_proto::v1::ListBackupsRequest;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  fleet backup ls notes-1\n  fleet backup ls notes-1 -o json")]
 pub struct BackupLsArgs {
-    /// Whose backups
+    /// Instance that was backed up
     #[arg(value_name = "INSTANCE", add = ArgValueCandidates::new(complete::instances))]
     instance: InstanceName,
 

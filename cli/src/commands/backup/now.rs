@@ -13,8 +13,7 @@ use fleet_proto::v1::{BackUpRequest, InstanceChange};
 
 /// Take a backup now, and follow it to its end
 ///
-/// A few run at a time in the whole fleet; the others wait for their turn. A backup that was asked for counts for the
-/// schedule as any other.
+/// A few run at a time in the whole fleet; the others wait. For the schedule, a requested backup counts like any other.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  fleet backup now notes-1\n  fleet backup now -l site=fr --to offsite\n  fleet backup now -l '' --detach    # all"
@@ -45,7 +44,7 @@ pub async fn run(context: &Context, args: &BackupNowArgs) -> Result<ExitStatus, 
     let session = context.session().await?;
     let reply = session.ask("back up", async |_| session.backups().back_up(request).await).await?;
     let mut worst = ExitStatus::Done;
-    // They run side by side; each is followed in its turn, and one that fails does not hide the others.
+    // They run in parallel; each is followed in turn, and a failed one does not hide the others.
     for change in reply.changes {
         match follow(context, change, args.detach).await {
             Ok(ExitStatus::Left) => return Ok(ExitStatus::Left),

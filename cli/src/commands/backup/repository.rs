@@ -48,7 +48,7 @@ pub struct RepositoryAddArgs {
     #[arg(long, value_name = "BUCKET", requires = "endpoint", requires = "key_id")]
     s3: Option<String>,
 
-    /// Where the bucket is, as a URL
+    /// URL of the bucket's server
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
 

@@ -24,7 +24,7 @@ pub struct BackupVerifyArgs {
     #[arg(value_name = "INSTANCE", add = ArgValueCandidates::new(complete::instances))]
     instance: Option<InstanceName>,
 
-    /// Also read so much of the data; asked again and again, it takes another part each hour
+    /// Also read this share of the data, in percent; repeated calls read another part each hour
     #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "0")]
     read_data: u32,
 }
@@ -45,7 +45,7 @@ pub async fn run(context: &Context, args: &BackupVerifyArgs) -> Result<ExitStatu
     Ok(ended)
 }
 
-/// Whether a repository was read without damage, or cannot be read from here. A state that is not known is not fine.
+/// Returns whether a repository was read without damage. An unknown state is not fine.
 fn is_fine(state: VerifyState) -> bool {
     match state {
         VerifyState::Ok | VerifyState::Skipped => true,

@@ -27,7 +27,7 @@ pub struct HostAddArgs {
     #[arg(short, long = "label", value_name = "KEY=VALUE")]
     labels: Vec<String>,
 
-    /// How long the token can be used
+    /// Lifetime of the token
     #[arg(long, default_value = "24h", value_name = "PERIOD")]
     token_life: Period,
 
@@ -36,7 +36,7 @@ pub struct HostAddArgs {
     token_only: bool,
 }
 
-/// Where the coordinator's package puts the agent's installer.
+/// Path of the agent's installer in the coordinator's package.
 const INSTALLER: &str = "/usr/share/fleet/fleet-agent-installer.sh";
 
 pub async fn run(context: &Context, args: &HostAddArgs) -> Result<ExitStatus, CommandError> {

@@ -1,4 +1,4 @@
-//! `fleet host show`: all that is known of one host.
+//! `fleet host show`: shows all facts about one host.
 
 use crate::complete;
 use crate::context::Context;

@@ -16,8 +16,8 @@ use fleet_proto::v1::{InstanceChange, InstanceView, RemoveInstanceRequest};
 
 /// Remove an instance; its volumes stay on the host, unless you name them
 ///
-/// It asks you to type the instance's name. An instance of the same name that is installed later on the same host finds
-/// the volumes that stayed.
+/// Asks you to type the instance's name. If an instance of the same name is installed later on the same host, it
+/// finds the volumes that stayed.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  fleet instance rm notes-1\n  fleet instance rm notes-1 --volume notes-1_uploads --volume notes-1_database"

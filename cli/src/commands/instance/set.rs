@@ -13,7 +13,7 @@ use fleet_core::command_error::CommandError;
 use fleet_core::names::InstanceName;
 use fleet_proto::v1::{ConfigureInstanceRequest, DriftRule, InstanceChange};
 
-/// Change an instance's values: only the containers that they concern are made anew
+/// Change an instance's values: only containers that use them are recreated
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  fleet instance set notes-1 --set port=8082 --unset title\n  fleet instance set notes-1 --drift report"
@@ -30,7 +30,7 @@ pub struct InstanceSetArgs {
     #[arg(long, value_name = "KEY")]
     unset: Vec<String>,
 
-    /// What to do when somebody changes it by hand
+    /// Reaction to changes by hand
     #[arg(long, value_parser = drift_rules())]
     drift: Option<DriftRule>,
 

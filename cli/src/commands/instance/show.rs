@@ -1,4 +1,4 @@
-//! `fleet instance show`: all that is known of one instance.
+//! `fleet instance show`: shows all facts about one instance.
 
 use crate::complete;
 use crate::context::Context;

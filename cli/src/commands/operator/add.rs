@@ -20,15 +20,15 @@ pub struct OperatorAddArgs {
     /// Their name: letters, digits and `-_.@+`
     name: OperatorName,
 
-    /// What they may do; each role includes the ones before it
+    /// Role of the operator; each role includes the ones before it
     #[arg(long, value_parser = roles())]
     role: OperatorRole,
 
-    /// How long the token can be used
+    /// Lifetime of the token
     #[arg(long, default_value = "24h", value_name = "PERIOD")]
     token_life: Period,
 
-    /// How many times the token can be used
+    /// Number of machines that can use the token
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     uses: u32,
 

@@ -1,4 +1,4 @@
-//! `fleet operator rm`: takes somebody's access away.
+//! `fleet operator rm`: revokes an operator's access.
 
 use crate::ask;
 use crate::context::Context;

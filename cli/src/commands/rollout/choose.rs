@@ -1,4 +1,4 @@
-//! Which rollout is meant when none is named: the only one that is not over, else the newest.
+//! Selects the rollout if none is named: the only unfinished one, else the newest.
 
 use crate::session::Session;
 use fleet_core::command_error::CommandError;

@@ -34,19 +34,19 @@ pub struct StartArgs {
     #[arg(long, value_name = "SELECTOR")]
     on: Option<Selector>,
 
-    /// So many go first, alone; all of them must succeed
+    /// Number of instances that go first, alone; all of them must succeed
     #[arg(long, value_name = "N", help_heading = "Pace")]
     canary: Option<u32>,
 
-    /// At most so many at a time
+    /// Maximum number of parallel changes
     #[arg(long, value_name = "N|P%", help_heading = "Pace")]
     at_once: Option<Concurrency>,
 
-    /// How long a wave is watched before the next begins
+    /// Time for which a wave is watched before the next begins
     #[arg(long, value_name = "PERIOD", help_heading = "Pace")]
     soak: Option<Period>,
 
-    /// Halt when so many have failed
+    /// Number of failures that halts the rollout
     #[arg(long, value_name = "N", help_heading = "Pace")]
     max_failures: Option<u32>,
 
@@ -58,7 +58,7 @@ pub struct StartArgs {
     #[arg(long, value_name = "WINDOW", help_heading = "Pace")]
     window: Option<Window>,
 
-    /// How long one instance may take
+    /// Time limit for one instance
     #[arg(long, value_name = "PERIOD", help_heading = "Pace")]
     deadline: Option<Period>,
 

@@ -29,8 +29,8 @@ pub struct SteerArgs {
 
 /// Take a rollout back: its instances return to the releases that they had, with the values that went with them
 ///
-/// An undo is a rollout of its own, under the same gates. It shows which values it puts back. Values that somebody sets
-/// while it is under way stay.
+/// An undo is a rollout of its own, under the same gates. It shows the values that it restores. Values that are set
+/// while it runs stay.
 #[derive(Debug, Args)]
 pub struct UndoArgs {
     /// The rollout; without it, the one that is not over, or the newest
@@ -77,7 +77,7 @@ pub async fn undo(context: &Context, args: &UndoArgs) -> Result<ExitStatus, Comm
     watch(context, &undoing.id).await
 }
 
-/// Who goes back to what, values included: those whom the rollout has moved or is moving.
+/// Returns the instances that go back, with their old values: those that the rollout has changed or is changing.
 fn way_back(view: &RolloutView) -> Vec<String> {
     let moved = view.members.iter().filter(|member| is_moved(member.state()));
     moved

@@ -68,7 +68,7 @@ impl Display {
     }
 }
 
-/// The answer, and an error when it did not end as wished.
+/// Returns the exit status, and an error if the rollout did not reach its aim.
 pub fn conclude(context: &Context, view: &RolloutView) -> Result<ExitStatus, CommandError> {
     context.printer.answer(format!("{}: {} ({})", view.id, word::<RolloutPhase>(view.phase), counts(view)))?;
     if is_done(view.phase()) && view.failed == 0 {
@@ -94,7 +94,7 @@ pub fn conclude(context: &Context, view: &RolloutView) -> Result<ExitStatus, Com
     Err(CommandError::refused(format!("could not roll out {}", view.version)).because(reason).hint(hint))
 }
 
-/// Whether a rollout has done what it should. A phase that is not known is not done.
+/// Returns whether a rollout has succeeded. An unknown phase does not count.
 fn is_done(phase: RolloutPhase) -> bool {
     match phase {
         RolloutPhase::Done | RolloutPhase::DoneButOffline => true,

@@ -1,4 +1,4 @@
-//! What was agreed to is what is started, once.
+//! The confirmed plan is what is started, once.
 
 use super::good;
 use crate::fake::logged_in;

@@ -4,7 +4,7 @@ use super::good;
 use crate::fake::logged_in;
 use insta::assert_snapshot;
 
-/// What was told, with `PLAN` for the plan that the first test of this file shows.
+/// Returns the output, with `PLAN` for the plan that the first test of this file shows.
 fn without_plan(told: &str) -> String {
     let begin = told.find("labnotes -> 1.2 (").expect("the plan is shown");
     let last = "  notes-4  it is at 1.2 already\n\n";

@@ -1,9 +1,9 @@
-//! Which fields a store of an engine has, and which it must have.
+//! Allowed and required fields of a store, by engine.
 
 use super::StoreDeclaration;
 use crate::store::EngineKind;
 
-/// What is wrong with the fields that are written, each with the field that it concerns.
+/// Returns the problems of the declared fields, each with its field.
 pub fn check(store: &StoreDeclaration) -> Vec<(&'static str, String)> {
     let word = word(store.engine);
     let (may, must) = belonging(store.engine);

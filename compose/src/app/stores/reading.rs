@@ -1,4 +1,4 @@
-//! What all stores have in common while they are read: services, variables, texts with values in them, and problems.
+//! Shared state while stores are parsed: services, variables, texts with values in them, and problems.
 
 use super::StoreDeclaration;
 use crate::app::spans::problem_at;

@@ -1,4 +1,4 @@
-//! What makes derivable stores anew, as an app declares it.
+//! Rebuilds of derivable stores, as an app declares them.
 
 use super::StoreDeclaration;
 use crate::app::spans::problem_at;

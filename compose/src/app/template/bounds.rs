@@ -44,7 +44,7 @@ impl Write for Output {
     }
 }
 
-/// Puts filters that are bounded in the place of those that multiply text.
+/// Replaces filters that multiply text by bounded ones.
 pub fn bound_filters(environment: &mut Environment<'_>) {
     bound(environment, "replace", Value::from_function(filters::replace), replaced);
     bound(environment, "join", Value::from_function(filters::join), joined);

@@ -1,11 +1,11 @@
-//! What is wrong with a template, said with the place and the value.
+//! Problem of a template, with its position and the value.
 
 use super::super::AppDefinition;
 use crate::compose::Problem;
 use crate::guess::closest;
 use minijinja::{Error, ErrorKind};
 
-/// What stands in the way of making a file from a template.
+/// Converts the error of a template to a problem.
 pub fn problem(file: &str, source: &str, definition: &AppDefinition, error: &Error) -> Problem {
     let name = undefined(error);
     let (line, column) = place(source, error, name).unwrap_or((error.line().unwrap_or(0), 1));
@@ -20,7 +20,7 @@ pub fn problem(file: &str, source: &str, definition: &AppDefinition, error: &Err
     }
 }
 
-/// What a template asks for and does not get, as it is written there: `values.port`.
+/// Returns the undefined expression of a template as written: `values.port`.
 fn undefined(error: &Error) -> Option<&str> {
     let is_undefined = error.kind() == ErrorKind::UndefinedError;
     let detail = error.detail().filter(|_| is_undefined)?;

@@ -1,4 +1,4 @@
-//! Which services come first: `depends_on` and `links`.
+//! Dependencies of services: `depends_on` and `links`.
 
 use super::{Kind, Notes};
 use crate::compose::ServiceLink;

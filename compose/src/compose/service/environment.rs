@@ -1,4 +1,4 @@
-//! `environment` and `env_file`: the former wins.
+//! `environment` and `env_file`: `environment` wins.
 
 use crate::compose::cursor::Cursor;
 use crate::compose::keys::refuse;

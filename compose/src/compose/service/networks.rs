@@ -1,4 +1,4 @@
-//! Where a service is found: `networks`, `network_mode` and `extra_hosts`.
+//! Network settings of a service: `networks`, `network_mode` and `extra_hosts`.
 
 use super::{Kind, Notes, read_pairs};
 use crate::compose::cursor::Cursor;

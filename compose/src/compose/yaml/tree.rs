@@ -153,7 +153,7 @@ fn key_of(node: Node, keys: &mut BTreeSet<String>) -> Result<String, String> {
     Ok(key)
 }
 
-/// How large a tree is: its nodes, its levels, and the bytes of its texts.
+/// Size of a tree: its nodes, its levels, and the bytes of its texts.
 struct Measure {
     count: usize,
     height: usize,

@@ -1,4 +1,4 @@
-//! What a dry run says of a change.
+//! Output of a dry run.
 
 use super::{SpecChange, SpecDiff, diff};
 use crate::app::testing::{APP, COMPOSE, bundle, rendered};

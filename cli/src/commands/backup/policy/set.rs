@@ -14,11 +14,12 @@ use fleet_core::names::{InstanceName, PolicyName, RepositoryName};
 use fleet_core::units::Period;
 use fleet_proto::v1::SetPolicyRequest;
 
-/// Make a policy, or change what is said of one
+/// Create a policy, or change settings of one
 ///
-/// What is not said stays as it is; of a new policy it is: daily, at most 26h old, drilled weekly, into `central`, and the
-/// last 3, 7 daily, 5 weekly and 12 monthly stay. An instance has the policy that names it; else the first by name that
-/// picks its host. Only an administrator may set one by which fewer backups are kept of any instance.
+/// Options that are left out stay as they are. The defaults of a new policy are: daily, at most 26h old, drilled
+/// weekly, into `central`, keeping the last 3, 7 daily, 5 weekly and 12 monthly. An instance has the policy that names
+/// it; else the first by name that selects its host. Only an administrator may make a change by which fewer backups of
+/// any instance are kept.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  fleet backup policy set daily --all\n  fleet backup policy set night --schedule '5 4 * * *' --time-zone Europe/Berlin --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --keep-last 3 --max-age 26h --drill weekly --on site=de\n  fleet backup policy set hourly --schedule @hourly --max-age 3h --instance notes-1 --to central --to offsite"
@@ -32,7 +33,7 @@ pub struct PolicySetArgs {
     #[arg(long, value_name = "CRON", help_heading = "When")]
     schedule: Option<String>,
 
-    /// Whose hours and days these are: a name such as Europe/Berlin, an offset such as +02:00, or UTC
+    /// Time zone of hours and days: a name such as Europe/Berlin, an offset such as +02:00, or UTC
     #[arg(long, value_name = "ZONE", help_heading = "When")]
     time_zone: Option<Zone>,
 
@@ -40,19 +41,19 @@ pub struct PolicySetArgs {
     #[arg(long, value_name = "WINDOW", help_heading = "When")]
     window: Option<String>,
 
-    /// How far apart the starts of one slot may lie
+    /// Maximum distance between the starts of one slot
     #[arg(long, value_name = "PERIOD", help_heading = "When")]
     spread: Option<String>,
 
-    /// How long one backup or drill may take
+    /// Time limit for one backup or drill
     #[arg(long, value_name = "PERIOD", help_heading = "When")]
     deadline: Option<String>,
 
-    /// How old the newest may be before it is late
+    /// Maximum age of the newest backup before it counts as late
     #[arg(long, value_name = "PERIOD")]
     max_age: Option<Period>,
 
-    /// How often one is proven by restoring it: hourly, daily, weekly, monthly, a period, or never
+    /// Interval of drills: hourly, daily, weekly, monthly, a period, or never
     #[arg(long, value_name = "OFTEN")]
     drill: Option<String>,
 
@@ -70,7 +71,7 @@ pub struct PolicySetArgs {
     #[command(flatten)]
     given: GivenArgs,
 
-    /// How many backups and drills of the whole fleet may run at a time, whatever their policy
+    /// Maximum number of parallel backups and drills of the whole fleet, for all policies
     #[arg(long, value_name = "N")]
     fleet_at_once: Option<u32>,
 
@@ -82,27 +83,27 @@ pub struct PolicySetArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How many stay")]
 struct KeepArgs {
-    /// So many of the newest
+    /// Number of the newest backups to keep
     #[arg(long, value_name = "N")]
     keep_last: Option<u32>,
 
-    /// The last of so many hours
+    /// Number of hours of which the last backup is kept
     #[arg(long, value_name = "N")]
     keep_hourly: Option<u32>,
 
-    /// The last of so many days
+    /// Number of days of which the last backup is kept
     #[arg(long, value_name = "N")]
     keep_daily: Option<u32>,
 
-    /// The last of so many weeks
+    /// Number of weeks of which the last backup is kept
     #[arg(long, value_name = "N")]
     keep_weekly: Option<u32>,
 
-    /// The last of so many months
+    /// Number of months of which the last backup is kept
     #[arg(long, value_name = "N")]
     keep_monthly: Option<u32>,
 
-    /// The last of so many years
+    /// Number of years of which the last backup is kept
     #[arg(long, value_name = "N")]
     keep_yearly: Option<u32>,
 }

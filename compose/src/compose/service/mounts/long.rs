@@ -54,7 +54,7 @@ fn read_long_origin(at: &Cursor, kind: &str, source: Option<&str>, options: &Opt
     }
 }
 
-/// What the sections `bind`, `volume` and `tmpfs` of the long form say.
+/// Sections `bind`, `volume` and `tmpfs` of the long form.
 struct Options {
     section: Option<String>,
     if_missing: HostPath,
