@@ -43,7 +43,7 @@ impl AgentContext {
         self.data_dir.join("instances").join(instance.as_str())
     }
 
-    /// Writes the ledger for work that cannot go on without it; says so and tries again until it succeeds.
+    /// Writes the ledger for work that cannot continue without it; logs each failure and retries until it succeeds.
     pub async fn retry_until_ok<R: Send + 'static>(
         &self,
         write: impl Fn(&mut LedgerWriter) -> Result<R, LedgerError> + Clone + Send + 'static,

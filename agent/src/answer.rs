@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tonic::transport::Channel;
 
-/// The most logs that are followed at the same time. The coordinator lets each operator follow one.
+/// Maximum number of logs that are followed at the same time. The coordinator lets each operator follow one.
 const FOLLOWS: usize = 8;
 /// The most logs that are read to their end at the same time.
 const READS: usize = 4;
@@ -120,7 +120,8 @@ impl Open {
 /// The pieces of an answer, each with the name of its question.
 struct Pieces {
     question: u64,
-    /// The first piece says nothing but the name: without it, the end of an answer with nothing to say would be nobody's.
+    /// False until the first piece was sent, which carries only the name: without it, an empty reply could not be
+    /// assigned to its query.
     is_named: bool,
     kinds: BoxStream<'static, PieceKind>,
 }
@@ -158,7 +159,7 @@ fn kinds(context: &Arc<AgentContext>, question: Question) -> BoxStream<'static, 
     }
 }
 
-/// Answers that are no log say why something failed, which may be what a registry or the Engine said.
+/// Masks secrets in replies other than logs: their error texts may come from a registry or the Engine.
 fn masked_failures(kinds: BoxStream<'static, PieceKind>, mask: Mask) -> BoxStream<'static, PieceKind> {
     let masked = move |kind| match kind {
         PieceKind::Failure(reason) => PieceKind::Failure(mask.apply(reason)),

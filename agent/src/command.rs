@@ -148,7 +148,7 @@ pub fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where stderr is gone, the exit code still speaks.
+            // If stderr is closed, the exit code still reports the failure.
             let _ = writeln!(std::io::stderr(), "{}", error.lines());
             ExitCode::from(error.kind().exit_code())
         }

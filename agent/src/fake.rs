@@ -49,7 +49,7 @@ impl FakeRuntime {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Meddles with the world as a person at the host would, so that the agent hears of it.
+    /// Changes the simulated host as a person would, so that the agent notices it.
     pub fn meddle<T>(&self, meddle: impl FnOnce(&mut World) -> T) -> T {
         let done = meddle(&mut self.world());
         self.changes.send_modify(|count| *count += 1);
@@ -137,7 +137,7 @@ impl Containers for FakeRuntime {
             let service = service.clone().unwrap_or_else(|| "web".to_owned());
             Ok(LogLine { service, stream: LogStream::Stdout, at: None, text: format!("line {number}") })
         };
-        // A database that has nothing to say.
+        // A database without output.
         let is_silent = request.service.as_deref() == Some("db");
         let last = match request.follow {
             _ if is_silent => 0,

@@ -32,7 +32,7 @@ pub enum Waits<'a> {
 #[error("{0}")]
 pub struct NotHealthy(pub String);
 
-/// Waits until the instance is healthy, and tells with each look what it waits for.
+/// Waits until the instance is healthy, and reports at each observation what it waits for.
 ///
 /// Ends at the app's deadline; dropping the future ends it at once.
 pub async fn pass(

@@ -1,4 +1,4 @@
-//! Keeps what the host says of itself up to date: its policy, its Engine's version, its free disk.
+//! Keeps the host's information up to date: its policy, its Engine's version, its free disk space.
 
 use crate::agent_context::AgentContext;
 use crate::clock;
@@ -31,7 +31,7 @@ fn reported(policy: &PolicyNow) -> HostPolicy {
 }
 
 impl HostInfoTask {
-    /// Finds out what to say first.
+    /// Collects the information for the first report.
     pub async fn begin(&self) {
         self.say_policy(&self.context.policy.now());
         self.ask_engine().await;

@@ -1,7 +1,7 @@
 //! Record of everything that this agent has done and is doing, on disk before it happens.
 //!
-//! **Invariant:** the rename of an order's file that says `ended` is the one moment at which an order ends. What that
-//! makes of the instance stands in the same file, and is written to the instance's own entry after it, or after a crash.
+//! **Invariant:** an order ends exactly with the rename of its file that contains `ended`. The same file holds the
+//! resulting change of the instance, which is written to the instance's own entry afterwards, or after a crash.
 //!
 //! **Invariant:** memory changes after the disk has the change, and nothing acts before: who writes waits for the write. Readers
 //! wait for no disk. Writes happen one at a time, in the order in which they were asked for, on a thread that may block.

@@ -1,7 +1,7 @@
 //! The one connection to the coordinator, dialed from here and kept.
 //!
-//! **Invariant:** the link decides nothing and remembers nothing that matters: what there is to say stands on the board,
-//! what there is to do comes as the complete set of open orders, and both are passed on whole at each connect.
+//! **Invariant:** the link decides nothing and stores nothing that matters. Reports come from the board, work comes as
+//! the complete set of open orders, and both are passed on as a whole at each connect.
 
 mod backoff;
 mod listen;
@@ -71,7 +71,7 @@ pub struct Wires {
     pub open: watch::Sender<Option<Arc<OpenSet>>>,
     /// Queries that the link receives.
     pub questions: mpsc::Sender<ToAnswer>,
-    /// The channel on which the coordinator was last heard, while there is one, for those who have streams of their own.
+    /// Present channel to the coordinator, if there is one, for tasks with their own streams.
     pub channel: watch::Sender<Option<Channel>>,
     /// Counters of the link.
     pub metrics: Arc<AgentMetrics>,
@@ -97,7 +97,8 @@ struct Link {
     events_so_far: Arc<AtomicU64>,
     failures: u32,
     story: LoggedLink,
-    /// A connection that goes on until its successor is heard, so that the coordinator never misses this host.
+    /// Previous connection, kept until the new one has received a message, so that the coordinator always sees this
+    /// host.
     before: Option<Streams>,
 }
 
@@ -130,7 +131,7 @@ impl Link {
         tokio::select! {
             error = beside(before, &wires.channel, &mut streams) => return Err(error),
             identity = &mut renewed => {
-                // One that was heard is not given up for one that was not.
+                // A connection that has received a message is not given up for one that has not.
                 before.get_or_insert(streams);
                 return Ok(identity);
             }
@@ -166,7 +167,7 @@ impl Link {
         self.story.lost(&self.who.identity, error);
     }
 
-    /// Takes on a new certificate. The connection of before goes on while the disk takes it.
+    /// Starts to use a new certificate. The previous connection stays while the identity is written to disk.
     async fn renew(&mut self, identity: Identity) {
         self.failures = 0;
         if let Some(path) = self.who.path.clone() {
@@ -205,7 +206,8 @@ fn streams(
     streams.boxed()
 }
 
-/// Does something while an earlier connection goes on, if there is one; its end is no news, but nobody shall use it.
+/// Runs a future while the previous connection, if there is one, continues. Its end needs no reaction, except that it
+/// must no longer be used.
 async fn beside<T>(
     before: &mut Option<Streams>,
     published: &watch::Sender<Option<Channel>>,
@@ -223,7 +225,7 @@ async fn beside<T>(
     work.await
 }
 
-/// Waits for a change; for ever, where nobody is left who could make one.
+/// Waits for a change; for ever if no sender is left.
 async fn changed<T>(receiver: &mut watch::Receiver<T>) {
     if receiver.changed().await.is_err() {
         std::future::pending::<()>().await;
@@ -232,7 +234,7 @@ async fn changed<T>(receiver: &mut watch::Receiver<T>) {
 
 /// A random id for one start of the agent.
 pub fn start_id() -> String {
-    // Without randomness the coordinator cannot tell this start from another, which it takes for one and the same.
+    // Without randomness, the coordinator cannot distinguish this start from another, and counts both as one.
     getrandom::u64().map(|id| format!("{id:016x}")).unwrap_or_default()
 }
 

@@ -1,9 +1,9 @@
-//! What to do next about the link, in words for the people of a host.
+//! Hints about failures of the link, for the people at a host.
 
 use fleet_core::hint::LinkHint;
 use fleet_link::LinkError;
 
-/// What to do about a failure of the link; empty where nothing is known.
+/// Returns the hint for a failure of the link; empty if there is none.
 pub fn link_hint(error: &LinkError) -> String {
     error.hint().as_ref().and_then(|hint| hint.link().map(words)).unwrap_or_default()
 }

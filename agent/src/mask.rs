@@ -1,7 +1,7 @@
 //! Keeps secret values out of what leaves this host as text: log lines, events, reasons.
 //!
-//! **Invariant:** a value is replaced as it is, and as URLs, JSON and base64 write it. What an app makes of a value in any other way
-//! nobody can know.
+//! **Invariant:** a value is masked in its plain form and in the forms of URLs, JSON and base64. Other transformations
+//! by an app cannot be recognised.
 
 mod secret;
 
@@ -23,7 +23,7 @@ const SHORTEST_ENCODED: usize = 8;
 /// Minimum length of a value that is masked when it is not known which values are secret.
 const SHORTEST_UNKNOWN: usize = 8;
 
-/// The texts of one instance that nobody shall read.
+/// Secret texts of one instance.
 #[derive(Debug, Clone, Default)]
 pub struct Mask {
     /// The longest first: one may be a part of another.
@@ -124,8 +124,8 @@ impl Mask {
     }
 }
 
-/// The values of some instances that are secret. Where nobody knows any more which ones are, the longer ones are taken for it, but
-/// those that another release declares for plain ones.
+/// Returns the secret values of some instances. If their declarations are no longer available, longer values count as
+/// secret, except those that another release declares as plain.
 fn secrets(context: &AgentContext, instances: &[InstanceName]) -> BTreeSet<String> {
     let known: Vec<KnownValues> = {
         let ledger = context.ledger();

@@ -61,7 +61,7 @@ impl WorkerObserver for AgentMetrics {
 }
 
 impl AgentMetrics {
-    /// Notes that the coordinator was heard on a new connection.
+    /// Records that a new connection has received a message.
     pub fn connected(&self) {
         self.is_connected.store(true, Relaxed);
         self.connections.inc();

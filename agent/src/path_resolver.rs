@@ -1,6 +1,7 @@
 //! Looks where paths of this host lead. A dead mount below one never answers, and only who needs that path waits for it.
 //!
-//! **Invariant:** a look has a thread of its own, at most one for each path, and nobody waits for it beyond the limit.
+//! **Invariant:** a lookup has a thread of its own, at most one for each path, and callers wait for it no longer than
+//! the limit.
 
 mod follow;
 #[cfg(test)]
@@ -80,7 +81,7 @@ impl PathResolver {
         let late = || Err(format!("could not look at {path} in time"));
         loop {
             match self.enter(path) {
-                // What another saw may be older than the question: it is waited for, and not believed.
+                // The result of a running lookup may be older than the request: it is waited for, and then repeated.
                 Err(Other { began, mut end }) => {
                     if timeout_at(began + self.limit, end.changed()).await.is_err() {
                         return late();
@@ -91,7 +92,7 @@ impl PathResolver {
         }
     }
 
-    /// Begins a look, where nobody else is at it.
+    /// Begins a lookup, unless one of the same path is running.
     fn enter(&self, path: &str) -> Result<Under, Other> {
         let mut under_way = lock(&self.under_way);
         if let Some(other) = under_way.get(path) {

@@ -40,9 +40,9 @@ use tokio::time::{Instant, sleep_until};
 /// The instances to heal, each with the number of the attempt: a number is healed once.
 pub type Drifted = BTreeMap<InstanceName, u64>;
 
-/// Performs whatever the set says is open, and whatever the ledger says is unfinished, until it is dropped.
+/// Performs all open orders of the set and all unfinished ones of the ledger, until it is dropped.
 ///
-/// Dropping it anywhere is safe: the next start goes on from the ledger.
+/// Dropping it at any point is safe: the next start continues from the ledger.
 pub async fn run(
     context: Arc<AgentContext>,
     mut open: watch::Receiver<Option<Arc<OpenSet>>>,
@@ -76,8 +76,8 @@ async fn at(moment: Option<Instant>) {
     }
 }
 
-/// Takes in a set. Ends that it still names are said again. Ends that it no longer names were heard: the future that is returned
-/// notes them in the ledger.
+/// Applies a new open set. Ends of orders that it still names are reported again. Ends of orders that it no longer
+/// names are acknowledged: the returned future records them in the ledger.
 fn hear(context: &Arc<AgentContext>, set: &OpenSet) -> Option<impl Future<Output = ()> + Send + use<>> {
     let open: BTreeSet<_> = set.ids().collect();
     let unheard: Vec<_> = context.status_writer.see(|status_board| status_board.ends.keys().cloned().collect());

@@ -58,7 +58,7 @@ impl PolicyFile {
         *self = Self::open(&self.path);
     }
 
-    /// Reads it again if it changed, appeared or vanished; tells whether it did.
+    /// Reads the file again if it changed, appeared or vanished; returns whether it did.
     pub fn refresh(&mut self) -> bool {
         let is_changed = changed_at(&self.path) != self.seen;
         if is_changed {

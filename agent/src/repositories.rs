@@ -66,7 +66,7 @@ pub fn s3_address(bucket: &Bucket) -> S3Address {
         prefix: bucket.prefix.clone(),
         access_key: bucket.key_id.expose().to_owned(),
         secret_key: bucket.key.expose().to_owned(),
-        // Which of both it is, app.yaml said.
+        // The URL in app.yaml decides which.
         transport: transport(&bucket.endpoint),
     }
 }

@@ -213,7 +213,7 @@ impl Rooms {
         let is_stopped = stop.clone();
         let reporting = async {
             tokio::join!(self.keeper.begin(), watcher.look_first());
-            // What leaves the host is read from here, without secrets.
+            // Everything that leaves the host is read from here, without secrets.
             let said = watch::Sender::new(mask::MaskedBoard::of(
                 &self.context,
                 self.context.status_writer.see(StatusBoard::clone),
@@ -261,14 +261,14 @@ async fn end_left_tools(context: &AgentContext) {
     }
 }
 
-/// Puts on the board what a restarted agent has to say at once.
+/// Puts remains of earlier orders on the board, which a restarted agent reports at once.
 fn tell_what_is_left(context: &AgentContext) {
     let ledger = context.ledger();
     for unreadable in ledger.unreadable() {
         tracing::error!(reason = %unreadable, "a part of the ledger cannot be read");
         let text = format!("stuck: {unreadable}");
         if let Some(instance) = &unreadable.instance {
-            // Nobody knows what it is, so nobody may guess: it is busy, with an order that will not end by itself.
+            // The state is unknown, so it is reported as busy with an order that does not end by itself.
             let order = unreadable.order.clone().unwrap_or_else(|| order_id(&["unreadable", instance.as_str()]));
             context
                 .status_writer

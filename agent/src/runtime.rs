@@ -1,7 +1,7 @@
 //! Access of the agent to containers, tools, data and images: four traits, and one that combines them.
 //!
-//! **Invariant:** nothing is decided here. Which step comes next, and whether an instance is healthy, `core` says.
-//! **Invariant:** every call ends: each question to the Engine has a deadline, and dropping the future cancels the call.
+//! **Invariant:** nothing is decided here. `core` decides about the next step and about an instance's health.
+//! **Invariant:** every call ends: each request to the Engine has a deadline, and dropping the future cancels the call.
 
 mod docker;
 mod error;
@@ -33,7 +33,8 @@ pub trait Containers: Send + Sync + 'static {
     /// exist.
     async fn look(&self, spec: &InstanceSpec) -> Result<FoundProject, RuntimeError>;
 
-    /// Performs one step for a spec; done already is done. Long ones say how far they are through `notes`.
+    /// Performs one step for a spec; a step whose effect exists already succeeds. Long steps report progress through
+    /// `notes`.
     ///
     /// Performs a step. `Step::Gate` is not performed here: the caller uses [`Containers::observe`] until the gate
     /// decides. Dropping the future cancels the step; repeating it later is safe.
@@ -44,21 +45,21 @@ pub trait Containers: Send + Sync + 'static {
     /// A probe that fails is an observation, not an error; an error means that nothing could be observed.
     async fn observe(&self, spec: &InstanceSpec, health: &HealthRules) -> Result<Observation, RuntimeError>;
 
-    /// The lines of an instance's containers, each at most 16 KiB; the stream ends with the containers, or at once where
-    /// nobody follows. It is read only as fast as it is polled.
+    /// Returns the log lines of an instance's containers, each at most 16 KiB. The stream ends with the containers, or
+    /// immediately without `follow`. It is read only as fast as it is polled.
     fn logs(&self, request: LogRequest) -> BoxStream<'static, Result<LogLine, RuntimeError>>;
 
     /// Stops or pauses a service's container. One that does not run stays as it is.
     async fn hold(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError>;
 
-    /// Lets it go on; what runs already is well.
+    /// Resumes it; a running one is left as it is.
     async fn release(&self, spec: &InstanceSpec, service: &str, kind: HoldKind) -> Result<(), RuntimeError>;
 
     /// Returns the address of a service's port on this host's networks.
     async fn address(&self, spec: &InstanceSpec, service: &str, port: u16) -> Result<SocketAddr, RuntimeError>;
 
-    /// Says that something changed, never what: look again. Ends only when dropped; after an interruption it says
-    /// [`Changed::Anything`], for what happened meanwhile is unknown.
+    /// Reports that something changed, without details: the caller must inspect it. The stream ends only when dropped;
+    /// after an interruption it yields [`Changed::Anything`], because changes may have been missed.
     fn changes(&self) -> BoxStream<'static, Changed>;
 
     /// The version of the Engine and of its API.

@@ -19,7 +19,7 @@ const EVENT_LIMIT: usize = 200;
 pub struct StatusBoard {
     /// State of each instance.
     pub instances: BTreeMap<InstanceName, Running>,
-    /// The ends of orders that the coordinator may not have heard.
+    /// Ends of orders that the coordinator may not have received.
     pub ends: BTreeMap<OrderId, (InstanceName, End)>,
     /// Free bytes on the disk of the data; unknown at first.
     pub disk_free: Option<u64>,
@@ -76,7 +76,7 @@ impl StatusWriter {
         self.0.send_modify(change);
     }
 
-    /// Says what an instance is; saying it again wakes nobody.
+    /// Sets the state of an instance; an unchanged state wakes no receiver.
     pub fn set_instance(&self, name: &InstanceName, running: Running) {
         self.0.send_if_modified(|status_board| {
             let is_new = status_board.instances.get(name) != Some(&running);

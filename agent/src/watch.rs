@@ -43,7 +43,7 @@ pub struct Watcher {
 #[derive(Debug, Default)]
 struct Patient {
     budget: Budget,
-    /// Somebody is healing it: what is seen meanwhile says nothing.
+    /// True while it is being healed: observations do not count meanwhile.
     is_healing: bool,
     is_flapping: bool,
 }
@@ -53,7 +53,7 @@ impl Watcher {
         Self { context, drifted, attempts: 0, patients: BTreeMap::new(), trouble: None }
     }
 
-    /// Looks at everything once, so that the first report says how things are; without an answer it says unknown.
+    /// Inspects everything once for the first report; without an answer, the state is unknown.
     pub async fn look_first(&mut self) {
         let entries = self.context.ledger().instances().clone();
         for (name, entry) in &entries {

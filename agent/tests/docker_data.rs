@@ -1,6 +1,6 @@
 //! Dumps and loads of real databases, and of what goes wrong with them.
 //!
-//! Needs an Engine and the images that `tests/prepare.sh` makes: without them these tests say so and pass, unless
+//! Needs an Engine and the images that `tests/prepare.sh` makes. Without them these tests print this and pass, unless
 //! `FLEET_TEST_DOCKER=required`.
 
 #![allow(clippy::print_stderr)]

@@ -1,8 +1,8 @@
 //! The container runtime on a real Docker Engine, with small images made here and a real local registry.
 //!
-//! Needs an Engine: without one these tests say so and pass, unless `FLEET_TEST_DOCKER=required`.
+//! Needs an Engine: without one these tests print this and pass, unless `FLEET_TEST_DOCKER=required`.
 
-// What was done, and how long it took, is shown where a test fails.
+// Actions and their durations are printed when a test fails.
 #![allow(clippy::print_stderr)]
 
 #[path = "docker_hands/bad.rs"]

@@ -4,7 +4,7 @@ use crate::link_hints::link_hint;
 use fleet_core::command_error::CommandError;
 use fleet_link::LinkError;
 
-/// Makes the error of a command of an error of the link, which says itself what to do about it.
+/// Makes the error of a command from an error of the link, with its hint.
 pub fn of_link(what: &str, error: &LinkError) -> CommandError {
     let made = match error {
         LinkError::Unreachable { .. }

@@ -60,7 +60,7 @@ fn read_token(arguments: &Join) -> Result<JoinToken, CommandError> {
     let hint = "`fleet host add NAME` makes a new one and shows the line to paste";
     let token = text.parse().map_err(|error| CommandError::misused(WHAT).because_of(&error).hint(hint))?;
     if is_argument {
-        // Nobody to tell it to is no fault.
+        // A closed stderr is no failure.
         let _ = writeln!(io::stderr(), "{IN_ARGUMENTS}");
     }
     Ok(token)

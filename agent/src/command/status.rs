@@ -1,4 +1,4 @@
-//! `fleet-agent status`: what stands in this host's own files. It asks nobody.
+//! `fleet-agent status`: shows the content of this host's own files. It sends no request.
 
 use super::Status;
 use super::policy::lines;

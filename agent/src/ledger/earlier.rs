@@ -10,7 +10,7 @@ const INSTANCE: &str = r#"{"entry":{"settled":{"drift":"heal","power":{"serial":
 /// An order that was accepted and not begun.
 const OPEN: &str = r#"{"entry":{"begun":1700000001000,"order":{"action":{"remove":{"volumes":["oasis-1_data"]}},"deadline":60000,"id":"0123456789abcdef01234567","instance":"oasis-1"},"state":{"open":{"drift":"report","from":null,"to":null,"values":{"password":"s3cret"},"way":"accepted"}}},"format":1}"#;
 
-/// An order that has ended, whose end was not heard.
+/// An order that has ended, without an acknowledgement.
 const ENDED: &str = r#"{"entry":{"begun":1700000002000,"order":{"action":{"power":{"serial":2,"wish":"stop"}},"deadline":60000,"id":"89abcdef0123456789abcdef","instance":"oasis-1"},"state":{"ended":{"at":1700000003000,"becomes":null,"heard":false,"outcome":{"rolled_back":{"reason":"no answer"}}}}},"format":1}"#;
 
 struct Folder(tempfile::TempDir);

@@ -51,7 +51,7 @@ pub struct InstanceEntry {
     pub held: Vec<Held>,
 }
 
-/// An order ended where nobody wanted it to: a person is needed, and nothing heals by itself.
+/// Mark of an order that could neither finish nor go back: a person is needed, and nothing is healed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StuckMark {
     /// Order that got stuck.
@@ -93,7 +93,7 @@ pub enum OrderState {
     },
 }
 
-/// An order that is not at its end, with all that a restarted agent needs to go on or back.
+/// An order that has not ended, with everything that a restarted agent needs to continue or go back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OpenState {
     /// The goal's values, until they are rendered.
@@ -163,9 +163,9 @@ impl fmt::Debug for Values {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the ledger's `{path}` cannot be read: {error}")]
 pub struct Unreadable {
-    /// Instance of the file, if its name tells.
+    /// Instance of the file, if its name shows it.
     pub instance: Option<InstanceName>,
-    /// Order of the file, if its name tells.
+    /// Order of the file, if its name shows it.
     pub order: Option<OrderId>,
     /// The file.
     pub path: PathBuf,

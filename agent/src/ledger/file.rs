@@ -66,16 +66,16 @@ pub enum EntryError {
     /// The disk refused.
     #[error("{0}")]
     Disk(String),
-    /// It is not JSON, or not of this shape.
+    /// Content that is not JSON, or has another structure.
     #[error("{0}")]
     Invalid(String),
-    /// It does not say its format.
+    /// Content without a format version.
     #[error("it does not say its format")]
     NoFormat,
-    /// It has another format than this agent writes.
+    /// Content in another format than this agent's.
     #[error("it has format {found}; this fleet-agent knows {FORMAT}: upgrade fleet-agent")]
     OtherFormat {
-        /// Format that it says.
+        /// Format version of the file.
         found: u64,
     },
     /// Its name is no name of an instance.

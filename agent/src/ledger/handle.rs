@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 
 type Change = Box<dyn FnOnce(&mut LedgerWriter) + Send>;
 
-/// Shared access to the ledger: readers see memory at once, writers wait for the disk without holding up the runtime's thread.
+/// Shared access to the ledger: readers get the state in memory at once, writers wait for the disk without blocking the
+/// runtime's thread.
 #[derive(Debug)]
 pub struct LedgerHandle {
     memory: Arc<Mutex<Ledger>>,
@@ -58,7 +59,8 @@ impl LedgerHandle {
 
     /// Makes a change on the ledger's thread, after all changes that were asked for before.
     ///
-    /// A change that has begun goes on when its caller was cancelled; later ones come after it all the same.
+    /// Writes a change. One that has begun is finished even if its caller is cancelled; later ones follow it in any
+    /// case.
     pub async fn write<R: Send + 'static>(&self, change: impl FnOnce(&mut LedgerWriter) -> R + Send + 'static) -> R {
         let thread = Arc::clone(&self.thread).lock_owned().await;
         let Some(changes) = thread.as_ref().map(|thread| thread.changes.clone()) else {

@@ -23,7 +23,7 @@ pub struct Journal {
     /// Folders whose old content waits beside them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aside: Vec<Aside>,
-    /// Volumes that a restore made because they were gone: nobody has them before it has passed.
+    /// Volumes that a restore created because they were missing: they belong to no owner until it has passed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub made_volumes: Vec<String>,
     /// Data that a restore replaced irrevocably, with an operator's consent.
@@ -73,7 +73,7 @@ pub struct Held {
     pub containers: Vec<String>,
     /// Time at which it was stopped.
     pub since: Time,
-    /// When it goes on whatever happens.
+    /// Time at which it is resumed in any case.
     pub until: Time,
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 /// Maximum number of value sets that are kept for one instance, the newest.
 const LIMIT: usize = 64;
 
-/// Values, and the release that says which of them are secret.
+/// Values, and the release that declares which of them are secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KnownValues {
     /// Release of the values; none if unknown.
@@ -53,7 +53,7 @@ impl StateSnapshot {
             return;
         }
         let known = self.0.entry(instance.clone()).or_default();
-        // What is noted again is the newest again.
+        // A set that is recorded again becomes the newest.
         known.retain(|other| *other != values);
         known.push_back(values);
         if known.len() > LIMIT {

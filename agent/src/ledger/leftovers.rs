@@ -41,7 +41,7 @@ impl Ledger {
         for (_, path) in file::list(&folder)? {
             match file::read::<Leftover>(&path) {
                 Ok(left) => drop(self.leftovers.insert(left.order.clone(), left)),
-                // It is in nobody's way: neither an instance nor an order waits for it.
+                // It blocks nothing: neither an instance nor an order waits for it.
                 Err(error) => self.cannot_read(path, None, None, error),
             }
         }

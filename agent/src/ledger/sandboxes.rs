@@ -1,4 +1,5 @@
-//! Throwaway doubles that a drill could not remove, apart from their instances: those may be changed or gone meanwhile.
+//! Sandboxes that a drill could not remove, stored apart from their instances, which may be changed or removed
+//! meanwhile.
 
 use super::{Ledger, LedgerError, LedgerWriter, file};
 use fleet_core::names::{InstanceName, OrderId};
@@ -35,7 +36,7 @@ impl Ledger {
         for (_, path) in file::list(&folder)? {
             match file::read::<LeftoverSandbox>(&path) {
                 Ok(sandbox) => drop(self.sandboxes.insert(sandbox.order.clone(), sandbox)),
-                // It is in nobody's way: neither an instance nor an order waits for it.
+                // It blocks nothing: neither an instance nor an order waits for it.
                 Err(error) => self.cannot_read(path, None, None, error),
             }
         }
@@ -61,7 +62,7 @@ impl LedgerWriter {
         Ok(())
     }
 
-    /// Notes that nothing of a double is left.
+    /// Records that nothing of a sandbox is left.
     pub fn double_is_gone(&mut self, order: &OrderId) -> Result<(), LedgerError> {
         let path = self.ledger().double_path(order);
         let is_known = self.ledger().sandboxes.contains_key(order);

@@ -105,7 +105,7 @@ impl LedgerWriter {
         self.forget_oldest()
     }
 
-    /// Notes that the coordinator has heard how an order ended.
+    /// Records that the coordinator has acknowledged the end of an order.
     pub fn heard(&mut self, id: &OrderId) -> Result<(), LedgerError> {
         let Some(mut entry) = self.ledger().orders.get(id).cloned() else { return Ok(()) };
         match &mut entry.state {
@@ -115,7 +115,7 @@ impl LedgerWriter {
         self.write_order(entry)
     }
 
-    /// Notes that a service goes on which an order had left standing still.
+    /// Records that a service runs again which an order had left stopped.
     pub fn goes_on(&mut self, name: &InstanceName, service: &str) -> Result<(), LedgerError> {
         let Some(mut entry) = self.ledger().instances.get(name).cloned() else { return Ok(()) };
         entry.held.retain(|held| held.service != service);

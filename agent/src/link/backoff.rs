@@ -14,7 +14,7 @@ const REFUSED: Duration = Duration::from_secs(300);
 pub enum AttemptEnd {
     /// Nobody answered, or the connection broke.
     Broken,
-    /// The coordinator said no, and will say so again.
+    /// Refused by the coordinator, which would refuse it again.
     Refused,
 }
 

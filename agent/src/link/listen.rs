@@ -1,4 +1,4 @@
-//! Hears what the coordinator says through `Watch`.
+//! Receives the messages of `Watch`.
 
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_link::LinkError;
@@ -77,7 +77,7 @@ impl OpenSet {
     }
 }
 
-/// Passes on what is heard until the stream ends, and says why it did. Tells `heard` when the first set is there.
+/// Passes messages on until the stream ends, and returns the reason. Notifies `heard` when the first set has arrived.
 pub async fn listen(
     address: &str,
     channel: Channel,
@@ -136,7 +136,7 @@ fn pass_on(
             let theirs = ProtocolRange::said(hello.protocol, hello.protocol_min);
             match negotiate(ProtocolRange::OWN, theirs) {
                 Ok(protocol) => tracing::info!(version = hello.version, protocol, "the coordinator greets"),
-                // It would not have let us in.
+                // It would have refused us.
                 Err(too_old) => tracing::warn!(version = hello.version, %theirs, ?too_old, "no common protocol"),
             }
             return;

@@ -43,7 +43,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Due {
     pub messages: Vec<FromAgent>,
-    /// Events, each with its number: another connection may tell them first.
+    /// Events with their numbers: another connection may send them first.
     pub events: Vec<(u64, FromAgent)>,
     pub next: Option<Instant>,
 }

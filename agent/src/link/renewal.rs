@@ -11,7 +11,7 @@ use tonic::transport::Channel;
 const LONGEST_SLEEP: Duration = Duration::from_secs(900);
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
 
-/// Between two renewals, where the clock says that the certificate was over before it began.
+/// Pause between two renewals if the certificate has expired before its beginning by this clock.
 const BY_A_WRONG_CLOCK: Duration = Duration::from_secs(60);
 
 /// Waits for the moment, then renews, again and again until it succeeds.

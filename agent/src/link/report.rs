@@ -22,7 +22,7 @@ use tonic::transport::Channel;
 /// Maximum silence: then the host sends a heartbeat. The coordinator marks it offline after missing two.
 const HEARTBEAT: Duration = Duration::from_secs(7);
 
-/// Reports until the coordinator or the connection ends it, and says why.
+/// Reports until the coordinator or the connection ends the call, and returns the reason.
 pub async fn report(
     address: &str,
     channel: Channel,
@@ -81,7 +81,7 @@ struct Reporter {
 }
 
 impl Reporter {
-    /// Begins to say everything.
+    /// Starts to report everything again.
     fn greet(&mut self) {
         let hello = hello(&self.greeting.borrow_and_update());
         // Events that wait in line are in the new outbox again.
@@ -117,7 +117,7 @@ impl Reporter {
         self.events_so_far.fetch_max(number, Ordering::Relaxed) < number
     }
 
-    /// Waits until there may be more to say; a heartbeat, where there is not.
+    /// Waits until there may be something to report; returns a heartbeat if there is nothing.
     async fn wait(&mut self, next: Option<Instant>) {
         let heartbeat = self.spoke + HEARTBEAT;
         let wake = next.map_or(heartbeat, |next| next.min(heartbeat));
@@ -180,7 +180,7 @@ mod tests {
         }
     }
 
-    /// The next event that a connection tells, if there is one.
+    /// Returns the next event that a connection sends, if there is one.
     fn event(words: &mut HarnessStream) -> Option<String> {
         loop {
             if let Some(Kind::Event(event)) = words.next().now_or_never()??.kind {

@@ -26,7 +26,7 @@ pub enum Scope {
     Anywhere,
 }
 
-/// A text that nobody shall read.
+/// A text that must be masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Secret {
     pub text: String,

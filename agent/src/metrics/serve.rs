@@ -60,7 +60,7 @@ pub async fn serve_metrics(context: Arc<AgentContext>, listener: Option<TcpListe
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                // A reader that goes away, or says nothing, has lost nothing of ours.
+                // A reader that disconnects or sends nothing does no harm.
                 let _ = timeout(LIMIT, answer(stream, &context)).await;
             }
             Err(error) => {

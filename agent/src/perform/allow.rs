@@ -63,7 +63,7 @@ pub async fn allow_with_devices(
     reaches: Reaches,
     spec: &InstanceSpec,
 ) -> Result<(), Forbidden> {
-    // What is forbidden as it is written needs no Engine to be refused.
+    // An action that is forbidden as written is refused without the Engine.
     allow(context, &reaches).await?;
     if spec.volumes.is_empty() {
         return Ok(());

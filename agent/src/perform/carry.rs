@@ -72,7 +72,7 @@ async fn accept(context: &AgentContext, incoming: OutgoingOrder) {
     carry_out(context, &order.id).await;
 }
 
-/// Goes on with an accepted order from where the ledger says it is.
+/// Continues an accepted order from its state in the ledger.
 pub async fn go_on(context: &AgentContext, id: &OrderId) {
     let span = context.ledger().orders().get(id).map(|entry| order_span(&entry.order));
     carry_out(context, id).instrument(span.unwrap_or_else(Span::none)).await;
@@ -162,7 +162,7 @@ impl Carrying<'_> {
                 let deletable = expect_deletable(self.work.context, &spec, volumes).await;
                 deletable.map(|()| None).map_err(|error| crate::chain(&error))
             }
-            // It has a life of its own.
+            // Work on data is prepared separately.
             Action::Data(_) => Ok(None),
         }
     }
@@ -215,7 +215,7 @@ impl Carrying<'_> {
             return self.end(Outcome::Refused { reason: because }, None).await;
         };
         if let Action::Remove { .. } = self.order.action {
-            // What is removed half is not put together again: only a person knows what was wanted by now.
+            // A half-done removal is not undone: only a person knows the desired state by now.
             return self.stuck(open, tried, because).await;
         }
         self.work.turn_back(&because);

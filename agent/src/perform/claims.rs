@@ -69,8 +69,8 @@ pub fn expect_unclaimed(ledger: &Ledger, to: &InstanceSpec, from: Option<&Instan
     Err(ClaimError::Taken { conflicts: texts.into_iter().collect::<Vec<_>>().join(", ") })
 }
 
-/// Refuses to read or to replace data of which nobody can tell whose it is: another instance of this host has these things, too.
-/// They were installed before names belonged to one instance.
+/// Refuses to read or replace data whose owner is uncertain, because another instance of this host has the same names.
+/// Both were installed before names belonged to one instance.
 pub fn expect_unshared(ledger: &Ledger, spec: &InstanceSpec, kinds: &[ClaimKind]) -> Result<(), ClaimError> {
     let (others, claims) = (others(ledger, &spec.instance), claims_of(spec));
     let found = conflicts(&claims, Some(&claims), others.iter().map(|(name, claims)| (name, claims)));
@@ -163,7 +163,7 @@ pub async fn expect_deletable(
         }
         let foreign = found.foreign.iter().find(|it| it.kind == ForeignKind::Volume && it.name == *volume);
         let is_claimed = claims_of(spec).volumes.contains(volume);
-        // That a volume is nobody's is no reason to take it: only a ledger that says that the instance had it is.
+        // A volume without owner is taken only if the ledger records that the instance had it.
         let is_own = |it: &&Foreign| it.owner == EngineOwner::Nobody && is_claimed && !spec.is_unrecorded();
         if let Some(what) = foreign.filter(|it| !is_own(it)) {
             return Err(ClaimError::Foreign { what: what.clone(), hint: "leave it out of `--volume`" });

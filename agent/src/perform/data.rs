@@ -86,7 +86,7 @@ impl OrderEnd {
     }
 }
 
-/// Goes on with an accepted order from where the ledger says it is.
+/// Continues an accepted order from its state in the ledger.
 pub async fn go_on(context: &AgentContext, entry: OrderEntry) {
     let OrderState::Open(open) = entry.state else { return };
     let (order, begun) = (entry.order, entry.begun);
@@ -172,7 +172,7 @@ impl DataWork<'_> {
         self.back(because).await;
     }
 
-    /// Puts back whatever the journal has, then says why.
+    /// Undoes all entries of the journal, then ends the order with the reason.
     async fn back(&self, because: &str) {
         let journal = self.journal();
         if !journal.held.is_empty() || !journal.aside.is_empty() || journal.reach == RestorePhase::Apart {
@@ -216,7 +216,8 @@ impl DataWork<'_> {
              fleet-agent`; when the cause is gone, ask again"
         );
         let reason = if left.held.is_empty() { reason } else { format!("{reason}; {}", left::still(&left.held)) };
-        // Where nothing else is left, the instance is what it was as soon as they go on, and a drill's double was never a part of it.
+        // If only these are left, the instance is unchanged once they run again, and a drill's sandbox was never a part
+        // of it.
         let is_tried_again = left.reach == RestorePhase::Untouched && (left.sandbox.is_some() || !left.held.is_empty());
         let mark = StuckMark { order: self.order.id.clone(), reason: reason.clone() };
         let before = self.context().ledger().instances().get(instance).cloned().unwrap_or_default();
@@ -244,7 +245,7 @@ impl DataWork<'_> {
         self.context().ledger.write(move |ledger| ledger.mark(&id, change)).await
     }
 
-    /// Writes the journal, before what it says is done.
+    /// Writes the journal before the recorded action is done.
     pub async fn note(&self, change: impl FnOnce(&mut Journal) + Send + 'static) -> Result<(), LedgerError> {
         let (id, doing) = (self.order.id.clone(), self.work.doing());
         let change = move |open: &mut OpenState| {

@@ -14,7 +14,7 @@ use fleet_core::facts::{InstanceSaid, Running};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{End, Order, Outcome};
 
-/// Ends an order in the ledger, then says so together with what the instance is now.
+/// Ends an order in the ledger, then reports the end together with the instance's state.
 pub async fn end(context: &AgentContext, order: &Order, end: impl Into<End>, becomes: Option<LedgerUpdate>) {
     // Before the ledger forgets what was secret about it.
     let end = Mask::of(context, &order.instance).end(end.into());

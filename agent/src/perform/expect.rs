@@ -58,7 +58,7 @@ enum Expected {
 fn expected(action: &Action, entry: Option<&InstanceEntry>) -> Expected {
     let settled = entry.and_then(|entry| entry.settled.as_ref());
     let is_stuck = entry.is_some_and(|entry| entry.stuck.is_some());
-    // A stuck instance is not what it says it is, so nothing is reached before it was made so.
+    // The state of a stuck instance is uncertain, so no goal counts as reached.
     let is_goal =
         |goal: &Goal| !is_stuck && settled.is_some_and(|it| it.release == goal.release && it.revision == goal.revision);
     let otherwise = |wanted: String| match settled {

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 /// The most instances that are changed at the same time.
 const AT_ONCE: usize = 4;
 
-/// The work that is under way. Dropping it stops it all, at once.
+/// Running work. Dropping it cancels all of it at once.
 pub struct Jobs {
     context: Arc<AgentContext>,
     work: FuturesUnordered<BoxFuture<'static, InstanceName>>,
@@ -38,7 +38,7 @@ enum Kind {
     Heal,
 }
 
-/// An order to begin, or to go on with.
+/// An order to begin or to continue.
 enum Next<'a> {
     Resume(OrderId),
     New(&'a OutgoingOrder),
@@ -95,7 +95,7 @@ impl Jobs {
 
     fn begin_order(&mut self, name: &InstanceName, next: &Next<'_>) {
         match self.busy.get(name) {
-            // The order comes when the healing has let go.
+            // The order begins once healing has ended.
             Some(Job { handle, kind: Kind::Heal }) => return handle.abort(),
             Some(Job { kind: Kind::Order, .. }) => return,
             None if self.busy.len() >= AT_ONCE => return,

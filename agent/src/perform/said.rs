@@ -32,7 +32,7 @@ pub fn with_leftovers(context: &AgentContext, name: &InstanceName, said: Instanc
     InstanceSaid { leftovers: left_of(context, name), ..said }
 }
 
-/// An instance at which nobody could look.
+/// Returns the report of an instance that cannot be inspected.
 pub fn unlooked(entry: &InstanceEntry) -> Option<InstanceSaid> {
     entry.settled.as_ref().map(unknown)
 }

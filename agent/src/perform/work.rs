@@ -195,7 +195,7 @@ impl<'a> Work<'a> {
                 self.step(step, spec, finish, notes).instrument(span)
             });
             if stage.steps.iter().any(is_carried_through) {
-                // A creation or removal that nobody waits for goes on at the Engine, and nobody would know how it ended.
+                // A creation or removal without a waiting caller continues at the Engine, with an unknown result.
                 join_all(steps).await.into_iter().collect::<Result<Vec<_>, _>>()?;
             } else {
                 try_join_all(steps).await?;

@@ -107,7 +107,7 @@ impl Line {
         })
     }
 
-    /// Asks, and again where that may help. The runtime drives the connection also while nobody asks.
+    /// Sends a request, and repeats it if that may help. The runtime drives the connection between requests too.
     fn ask<T>(&self, question: impl AsyncFn(Channel) -> Result<T, Status>) -> Result<T, BackendError> {
         self.runtime.block_on(async {
             let mut pauses = PAUSES.iter();

@@ -33,7 +33,7 @@ pub struct LogLine {
     pub service: String,
     /// Stream on which it was printed.
     pub stream: LogStream,
-    /// Unknown where the Engine does not say.
+    /// Unknown if the Engine does not report it.
     pub at: Option<Time>,
     /// Without the line's end; at most 16 KiB.
     pub text: String,
@@ -51,7 +51,7 @@ pub enum LogStream {
 /// A dump on its way out of a container; its last item is an error unless all of it came.
 pub type DumpStream = BoxStream<'static, Result<Bytes, RuntimeError>>;
 
-/// A dump on its way into a container; an item that is an error says why no more comes.
+/// A dump on its way into a container; an error item is the reason why the stream ends early.
 pub type Incoming = BoxStream<'static, Result<Bytes, String>>;
 
 /// A volume or folder of a store, on this host.
@@ -90,7 +90,7 @@ pub struct Disk {
 pub enum Resolved {
     /// Digest in the registry: pulling by it always gives the same bytes.
     InRegistry(Digest),
-    /// No registry has it, but this host does: the image's id, by which nobody else can pull.
+    /// The image exists only on this host; its id cannot be used to pull it elsewhere.
     OnlyHere(Digest),
 }
 

@@ -1,4 +1,4 @@
-//! One look at a settled instance: what to say of it, and what to do about it.
+//! One inspection of a settled instance: the report, and the reaction.
 
 use crate::agent_context::AgentContext;
 use crate::ledger::{InstanceEntry, Settled};
@@ -25,17 +25,18 @@ pub async fn look_at(
     let seen = observe(context, spec, &settled.rendered.health).await?;
     note_signed(context, spec, &found).await;
     let lost = lost_volumes(&found, settled);
-    // What others have in its place is theirs: nothing is healed beside it.
+    // Foreign containers in its place must not be changed: the instance is not healed beside them.
     let is_alone = !found.has_foreign_containers();
     let may_heal = entry.stuck.is_none() && lost.is_empty() && is_alone && settled.drift == DriftRule::Heal;
     let cure = if may_heal { Cure::Heal } else { Cure::None };
-    // What is covered is no part of being well.
+    // Coverage does not affect health.
     let coverage = coverage_now(context, settled).await;
     let said = said(entry, &seen, drift_of(&found, settled), coverage);
     Ok(said.map(|said| (without(&lost, said), cure)))
 }
 
-/// Data that is gone outranks all that may look well: a person has to bring it back, or to say that it may be empty.
+/// Returns the report of an instance with lost volumes. The loss is more important than its health: a person has to
+/// restore the data, or decide to start empty.
 fn without(lost: &[String], said: InstanceSaid) -> InstanceSaid {
     if lost.is_empty() {
         return said;

@@ -1,4 +1,5 @@
-//! A bucket of an instance's own S3 service: backed up, proven in a double, and put back with what was noted of its objects.
+//! A bucket of an instance's own S3 service: backed up, drilled in a sandbox, and restored with the metadata of its
+//! objects.
 
 use super::images::{self, docker};
 use super::lab::Lab;

@@ -104,7 +104,7 @@ fn fill(instance: &str) {
     );
 }
 
-/// All of it, as the servers say.
+/// Returns all facts that the servers report.
 fn seen(instance: &str) -> Vec<String> {
     let form = "SELECT string_agg(concat_ws('|', datname, pg_encoding_to_char(encoding), datcollate, datlocprovider, daticulocale, \
                 datconnlimit, shobj_description(oid, 'pg_database')), ';' ORDER BY datname) FROM pg_database \

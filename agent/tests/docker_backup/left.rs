@@ -51,7 +51,7 @@ async fn a_volume_of_a_double_that_a_stranger_has_is_named_and_goes_when_it_can(
     assert!(reason.contains(&format!("could not all be removed: volume `{volume}`")), "{reason}");
     let Some(DataResult::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
     assert_eq!(made.proof.failure, None);
-    // The instance goes on.
+    // The instance continues.
     assert_eq!(lab.carry_out(&lab.backup()).await.outcome, Outcome::Done);
     agent.kill().await.expect("it was there");
     docker(&["rm", "-f", &stranger.name]);

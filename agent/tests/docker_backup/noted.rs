@@ -1,4 +1,4 @@
-//! A dump that is whole and is not what its server had: the drill says so, and names it. One that is, is proven.
+//! A complete dump that differs from its server: the drill fails and names the difference. An equal one is proven.
 
 use super::images::{self, docker};
 use super::lab::Lab;

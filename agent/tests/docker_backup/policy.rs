@@ -162,7 +162,7 @@ async fn a_network_of_others_is_joined_only_where_the_host_allows_it() {
     lab.write_policy("networks: ['k2-net-*']\n");
     assert_eq!(install(&lab).await, Outcome::Done);
     drop(agent);
-    // The network can go once nobody is in it.
+    // The network can be removed once no container uses it.
     for id in lab.of_label(&["ps", "-aq"], &lab.name) {
         docker(&["rm", "-f", &id]);
     }

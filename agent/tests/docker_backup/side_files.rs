@@ -93,7 +93,7 @@ fn harden(instance: &str) {
     redis(instance, &["config", "set", "maxmemory", "123456789"]);
     redis(instance, &["config", "rewrite"]);
     redis(instance, &["set", "run", "42"]);
-    // A log that is too large to be kept is nothing that anybody would miss.
+    // A log that is too large to be kept is not reported as missing.
     let folder = "truncate -s 3M /data/redis.log && install -d -o redis -g www-data -m 750 /data/acl && cp -p /data/users.acl /data/acl/lab.acl";
     exec(instance, "cache", &["sh", "-c", folder]);
     psql(instance, "CREATE TABLE t AS SELECT generate_series(1, 100) AS n");

@@ -1,4 +1,4 @@
-//! Dumps of real servers that others go on writing to, with rows that come and go: what is noted of a dump is what is in it.
+//! Dumps of real servers during writes, with rows that come and go: the notes of a dump match its content.
 
 use super::engines::{MARIADB_COMPOSE, PG_COMPOSE, redis_compose};
 use super::harness::{DATABASES, Harness, POSTGRESQL, harness};

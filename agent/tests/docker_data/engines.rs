@@ -119,7 +119,7 @@ async fn a_load_of_postgresql_that_fails_leaves_all_as_it_was() {
             harness.load_from(stream::iter(bytes).boxed()).await.expect_err("it is not a whole dump").to_string();
         assert!(error.contains(expect), "{error}");
         assert_eq!(harness.counts().await, before);
-        // As a swap leaves it that is cut off at once.
+        // State after a swap that was interrupted at once.
         harness.exec(&[
             "psql",
             "-q",
@@ -252,7 +252,7 @@ async fn neo4j_moves(version: &str) {
     };
     let (dump, again) = moved(&one, &other, fill, |harness| cypher(harness, "CREATE node Old x")).await;
     assert!(dump == again, "another dump came of it");
-    // What the tools leave is not root's, and nothing of what was there before stays.
+    // Files made by the tools do not belong to root, and no earlier file stays.
     assert_eq!(other.exec(&["find", "/data", "!", "-user", "7474"]), "");
     assert_eq!(other.exec(&["find", "/data", "-name", ".fleet*"]), "");
 }

@@ -48,7 +48,7 @@ async fn the_files_of_a_store_are_found_on_this_host() {
     assert_eq!(found.undeclared, expect);
 }
 
-/// A container and a volume of nobody's, gone at the end.
+/// A container and a volume without owner, removed at the end.
 struct ForeignThings(Vec<Vec<String>>);
 
 impl Drop for ForeignThings {
@@ -78,7 +78,7 @@ async fn containers_that_only_hold_data_are_taken_when_they_appear() {
     let removes = [&["rm", "-f", "-v", &anna][..], &["rm", "-f", "-v", &foreign], &["volume", "rm", "-f", &volume]];
     let _strangers = ForeignThings(removes.map(remove).to_vec());
     docker(&["run", "--name", &anna, "-v", "/home/anna", ONE, "sh", "-c", "echo hers >/home/anna/file"]);
-    // What another project has is not taken, whatever its name.
+    // Mounts of another project are not taken, whatever their name.
     docker(&["run", "--name", &foreign, "--label", "com.docker.compose.project=another", "-v", "/home", ONE, "true"]);
     docker(&["volume", "create", &volume]);
     let found = roots(by_container).await;
@@ -145,7 +145,7 @@ async fn a_service_stands_still_and_goes_on() {
     runtime.hold(spec, "web", HoldKind::Paused).await.expect("it can be paused");
     runtime.hold(spec, "web", HoldKind::Stopped).await.expect("it can be stopped then");
     assert_eq!(state(), "exited");
-    // What does not run is not frozen, and letting go of that does not start it.
+    // A container that does not run is not paused, and resuming does not start it.
     runtime.hold(spec, "web", HoldKind::Paused).await.expect("there is nothing to pause");
     runtime.release(spec, "web", HoldKind::Paused).await.expect("there is nothing to let go");
     assert_eq!(state(), "exited");

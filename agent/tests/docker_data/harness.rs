@@ -39,7 +39,7 @@ impl Harness {
         self.rendered.stores.values().next().expect("there is a store")
     }
 
-    /// The double of this instance, started.
+    /// Starts a sandbox of this instance.
     pub async fn beside(&self, rendered: Rendered) -> Self {
         let mut instance = instance().expect("there is an Engine");
         instance.project = rendered.spec.project.clone();
@@ -204,7 +204,7 @@ impl Drop for Harness {
         let label = format!("label=fleet.tool={}", self.instance.project);
         let listed = std::process::Command::new("docker").args(["ps", "-aq", "--filter", &label]).output();
         let listed = listed.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-        // Only a double is not in the folder that goes with its instance.
+        // Only a sandbox has a folder outside the instance's.
         let _ = std::fs::remove_dir_all(&self.rendered.spec.working_dir);
         for id in listed.split_whitespace() {
             images::succeeds("docker", &["rm", "-f", id]);

@@ -77,7 +77,7 @@ async fn mongodb_says_what_a_restored_one_lacks() {
     let value = run(r#"{"update":"items","updates":[{"q":{"_id":3},"u":{"$set":{"note":"another"}}}]}"#);
     check(&other, &was, value, "lab.items: the 10 documents with the highest _id").await;
     check(&other, &was, run(r#"{"drop":"capped"}"#), "collection `lab.capped` is missing").await;
-    // What may be gone by itself is not compared.
+    // Facts that may expire are not compared.
     let is_of_gone = |thing: &&String| thing.contains("gone") || thing.contains("times");
     assert_eq!(was.rows.keys().find(is_of_gone), None);
 }
@@ -172,7 +172,7 @@ async fn redis_says_what_a_restored_one_lacks() {
     }
 }
 
-/// Commands, and what the server says otherwise after each of them.
+/// Commands, and the fact that changes after each of them.
 const OTHER_FACTS: [(&[&str], &str); 5] = [
     (&["srem", "many", "m7"], "key `many` of db0: length is `4999`, and was `5000`"),
     (&["expire", "set", "1000"], "key `set` of db0: expires is `yes`, and was `no`"),

@@ -77,7 +77,7 @@ fn rows(harness: &Harness) -> String {
     harness.exec(&["mariadb", "-uroot", "-pit is \"secret", "lab`notes", "-N", "-e", "SELECT COUNT(*) FROM t"])
 }
 
-/// Tables that were changed within the last second, which their server does not tell from this one.
+/// Tables that were changed within the last second, which their server does not distinguish from this one.
 const FRESH: [&str; 6] = [
     "mariadb",
     "-uroot",

@@ -32,7 +32,7 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Moves a database from a server on which a person made it to one that has never heard of it.
+/// Moves a database from a server on which a person made it to a new one.
 async fn moves(database: &str) {
     let Some(one) = harness(POSTGRESQL, compose(), &stores(database)).await else { return };
     let Some(other) = harness(POSTGRESQL, compose(), &stores(database)).await else { return };

@@ -1,4 +1,4 @@
-//! Images that begin an empty database with a server of their own: nobody takes it for the one that stays.
+//! Images that initialise an empty database with a temporary server, which must not be taken for the permanent one.
 
 use super::harness::{DATABASES, Harness, POSTGRESQL, harness};
 use super::images::docker;

@@ -71,7 +71,7 @@ async fn a_part_that_others_should_have_made_is_missed_by_name() {
 async fn an_engine_that_hangs_does_not_hang_the_hands() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let socket = folder.path().join("engine.sock");
-    // It takes connections and says nothing.
+    // It accepts connections and sends nothing.
     let listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket can be made");
     let limits = Limits { question: Duration::from_millis(200), ..Limits::default() };
     let limit = limits.question;

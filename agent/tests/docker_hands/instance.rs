@@ -19,7 +19,7 @@ pub struct Instance {
     pub folder: TempDir,
 }
 
-/// An instance that nobody else has; None where there is no Engine.
+/// Returns an instance with unique names; none without an Engine.
 pub fn instance() -> Option<Instance> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     if !images::is_engine_there() {
@@ -47,7 +47,7 @@ impl Drop for Instance {
 
 const MOUNTED: &str = "{{range .Mounts}}{{if .Name}}{{.Name}} {{end}}{{end}}";
 
-/// The words that the Docker client says, whether or not it succeeds.
+/// Runs the Docker client and returns its output, whether it succeeds or not.
 fn said(words: &[&str]) -> Vec<String> {
     let output = std::process::Command::new("docker").args(words).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
@@ -90,7 +90,7 @@ impl Instance {
         self.runtime.look(spec).await.expect("the Engine can be looked at")
     }
 
-    /// Looks, performs what is to be done, and says what that was.
+    /// Inspects the host, performs the needed steps, and returns their descriptions.
     pub async fn apply(&self, spec: &InstanceSpec) -> Result<Vec<String>, RuntimeError> {
         let stages = steps(&self.look(spec).await, spec);
         self.perform(spec, &stages).await?;
@@ -135,7 +135,7 @@ impl Instance {
     }
 }
 
-/// A port on which nobody listens.
+/// Returns a port without a listener.
 pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
     listener.local_addr().expect("it has an address").port()

@@ -14,7 +14,7 @@ use fleet_agent::runtime::{EngineErrorKind, PullErrorKind};
 use futures_util::StreamExt;
 use std::collections::HashMap;
 
-/// The Engine, asked without the agent's hands.
+/// Connects to the Engine without the agent's code.
 async fn engine() -> Docker {
     let docker = Docker::connect_with_unix(&images::engine(), 60, API_DEFAULT_VERSION).expect("there is a socket");
     docker.negotiate_version().await.expect("the Engine answers")

@@ -1,4 +1,4 @@
-//! Pulling from a real registry, and what it says about an image.
+//! Pulls from a real registry, and its digest of an image.
 
 use super::images::{ONE, TWO, docker, engine, run, succeeds};
 use super::instance::{Instance, free_port, instance};
@@ -127,7 +127,7 @@ async fn a_pull_says_how_far_it_is() {
     let Some(it) = instance() else { return };
     let registry = Registry::start();
     let name = registry.push(ONE, "notes:1");
-    // What is here already is not pulled: an image with bytes of its own is.
+    // Layers that exist here are not pulled, so the image has unique bytes.
     let tar = registry.folder.path().join("bytes");
     let bytes: Vec<u8> = (0..3_000_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
     std::fs::write(&tar, bytes).expect("a file can be written");
@@ -149,7 +149,7 @@ async fn a_pull_says_how_far_it_is() {
 #[tokio::test]
 async fn a_registry_that_hangs_is_given_up() {
     let Some(it) = instance() else { return };
-    // It takes connections and says nothing.
+    // It accepts connections and sends nothing.
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
     let port = listener.local_addr().expect("it has an address").port();
     let limits = Limits { pull_silence: Duration::from_secs(2), registry: Duration::from_secs(2), ..Limits::default() };

@@ -1,4 +1,4 @@
-//! A coordinator of a few lines: a CA, the four services of the wire, and a memory of what was heard.
+//! A minimal coordinator: a CA, the four services of the wire, and a record of received messages.
 
 #[path = "files.rs"]
 mod files;
@@ -109,13 +109,13 @@ impl Coordinator {
         tasks
     }
 
-    /// Ends all streams, as a restart does, and forgets what was heard.
+    /// Ends all streams, as a restart does, and forgets received messages.
     pub fn restart(&self) {
         self.heard.send_replace(Heard::default());
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    /// Waits until enough was heard.
+    /// Waits until enough messages were received.
     pub async fn wait_for(&self, enough: impl FnMut(&Heard) -> bool) -> Heard {
         let mut heard = self.heard.subscribe();
         let waiting = tokio::time::timeout(Duration::from_secs(60), heard.wait_for(enough)).await;

@@ -1,4 +1,4 @@
-//! The files of agents of fleet 0.1: this version opens them, goes on with what they say, and opens them again.
+//! Files of fleet 0.1's agents: this version opens them, continues their work, and opens them again.
 
 use super::{DAY, Lab, now};
 use fleet_agent::ledger::{Direction, Ledger, LedgerWriter, OpenState, OrderState, Settled};
@@ -180,7 +180,7 @@ async fn an_upgrade_that_0_1_began_is_finished_by_this_agent() {
     let lab = Lab::new(DAY).await;
     copy(&fixture("lab-1/ledger"), &lab.folder.path().join("ledger"));
     let order = lab.folder.path().join("ledger/orders").join(format!("notes-1.{UPGRADE}.json"));
-    // It has its ten minutes from now on.
+    // Its ten minutes begin now.
     let mut entry: Value = serde_json::from_slice(&std::fs::read(&order).expect("it is there")).expect("it is JSON");
     entry["entry"]["begun"] = now().0.into();
     std::fs::write(&order, entry.to_string()).expect("written");

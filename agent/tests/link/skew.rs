@@ -59,7 +59,7 @@ async fn a_set_of_open_orders_that_is_older_than_the_known_one_is_ignored() {
     lab.coordinator.wait_for(|heard| ends(heard) > 0).await;
 }
 
-/// Asks the agent something: its answer shows that it has read what was said before.
+/// Sends the agent a query: its reply shows that it has read all earlier messages.
 async fn has_read_all(lab: &Lab) -> Heard {
     let question = v1::Question { id: 7, kind: None };
     lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));

@@ -7,7 +7,7 @@ use fleet_proto::v1::from_agent::Kind;
 use fleet_proto::v1::{Health, InstanceSaid, instance_report};
 use tokio::task::JoinSet;
 
-/// An installed instance, of which nothing was heard yet since.
+/// Installs an instance and clears the messages received so far.
 async fn installed() -> (Lab, JoinSet<()>) {
     let lab = Lab::new(DAY).await;
     lab.ask();

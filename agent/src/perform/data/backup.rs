@@ -42,7 +42,8 @@ pub async fn back_up(data: &DataWork<'_>, to: &BTreeSet<RepositoryName>, cause: 
 /// Result of a backup.
 pub struct Taken {
     pub copies: Vec<CopyMade>,
-    /// The stores that are in none of them, each with the reason: the host's people let nobody read them, or there is nothing of them.
+    /// Stores that are in no repository's copy, each with the reason: the host's policy forbids reading them, or they
+    /// have no data.
     pub refused: BTreeMap<StoreName, String>,
 }
 
@@ -160,7 +161,7 @@ impl Taking<'_> {
         let mut uncovered = uncovered(&self.coverage().await?);
         let streams = self.stores(&self.backup_plan.streams);
         let beside = others::beside_stores(data, &self.settled.rendered, &streams).await;
-        // Accounts cannot be declared: that they are beside is noted, and a restore says so.
+        // Accounts cannot be declared as stores: they are recorded as uncovered, and a restore names them.
         let databases = beside.iter().filter(|what| what.starts_with("database "));
         uncovered.extend(databases.map(|what| format!("{what}: no store declares it")));
         let bundle = data.context().bundles.kept(&self.settled.release.digest).map(|bundle| bundle.encode());

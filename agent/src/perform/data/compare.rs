@@ -26,7 +26,7 @@ pub async fn recount(
 ) -> Result<Vec<String>, DataError> {
     let (name, store) = (filling.name, filling.store);
     until_ready(data, store, spec).await.map_err(|reason| match loads_beside(store, spec) {
-        // It starts with what was loaded, for the first time.
+        // It starts with the loaded data for the first time.
         true => DataError::of_store(name, reason),
         false => DataError::Failed(format!("the store `{name}`: {reason}")),
     })?;

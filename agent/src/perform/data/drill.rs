@@ -1,8 +1,8 @@
 //! Restores a backup into a sandbox of containers on their own network, and checks whether it is good.
 //!
-//! **Invariant:** what was made for it stands in the journal before it is made, and is removed whatever happened: what cannot be
-//! removed at once stays in the ledger, and is removed later.
-//! **Invariant:** only the backup's own fault is held against it: a full disk or a lost link is no proof of anything.
+//! **Invariant:** each part of the sandbox is in the journal before it is created, and is removed in any case; parts
+//! that cannot be removed stay in the ledger and are removed later. **Invariant:** only a fault of the backup counts
+//! against it: a full disk or a lost link proves nothing.
 
 use super::compare::{hashed, question};
 use super::fill::{Filling, Loaded, load_all};
@@ -34,7 +34,7 @@ pub async fn drill(data: &DataWork<'_>, from: &BackupSource, privileges: Privile
     let began = tokio::time::Instant::now();
     let opened = match source::open(data, from, privileges).await {
         Ok(opened) => opened,
-        // Nobody can note it there: the coordinator hears it.
+        // The result cannot be recorded in the repository, but the coordinator receives it.
         Err(error) if error.is_of_backup() => return Ok(evaluate(data, from, began, Err(error))),
         Err(error) => return Err(error),
     };
@@ -45,7 +45,7 @@ pub async fn drill(data: &DataWork<'_>, from: &BackupSource, privileges: Privile
         Err(error) if !error.is_of_backup() => return Err(error),
         verdict => verdict.map(|checks| (opened.manifest.bytes(), checks)),
     };
-    // What was found counts all the same. The journal has what is left, and the order's end says it.
+    // The result counts in any case. Remains are in the journal, and the order's end names them.
     match swept {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(error = crate::chain(&error), "what a drill made could not be removed"),
@@ -82,7 +82,7 @@ fn evaluate(
     OrderEnd { outcome, made: Some(DataResult::Drill(made)), becomes: None }
 }
 
-/// Restores it, and says what was compared.
+/// Restores the backup into the sandbox, and returns the compared items.
 async fn attempt(data: &DataWork<'_>, opened: &Opened) -> Result<Vec<String>, DataError> {
     let was = opened.rendered(data).await?;
     let scratch = Some(data.context().data_dir.clone());
@@ -214,7 +214,7 @@ async fn places(
     filling: &Filling<'_>,
     roots: &[Root],
 ) -> Result<Vec<(String, PathBuf)>, DataError> {
-    // A folder of the double's own is found by nobody before there is a container that has it.
+    // A folder of the sandbox itself cannot be found before a container has mounted it.
     if let DatabaseEngine::Volume(Files::Path(path)) = &filling.store.engine
         && let [root] = roots
     {

@@ -26,7 +26,7 @@ use std::pin::pin;
 
 /// Number of further bytes after which progress is reported.
 const NOTEWORTHY: u64 = 4_000_000;
-/// The largest piece that goes through at once.
+/// Maximum size of a piece of the stream.
 const PIECE: usize = 256 * 1024;
 
 /// Size and hash of one store's stream, the same for all copies.
@@ -117,7 +117,7 @@ async fn tee_all(tee: &mut Tee, bytes: &[u8]) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Gives a piece to all copies, and hears meanwhile what comes next: a tool that fails is not kept waiting by a copy that hangs.
+/// Passes a piece to all copies while reading the next one: a failing tool is not delayed by a hanging copy.
 async fn feed(
     tee: &mut Tee,
     piece: &Bytes,

@@ -104,7 +104,7 @@ pub async fn load_all(
     Ok(Loaded { said, differing })
 }
 
-/// Puts files beside data that is loaded, and lets the servers start with them: what runs afterwards is what will run.
+/// Puts files beside loaded data, and starts the servers with them, as they will run afterwards.
 async fn put_late(
     data: &DataWork<'_>,
     fillings: &[Filling<'_>],
@@ -137,7 +137,7 @@ async fn load(
     let kept = opened.repository.read_stream_of(&opened.set, path).await?;
     let (checked, broken) = checked(kept, filling.part.bytes, sha256, data, name);
     let loaded = data.context().runtime.load(&tool, spec, checked).await;
-    // What came out of the repository was not what went in, or did not come: that is the reason, whatever the tool says of it.
+    // If the repository's data was wrong or incomplete, that is the reason, whatever the tool reports.
     let broken = broken.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(broken) = broken {
         return Err(match broken {
@@ -182,7 +182,7 @@ enum Broken {
 
 type Reason = Arc<Mutex<Option<Broken>>>;
 
-/// The stream as a tool reads it, which fails where it is not what the manifest says, as soon as that is known.
+/// Returns the stream for the tool. It fails as soon as the data differs from the manifest.
 fn checked(
     kept: BoxStream<'static, Result<Bytes, RepositoryError>>,
     bytes: u64,

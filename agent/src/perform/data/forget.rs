@@ -1,4 +1,4 @@
-//! Forgets backups in a folder of this host: nobody else can reach it.
+//! Removes backups in a folder of this host, which only its agent can reach.
 
 use super::{DataError, DataWork, OrderEnd};
 use fleet_core::backup::DataResult;

@@ -17,7 +17,7 @@ use tokio::time::sleep;
 
 /// Maximum time for which a service is stopped, whatever is read.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
-/// Letting go on is tried so often before the instance is put right by its own steps.
+/// Number of attempts to resume a service before its container is recreated.
 const ATTEMPTS: u32 = 4;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(2);
 
@@ -67,7 +67,7 @@ pub async fn release(
     is_over: impl Fn(&Held) -> bool,
 ) -> Result<Vec<Hold>, DataError> {
     let mut over = Vec::new();
-    // In the opposite order: what others depend on goes on first.
+    // In reverse order: services that others depend on are resumed first.
     for held in data.journal().held.into_iter().rev().filter(|held| is_over(held)) {
         data.work.say(format!("letting {} go on", held.service));
         retry_until_ok(data, spec, &held).await?;

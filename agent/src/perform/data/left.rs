@@ -1,4 +1,4 @@
-//! Services that an order has left standing still, because it could not let them go on: that is tried again and again.
+//! Services that an order could not resume: the agent retries until they run.
 //!
 //! **Invariant:** only the containers that fleet stopped are started. A container that was created since was intended
 //! by someone.
@@ -35,11 +35,11 @@ pub fn both(before: Vec<Held>, since: &[Held]) -> Vec<Held> {
     before.into_iter().filter(is_new).chain(since.iter().cloned()).collect()
 }
 
-/// Tries once to let an instance's services go on.
+/// Tries once to resume an instance's services.
 pub async fn let_go(context: &AgentContext, instance: &InstanceName) {
     let Some(entry) = context.ledger().instances().get(instance).cloned() else { return };
     let Some(settled) = entry.settled else { return };
-    // In the opposite order: what others depend on goes on first.
+    // In reverse order: services that others depend on are resumed first.
     for held in entry.held.iter().rev() {
         match timeout(LIMIT, one(context, &settled.rendered.spec, held)).await {
             Ok(Ok(())) => {

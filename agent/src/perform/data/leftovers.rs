@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// Interval between events about remains; the agent's start also causes one.
 const BETWEEN_WORDS: Duration = Duration::from_secs(24 * 3600);
 
-/// Removes what was there before a restore that has passed. What stays is kept in the ledger, and said: gives back the words.
+/// Removes the old data after a restore has passed. Remains are recorded in the ledger; returns their description.
 pub async fn remove_old(data: &DataWork<'_>, asides: &[Aside]) -> Vec<String> {
     let mut folders = Vec::new();
     for aside in asides {
@@ -90,7 +90,7 @@ pub async fn try_again(context: &AgentContext, instance: &InstanceName) {
     }
 }
 
-/// Keeps what is left by now, and says it again where that was long ago.
+/// Records the present remains, and reports them again after a long time.
 async fn keep(context: &AgentContext, before: Leftover, folders: Vec<LeftFolder>) {
     let now = clock::now();
     let is_due = now.since(before.said) >= BETWEEN_WORDS;

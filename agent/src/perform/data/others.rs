@@ -18,7 +18,7 @@ pub async fn expect_none(
     may: Others,
 ) -> Result<Vec<String>, DataError> {
     let (mut lost, mut of_service) = (Vec::new(), BTreeMap::<&str, Vec<&Filling<'_>>>::new());
-    // Where there is nothing, nothing can be lost.
+    // A store without data cannot lose any.
     for filling in fillings.iter().filter(|filling| !is_files(filling.store)) {
         let own = targets.iter().filter(|it| it.store == *filling.name && it.root.is_none() && is_used(it));
         let own: Vec<&Target> = own.collect();

@@ -21,17 +21,17 @@ use tokio::time::timeout;
 
 /// Large volumes take their time; then it is tried later. A later try gives way to orders.
 pub const LIMIT: Duration = Duration::from_secs(600);
-/// An order that ends does not wait for longer to say what is left.
+/// Time limit for describing the remains at the end of an order.
 const LOOK: Duration = Duration::from_secs(10);
 /// Interval between events about remains; the agent's start also causes one.
 const BETWEEN_WORDS: Duration = Duration::from_secs(24 * 3600);
 
-/// The doubles of which something is left.
+/// Returns the sandboxes of which something remains.
 fn left_of(context: &AgentContext, instance: &InstanceName) -> Vec<LeftoverSandbox> {
     context.ledger().sandboxes().values().filter(|sandbox| sandbox.instance == *instance).cloned().collect()
 }
 
-/// Keeps what an order that ends could not remove, and says in its outcome what that is.
+/// Records the parts that an ending order could not remove, and adds them to its outcome.
 pub async fn keep_left(data: &DataWork<'_>, outcome: Outcome) -> Outcome {
     let Some(spec) = data.journal().sandbox else { return outcome };
     let context = data.context();
@@ -47,7 +47,7 @@ pub async fn keep_left(data: &DataWork<'_>, outcome: Outcome) -> Outcome {
     Outcome::Stuck { reason: format!("{before}; {}", words(&sandbox)), hint: hint(&sandbox.spec) }
 }
 
-/// Keeps what is left where nobody can look any more, after a fault of this agent.
+/// Records the remains after a fault of this agent, without inspecting them.
 pub fn keep_of_fault(
     ledger: &mut LedgerWriter,
     order: &Order,
@@ -126,7 +126,7 @@ async fn say_again(context: &AgentContext, before: LeftoverSandbox) {
     }
 }
 
-/// Removes all of a double that can be removed; else says why something stays.
+/// Removes all removable parts of a sandbox; returns the reason if something stays.
 async fn remove(context: &AgentContext, sandbox: &LeftoverSandbox) -> Result<(), String> {
     let spec = &sandbox.spec;
     let mut failures = Vec::new();
@@ -169,7 +169,7 @@ async fn parts(context: &AgentContext, order: &OrderId, spec: &InstanceSpec) -> 
     Ok(named(&found).into_iter().chain(folders).collect())
 }
 
-/// All that it may have, where nobody can look.
+/// Returns all parts that it may have, if they cannot be inspected.
 fn all_parts(spec: &InstanceSpec) -> Vec<String> {
     named(&FoundProject::of_spec(spec))
 }

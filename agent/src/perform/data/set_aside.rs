@@ -78,7 +78,7 @@ pub fn put_back(aside: &Aside) -> io::Result<()> {
             fs::rename(&aside.waits, &aside.path)?;
             sync_beside(&aside.path)?;
         }
-        // It was not moved yet, or is back already.
+        // Not moved yet, or moved back already.
         DataSwap::Renamed => {}
         DataSwap::Absent => remove(&aside.path)?,
     }

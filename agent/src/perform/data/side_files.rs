@@ -74,7 +74,7 @@ async fn gather(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Resu
     let looked = tokio::task::spawn_blocking(move || looking.look(&root)).await;
     let Looked { files, folders, mut left_out } = match looked.unwrap_or_else(|error| Err(io::Error::other(error))) {
         Ok(found) => found,
-        // Where there is no folder there are no files.
+        // A missing folder has no files.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Looked::default(),
         Err(error) => return Err(format!("its folder could not be looked at: {error}")),
     };
@@ -152,7 +152,7 @@ impl Looking {
         let data = Folder::open(&root.path)?.below(&root.below)?;
         let (mut ahead, mut seen, mut folders, mut unseen) = (vec![String::new()], BTreeSet::new(), 0, Vec::new());
         while let Some(path) = ahead.pop() {
-            // What vanishes meanwhile is no file of it.
+            // A folder that vanishes meanwhile has no files.
             let Ok(folder) = data.below(&path) else { continue };
             for name in folder.names()? {
                 let whole = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };

@@ -99,8 +99,8 @@ async fn of_backup(opened: &Opened, filling: &Filling<'_>, kept: &SideFiles) -> 
 }
 
 impl SidePlan {
-    /// Keeps only those without which a server would not start, or would start open to everybody: a double has other addresses, and
-    /// the access rules of a server name its own.
+    /// Keeps only files without which a server would not start, or would start without access control: a sandbox has
+    /// other addresses, and a server's access rules name its own.
     pub fn for_double(mut self) -> (Self, Vec<String>) {
         let said = self.of_store.iter().filter(|(_, planned)| planned.kept > 0);
         let said =

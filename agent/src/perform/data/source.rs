@@ -50,7 +50,7 @@ pub fn pick(sets: Vec<SetRecord>, backup: &BackupId, noted: Option<&Snapshots>) 
     }
 }
 
-/// Finds a backup. What becomes of its privileged bits the order says, and not its manifest, which says what its writer wants.
+/// Finds a backup. The order decides about its privileged bits, not its manifest, whose content depends on its writer.
 pub async fn open(data: &DataWork<'_>, source: &BackupSource, privileges: Privileges) -> Result<Opened, DataError> {
     data.work.say(format!("looking for the backup {} in {}", source.backup, source.repository));
     let repository = data.repository(&source.repository, &source.instance).await?;

@@ -101,7 +101,7 @@ async fn of_files(
     let of = opened.manifest.instance.as_str();
     let mut found = data.roots(spec, filling.name, filling.store).await?;
     if data.open.from.is_none() {
-        // What is on this host already and of no instance is none of a new one's.
+        // Present data of no instance does not belong to a new one.
         found.retain(|root| root.mount.owner == Owner::Instance);
     }
     if roots.is_empty() {
@@ -192,7 +192,7 @@ pub async fn expect_alone(
         for folder in &folders {
             let found = match data.context().runtime.roots(&rendered.spec, folder).await {
                 Ok(found) => found,
-                // Where there is nothing, nothing can be lost.
+                // A store without data cannot lose any.
                 Err(RuntimeError::NotMounted { .. }) => continue,
                 Err(error) => return Err(error.into()),
             };

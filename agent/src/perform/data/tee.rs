@@ -1,6 +1,6 @@
 //! One stream into several repositories: a copy that fails does not fail the others.
 //!
-//! **Invariant:** dropped before its end, nothing of it counts in any of them, and nobody waits for one that hangs.
+//! **Invariant:** if it is dropped before its end, no copy counts, and no caller waits for a hanging copy.
 
 use super::DataError;
 use super::copies::Copies;

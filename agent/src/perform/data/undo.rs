@@ -91,13 +91,13 @@ async fn unmake(data: &DataWork<'_>) -> Result<(), DataError> {
     let outside: BTreeSet<StoreName> = to.rendered.stores.keys().filter(|name| is_outside(name)).cloned().collect();
     let noted = data.note(move |journal| {
         journal.aside.clear();
-        // What the instance kept itself went with its volumes.
+        // Data inside the instance was removed with its volumes.
         journal.filled.retain(|name| outside.contains(name));
     });
     Ok(noted.await?)
 }
 
-/// Removes an instance with all volumes that are its own: nobody's but this order's.
+/// Removes an instance with its own volumes, which only this order created.
 async fn remove(data: &DataWork<'_>, spec: &InstanceSpec) -> Result<(), DataError> {
     let own = own_volumes(spec);
     Ok(forward::remove(data.work, spec, &own).await?)

@@ -4,7 +4,7 @@ use super::harness::{Harness, bundle, install, instance, release, upgrade};
 use crate::fake::{Behaviour, Crash};
 use fleet_core::order::{Action, Outcome};
 
-/// Crashes at one step of an order after an installation, restarts, and says how the order ended; none, if the order
+/// Crashes at one step of an order after an installation, restarts, and returns the order's outcome; none if the order
 /// has fewer steps.
 async fn crash_at(action: Action, crash: (u64, Crash), prepare: impl Fn(&Harness)) -> Option<(Harness, Outcome)> {
     let harness = Harness::new();

@@ -49,7 +49,7 @@ fn configure(from: u64, revision: u64) -> Action {
     Action::Configure { from, goal: Goal { release: release(1), revision } }
 }
 
-/// Expects `go`, or how the outcome at once is called.
+/// Asserts that the order may go on (`go`), or its immediate outcome.
 fn check(action: &Action, entry: impl Into<Option<InstanceEntry>>, expect: &str) {
     let entry = entry.into();
     let outcome = outcome_at_once(action, entry.as_ref(), &Ok(HostPolicy::default()), Time(0));

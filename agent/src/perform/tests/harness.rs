@@ -179,7 +179,7 @@ impl Harness {
         self.open.send_replace(Some(Arc::new(set)));
     }
 
-    /// Asks for one thing and hears how it ended; by then the coordinator has heard it too.
+    /// Sends one order and waits for its end and the acknowledgement.
     pub async fn carry_out(&self, agent: &Agent, action: Action) -> Outcome {
         let order = self.order(action);
         self.ask(std::slice::from_ref(&order));
@@ -193,7 +193,7 @@ impl Agent {
     /// As `kill -9` does.
     pub async fn kill(mut self) {
         self.task.shutdown().await;
-        // A write that has begun goes on, and holds the lock of the folder meanwhile.
+        // A write that has begun continues, and holds the folder's lock meanwhile.
         self.context.ledger.close().await;
     }
 

@@ -29,7 +29,7 @@ struct Listening {
     pause: Duration,
 }
 
-/// Says where something changed, for as long as anyone listens.
+/// Reports the places of changes until the stream is dropped.
 pub fn changes(engine: Arc<DockerEngine>) -> BoxStream<'static, Changed> {
     let listening = Listening { engine, events: None, pause: Duration::ZERO };
     stream::unfold(listening, |mut listening| async { Some((listening.next().await, listening)) }).boxed()
@@ -78,7 +78,7 @@ fn meaning(event: EventMessage) -> Option<Changed> {
     if let Some(project) = attributes.remove(COMPOSE_PROJECT) {
         return Some(Changed::Project(project));
     }
-    // Networks and volumes do not say whose they are; that one is gone may concern anyone.
+    // Events of networks and volumes do not name an owner, so the loss of one may concern any instance.
     let is_gone = matches!(event.action.as_deref(), Some("destroy" | "remove"));
     let is_container = event.typ == Some(EventMessageTypeEnum::CONTAINER);
     (is_gone && !is_container).then_some(Changed::Anything)

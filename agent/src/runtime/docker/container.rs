@@ -146,7 +146,7 @@ pub async fn rename(engine: &DockerEngine, spec: &InstanceSpec, from: &str, name
     }
 }
 
-/// Starts a container, or lets a paused one go on.
+/// Starts a container, or resumes a paused one.
 pub async fn start(engine: &DockerEngine, spec: &InstanceSpec, name: &str) -> Result<(), RuntimeError> {
     let what = format!("start {name}");
     inspect_own(engine, spec, name).await?;

@@ -1,7 +1,8 @@
 //! Messages of Docker Engine and Podman, turned into values.
 //!
-//! **The only module that compares an Engine's prose.** An Engine says by its status code what kind of error it is, and by its
-//! message alone which one; each wording has a row in the tests, for Docker Engine 20.10 and 28 and for Podman's socket.
+//! **The only module that compares an Engine's error texts.** An Engine's status code gives the class of an error, and
+//! only its message tells which one. Each wording has a row in the tests, for Docker Engine 20.10 and 28 and for
+//! Podman's socket.
 
 /// Meaning of an Engine's error response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,13 +95,13 @@ impl EngineErrorKind {
         }
     }
 
-    /// Whether what was asked about does not exist.
+    /// Returns whether the requested object does not exist.
     pub fn is_missing(self) -> bool {
         matches!(self, Self::NoSuchObject | Self::NoSuchImage)
     }
 }
 
-/// The port of the host that the message says is taken: the first one after the words that begin the address.
+/// Returns the port in the message that a port is in use: the first number after the words that begin the address.
 fn taken_port(message: &str) -> Option<u16> {
     let is_about_ports = ["port is already allocated", "address already in use"].iter().any(|it| message.contains(it));
     let begins = ["bind for ", "listen tcp", "listen udp", "bind host port", "failed to bind port "];
@@ -121,7 +122,7 @@ fn leading_number(text: &str) -> Option<u16> {
     text[..end].parse().ok()
 }
 
-/// Meaning of an Engine's refusal to pull an image or to ask its registry. Its status codes say nothing of it.
+/// Meaning of an Engine's refusal to pull an image or to ask its registry. Its status codes do not tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PullErrorKind {
     /// The registry has no such image.
@@ -172,7 +173,7 @@ impl PullErrorKind {
 /// State of one layer while an image is pulled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LayerStatus {
-    /// It waits for others, or for another attempt: nothing moves.
+    /// Waiting for other layers, or for another attempt, without progress.
     Waiting,
     Downloading,
     Downloaded,

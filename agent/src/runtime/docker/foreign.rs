@@ -47,7 +47,7 @@ fn is_of(container: &ContainerSummary, spec: &InstanceSpec) -> bool {
 fn place(mount: &MountPoint, volumes: &[Volume]) -> Option<PathBuf> {
     match mount.typ.as_deref()? {
         "bind" => mount.source.clone().map(PathBuf::from),
-        // A list of containers does not say where a volume is.
+        // The list of containers does not contain the folders of volumes.
         "volume" => {
             let volume = volumes.iter().find(|volume| Some(&volume.name) == mount.name.as_ref())?;
             Some(place_of(volume).unwrap_or_else(|_| PathBuf::from(&volume.mountpoint)))

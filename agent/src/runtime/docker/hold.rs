@@ -22,7 +22,7 @@ pub async fn hold(
     match kind {
         HoldKind::Stopped if runs || state.restarting == Some(true) => {
             if is_paused {
-                // What is frozen cannot come to its end in order.
+                // A paused container cannot shut down cleanly.
                 resume(engine, name, &id).await?;
             }
             let grace = of_spec.stop_grace_period.unwrap_or(DEFAULT_GRACE);

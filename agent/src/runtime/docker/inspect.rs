@@ -190,7 +190,7 @@ pub fn restarts(count: Option<i64>) -> u64 {
     count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0)
 }
 
-/// Volumes that nobody named have 64 hex digits for a name.
+/// Returns the volume of an anonymous mount, whose name is 64 hexadecimal digits.
 fn anonymous(mount: MountPoint) -> Option<KeptVolume> {
     let volume = mount.name.filter(|_| mount.typ.as_deref() == Some("volume"))?;
     let is_anonymous = volume.len() == 64 && volume.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -208,7 +208,7 @@ pub fn state_of(state: Option<&EngineState>) -> (ContainerState, ContainerHealth
         ContainerStateStatusEnum::RESTARTING => ContainerState::Restarting,
         ContainerStateStatusEnum::EXITED => exit,
         ContainerStateStatusEnum::REMOVING | ContainerStateStatusEnum::DEAD => ContainerState::Dead,
-        // Podman has states of its own; what runs says so.
+        // Podman has states of its own; a running container is marked as running.
         ContainerStateStatusEnum::EMPTY if state.running == Some(true) => ContainerState::Running,
         ContainerStateStatusEnum::EMPTY => exit,
     };

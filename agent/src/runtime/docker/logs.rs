@@ -138,12 +138,12 @@ impl Cutter {
         let (at, text) = after_stamp(&line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         let mut text = String::from_utf8_lossy(text).into_owned();
-        // What was no text may have grown.
+        // Replacing invalid bytes may have lengthened the text.
         text.truncate(text.floor_char_boundary(LINE_LIMIT));
         self.ready.push_back(LogLine { service: self.service.clone(), stream, at, text });
     }
 
-    /// Gives out what has no line end; says whether there was any.
+    /// Emits the last line without a line end; returns whether there was one.
     fn finish(&mut self) -> bool {
         for stream in [LogStream::Stdout, LogStream::Stderr] {
             if !self.line_mut(stream).is_empty() {

@@ -1,4 +1,4 @@
-//! The volumes and folders of a host, as far as they are an instance's or nobody's; and where their files are.
+//! Volumes and folders of a host that belong to an instance or to nobody, with the paths of their files.
 
 use super::engine::DockerEngine;
 use super::volume::targets_of;
@@ -73,7 +73,7 @@ fn sorted(spec: &InstanceSpec, containers: Vec<ContainerSummary>, volumes: &[Vol
         let in_spec = spec.volumes.iter().find(is_it);
         in_spec.is_some_and(|it| it.external || owner(&volume.labels, spec).is_some())
     };
-    // What another project has, by its label or in one of its containers, is not nobody's.
+    // Mounts with another project's label, or used by one of its containers, have an owner.
     found.mounts.retain(|mount| match (&mount.source, mount.owner) {
         (_, Owner::Instance) => true,
         (MountedFrom::Volume(name), Owner::Nobody) => {

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 /// Creates a network unless there is one of that name.
 ///
-/// The Engine would make a second one of the same name. So two attempts never overlap, and one that nobody waits for
-/// any more still goes on to its end: otherwise the next would not see yet what it made.
+/// Creates a network. The Engine would create a second one of the same name. So two attempts never overlap, and one
+/// whose caller has gone continues to its end: otherwise the next would not see its result.
 pub async fn create(
     engine: &Arc<DockerEngine>,
     network: &NetworkSpec,

@@ -70,7 +70,7 @@ fn given_up(image: &str, after: Duration) -> RuntimeError {
     RuntimeError::NoRegistry { image: image.to_owned(), reason: format!("nothing came for {} s", after.as_secs()) }
 }
 
-/// Whether a message was progress, or only a retried download.
+/// Kind of a message: progress, or only a retried download.
 #[derive(PartialEq, Eq)]
 enum Moved {
     On,

@@ -1,9 +1,9 @@
 //! Tools in containers: commands whose output is a dump, that read one, or that answer shortly.
 //!
-//! **Invariant:** what comes out of a tool's stream was written by the tool. Its own word that it has started comes first, on the
-//! other stream: until then, whatever comes is an Engine that says why it could not start it.
-//! **Invariant:** a tool does not outlive who asked for it. It carries a mark of its own in its environment, by which it is found
-//! and ended in its container, and by which the next agent finds what one that was killed has left.
+//! **Invariant:** every byte of a tool's stream was written by the tool. Its start marker comes first, on the other
+//! stream; output before it is the Engine's reason why it could not be started. **Invariant:** a tool does not outlive
+//! its caller. It carries a mark in its environment, by which it is found and ended in its container, and by which the
+//! next agent finds the leftovers of a killed one.
 
 mod ending;
 mod exec;
@@ -31,7 +31,8 @@ use tokio::io::AsyncWrite;
 /// The variable with a tool's mark, and the label of a tool's own container with the instance's project.
 const MARK: &str = "FLEET_TOOL";
 pub const LABEL: &str = "fleet.tool";
-/// Says that it has started, then becomes the tool: `exec` says what is missing, and the tool's exit code is its own.
+/// Prints the start marker, then becomes the tool: `exec` reports a missing program, and the exit code is the tool's
+/// own.
 const BEGIN: &str = "echo \"fleet-tool $FLEET_TOOL\" >&2; exec \"$@\"";
 /// The most of a short answer: more than a note may hold, so that one that is too long is read in part.
 const ANSWER_LIMIT: usize = 2 * NOTE_LIMIT;
@@ -84,7 +85,7 @@ async fn start(
     }
 }
 
-/// The tool as people know it: the scripts around it would tell them nothing.
+/// Returns the tool's name for people, without the scripts around it.
 fn describe(tool: &Tool, verb: &str) -> String {
     format!("the {verb} in `{}`", tool.at.service())
 }

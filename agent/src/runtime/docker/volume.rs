@@ -62,7 +62,8 @@ pub async fn devices(
         match unless_missing(engine.ask(&format!("look for volume {}", volume.name), call).await) {
             Ok(Some(found)) => drop(devices.insert(volume.name.clone(), targets_of(&found))),
             Ok(None) => {}
-            // Some drivers describe a volume in ways that cannot be read. Of one that fleet made the spec says where it leads.
+            // Some drivers describe a volume in ways that cannot be parsed. For a volume that fleet made, the spec has
+            // its target.
             Err(RuntimeError::Lost { .. }) if !volume.external => {}
             Err(error) => return Err(error),
         }

@@ -113,7 +113,7 @@ impl Taking<'_> {
     }
 }
 
-/// The repository says what all parts added together: each has its share by its size.
+/// Returns a part's share of the bytes added by all parts, by its size: the repository reports only the sum.
 fn share(added: u64, bytes: u64, of: u64) -> u64 {
     let share = u128::from(added) * u128::from(bytes) / u128::from(of.max(1));
     u64::try_from(share).unwrap_or(u64::MAX)

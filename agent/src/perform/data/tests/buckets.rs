@@ -104,7 +104,7 @@ async fn a_bucket_is_what_it_was_after_a_restore() {
         assert_eq!(end.outcome, Outcome::Done, "{endpoint}");
         assert!(scene.objects() == before, "{endpoint}");
         scene.harness.check_calm(endpoint);
-        // What was replaced was kept: it can be had back.
+        // The replaced objects are in the safety backup.
         let safety = order.order.id.as_str().parse().expect("an id");
         assert_eq!(scene.carry_out(restore("near", &safety, &[])).await.outcome, Outcome::Done);
         assert!(scene.objects() == after, "{endpoint}");
@@ -185,7 +185,7 @@ async fn another_instance_does_not_get_a_bucket_that_somebody_has() {
     let end = scene.harness.carry_out_order(&scene.agent, &order).await;
     check_failed(&end, "has 3 objects; nothing is restored over what others may have there");
     assert!(scene.objects() == after);
-    // Where there is nothing, it is filled.
+    // An empty bucket is filled.
     scene.put(&[]);
     let end = scene
         .harness

@@ -15,7 +15,8 @@ pub enum At {
     Write(u64),
 }
 
-/// Freezes the agent at a point of an order, kills it, and lets the next one come to the end; none, if there is no such point.
+/// Stops the agent at a point of an order, kills it, and lets the next agent finish the order; none if there is no such
+/// point.
 pub async fn crash(harness: &Harness, agent: Agent, order: &OutgoingOrder, at: At) -> Option<(Agent, End)> {
     match at {
         At::Call(call) => {
@@ -42,7 +43,7 @@ pub async fn crash(harness: &Harness, agent: Agent, order: &OutgoingOrder, at: A
     Some((agent, end))
 }
 
-/// Walks through all points of an order. What is checked hears how it ended.
+/// Runs through all points of an order; the check gets the end of each run.
 async fn walk(
     holds: &str,
     point: fn(u64) -> At,

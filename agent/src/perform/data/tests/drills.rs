@@ -48,7 +48,7 @@ async fn a_drill_keeps_privileged_bits_only_where_its_order_says_so() {
     let order = harness.order(backup(&["near"]), "");
     assert_eq!(harness.carry_out_order(&agent, &order).await.outcome, Outcome::Done);
     let id: BackupId = order.order.id.as_str().parse().expect("an id");
-    // It was made on this host, and its manifest says so.
+    // It was made on this host, as its manifest says.
     for privileges in [Privileges::Cleared, Privileges::Kept] {
         harness.lab.plan().privileges.clear();
         let action = Action::Data(DataAction::Drill { from: source("near", &id), privileges });

@@ -132,7 +132,7 @@ async fn a_link_that_is_lost_says_nothing_of_the_backup() {
             break;
         }
         if end.outcome == Outcome::Done {
-            // It was a question that nobody needs the answer of.
+            // The reply to this query is not needed.
             assert_eq!(proof(&end).failure, None, "at call {call}");
             continue;
         }

@@ -42,7 +42,7 @@ enum Trouble {
     None,
     Dump(Fault),
     Place(&'static str, BackendFault, u64),
-    /// Both repositories at once.
+    /// Both repositories fail.
     Places(BackendFault, u64),
     /// The agent is killed at a call, and comes back.
     Killed(u64),

@@ -299,7 +299,7 @@ impl Agent {
     /// As `kill -9` does.
     pub async fn kill(mut self) {
         self.task.shutdown().await;
-        // A write that has begun goes on, and holds the lock of the folder meanwhile.
+        // A write that has begun continues, and holds the folder's lock meanwhile.
         self.context.ledger.close().await;
     }
 

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-/// Pieces of a stream that go through at once.
+/// Bytes of a stream that are sent at once.
 const PIECE: usize = 1000;
 
 /// One stream, from its sender to the reading thread.
@@ -192,7 +192,7 @@ fn attempt(
             }
             Ok(Answer::Sent { bytes, sha256: String::new() })
         }
-        // Nobody else writes there: what is not needed goes at once.
+        // There is no other writer, so unneeded data is removed at once.
         Work::Prune { .. } => Work::Prune { how: Prune::Exclusive }.perform(&repository),
         work => work.perform(&repository),
     }

@@ -117,7 +117,7 @@ impl Keeping {
         fleet_repository::Repository::open(Arc::new(FolderBackend::new(path)), &self.secrets).expect("opened")
     }
 
-    /// Puts sets there that are newer than any other, and whose manifests are all that is read at once.
+    /// Adds sets that are newer than all others, and whose manifests use up the read limit.
     pub fn crowd(&self, name: &str) {
         let at = fleet_core::time::Time(crate::clock::now().0 + 3_600_000);
         for number in 0..3_u8 {
@@ -136,7 +136,7 @@ impl Keeping {
         proofs.into_iter().map(read).collect()
     }
 
-    /// Puts a manifest there that nobody made.
+    /// Writes a forged manifest.
     pub async fn write_set(&self, name: &str, backup: &BackupId, manifest: &Manifest) {
         let host = "lab-9".parse().expect("a name");
         let part = Part { backup: backup.clone(), host, time: crate::clock::now() };

@@ -1,4 +1,4 @@
-//! Services that an order could not let go on go on later.
+//! Services that an order could not resume are resumed later.
 
 use super::harness::{Harness, backup, instance};
 use super::lab::Fault;
@@ -18,7 +18,7 @@ async fn stuck(harness: &Harness, agent: &super::harness::Agent) -> Outcome {
         tokio::task::yield_now().await;
     }
     let mut status_board = agent.context.status_writer.reader();
-    // All that it waits between its tries passes at once.
+    // Pauses between its tries are skipped.
     tokio::time::pause();
     let ended = status_board.wait_for(|status_board| status_board.ends.contains_key(&order.order.id)).await;
     let outcome = ended.expect("the board is there").ends[&order.order.id].1.outcome.clone();

@@ -55,7 +55,7 @@ async fn a_server_that_cannot_be_asked_is_not_emptied_without_a_word() {
     );
     assert_eq!(harness.state(), after);
     harness.lab.plan().fault = None;
-    // Where nothing is, nothing can be lost.
+    // A store without data cannot lose any.
     std::fs::remove_file(harness.lab.volume("oasis-1_data").join("rows")).expect("removed");
     beside(&harness, "database\tsales\n");
     let again = harness.order(restore("near", &id, &[]), "again");

@@ -108,7 +108,7 @@ async fn what_is_of_no_instance_is_read_only_with_consent() {
     assert!(uncovered.contains("the folder /etc to the store users"), "{uncovered}");
 }
 
-/// A backup of the host itself, whose manifest says what it likes of the files that are in it.
+/// Makes a backup as the host, with a forged manifest.
 async fn forged(harness: &Harness, id: &BackupId, number: u32, change: impl FnOnce(&mut Part)) -> BackupSource {
     let sets = harness.sets("near").await;
     let set = sets.iter().find(|set| set.backup == *id).expect("it is there");

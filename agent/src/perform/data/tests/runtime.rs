@@ -307,7 +307,7 @@ impl LabRuntime {
             let is_of_spec = spec.volumes.iter().any(|volume| volume.name == **name);
             !is_of_spec && name.starts_with(&format!("{}_", spec.project))
         };
-        // What others made by hand: of no project.
+        // Volumes made by hand belong to no project.
         let others = volumes.iter().filter(|name| name.starts_with("nobody_")).map(|name| {
             let devices = self.fake.world().devices.get(name).cloned().unwrap_or_default();
             MountFound { source: MountedFrom::Volume(name.clone()), at: None, owner: Owner::Nobody, devices }

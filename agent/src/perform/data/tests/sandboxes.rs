@@ -19,7 +19,7 @@ async fn backed_up() -> (Harness, Agent, BackupId) {
     (harness, agent, order.order.id.as_str().parse().expect("an id"))
 }
 
-/// A drill of which something stays; with the project of its double.
+/// Runs a drill that leaves remains; returns its end and the project of its sandbox.
 async fn drilled(harness: &Harness, agent: &Agent, id: &BackupId) -> (End, String) {
     harness.lab.plan().stays = FOR_EVER;
     let order = harness.order(drill("near", id), "");
@@ -31,7 +31,7 @@ fn left(harness: &Harness) -> usize {
     Ledger::look(&harness.data_dir()).expect("it can be read").sandboxes().len()
 }
 
-/// Waits for an event; all that is waited for between tries passes at once.
+/// Waits for an event; pauses between tries are skipped.
 async fn told(agent: &Agent, what: &str) -> String {
     let mut status_board = agent.context.status_writer.reader();
     let find = |status_board: &StatusBoard| {
@@ -81,7 +81,7 @@ async fn an_instance_of_which_a_double_is_left_goes_on_as_ever() {
     let configure = fleet_core::order::Action::Configure { from: 1, goal };
     assert_eq!(harness.carry_out(&agent, configure).await.outcome, Outcome::Done, "{release}");
     assert_eq!((harness.state(), harness.running()), (was, vec!["db".to_owned(), "web".to_owned()]));
-    // Another drill removes it first, or says why it cannot begin.
+    // Another drill removes it first, or fails with the reason.
     let end = harness.carry_out_order(&agent, &harness.order(drill("near", &id), "in vain")).await;
     let reason = end.outcome.reason().unwrap_or_default();
     assert!(matches!(end.outcome, Outcome::Failed { .. }) && reason.contains("it is in use"), "{end:?}");
@@ -123,7 +123,7 @@ async fn a_removal_that_hangs_ends_the_drill_with_its_finding_and_is_tried_again
     let order = harness.order(drill("near", &id), "");
     harness.ask(std::slice::from_ref(&order));
     let mut status_board = agent.context.status_writer.reader();
-    // Until it hangs, time goes by as ever: else the deadline of the order would be over before.
+    // Time runs normally until it hangs: otherwise the deadline of the order would pass before.
     let hangs =
         |running: &Running| matches!(running, Running::Busy { doing, .. } if doing.step.contains("remove volume"));
     let hanging =

@@ -1,4 +1,5 @@
-//! Two instances of before, with one project: nothing is backed up or replaced of which nobody can tell whose it is.
+//! Two instances from an older version with one project: data with an uncertain owner is neither backed up nor
+//! replaced.
 
 use super::harness::{Agent, Harness, backup, drill, instance, restore};
 use super::restores::changed_since;
@@ -53,6 +54,6 @@ async fn a_volume_that_two_instances_claim_is_not_replaced_while_the_other_stand
     let reason = end.outcome.reason().unwrap_or_default();
     assert!(reason.contains("the volume `oasis-1_data` is oasis-2's"), "{end:?}");
     assert_eq!(harness.state(), after, "of {}", instance());
-    // What the volume has is the truth of both: it is backed up.
+    // The volume belongs to both instances, so it is backed up.
     assert_eq!(harness.carry_out_order(&agent, &harness.order(backup(&["near"]), "late")).await.outcome, Outcome::Done);
 }

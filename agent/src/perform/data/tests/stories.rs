@@ -167,7 +167,7 @@ async fn a_copy_that_fails_does_not_fail_the_other() {
     for fault in [BackendFault::Full, BackendFault::Refuses, BackendFault::Dies] {
         for from in [1, 4, 8, 12] {
             let (harness, agent) = Harness::new("stop: [web]").await;
-            // So that both repositories are there.
+            // Creates both repositories.
             let order = harness.order(backup(&["near", "far"]), "");
             harness.keeping.plan("far", Some((fault, from)));
             let end = harness.carry_out_order(&agent, &order).await;

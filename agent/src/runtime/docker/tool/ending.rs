@@ -108,7 +108,7 @@ async fn end(engine: &DockerEngine, place: &RunningTarget, mark: &str) {
     }
 }
 
-/// Kills until the Engine says that it has ended: one that was begun just now carries no mark yet, and would go on.
+/// Kills until the Engine reports the end: a tool that was just started has no mark yet, and would continue.
 async fn end_exec(
     engine: &DockerEngine,
     exec: &str,
@@ -140,8 +140,8 @@ async fn remove(engine: &DockerEngine, container: &str) -> Result<(), RuntimeErr
     }
 }
 
-/// Ends all that carries the mark. First everything is frozen, those too that were begun meanwhile: else a script would go on when
-/// a command of its own is ended before it. Only the shell is asked for, which has run the tool, and `cat`.
+/// Ends all processes with the mark. First all are stopped, including new ones: otherwise a script would continue when
+/// one of its commands ends first. It needs only the shell, which also runs the tool, and `cat`.
 const KILL: &str = "for signal in STOP STOP KILL; do for p in /proc/[0-9]*; do case \"$(cat \"$p/environ\" 2>/dev/null)\" in \
     *FLEET_TOOL=\"$1\"*) kill -$signal \"${p#/proc/}\" 2>/dev/null;; esac; done; done; true";
 
@@ -162,7 +162,7 @@ async fn kill(engine: &DockerEngine, container: &str, user: Option<String>, mark
     let options = StartExecOptions { detach: true, ..StartExecOptions::default() };
     match engine.act("end a tool", docker.start_exec(&exec, Some(options))).await {
         Ok(_) => {}
-        // Where there is no shell, no tool was ever begun.
+        // A container without a shell has never run a tool.
         Err(RuntimeError::Refused { kind: EngineErrorKind::NoExecutable, .. }) => return Ok(()),
         Err(error) => return Err(error),
     }
@@ -176,7 +176,7 @@ async fn kill(engine: &DockerEngine, container: &str, user: Option<String>, mark
     Err(RuntimeError::Interrupted { what: "end a tool".to_owned() })
 }
 
-/// Whether no command can be given to a container because nothing of it can be running.
+/// Returns whether the container cannot run commands because it has ended.
 fn has_ended(kind: EngineErrorKind) -> bool {
     use EngineErrorKind::{Conflict, IsPaused, NotRunning, RemovalInProgress};
     kind.is_missing() || matches!(kind, NotRunning | IsPaused | RemovalInProgress | Conflict)

@@ -20,7 +20,7 @@ const LAST_BYTES: Duration = Duration::from_secs(10);
 enum Given {
     /// All of it was taken.
     All,
-    /// The tool takes no more: its own end says why.
+    /// The tool accepts no more data: its exit shows the reason.
     Refused,
     /// There is no more, and it is not all.
     Broken(String),

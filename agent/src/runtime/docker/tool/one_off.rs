@@ -32,7 +32,7 @@ pub async fn start(
         engine.docker().await?.create_container(Some(options), body(tool, spec, container, &found, &mark, reads));
     let id = engine.act(&format!("create a container for {what}"), call).await?.id;
     let ending = EndOnDrop::new(Arc::clone(&engine), RunningTarget::OneOff { container: id.clone() }, mark.clone());
-    // Attached first: nothing that it says is missed.
+    // Attached first, so that no output is missed.
     let is_reading = reads == Reads::Stream;
     let options = AttachContainerOptions {
         stream: true,

@@ -123,7 +123,7 @@ impl Running {
         }
     }
 
-    /// Both streams are at their end: only the exit code tells whether that is the end of the dump.
+    /// Waits for the end of both streams; only the exit code tells whether the dump is complete.
     async fn ended(&mut self) -> Result<(), RuntimeError> {
         let code = match self.ending.exit().await? {
             Exit::Code(code) => code,
@@ -163,7 +163,7 @@ impl Running {
     }
 }
 
-/// The last of what was said, in one line.
+/// Returns the last part of the output in one line.
 fn one_line(said: &[u8]) -> String {
     let text = String::from_utf8_lossy(said);
     let words: Vec<_> = text.split_whitespace().collect();
