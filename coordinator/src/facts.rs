@@ -35,7 +35,7 @@ pub use desired::DesiredChange;
 pub use event::Event;
 pub use greetings::duplicate_words;
 pub use observed::{HelloSaid, ObserveError};
-pub use protocol::protocol_words;
+pub use protocol::{protocol_hint, protocol_words};
 pub use release::{ReleaseImage, ReleaseKept};
 pub use requests::{RequestRecord, Started};
 pub use state::{PlanInput, StateSnapshot};

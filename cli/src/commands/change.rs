@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::exit::ExitStatus;
 use crate::follow::{Look, Parting, follow};
 use crate::format::{clock_time, doing};
+use crate::hints;
 use crate::last_shown::LastShown;
 use clap::Args;
 use fleet_core::command_error::CommandError;
@@ -111,9 +112,9 @@ fn conclude(context: &Context, what: &str, instance: &str, last: &ChangeProgress
             context.printer.answer(format!("{instance}: {}{text}", word::<ChangeState>(last.state)))?;
             Ok(ExitStatus::Done)
         }
-        ChangeState::Waiting => {
-            Err(CommandError::refused(format!("could not {what} yet")).because(&last.text).hint(&last.hint))
-        }
+        ChangeState::Waiting => Err(CommandError::refused(format!("could not {what} yet"))
+            .because(&last.text)
+            .hint(hints::shown(last.hint.as_ref()))),
         ChangeState::RolledBack
         | ChangeState::Stuck
         | ChangeState::Refused
@@ -124,7 +125,8 @@ fn conclude(context: &Context, what: &str, instance: &str, last: &ChangeProgress
             let error =
                 CommandError::refused(format!("could not {what}")).because(format!("{instance} {}{text}", ended(last)));
             let usual = format!("`fleet instance show {instance}` and `fleet logs {instance}` tell more");
-            Err(error.hint(if last.hint.is_empty() { usual } else { last.hint.clone() }))
+            let hint = hints::shown(last.hint.as_ref());
+            Err(error.hint(if hint.is_empty() { usual } else { hint }))
         }
     }
 }

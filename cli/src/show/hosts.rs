@@ -2,6 +2,7 @@
 
 use super::{pairs, section};
 use crate::format::{age, bytes, moment, or_dash};
+use crate::hints;
 use crate::output::Column;
 use fleet_core::time::Time;
 use fleet_proto::v1::{Duplicate, HostLink, HostView, Machine, PermissionState, PolicyView};
@@ -53,7 +54,11 @@ fn since(host: &HostView, now: Time) -> String {
 }
 
 fn refused(host: &HostView) -> String {
-    if host.refused.is_empty() { String::new() } else { format!("{}: {}", host.refused, host.hint) }
+    if host.refused.is_empty() {
+        String::new()
+    } else {
+        format!("{}: {}", host.refused, hints::shown(host.hint.as_ref()))
+    }
 }
 
 fn machines(host: &HostView) -> String {
@@ -69,7 +74,7 @@ fn duplicate(duplicate: &Duplicate, now: Time) -> Vec<String> {
         format!("start {start} at {}, Engine {engine}, connected {} ago", machine.address, age(now, machine.at_ms))
     };
     let machines = duplicate.machines.iter().map(machine);
-    machines.chain([format!("what to do: {}", duplicate.hint)]).collect()
+    machines.chain([format!("what to do: {}", hints::shown(duplicate.hint.as_ref()))]).collect()
 }
 
 /// Returns the rules of the host's policy file.
@@ -111,6 +116,7 @@ fn clock(skew_ms: i64) -> String {
 mod tests {
     use super::*;
     use crate::output::{Format, table};
+    use fleet_core::hint::{Hint, LinkHint};
 
     fn lab(name: &str) -> HostView {
         HostView {
@@ -153,7 +159,7 @@ mod tests {
         let host = HostView {
             link: HostLink::OtherProtocol.into(),
             refused: "speaks protocol 2, this coordinator 1".to_owned(),
-            hint: "upgrade the coordinator".to_owned(),
+            hint: Some(Hint::from(LinkHint::UpgradeCoordinator).into()),
             ..lab("lab-1")
         };
         let shown = lines(&host, Time(100_000));
@@ -170,7 +176,7 @@ mod tests {
             at_ms,
         };
         let machines = vec![machine("1f00", "10.99.0.11", 98_000), machine("", "10.99.0.12", 96_000)];
-        let duplicate = Duplicate { since_ms: 60_000, machines, hint: "switch the clone off".to_owned() };
+        let duplicate = Duplicate { since_ms: 60_000, machines, hint: Some(Hint::SwitchCloneOff.into()) };
         let host = HostView { link: HostLink::TwoMachines.into(), duplicate: Some(duplicate), ..lab("lab-1") };
         let shown = lines(&host, Time(100_000)).join("\n");
         for wanted in [

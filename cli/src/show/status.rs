@@ -4,6 +4,7 @@ use super::members::{colour_of_phase, reason, versions};
 use super::rollouts::counts;
 use super::{hosts, instances};
 use crate::format::one_line;
+use crate::hints;
 use crate::output::{Format, table};
 use crate::painted::{Colour, Painted};
 use fleet_core::grammar::count;
@@ -87,8 +88,9 @@ fn attention(status: &Status) -> Vec<Painted> {
     let mut lines = vec![Painted::plain(""), Painted::of(Colour::Red, "needs a person")];
     for matter in status.attention.iter().take(SHOWN) {
         lines.push(Painted::plain(format!("  {}: {}", one_line(&matter.subject), one_line(&matter.text))));
-        if !matter.hint.is_empty() {
-            lines.push(Painted::of(Colour::Grey, format!("    {}", one_line(&matter.hint))));
+        let hint = hints::shown(matter.hint.as_ref());
+        if !hint.is_empty() {
+            lines.push(Painted::of(Colour::Grey, format!("    {}", one_line(&hint))));
         }
     }
     let more = status.attention.len().saturating_sub(SHOWN);
@@ -125,6 +127,7 @@ fn rollout_line(rollout: &RolloutView) -> Painted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::hint::Hint;
     use fleet_proto::v1::{Attention, HostLink, HostView, InstanceHealth, InstanceView, MemberView};
 
     fn shown(status: &Status) -> String {
@@ -197,7 +200,7 @@ mod tests {
             attention: vec![Attention {
                 subject: "host lab-2".to_owned(),
                 text: "offline for 60 s".to_owned(),
-                hint: "fleet host show lab-2".to_owned(),
+                hint: "lab-2".parse().ok().map(|host| Hint::ShowHost(host).into()),
             }],
             versions: vec![VersionCount { app: "labnotes".to_owned(), version: "1.1".to_owned(), instances: 2 }],
             ..Default::default()
@@ -209,7 +212,7 @@ mod tests {
 
         needs a person
           host lab-2: offline for 60 s
-            fleet host show lab-2
+            see `fleet host show lab-2`
 
         rollouts
           labnotes-3  labnotes@1.2  running (1 under way, 1 waiting)

@@ -3,6 +3,7 @@
 use crate::environment::{NOW, TestEnvironment};
 use crate::fake::logged_in;
 use crate::scene::{Scene, host, instance, rollout};
+use fleet_core::hint::Hint;
 use fleet_proto::v1::{Attention, ContainerView, EventView, InstanceView, LogView, Status, VersionCount};
 use insta::assert_snapshot;
 
@@ -96,7 +97,7 @@ fn a_list_in_yaml_is_the_same_as_in_json() {
       policy: null
       heard_ms: 0
       refused: ""
-      hint: ""
+      hint: null
       duplicate: null
     - name: lab-2
       labels:
@@ -115,7 +116,7 @@ fn a_list_in_yaml_is_the_same_as_in_json() {
       policy: null
       heard_ms: 0
       refused: ""
-      hint: ""
+      hint: null
       duplicate: null
     "#);
 }
@@ -190,7 +191,7 @@ fn the_status_is_one_screen() {
         attention: vec![Attention {
             subject: "host lab-2".to_owned(),
             text: "offline\u{9b}31m".to_owned(),
-            hint: "fleet host show lab-2".to_owned(),
+            hint: "lab-2".parse().ok().map(|host| Hint::ShowHost(host).into()),
         }],
         versions: vec![VersionCount { app: "labnotes".to_owned(), version: "1.1".to_owned(), instances: 2 }],
         ..Default::default()
@@ -205,7 +206,7 @@ fn the_status_is_one_screen() {
 
     needs a person
       host lab-2: offline\u009b31m
-        fleet host show lab-2
+        see `fleet host show lab-2`
 
     rollouts
       labnotes-3  labnotes@1.2  running (1 under way, 1 waiting)

@@ -105,7 +105,7 @@ pub fn progress(state: &str, text: &str) -> ChangeProgress {
     ChangeProgress {
         state: coded::<ChangeState>(state),
         text: text.to_owned(),
-        hint: String::new(),
+        hint: None,
         over,
         progress: String::new(),
     }

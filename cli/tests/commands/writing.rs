@@ -3,6 +3,7 @@
 use crate::environment::TestEnvironment;
 use crate::fake::logged_in;
 use crate::scene::{Scene, change, host, instance, progress, so_far};
+use fleet_core::hint::Hint;
 use insta::assert_snapshot;
 
 #[test]
@@ -154,7 +155,7 @@ fn an_install_is_followed_to_its_end() {
 #[test]
 fn an_install_that_goes_back_is_a_failure() {
     let mut end = progress("rolled back", "the port 8081 is taken\u{7}");
-    end.hint = "choose another with --set port=N".to_owned();
+    end.hint = Some(Hint::ChooseOtherNames.into());
     let (_fake, environment) =
         logged_in(Scene { change: change(&[], "0a"), progress: vec![end], ..Default::default() });
     assert_snapshot!(environment.run("fleet install labnotes@1.1 --host lab-1 --name notes-1").text(), @r"
@@ -163,7 +164,7 @@ fn an_install_that_goes_back_is_a_failure() {
     06:00:00  notes-1  rolled back: the port 8081 is taken\u0007
     error: could not install labnotes@1.1 on lab-1
       because notes-1 went back to what it was: the port 8081 is taken\u0007
-    hint: choose another with --set port=N
+    hint: an instance shares none of these with another: choose other names or values, another host, or remove that one
     ");
 }
 
@@ -206,7 +207,8 @@ fn a_wish_for_a_host_that_is_away_is_kept() {
 #[test]
 fn a_wish_outside_the_hours_of_its_host_is_kept() {
     let mut end = progress("waiting", "the hours of `lab-1` are closed until 2026-11-20T22:00:00Z");
-    (end.hint, end.over) = ("the wish is kept, and done then".to_owned(), true);
+    let hint = "notes-1".parse().ok().map(|name| Hint::RequestKeptUntilOpen(name).into());
+    (end.hint, end.over) = (hint, true);
     let (_fake, environment) =
         logged_in(Scene { change: change(&["restart"], ""), progress: vec![end], ..Default::default() });
     assert_snapshot!(environment.run("fleet instance restart notes-1").text(), @r"
@@ -215,7 +217,7 @@ fn a_wish_outside_the_hours_of_its_host_is_kept() {
       restart
     error: could not restart notes-1 yet
       because the hours of `lab-1` are closed until 2026-11-20T22:00:00Z
-    hint: the wish is kept, and done then
+    hint: the wish is kept, and done then; see `fleet instance show notes-1`
     ");
 }
 

@@ -36,10 +36,7 @@ impl Facts {
                 change.put_subject(&subject, kept);
             }
             change.batch().put(keys::CAME_BACK, &of);
-            change.tell(
-                "coordinator",
-                &format!("it was restored as it was at {of}; rollouts wait for `fleet rollout resume`"),
-            );
+            change.tell("coordinator", &format!("it was restored as it was at {of}; rollouts wait to be resumed"));
             Ok::<_, StoreError>(())
         };
         self.change_desired(now, come_back).await.map(|_| ())

@@ -60,17 +60,10 @@ impl Facts {
         let ((), committed) = self.change(|snapshot, batch| {
             snapshot.put_greetings(batch, host);
             let text = match change {
-                DuplicateChange::Began(duplicate) => {
-                    let (text, hint) = duplicate_words(duplicate);
-                    tracing::warn!(%host, "{text}");
-                    format!("{text}; {hint}")
-                }
-                DuplicateChange::Ended(duplicate) => {
-                    let text = ended_words(duplicate);
-                    tracing::warn!(%host, "{text}");
-                    text
-                }
+                DuplicateChange::Began(duplicate) => duplicate_words(duplicate),
+                DuplicateChange::Ended(duplicate) => ended_words(duplicate),
             };
+            tracing::warn!(%host, "{text}");
             snapshot.events.tell(batch, now, &format!("host {host}"), &text);
             Ok::<_, StoreError>(())
         })?;
@@ -100,16 +93,11 @@ impl DesiredChange<'_> {
     }
 }
 
-/// Names two machines that connect as one host, and says what to do.
-pub fn duplicate_words(duplicate: &Duplicate) -> (String, String) {
+/// Names two machines that connect as one host.
+pub fn duplicate_words(duplicate: &Duplicate) -> String {
     let machines: Vec<String> = duplicate.machines.iter().map(named).collect();
     let since = duplicate.since;
-    let text = format!("two machines connect as it since {since}: {}; its orders are held", machines.join(" and "));
-    let hint =
-        "switch the clone off, or on the clone: `fleet-agent join --again TOKEN` with a token of `fleet host add \
-                NEW-NAME`, then restart its agent"
-            .to_owned();
-    (text, hint)
+    format!("two machines connect as it since {since}: {}; its orders are held", machines.join(" and "))
 }
 
 /// Says which machine stayed. It has the host's orders from now on, be it the first machine or the clone: nobody but a person
@@ -171,7 +159,8 @@ mod tests {
         }
         let told = events(&facts).split_off(before);
         let [told] = &told[..] else { panic!("it is told once: {told:?}") };
-        for part in ["host lab-1: two machines", "bbbb at 10.0.0.7 (Engine ABCD:EFGH:IJ)", "start aaaa", "join --again"]
+        for part in
+            ["host lab-1: two machines", "bbbb at 10.0.0.7 (Engine ABCD:EFGH:IJ)", "start aaaa", "its orders are held"]
         {
             assert!(told.contains(part), "`{part}` is not in {told}");
         }

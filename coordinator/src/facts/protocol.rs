@@ -4,6 +4,7 @@ use super::{Facts, StateSnapshot};
 use crate::keys;
 use crate::store::{Batch, StoreError};
 use fleet_core::facts::{LinkState, OtherProtocol};
+use fleet_core::hint::{Hint, LinkHint};
 use fleet_core::names::HostName;
 use fleet_core::time::Time;
 use fleet_proto::protocol::{ProtocolRange, TooOld, negotiate};
@@ -36,8 +37,7 @@ impl Facts {
                 let other = OtherProtocol { protocol: theirs.newest, protocol_min: theirs.oldest, since: now };
                 batch.put(keys::other_protocol(host), &other);
                 snapshot.observed.other_protocols.insert(host.clone(), other);
-                let (text, hint) = protocol_words(host, other);
-                let text = format!("refused: it {text}; {hint}");
+                let text = format!("refused: it {}", protocol_words(other));
                 snapshot.events.tell_for(batch, now, host, &format!("host {host}"), &text);
             }
             Ok::<_, StoreError>(())
@@ -64,15 +64,17 @@ impl StateSnapshot {
     }
 }
 
-/// Returns the problem of a host with an incompatible protocol, and the side that needs an upgrade.
-pub fn protocol_words(host: &HostName, other: OtherProtocol) -> (String, String) {
-    let (own, theirs) = (ProtocolRange::OWN, range(other));
-    let text = format!("speaks protocol {theirs}, this coordinator {own}");
-    let side = match negotiate(own, theirs) {
-        Err(TooOld::Other) | Ok(_) => format!("fleet-agent on {host}"),
-        Err(TooOld::Own) => "the coordinator".to_owned(),
-    };
-    (text, format!("upgrade {side}"))
+/// Says that a host speaks another protocol.
+pub fn protocol_words(other: OtherProtocol) -> String {
+    format!("speaks protocol {}, this coordinator {}", range(other), ProtocolRange::OWN)
+}
+
+/// Returns which side is to be upgraded.
+pub fn protocol_hint(host: &HostName, other: OtherProtocol) -> Hint {
+    match negotiate(ProtocolRange::OWN, range(other)) {
+        Err(TooOld::Other) | Ok(_) => Hint::UpgradeAgent(host.clone()),
+        Err(TooOld::Own) => LinkHint::UpgradeCoordinator.into(),
+    }
 }
 
 fn range(other: OtherProtocol) -> ProtocolRange {

@@ -4,12 +4,13 @@ mod ahead;
 
 use super::views::instance::{InstanceViews, verb};
 use crate::agents::Excess;
-use crate::facts::{StateSnapshot, duplicate_words, protocol_words};
+use crate::facts::{StateSnapshot, duplicate_words, protocol_hint, protocol_words};
 use crate::own::own_backup_health;
 use crate::panics::CaughtPanics;
 use crate::serve::Shared;
 use fleet_core::backup::{DataKind, HealthLevel};
 use fleet_core::facts::{DriftRule, HostObserved, InstanceDesired, InstanceHealth, LinkState};
+use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, RepositoryName};
 use fleet_core::order::Outcome;
 use fleet_core::plan::{MemberState, Newer, PlanContext, RolloutPhase};
@@ -118,75 +119,65 @@ fn of_loud((host, excess): (HostName, Excess)) -> (Rank, v1::Attention) {
         Excess::Oversized => "reported an instance with more text than is taken in: what is shown of it is older",
         Excess::Refused => "reported something that this coordinator cannot read; is its agent newer?",
     };
-    let hint = "see what its agent does: `journalctl -u fleet-agent`".to_owned();
-    say(Rank::Loud, format!("host {host}"), text.to_owned(), hint)
+    say(Rank::Loud, format!("host {host}"), text.to_owned(), Hint::ReadAgentLog)
 }
 
 fn of_panics((place, CaughtPanics { count, last, message }): (&'static str, CaughtPanics)) -> (Rank, v1::Attention) {
     let text = format!("a bug: {place} panicked {count} times, last at {last}: {message}");
-    let hint = "report it, with the coordinator's log".to_owned();
-    say(Rank::Panic, "coordinator".to_owned(), text, hint)
+    say(Rank::Panic, "coordinator".to_owned(), text, Hint::ReportBug)
 }
 
 fn of_kept(kept: Kept) -> Vec<(Rank, v1::Attention)> {
     let coordinator = || "coordinator".to_owned();
-    let room_hint = "make room, or keep less: `fleet backup policy set`".to_owned();
-    let own_hint = "see its log, or `fleet-coordinator backup` while it is stopped".to_owned();
-    let room = kept.room.map(|text| say(Rank::Room, coordinator(), text, room_hint));
-    let own = kept.own.map(|text| say(Rank::Backups, coordinator(), text, own_hint));
+    let room = kept.room.map(|text| say(Rank::Room, coordinator(), text, Hint::KeepLess));
+    let own = kept.own.map(|text| say(Rank::Backups, coordinator(), text, Hint::BackUpCoordinator));
     let troubles = kept.troubles.into_iter().map(|(instance, repository, text)| {
         let text = format!("its repository in {repository}: {text}");
-        say(
-            Rank::Backups,
-            format!("instance {instance}"),
-            text,
-            format!("fleet backup verify {instance} --read-data 100%"),
-        )
+        say(Rank::Backups, format!("instance {instance}"), text, Hint::VerifyAllData(instance))
     });
-    let log = "see the coordinator's log".to_owned();
-    let blind = kept.blind.map(|text| say(Rank::Backups, coordinator(), text, log));
+    let blind = kept.blind.map(|text| say(Rank::Backups, coordinator(), text, Hint::ReadCoordinatorLog));
     let loud = kept.loud.into_iter().map(of_loud);
     let panics = kept.panics.into_iter().map(of_panics);
     troubles.chain(room).chain(own).chain(blind).chain(loud).chain(panics).collect()
 }
 
-fn say(rank: Rank, subject: String, text: String, hint: String) -> (Rank, v1::Attention) {
-    (rank, v1::Attention { subject, text, hint })
+fn say(rank: Rank, subject: String, text: String, hint: Hint) -> (Rank, v1::Attention) {
+    (rank, v1::Attention { subject, text, hint: Some(hint.into()) })
 }
 
 /// Two machines that connect as one host.
 fn of_duplicate(snapshot: &StateSnapshot, name: &HostName) -> Option<(Rank, v1::Attention)> {
-    let (text, hint) = duplicate_words(snapshot.observed().duplicate(name)?);
-    Some(say(Rank::Duplicate, format!("host {name}"), text, hint))
+    let text = duplicate_words(snapshot.observed().duplicate(name)?);
+    Some(say(Rank::Duplicate, format!("host {name}"), text, Hint::SwitchCloneOff))
 }
 
 /// Reason why a host is away, as far as anyone knows.
 fn of_link(snapshot: &StateSnapshot, plan_context: &PlanContext<'_>, name: &HostName) -> Option<(Rank, v1::Attention)> {
     let subject = format!("host {name}");
     if let Some(other) = snapshot.other_protocol(name) {
-        let (text, hint) = protocol_words(name, other);
-        return Some(say(Rank::Refused, subject, text, hint));
+        return Some(say(Rank::Refused, subject, protocol_words(other), protocol_hint(name, other)));
     }
     match snapshot.observed().hosts.get(name)?.link {
         LinkState::Online => None,
         LinkState::Offline { since } if plan_context.returning_until(since).is_some() => None,
         LinkState::Offline { since } => {
-            Some(say(Rank::Offline, subject, format!("offline since {since}"), format!("fleet host show {name}")))
+            Some(say(Rank::Offline, subject, format!("offline since {since}"), Hint::ShowHost(name.clone())))
         }
     }
 }
 
 fn of_host(name: &HostName, seen: &HostObserved) -> Vec<(Rank, v1::Attention)> {
-    let (subject, hint) = (format!("host {name}"), format!("fleet host show {name}"));
+    let subject = format!("host {name}");
     let mut found = Vec::new();
     let skew = seen.said.clock_skew_ms;
     if skew.unsigned_abs() > SKEW {
         let direction = if skew < 0 { "behind" } else { "ahead" };
         let text = format!("its clock is {} s {direction}", skew.unsigned_abs() / 1000);
-        found.push(say(Rank::Clock, subject.clone(), text, "set its clock, with timedatectl".to_owned()));
+        found.push(say(Rank::Clock, subject.clone(), text, Hint::SetHostClock));
     }
     if let Some(free) = seen.said.disk_free.filter(|free| *free < ROOM) {
-        found.push(say(Rank::Room, subject, format!("only {} MiB free for the Engine", free >> 20), hint));
+        let text = format!("only {} MiB free for the Engine", free >> 20);
+        found.push(say(Rank::Room, subject, text, Hint::ShowHost(name.clone())));
     }
     found
 }
@@ -202,13 +193,14 @@ fn of_instance(
     if let Some(end) = views.end(name) {
         match &end.outcome {
             Outcome::Stuck { reason, hint } => {
-                found.push(say(Rank::Stuck, subject(), format!("stuck: {reason}"), hint.clone()));
+                let hint = Hint::Text(hint.clone());
+                found.push(say(Rank::Stuck, subject(), format!("stuck: {reason}"), hint));
             }
             // How its backups stand says it, and for how long.
             Outcome::Refused { .. } | Outcome::Failed { .. } if is_of_policy(snapshot, name, end.of) => {}
             Outcome::RolledBack { reason } | Outcome::Refused { reason } | Outcome::Failed { reason } => {
                 let text = format!("its last order: {}, {reason}", end.outcome.word());
-                found.push(say(Rank::Failed, subject(), text, format!("fleet instance show {name}")));
+                found.push(say(Rank::Failed, subject(), text, Hint::ShowInstance(name.clone())));
             }
             Outcome::AlreadySo | Outcome::Done => {}
         }
@@ -216,14 +208,14 @@ fn of_instance(
     let seen = snapshot.observed().instances.get(name).filter(|seen| seen.host == instance.host);
     let Some(said) = seen.and_then(|seen| seen.running.last()) else { return found };
     if let InstanceHealth::Unhealthy { reason } = &said.health {
-        found.push(say(Rank::Unhealthy, subject(), format!("unhealthy: {reason}"), format!("fleet logs {name}")));
+        found.push(say(Rank::Unhealthy, subject(), format!("unhealthy: {reason}"), Hint::SeeLogs(name.clone())));
     }
     if !said.leftovers.is_empty() {
-        found.push(say(Rank::Leftover, subject(), said.leftovers.join("; "), format!("fleet instance show {name}")));
+        found.push(say(Rank::Leftover, subject(), said.leftovers.join("; "), Hint::ShowInstance(name.clone())));
     }
     if !said.drift.is_empty() && instance.drift == DriftRule::Report {
         let text = format!("changed by hand: {}", said.drift.join(", "));
-        found.push(say(Rank::Drift, subject(), text, format!("fleet instance show {name}")));
+        found.push(say(Rank::Drift, subject(), text, Hint::ShowInstance(name.clone())));
     }
     found
 }
@@ -254,14 +246,13 @@ fn of_backups(snapshot: &StateSnapshot, plan_context: &PlanContext<'_>, now: Tim
         });
         if let Some(health) = health {
             let text = format!("its backups: {}: {}", health.word, health.reasons.join("; "));
-            let hint = format!("fleet backup status {name}, fleet backup now {name}");
+            let hint = Hint::MendBackups(name.clone());
             found.push(say(Rank::Backups, format!("instance {name}"), text, hint));
         }
     }
     if let Some(first) = without.first() {
         let text = format!("{} without a policy for backups, such as {first}", without.len());
-        let hint = "fleet backup policy set NAME --all".to_owned();
-        found.push(say(Rank::Backups, "backups".to_owned(), text, hint));
+        found.push(say(Rank::Backups, "backups".to_owned(), text, Hint::AddPolicy));
     }
     found
 }
@@ -277,7 +268,7 @@ fn of_values(
         Newer::Unknown(said) => {
             let wanted = instance.revision;
             let text = format!("its host has a newer revision than is wanted: {said}, not {wanted}");
-            let hint = format!("fleet instance set {name} --set KEY=VALUE gives it those that are wanted");
+            let hint = Hint::GiveWantedValues(name.clone());
             Some(say(Rank::Newer, format!("instance {name}"), text, hint))
         }
     }
@@ -292,8 +283,7 @@ fn untold(snapshot: &StateSnapshot) -> Vec<(Rank, v1::Attention)> {
         .filter(|(_, untold)| !untold.is_passing)
         .map(|(open, untold)| {
             let text = format!("its host cannot be told to {}: {}", verb(&open.order.action), untold.why);
-            let hint = "import an export of the coordinator that has them: `fleet-coordinator import`".to_owned();
-            say(Rank::Stuck, format!("instance {}", open.order.instance), text, hint)
+            say(Rank::Stuck, format!("instance {}", open.order.instance), text, Hint::ImportFacts)
         })
         .collect()
 }
@@ -308,8 +298,7 @@ fn overdue(snapshot: &StateSnapshot, now: Time) -> Vec<(Rank, v1::Attention)> {
     });
     late.map(|open| {
         let text = format!("`{}` has not said how its order of {} ended", open.host, open.asked);
-        let hint = format!("journalctl -u fleet-agent, on {}", open.host);
-        say(Rank::Overdue, format!("instance {}", open.order.instance), text, hint)
+        say(Rank::Overdue, format!("instance {}", open.order.instance), text, Hint::ReadAgentLog)
     })
     .collect()
 }
@@ -317,7 +306,7 @@ fn overdue(snapshot: &StateSnapshot, now: Time) -> Vec<(Rank, v1::Attention)> {
 fn of_rollouts(snapshot: &StateSnapshot, plan_context: &PlanContext<'_>) -> Vec<(Rank, v1::Attention)> {
     let mut found = Vec::new();
     for rollout in snapshot.desired().rollouts.values() {
-        let (subject, hint) = (format!("rollout {}", rollout.id), format!("fleet rollout explain {}", rollout.id));
+        let (subject, hint) = (format!("rollout {}", rollout.id), Hint::ExplainRollout(rollout.id.clone()));
         match plan_context.phase(rollout) {
             RolloutPhase::Halted { reason } => {
                 found.push(say(Rank::Halted, subject, format!("halted: {reason}"), hint));

@@ -12,6 +12,7 @@ use crate::facts::{StateSnapshot, Untold};
 use fleet_core::backup::{DataResult, DrillMade, rough};
 use fleet_core::facts::{Doing, InstanceDesired, LinkState, Running};
 use fleet_core::grammar::count;
+use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, OrderId, RolloutId};
 use fleet_core::order::Action;
 use fleet_core::plan::wish_id;
@@ -205,17 +206,17 @@ impl Follower<Followed> {
 
 fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress {
     let Followed { instance, order } = followed;
-    let of = |state: ChangeState, text: String, hint: String, over: bool| v1::ChangeProgress {
+    let of = |state: ChangeState, text: String, hint: Option<Hint>, over: bool| v1::ChangeProgress {
         state: state.into(),
         text,
-        hint,
+        hint: hint.map(Into::into),
         over,
         progress: String::new(),
     };
     if let Some(ended) = order.as_ref().and_then(|id| snapshot.observed().ended.get(id)) {
         if ended.outcome.is_success() && is_being_removed(snapshot, instance) {
             // Once a caller is told that it is done, it may use the name again.
-            return of(ChangeState::UnderWay, "forgetting it".to_owned(), String::new(), false);
+            return of(ChangeState::UnderWay, "forgetting it".to_owned(), None, false);
         }
         let (state, text, hint) = end_words(&ended.outcome);
         let made = ended.made.as_ref().filter(|_| ended.outcome.is_success());
@@ -223,15 +224,14 @@ fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress
         return of(state, text, hint, true);
     }
     if snapshot.instance(instance).is_none() {
-        return of(ChangeState::Done, "it is gone".to_owned(), String::new(), true);
+        return of(ChangeState::Done, "it is gone".to_owned(), None, true);
     }
     if let Some(open) = order.as_ref().and_then(|id| snapshot.asked().orders.get(id)) {
         if let Some(Untold { why, is_passing }) = snapshot.untold(&open.order.id) {
             if *is_passing {
-                return of(ChangeState::UnderWay, why.to_string(), String::new(), false);
+                return of(ChangeState::UnderWay, why.to_string(), None, false);
             }
-            let hint =
-                format!("the wish is kept; see what goes on with `fleet status` and `fleet instance show {instance}`");
+            let hint = Some(Hint::RequestKept(instance.clone()));
             return of(ChangeState::Waiting, format!("its host cannot be told: {why}"), hint, true);
         }
         let seen = snapshot.observed().instances.get(instance).map(|seen| &seen.running);
@@ -242,19 +242,19 @@ fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress
             }
         };
         let progress = doing.progress;
-        return v1::ChangeProgress { progress, ..of(ChangeState::UnderWay, doing.step, String::new(), false) };
+        return v1::ChangeProgress { progress, ..of(ChangeState::UnderWay, doing.step, None, false) };
     }
     if let Some(kept) = kept::kept(snapshot, instance, clock::now()) {
         return kept;
     }
     if order.as_ref().is_some_and(|id| is_wished(snapshot, instance, id)) {
         let because = snapshot.waits_because(instance).unwrap_or_default();
-        return of(ChangeState::Waiting, because.to_owned(), String::new(), false);
+        return of(ChangeState::Waiting, because.to_owned(), None, false);
     }
     match snapshot.waits_because(instance) {
-        Some(because) => of(ChangeState::Waiting, because.to_owned(), String::new(), false),
-        None if is_reached(snapshot, instance) => of(ChangeState::AlreadySo, String::new(), String::new(), true),
-        None => of(ChangeState::Waiting, String::new(), String::new(), false),
+        Some(because) => of(ChangeState::Waiting, because.to_owned(), None, false),
+        None if is_reached(snapshot, instance) => of(ChangeState::AlreadySo, String::new(), None, true),
+        None => of(ChangeState::Waiting, String::new(), None, false),
     }
 }
 

@@ -184,7 +184,7 @@ impl RepositoryService {
             match (sets.iter().find(is_it), had) {
                 (Some((set, found)), _) => {
                     if pinned.is_none() && doubles > 0 {
-                        seen.lost.insert(key.backup.clone(), ambiguous(&key.backup, sets.len()));
+                        seen.lost.insert(key.backup.clone(), ambiguous(sets.len()));
                     }
                     let snapshots = pinned.cloned().or_else(|| (doubles == 0).then(|| set.snapshots()));
                     let damaged = damaged.get(&key.backup).cloned();
@@ -192,7 +192,7 @@ impl RepositoryService {
                     seen.backups.insert(key, found.not_after(clock::now()));
                 }
                 (None, Some(had)) => {
-                    seen.lost.insert(key.backup.clone(), replaced(&key.backup));
+                    seen.lost.insert(key.backup.clone(), replaced());
                     seen.backups.insert(key, BackupSeen { doubles: doubles + 1, ..had.clone() });
                 }
                 (None, None) => {}
@@ -291,12 +291,12 @@ impl RepositoryService {
     }
 }
 
-fn replaced(backup: &BackupId) -> String {
-    format!("its snapshot is gone; others that carry its id are not used: `fleet backup accept {backup}` shows them")
+fn replaced() -> String {
+    "its snapshot is gone; others that carry its id are not used: accept one of them".to_owned()
 }
 
-fn ambiguous(backup: &BackupId, sets: usize) -> String {
-    format!("{sets} snapshots carry its id, and nobody noted which one it is: `fleet backup accept {backup}` chooses")
+fn ambiguous(sets: usize) -> String {
+    format!("{sets} snapshots carry its id, and nobody noted which one it is: accept one of them")
 }
 
 /// Reads a manifest; one that is newer than this program is an error, never a guess.

@@ -151,8 +151,8 @@ impl RepositoryService {
             policy.judge(backups, &held, snapshot.created(instance), now)
         };
         let halted = evaluate.halted.as_ref().map(|shrunk| {
-            let hold = format!("`fleet backup hold {}` keeps the large one", shrunk.before);
-            format!("{shrunk}: nothing is forgotten before somebody has looked; {hold}")
+            let large = &shrunk.before;
+            format!("{shrunk}: nothing is forgotten before somebody has looked; a hold on {large} keeps the large one")
         });
         self.note_shrunk(which, halted, now).await?;
         Ok(evaluate.forgotten().collect())

@@ -4,6 +4,7 @@ use crate::harness::{FakeAgent, Harness, Operators, goal, hello_of, install, is_
 use crate::metrics::{ask, get};
 use crate::stories::{fleet, installed, until};
 use fleet_core::access::JoinToken;
+use fleet_core::hint::Hint;
 use fleet_link::{Identity, admit};
 use fleet_proto::v1::{self, from_agent::Kind};
 
@@ -51,7 +52,7 @@ async fn two_machines_with_one_certificate_are_told_and_get_no_orders() {
     let view = host(&mut admin).await;
     assert_eq!(view.link(), v1::HostLink::TwoMachines);
     let duplicate = view.duplicate.expect("it is seen");
-    assert!(duplicate.since_ms > 0 && duplicate.hint.contains("fleet-agent join --again"), "{duplicate:?}");
+    assert!(duplicate.since_ms > 0 && duplicate.hint == Some(Hint::SwitchCloneOff.into()), "{duplicate:?}");
     let named: Vec<_> = duplicate.machines.iter().map(|it| (it.start.as_str(), it.engine_id.as_str())).collect();
     assert_eq!(named, [("2e", "ABCD:EFGH"), ("1f", "ABCD:EFGH")]);
     assert!(duplicate.machines.iter().all(|it| it.address == "127.0.0.1"));

@@ -7,7 +7,9 @@ use fleet_coordinator::facts::Facts;
 use fleet_coordinator::home::{Home, HomeError};
 use fleet_coordinator::own::{OwnBackup, OwnError, RestoreError, restore, take_own_backup};
 use fleet_coordinator::repositories::WorkerLauncher;
+use fleet_core::hint::Hint;
 use fleet_link::{dial, renew};
+use fleet_proto::convert::incoming_hint;
 use fleet_proto::v1;
 use fleet_repository::backend::S3Address;
 use fleet_repository::worker::BackendSpec;
@@ -252,7 +254,8 @@ async fn a_host_that_is_ahead_of_restored_facts_waits_for_a_person_and_is_not_pu
     }
     agent.say(v1::from_agent::Kind::Complete(v1::Complete {})).await;
     let told = needs_a_person(&mut admin, "instance notes-1", "its host has notes@1.3").await;
-    assert!(told.hint.contains("fleet rollout"), "{told:?}");
+    let hint = told.hint.and_then(incoming_hint);
+    assert!(matches!(hint, Some(Hint::WantRunningRelease(_))), "{hint:?}");
     needs_a_person(&mut admin, "host lab-1", "the instance notes-2 (notes@1.3), which nobody here knows").await;
     assert!(agent.open_set().await.expect("the stream goes on").orders.is_empty(), "it keeps what it has");
     push(&mut admin, "1.3", &bundle("notes:1.3")).await.expect("it is a good bundle");

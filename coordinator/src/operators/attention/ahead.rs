@@ -3,6 +3,7 @@
 
 use crate::facts::StateSnapshot;
 use fleet_core::facts::{InstanceDesired, InstanceObserved, Running};
+use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName};
 use fleet_core::order::Release;
 use fleet_proto::v1;
@@ -27,7 +28,7 @@ fn parked(snapshot: &StateSnapshot, name: &InstanceName, instance: &InstanceDesi
     (is_missing && is_left).then(|| v1::Attention {
         subject: format!("instance {name}"),
         text: format!("{origin}, and its host does not have it: it is not installed empty"),
-        hint: format!("`fleet instance rm {name}`, then restore it from a backup, or install it"),
+        hint: Some(Hint::RemoveOrRestore(name.clone()).into()),
     })
 }
 
@@ -38,11 +39,8 @@ fn of_release(snapshot: &StateSnapshot, name: &InstanceName, seen: &InstanceObse
         return None;
     }
     let text = format!("its host has {release}, which nobody here has asked for; it is left as it is");
-    let (app, version) = (&release.name.app, &release.name.version);
-    let hint = format!(
-        "push {release} if it is unknown here, then `fleet rollout --app {app} --version {version}` makes it the wanted one"
-    );
-    Some(v1::Attention { subject: format!("instance {name}"), text, hint })
+    let hint = Hint::WantRunningRelease(release.name.clone()).into();
+    Some(v1::Attention { subject: format!("instance {name}"), text, hint: Some(hint) })
 }
 
 /// Returns whether the release is the installed one or belongs to a stored rollout.
@@ -57,6 +55,5 @@ fn is_explained(snapshot: &StateSnapshot, name: &InstanceName, release: &Release
 fn of_stranger(name: &InstanceName, host: &HostName, seen: &InstanceObserved) -> Option<v1::Attention> {
     let release = &seen.running.last()?.release;
     let text = format!("it has the instance {name} ({release}), which nobody here knows; it is left as it is");
-    let hint = "install it here under the same name, on the same host, or remove it there by hand".to_owned();
-    Some(v1::Attention { subject: format!("host {host}"), text, hint })
+    Some(v1::Attention { subject: format!("host {host}"), text, hint: Some(Hint::InstallSameName.into()) })
 }

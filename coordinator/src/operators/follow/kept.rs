@@ -3,6 +3,7 @@
 use crate::facts::StateSnapshot;
 use fleet_core::backup::DataKind;
 use fleet_core::facts::{HostObserved, InstanceDesired, LinkState};
+use fleet_core::hint::Hint;
 use fleet_core::names::InstanceName;
 use fleet_core::order::PowerRequest;
 use fleet_core::time::Time;
@@ -13,19 +14,19 @@ pub fn kept(snapshot: &StateSnapshot, name: &InstanceName, now: Time) -> Option<
     let instance = snapshot.instance(name)?;
     let seen = online(snapshot, instance).filter(|_| snapshot.waits_because(name).is_some())?;
     let (host, app) = (&instance.host, &instance.release.name.app);
-    let over = |state: ChangeState, text: String, hint: String| v1::ChangeProgress {
+    let over = |state: ChangeState, text: String, hint: Hint| v1::ChangeProgress {
         state: state.into(),
         text,
-        hint,
+        hint: Some(hint.into()),
         over: true,
         progress: String::new(),
     };
     if is_bound_by_app_list(snapshot, name, instance) && !seen.said.policy.allows_app(app) {
-        let hint = format!("the wish is kept, and done when the people of `{host}` allow it");
+        let hint = Hint::RequestKeptUntilAllowed(host.clone());
         return Some(over(ChangeState::Refused, format!("the policy of `{host}` does not allow {app}"), hint));
     }
     let opens = opens_at(seen, now)?;
-    let hint = format!("the wish is kept, and done then; see `fleet instance show {name}`");
+    let hint = Hint::RequestKeptUntilOpen(name.clone());
     Some(over(ChangeState::Waiting, format!("the hours of `{host}` are closed until {opens}"), hint))
 }
 

@@ -1,10 +1,11 @@
 //! A host as operators see it.
 
 use crate::agents::Sessions;
-use crate::facts::{StateSnapshot, duplicate_words, protocol_words};
+use crate::facts::{StateSnapshot, protocol_hint, protocol_words};
 use fleet_core::access::Subject;
 use fleet_core::duplicate::{Duplicate, Greeting};
 use fleet_core::facts::{HostDesired, HostObserved, LinkState};
+use fleet_core::hint::Hint;
 use fleet_core::host_policy::{HostPolicy, USUAL_DRIVERS};
 use fleet_core::labels::Selector;
 use fleet_core::names::HostName;
@@ -36,7 +37,8 @@ impl HostViews<'_> {
             Some(other) => (v1::HostLink::OtherProtocol, Some(other.since)),
             None => link_of(seen, subject.is_some(), host),
         };
-        let (refused, hint) = other_protocol.map(|other| protocol_words(name, other)).unwrap_or_default();
+        let refused = other_protocol.map(protocol_words).unwrap_or_default();
+        let hint = other_protocol.map(|other| protocol_hint(name, other).into());
         // Since when a host is online only its connection knows: that is no fact, and is not kept.
         let since = since.or(session.as_ref().map(|session| session.since));
         v1::HostView {
@@ -71,7 +73,7 @@ fn duplicate_view(duplicate: &Duplicate) -> v1::Duplicate {
     v1::Duplicate {
         since_ms: duplicate.since.0,
         machines: duplicate.machines.iter().map(machine).collect(),
-        hint: duplicate_words(duplicate).1,
+        hint: Some(Hint::SwitchCloneOff.into()),
     }
 }
 

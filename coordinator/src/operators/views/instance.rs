@@ -3,6 +3,7 @@
 use crate::facts::StateSnapshot;
 use fleet_core::backup::DataAction;
 use fleet_core::facts::{Doing, Ended, InstanceDesired, InstanceHealth, InstanceSaid, LinkState, OpenOrder, Running};
+use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, RolloutId, Version};
 use fleet_core::order::{Action, Outcome, PowerRequest};
 use fleet_core::plan::{PlanContext, RolloutPhase};
@@ -226,14 +227,14 @@ fn containers(said: &InstanceSaid) -> Vec<v1::ContainerView> {
 }
 
 /// Returns the outcome of an order as text, with the next action.
-pub fn end_words(outcome: &Outcome) -> (v1::ChangeState, String, String) {
+pub fn end_words(outcome: &Outcome) -> (v1::ChangeState, String, Option<Hint>) {
     let hint = match outcome {
-        Outcome::Stuck { hint, .. } => hint.clone(),
+        Outcome::Stuck { hint, .. } => Some(Hint::Text(hint.clone())),
         Outcome::AlreadySo
         | Outcome::Done
         | Outcome::RolledBack { .. }
         | Outcome::Refused { .. }
-        | Outcome::Failed { .. } => String::new(),
+        | Outcome::Failed { .. } => None,
     };
     (v1::ChangeState::from(outcome), outcome.reason().unwrap_or_default().to_owned(), hint)
 }
