@@ -15,4 +15,5 @@ mod port;
 mod releases;
 mod restarts;
 mod seeing;
+mod skew;
 mod trouble;
