@@ -1,4 +1,4 @@
-//! The agents' service: what hosts are asked, what they say, and whether they are there.
+//! The agents' service: queries to hosts, their reports, and their presence.
 //!
 //! **Invariant:** a host's name comes from its certificate. **Invariant:** a host can end only its own connection,
 //! whatever it does or fails to do.

@@ -158,7 +158,7 @@ struct Token {
 /// Carries a command out.
 pub fn run(command: Command) -> Result<ExitCode, CommandError> {
     match command.action {
-        // It has a process of its own, and is what its caller takes for one request.
+        // It runs in its own process, with resource limits set by its caller for one request.
         Action::RepositoryWorker => Ok(worker::main(worker::NoCoordinator)),
         Action::RenderWorker => Ok(fleet_render::main()),
         Action::Init(_)
@@ -228,7 +228,7 @@ fn own_place(folder: &Path, own: &Own) -> Result<BackendSpec, ActionError> {
     })
 }
 
-/// Prepares the coordinator's own backups, and says what to do with the file that restores them.
+/// Prepares the coordinator's own backups, and returns instructions for the file that restores them.
 async fn set_up_own(folder: &Path, place: BackendSpec, own: &Own) -> Result<String, ActionError> {
     let folder = std::path::absolute(folder).map_err(ActionError::Start)?;
     let recipient = own.backup_recipient.as_deref();

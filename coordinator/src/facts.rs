@@ -92,7 +92,7 @@ impl Facts {
         match done.map_err(tokio::task::JoinError::try_into_panic) {
             Ok(result) => result,
             Err(Ok(panic)) => resume_unwind(panic),
-            // The runtime is shutting down: nobody waits for this any more.
+            // The runtime is shutting down, so no caller waits for this any more.
             Err(Err(_)) => std::future::pending().await,
         }
     }
@@ -113,8 +113,8 @@ impl Facts {
         &self.metrics
     }
 
-    /// Is cancelled when the store could not be written, or a change has panicked: memory may not be what the disk has, so nobody
-    /// may go on.
+    /// Is cancelled when the store could not be written, or a change has panicked: memory and disk may differ, so the
+    /// coordinator must stop.
     pub fn failed(&self) -> &CancellationToken {
         &self.failed
     }
@@ -178,7 +178,7 @@ impl Facts {
         changed.expect("no change has panicked; one that does stops the coordinator")
     }
 
-    /// A panic poisons the lock, so that nobody sees what it left.
+    /// A panic poisons the lock, so that its partial result cannot be read.
     fn with_lock<R, E: From<StoreError>>(
         &self,
         change: impl FnOnce(&mut StateSnapshot) -> Result<R, E>,

@@ -165,7 +165,7 @@ impl Home {
         Ok(Self { path: path.to_owned(), settings, authority, seal, store })
     }
 
-    /// A token for an operator, made without asking anyone: for the first administrator, and when all were lost.
+    /// Makes a token for an operator without a caller: for the first administrator, and after the loss of all.
     pub async fn admit_operator(&self, name: &str, role: Role, now: Time) -> Result<JoinToken, HomeError> {
         let subject = format!("operator:{name}").parse::<Subject>();
         let subject = subject.map_err(|_| HomeError::Address(name.to_owned()))?;
@@ -212,7 +212,7 @@ impl Home {
     /// Marks a restored directory as complete, once all its files are on disk.
     pub fn finish_restore(path: &Path) -> Result<(), HomeError> {
         let finish = || {
-            // All that was restored is on the disk before the directory says so.
+            // All restored files are on disk before the directory is marked as complete.
             sync(path)?;
             fs::remove_file(path.join(UNFINISHED))?;
             sync(path)

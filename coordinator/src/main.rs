@@ -6,7 +6,7 @@ use fleet_telemetry::start_log;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Ten thousand hosts that answer at once are many small allocations on many threads.
+/// Ten thousand hosts that answer at once cause many small allocations on many threads.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     match run(command) {
         Ok(code) => code,
         Err(error) => {
-            // Where stderr is gone, the exit code still speaks.
+            // If stderr is closed, the exit code still reports the failure.
             let _ = writeln!(std::io::stderr(), "{}", error.lines());
             ExitCode::from(error.kind().exit_code())
         }

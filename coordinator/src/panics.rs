@@ -1,4 +1,4 @@
-//! Panics that were caught: a pass that panics is a bug, and the rest of the coordinator goes on.
+//! Record of caught panics: a pass that panics is a bug, and the rest of the coordinator continues.
 
 use crate::clock;
 use fleet_core::time::Time;

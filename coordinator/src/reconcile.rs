@@ -1,5 +1,5 @@
-//! The loop: wake, read the facts, decide, write, tell. Waking carries no data, so the path after a restart is the path
-//! after a click.
+//! Reconcile loop: wake, read the facts, decide, write, send. A wake carries no data, so a restart takes the same path
+//! as a request.
 //!
 //! A plan is made off the runtime's threads, of the facts as they were at one moment: reports and calls wait for no plan.
 
@@ -23,7 +23,7 @@ use tracing::{Instrument, Span};
 const DEBOUNCE: Duration = Duration::from_millis(20);
 /// Nobody sleeps longer, in case a clock was set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
-/// Thinking that took long is followed by a rest several times as long, so that agents and operators are heard.
+/// Pause after a slow planning pass, as a multiple of its duration, so that reports and requests are processed.
 const REST: u32 = 6;
 const LONGEST_REST: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(5);

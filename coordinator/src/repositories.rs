@@ -1,6 +1,7 @@
 //! The repositories of the fleet's instances: those on the coordinator's disk, their keys, and what is looked after in them.
 //!
-//! **Invariant:** a host can add to its own repositories and read them; nothing that it says removes or overwrites a file.
+//! **Invariant:** a host can add to its own repositories and read them; none of its requests removes or overwrites a
+//! file.
 
 mod allowed;
 mod catalog;

@@ -42,7 +42,7 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Every entry whose key begins with `prefix`, in the order of the keys.
     fn scan(&self, prefix: &str) -> Result<Vec<Entry>, StoreError>;
 
-    /// Begins a commit. Commits happen in the order in which they were begun, also when nobody awaits the answer.
+    /// Begins a commit. Commits happen in the order in which they were begun, even if their results are not awaited.
     fn commit(&self, batch: Batch) -> Committed;
 
     /// Tells every change below `prefix` from now on, after it was flushed.

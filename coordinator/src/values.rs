@@ -63,7 +63,7 @@ impl Values {
         Self(seal)
     }
 
-    /// Returns a digest over parts that may hold secrets; it tells nothing of them.
+    /// Returns a digest over parts that may hold secrets; it reveals nothing about them.
     pub fn digest(&self, parts: &[&[u8]]) -> String {
         self.0.digest(parts)
     }

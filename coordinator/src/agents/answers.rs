@@ -92,7 +92,7 @@ impl Lasts {
     }
 }
 
-/// One open question; dropping it tells the host that nobody listens any more.
+/// One open query. Dropping it tells the host to stop replying.
 #[derive(Debug)]
 pub struct Asking {
     id: u64,

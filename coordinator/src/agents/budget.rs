@@ -1,7 +1,7 @@
 //! Limits on the data that one host may send and on the part of it that is written: all hosts share one disk.
 //!
-//! A host over its budget is read more slowly, until it has paid, over all its connections. What it says is never left
-//! out for that. `fleet status` names it.
+//! A host over its budget is read more slowly over all its connections, until it is within it again. None of its
+//! reports are dropped. `fleet status` names it.
 
 use crate::metrics::{ReportMetrics, ReportRefusal};
 use fleet_core::names::HostName;
@@ -29,7 +29,7 @@ struct Rate {
     each_second: u64,
 }
 
-/// A token bucket that may be overdrawn; then it says how long to wait.
+/// A token bucket that may be overdrawn; it then returns the time to wait.
 #[derive(Debug)]
 struct Bucket {
     rate: Rate,

@@ -16,8 +16,8 @@ pub const PIECE: usize = 64 * 1024;
 
 /// Returns whether an order of the host, or an instance that it should have, uses the release.
 ///
-/// **What the host says counts for nothing:** with a digest that it has heard of it would claim an instance of its own, and get
-/// the release of others. A host that is ahead of a restored coordinator, or runs what was wanted before, has its bundle.
+/// **Claims of the host do not count:** with a known digest it could claim an instance of its own, and get the release
+/// of others. A host that is ahead of a restored coordinator, or runs an earlier release, has its bundle already.
 pub fn concerns(snapshot: &StateSnapshot, host: &HostName, digest: &Digest) -> bool {
     let is_it = |release: &Release| release.digest == *digest;
     let orders = snapshot.orders_of(host).filter_map(|id| snapshot.asked().orders.get(id));

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 const WINDOW: Duration = Duration::from_secs(1);
-/// Far more than a host with hundreds of instances says when it connects.
+/// Far more than a host with hundreds of instances sends when it connects.
 const MESSAGES: u32 = 500;
 
 #[derive(Debug)]

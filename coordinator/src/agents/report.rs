@@ -32,7 +32,7 @@ const VERSION_LIMIT: usize = 40;
 
 /// The longest id that is kept.
 const ID_LIMIT: usize = 64;
-/// A host that is slowed down counts as heard so often.
+/// Interval at which a host counts as alive while it is slowed down.
 const SLOWED: Duration = Duration::from_secs(5);
 /// Number of refused reports of a host that are logged one by one; after that, only some are.
 const LOGGED: u64 = 16;
@@ -46,7 +46,7 @@ pub struct Report {
     pub facts: Arc<Facts>,
     pub enrolment: String,
     pub budgets: Arc<Budgets>,
-    /// The bytes that were written for the message that is being heard.
+    /// Bytes that were written for the message that is being processed.
     pub written: AtomicUsize,
 }
 
@@ -54,7 +54,7 @@ impl Drop for Report {
     fn drop(&mut self) {
         if self.sessions.leave(&self.session) {
             self.facts.mark_offline(&self.session.host, clock::now());
-            // The session is over as a whole: a watch without reports would tell a host that nobody hears.
+            // The session is over as a whole: a watch without reports would leave the host unheard.
             self.session.end_watch();
         }
     }
@@ -204,7 +204,7 @@ impl Report {
         }
     }
 
-    /// Reads what a host says of an instance; nothing where that is too large or of a kind that this version does not know.
+    /// Parses a report about an instance; returns nothing if it is too large or of an unknown kind.
     fn read_instance(&self, report: v1::InstanceReport, now: Time) -> Option<Running> {
         let (host, bytes) = (&self.session.host, report.encoded_len());
         if bytes > REPORT_LIMIT {
@@ -225,7 +225,7 @@ impl Report {
         }
     }
 
-    /// Notes an instance of which nobody can read how it is. Only those that the host should have are ever taken for absent.
+    /// Records an instance whose report cannot be parsed. Only instances that the host should have can become absent.
     fn note_unread(&self, name: InstanceName) {
         if self.facts.read().is_wanted_at(&self.session.host, &name) {
             self.session.unread().insert(name);
@@ -248,7 +248,7 @@ impl Report {
         }
     }
 
-    /// The answer is the open set without the order, also when the end was heard before.
+    /// Answers with the open set without the order, even if the end was reported before.
     async fn hear_order(&self, report: v1::OrderReport, now: Time) -> Result<(), Status> {
         self.written.store(report.encoded_len(), Relaxed);
         let what = format!("the end of {}", report.id);
@@ -292,7 +292,7 @@ impl Report {
     }
 }
 
-/// An id as a host says it, without anything that is no part of an id.
+/// Returns an id without characters that do not belong in an id.
 fn id(said: &str) -> String {
     let is_part = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, ':' | '-' | '_' | '.');
     said.chars().filter(is_part).take(ID_LIMIT).collect()

@@ -38,7 +38,7 @@ pub struct Session {
     /// Counts the calls of `Watch`: only the newest is served.
     watches: AtomicU64,
     outbox: Mutex<VecDeque<ToAgent>>,
-    /// Instances whose latest report could not be read: they are there, and nobody knows how they are.
+    /// Instances whose latest report could not be parsed: they exist, in an unknown state.
     unread: Mutex<BTreeSet<InstanceName>>,
     wake: Notify,
     /// Cancelled when it is over, at the latest with its connection.
@@ -156,7 +156,7 @@ impl Session {
         number
     }
 
-    /// Ends the stream to the host; its connection may go on.
+    /// Ends the stream to the host; its connection may stay open.
     pub fn end_watch(&self) {
         self.watches.fetch_add(1, Relaxed);
         self.wake.notify_one();
@@ -169,7 +169,7 @@ impl Session {
                 Taken::Next(next) => return Some(next),
                 Taken::Nothing => self.wake.notified().await,
                 Taken::Over => {
-                    // It may have been woken in place of the watch that took over.
+                    // It may have been woken instead of the watch that took over.
                     self.wake.notify_one();
                     return None;
                 }
@@ -253,7 +253,7 @@ impl Sessions {
         Ok(session)
     }
 
-    /// Forgets a session, and says whether it was the host's current one.
+    /// Removes a session, and returns whether it was the host's current one.
     pub fn leave(&self, session: &Arc<Session>) -> bool {
         session.ended.cancel();
         let mut open = self.open();

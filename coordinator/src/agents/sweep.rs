@@ -35,7 +35,7 @@ pub async fn sweep(sessions: &Sessions, facts: &Facts) {
             session.map(|session| session.since.max(watched))
         };
         match facts.end_duplicates(connected_since, now).await {
-            // Its last machine says all it has again: what it did not have was not believed.
+            // Its last machine reports everything again: instances that it did not have were not counted as absent.
             Ok(ended) => ended.iter().filter_map(|host| sessions.get(host)).for_each(|it| it.caller.cut.cancel()),
             Err(error) => tracing::error!(%error, "could not keep that a host is one machine again"),
         }

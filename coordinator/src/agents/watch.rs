@@ -1,4 +1,4 @@
-//! The stream to a host: its open set at once and at each change, and questions in between.
+//! Stream to a host: its open set at once and at each change, and queries in between.
 
 use super::open_set::{OpenSet, open_set};
 use super::session::{Next, Session};

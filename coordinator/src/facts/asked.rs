@@ -15,10 +15,10 @@ use std::collections::BTreeSet;
 const TOGETHER: usize = 1000;
 
 impl Facts {
-    /// Keeps what a plan asks, closes and withdraws; `tell` hears of each host whose open orders changed, once that is on
-    /// the disk. A host whose order is closed has heard of it from the agents' service.
+    /// Stores the new, closed and withdrawn orders of a plan. Calls `tell` for each host whose open orders changed,
+    /// once that is on disk. A host whose order is closed is notified by the agents' service.
     ///
-    /// `wishes` is the revision of the operators' requests that the plan is based on. If an operator has changed
+    /// `wishes` is the revision of the operators' requests on which the plan is based. If an operator has changed
     /// something since (for example, paused a rollout), no new order is given; the next pass plans again.
     pub async fn ask(
         &self,
@@ -71,7 +71,7 @@ fn open(snapshot: &mut StateSnapshot, batch: &mut Batch, new: NewOrder, now: Tim
 
 /// Adds the snapshots that an order uses, as the catalog has them: the host may have added other snapshots with the
 /// same backup id. A backup that does not count has only the snapshots that its host stored first. A drill keeps
-/// privileged bits only if the host itself made the backup; for a restore, the operator was told.
+/// privileged bits only if the host itself made the backup; for a restore, the operator saw the plan.
 fn name_snapshots(snapshot: &StateSnapshot, host: &HostName, order: &mut Order) {
     let Action::Data(action) = &mut order.action else { return };
     let Some(source) = action.source_mut() else { return };
@@ -100,8 +100,8 @@ fn close(snapshot: &mut StateSnapshot, batch: &mut Batch, id: &OrderId) {
     }
 }
 
-/// Withdraws an order; its host must be told. An order whose end arrived after the plan was made is already complete,
-/// and one whose host has just reconnected may be, so the next pass decides.
+/// Withdraws an order; its host must be notified. An order whose end arrived after the plan was made is already
+/// complete, and one whose host has just reconnected may be, so the next pass decides.
 fn withdraw(snapshot: &mut StateSnapshot, batch: &mut Batch, id: &OrderId, now: Time) -> Option<OpenOrder> {
     if snapshot.observed.ended.contains_key(id) {
         close(snapshot, batch, id);

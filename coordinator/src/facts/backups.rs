@@ -61,7 +61,7 @@ impl Facts {
         self.settled(committed).await.map(|_| ())
     }
 
-    /// Takes out of the catalog what was forgotten, and tells it.
+    /// Removes backups from the catalog, with an event.
     pub async fn forget_backups(
         &self,
         instance: &InstanceName,
@@ -81,7 +81,7 @@ impl Facts {
         self.settled(committed).await.map(|_| ())
     }
 
-    /// Lets a backup count that no order asked for, because an operator says so. Gives back how many copies of it there are.
+    /// Makes a backup count that no order asked for, at an operator's request. Returns the number of its copies.
     pub async fn accept_backup(
         &self,
         instance: &InstanceName,
@@ -106,7 +106,7 @@ impl Facts {
         self.settled(committed).await.map(|_| accepted)
     }
 
-    /// Lets a copy in the catalog be what an operator has chosen, and tells it.
+    /// Makes a copy in the catalog the one that an operator has selected, with an event.
     pub async fn choose_backup(
         &self,
         instance: &InstanceName,
@@ -123,7 +123,7 @@ impl Facts {
         self.settled(committed).await.map(|_| ())
     }
 
-    /// Marks those backups of an instance in a repository that are damaged, and none else; tells what is news.
+    /// Marks exactly these backups of an instance in a repository as damaged; records an event for new damage.
     pub async fn mark_damaged(
         &self,
         instance: &InstanceName,
@@ -160,14 +160,14 @@ impl Facts {
     }
 }
 
-/// The order that a host says it has carried out.
+/// Order that a host reports as carried out.
 pub(super) struct MadeBy<'a> {
     pub order: &'a OrderId,
     pub instance: &'a InstanceName,
     pub asked: &'a DataAction,
     /// When it was asked.
     pub asked_at: Time,
-    /// Tells whether an order, or nobody, requested the backup.
+    /// Tells whether an order requested the backup.
     pub asked_by: AskedBy,
 }
 
@@ -218,7 +218,7 @@ impl StateSnapshot {
                 snapshots: snapshot.snapshots.clone().or_else(|| found.snapshots.clone()),
                 ..found.clone()
             },
-            // Its host is about to say what it made.
+            // The host is about to report its result.
             _ if self.is_being_made(instance, &key.repository, &key.backup) => return,
             (_, Some(asked)) => {
                 let (began, made_on) = (asked.asked, asked.host.clone());
@@ -262,7 +262,7 @@ impl StateSnapshot {
         if !is_asked || !is_its_own || is_known {
             return;
         }
-        // When it was asked and when its end was heard: a host's clock, or the host, may say otherwise.
+        // Times of the order and of the report of its end: the clock of the host, or the host itself, may be wrong.
         let began = self.expected.get(by.order).map_or(by.asked_at, |expected| expected.asked).min(now);
         let doubles = snapshot.map_or(0, |snapshot| snapshot.doubles);
         let snapshots = copy.snapshots.clone();

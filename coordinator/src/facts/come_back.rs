@@ -21,7 +21,8 @@ impl Facts {
                     let text = "what was wished of it when the backup was taken is to be said again: its removal, or work on its data";
                     change.tell(&format!("instance {name}"), text);
                 }
-                // Where its host does not have it, it may have been removed since, or was never made: a person knows.
+                // If its host does not have it, it may have been removed since, or never created: a person has to
+                // decide.
                 let origin = instance.origin.clone().or(Some(InstanceOrigin::CameBack { of }));
                 change.put_instance(&name, InstanceDesired { removal: None, data: None, origin, ..instance });
             }

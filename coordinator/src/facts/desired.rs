@@ -10,7 +10,7 @@ use fleet_core::rollout::Rollout;
 use fleet_core::time::Time;
 use std::collections::BTreeSet;
 
-/// A change of what is desired, while the facts are locked: look, refuse or change, and tell.
+/// A change of the desired state under the facts' lock: inspect, refuse or change, and record events.
 #[derive(Debug)]
 pub struct DesiredChange<'a> {
     pub(super) snapshot: &'a mut StateSnapshot,
@@ -23,7 +23,7 @@ pub struct DesiredChange<'a> {
 }
 
 impl Facts {
-    /// Makes one change of what is desired, and says which hosts it touches. It is on the disk when this returns.
+    /// Makes one change of the desired state, and marks the affected hosts. It is on disk when this returns.
     pub async fn change_desired<R, E: From<StoreError>>(
         &self,
         now: Time,
@@ -191,7 +191,7 @@ impl DesiredChange<'_> {
         self.snapshot.desired.add_central();
     }
 
-    /// Takes out of the catalog all that one repository has of an instance; gives back how many that were.
+    /// Removes all catalog entries of an instance in one repository; returns their number.
     pub fn drop_backups(&mut self, repository: &RepositoryName, instance: &InstanceName) -> usize {
         let of = self.snapshot.observed.backups.get(instance).into_iter().flat_map(|backups| backups.keys());
         let keys: Vec<_> = of.filter(|key| key.repository == *repository).cloned().collect();
@@ -199,7 +199,7 @@ impl DesiredChange<'_> {
         keys.len()
     }
 
-    /// Forgets all that the catalog and the ends of orders say of copies in a repository; gives back how many the catalog had.
+    /// Removes all catalog entries and order ends about copies in a repository; returns the number of entries.
     pub fn forget_repository(&mut self, name: &RepositoryName) -> usize {
         let instances: Vec<InstanceName> = self.snapshot.observed.backups.keys().cloned().collect();
         let dropped = instances.iter().map(|instance| self.drop_backups(name, instance)).sum();
@@ -214,7 +214,7 @@ impl DesiredChange<'_> {
         dropped
     }
 
-    /// Lets a backup be forgotten by nobody.
+    /// Protects a backup from removal.
     pub fn hold_backup(&mut self, id: &BackupId, held: Held) {
         self.batch.put(keys::held(id), &held);
         self.snapshot.desired.held.insert(id.clone(), held);

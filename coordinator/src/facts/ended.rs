@@ -16,7 +16,7 @@ use fleet_core::time::Time;
 const LIMIT: usize = 128;
 
 impl Facts {
-    /// A host says how an order ended. The first end counts, unless it was stuck and a person went on.
+    /// Records the reported end of an order. The first end counts, unless it was stuck and a person has continued.
     pub async fn hear_outcome(
         &self,
         host: &HostName,
@@ -103,7 +103,7 @@ impl StateSnapshot {
         if let Some(open) = open {
             let text = end_text(&open.order.action, &outcome);
             let subject = format!("instance {instance}");
-            // There are as many ends as orders; but one that is stuck may say so in other words again and again.
+            // There are as many ends as orders, but a stuck one may be reported with a new text repeatedly.
             match self.observed.ended.contains_key(&id) {
                 false => self.events.tell(batch, now, &subject, &text),
                 true => self.events.tell_for(batch, now, host, &subject, &text),
@@ -115,7 +115,7 @@ impl StateSnapshot {
             // The host said what it is now just before it said how the order ended: no older than that.
             seen.at = now;
         }
-        // What nobody asked for is in no catalog: a host could say anything of what is kept.
+        // A backup without an order is in no catalog: a host could claim anything about it.
         if let (Some(made), Some((asked, asked_at))) = (&made, asked.as_ref().or(late.as_ref())) {
             let of = MadeBy { order: &id, instance: &instance, asked, asked_at: *asked_at, asked_by };
             self.keep_made(batch, &of, made, now);

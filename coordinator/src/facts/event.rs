@@ -16,7 +16,7 @@ use std::sync::Arc;
 const LIMIT: usize = 10_000;
 /// The most of them that one host has said.
 const SHARE: usize = 500;
-/// The longest text of an event; a host may say more than anyone wants to keep.
+/// Maximum length of an event's text; a host may send more.
 const TEXT_LIMIT: usize = 500;
 
 /// One event, for people.
@@ -148,7 +148,7 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    /// One host says something once a minute, so often.
+    /// Adds events of one host, one a minute.
     fn flood(events: &mut Events, batch: &mut Batch, host: &str, times: usize) {
         let host: HostName = read(host);
         let mut now = Time(1);

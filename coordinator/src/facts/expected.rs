@@ -32,7 +32,7 @@ pub struct Expected {
     pub asked: Time,
     /// End of the period in which a backup counts as made by that order.
     pub until: Time,
-    /// Its host has said how it ended, and has nothing to say late.
+    /// True if its host has reported the end, so that no late report is expected.
     #[serde(default)]
     pub is_heard: bool,
 }
@@ -106,7 +106,7 @@ impl StateSnapshot {
         expected.host.as_ref().is_none_or(|asked| asked == host).then_some(expected)
     }
 
-    /// Tells whether the order that makes a backup is open: its host has yet to say what it made.
+    /// Returns whether the order that makes a backup is open: its host has not reported the result.
     pub(super) fn is_being_made(
         &self,
         instance: &InstanceName,

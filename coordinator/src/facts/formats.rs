@@ -14,7 +14,7 @@ use serde_json::Value;
 
 const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000011";
 
-/// A rollout as it is kept; `revisions` is what a member says of its values.
+/// Returns a stored rollout; `revisions` is a member's part about its values.
 fn rollout(revisions: &str) -> String {
     let release = |version: &str| format!(r#"{{"name":{{"app":"notes","version":"{version}"}},"digest":"{DIGEST}"}}"#);
     let (from, to) = (release("1.1"), release("1.2"));
@@ -129,7 +129,7 @@ fn an_end_notes_what_of_the_data_it_was_about() {
 /// The facts of fleet 0.1, as it exported them.
 const OF_0_1: &str = include_str!("../../tests/fixtures/0.1/facts.jsonl");
 
-/// Reads a body as one kind of fact, and gives back what is written for it.
+/// Parses a body as one kind of fact, and returns its stored form.
 type Rewrite = fn(&Value) -> Result<Value, serde_json::Error>;
 
 fn rewrite<T: Serialize + DeserializeOwned>(body: &Value) -> Result<Value, serde_json::Error> {

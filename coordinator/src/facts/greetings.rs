@@ -100,8 +100,8 @@ pub fn duplicate_words(duplicate: &Duplicate) -> String {
     format!("two machines connect as it since {since}: {}; its orders are held", machines.join(" and "))
 }
 
-/// Says which machine stayed. It has the host's orders from now on, be it the first machine or the clone: nobody but a person
-/// can tell them apart.
+/// Returns the text about the machine that stayed. It gets the host's orders from now on, whether it is the original or
+/// the clone: only a person can distinguish them.
 fn ended_words(duplicate: &Duplicate) -> String {
     let Some((stayed, gone)) = duplicate.machines.split_first() else {
         return "only one machine connects as it again: its orders go on".to_owned();

@@ -11,7 +11,7 @@ use fleet_core::names::{HostName, InstanceName, OrderId};
 use fleet_core::time::Time;
 use std::collections::BTreeSet;
 
-/// The most instances of one host that nobody wants and that are remembered all the same.
+/// Maximum number of undesired instances of one host that are remembered.
 const STRAY_LIMIT: usize = 64;
 /// A clock that is no further from where it was is no news.
 const SKEW_NEWS: u64 = 10_000;
@@ -56,7 +56,7 @@ pub(super) fn load(store: &dyn Store) -> Result<Observed, StoreError> {
 }
 
 impl Facts {
-    /// A host says who it is. It counts as online once it has said all it has.
+    /// Records a host's `Hello`. It counts as online once it has reported all its instances.
     pub async fn hear_hello(&self, host: &HostName, said: HelloSaid, now: Time) -> Result<(), StoreError> {
         let ((), committed) = self.change(|snapshot, batch| {
             let before = snapshot.observed.hosts.get(host);
@@ -109,7 +109,7 @@ impl Facts {
         }
     }
 
-    /// A host says what it runs under a name. Gives how many bytes were written for it.
+    /// Records a host's report about one instance. Returns the number of bytes written.
     pub async fn hear_instance(
         &self,
         host: &HostName,
@@ -132,8 +132,9 @@ impl Facts {
         Ok(written)
     }
 
-    /// A host has said all it has: what it should have and did not mention is absent. Of two machines that connect as one host,
-    /// either may not have it: then nothing is known to be absent, until one of them has gone and the other says all again.
+    /// Records that a host has reported everything: desired instances that it did not mention are absent. If two
+    /// machines connect as one host, either may lack an instance, so nothing counts as absent until one has gone and
+    /// the other has reported everything again.
     pub async fn hear_complete(
         &self,
         host: &HostName,
@@ -159,8 +160,8 @@ impl Facts {
         self.settled(committed).await.map(|_| ())
     }
 
-    /// A host that has said all it has does not have what came to be wanted only afterwards. What it said of the `unread` ones
-    /// nobody could read: they are not absent.
+    /// Marks instances as absent that a host did not report although it has reported everything, and that became
+    /// desired afterwards. Reports about the `unread` ones could not be parsed: they are not absent.
     pub fn presume_absent(&self, host: &HostName, unread: &BTreeSet<InstanceName>, now: Time) {
         let unseen = |snapshot: &StateSnapshot| -> Vec<InstanceName> {
             let unseen = snapshot.instances_of(host).filter(|name| snapshot.is_unseen_at(host, name));

@@ -95,7 +95,7 @@ impl DesiredChange<'_> {
         }
     }
 
-    /// Forgets tokens that have admitted nobody for long.
+    /// Removes old tokens that can no longer be used.
     pub fn forget_old_tokens(&mut self) {
         let now = self.now;
         let closed = self.snapshot.tokens().filter(|(_, token)| token.state(now) != TokenState::Open);

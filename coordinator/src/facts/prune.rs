@@ -1,4 +1,4 @@
-//! Forgetting what nobody needs any more, so that the store does not grow for ever.
+//! Removes unneeded records, so that the store does not grow without limit.
 //!
 //! The bounds: per instance the newest 64 ends of orders, besides those that the rollouts that are kept have given; per app the
 //! newest 20 rollouts, besides those that are not over and those that last moved an instance; the values of the
@@ -17,7 +17,7 @@ const ENDS: usize = 64;
 const ROLLOUTS: usize = 20;
 
 impl Facts {
-    /// Forgets what nobody needs any more.
+    /// Removes unneeded records.
     pub async fn prune(&self, now: Time) -> Result<(), StoreError> {
         let values = self.values_that_may_be_old()?;
         let prune = |change: &mut DesiredChange<'_>| {
@@ -50,7 +50,7 @@ impl Facts {
     }
 }
 
-/// Values of revisions that nobody can ask for any more.
+/// Returns values of revisions that can no longer be requested.
 fn old_values(snapshot: &StateSnapshot, values: Vec<(InstanceName, Vec<String>)>) -> Vec<String> {
     let kept_for_undo = keys_in_rollouts(snapshot);
     let mut old = Vec::new();
@@ -62,8 +62,8 @@ fn old_values(snapshot: &StateSnapshot, values: Vec<(InstanceName, Vec<String>)>
     old
 }
 
-/// The oldest revision that is wanted, that an open order brings, or that the instance has been seen with, less one. A host
-/// may say a newer one than is wanted: an older export may have been imported.
+/// Returns the oldest revision that is desired, brought by an open order, or reported by the host, less one. A host may
+/// report a newer one than the desired one after the import of an older export.
 fn first_needed(snapshot: &StateSnapshot, name: &InstanceName) -> u64 {
     let Some(instance) = snapshot.instance(name) else { return 0 };
     let seen = snapshot.observed().instances.get(name).and_then(|seen| seen.running.last());
@@ -189,7 +189,7 @@ mod tests {
             .desire(|desired| {
                 desired.put_instance(&read("notes-1"), InstanceDesired { revision: 9, ..wanted("lab-1") });
                 (1..=9).for_each(|revision| desired.batch().put(keys::values(&read("notes-1"), revision), "values"));
-                // It had the values of revision 3 before, and brings those of revision 4.
+                // It had the values of revision 3 before, and the undo brings those of revision 4.
                 desired.put_rollout(undo("notes-1", "notes-1", 4));
             })
             .await;

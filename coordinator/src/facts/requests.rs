@@ -53,7 +53,7 @@ impl DesiredChange<'_> {
         }
     }
 
-    /// Forgets requests that nobody sends again.
+    /// Removes requests that are too old to be repeated.
     pub fn forget_old_requests(&mut self) {
         let now = self.now;
         let old = self.snapshot.requests.iter().filter(|(_, record)| record.at.after(MEMORY) < now);

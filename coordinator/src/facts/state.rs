@@ -193,7 +193,7 @@ impl StateSnapshot {
         seen.and_then(|seen| seen.running.last())
     }
 
-    /// The revisions that undos will bring, by instance: nobody else may use their numbers.
+    /// Returns the revisions that undos will bring, by instance: their numbers must not be used otherwise.
     pub fn promised_revisions(&self) -> HashMap<&InstanceName, u64> {
         let mut promised = HashMap::new();
         let members = self.desired.rollouts.values().flat_map(|rollout| &rollout.members);

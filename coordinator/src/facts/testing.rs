@@ -119,7 +119,7 @@ impl Facts {
         changed.await.expect("the store is whole");
     }
 
-    /// A host with an instance that both are wanted, and that it says it does not have.
+    /// Adds a host with a desired instance, and reports that the host does not have it.
     pub async fn with(self, host: &str, instance: &str) -> Self {
         let (host, instance): (HostName, InstanceName) = (read(host), read(instance));
         self.desire(|desired| {

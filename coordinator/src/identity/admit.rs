@@ -81,7 +81,7 @@ fn spoken(millis: u64) -> String {
 pub struct Presented<'a> {
     /// Secret of the token.
     pub secret: &'a [u8],
-    /// Kind of subject that the machine wants to be, if it says so.
+    /// Kind of subject that the machine wants to be, if it states one.
     pub joiner: Option<Joiner>,
 }
 
@@ -107,8 +107,9 @@ impl Admissions {
         Self { authority, facts, life, renewals: Renewals::new(life) }
     }
 
-    /// Trades a token's secret for a certificate. The use is spent in the same batch that keeps the certificate. Who asks
-    /// again soon with the same key did not hear the answer: the certificate is replaced, and no other use is spent.
+    /// Exchanges a token's secret for a certificate. The use is spent in the batch that stores the certificate. A
+    /// repeated request with the same key means that the answer was lost: the certificate is replaced, and no further
+    /// use is spent.
     pub async fn admit(
         &self,
         presented: Presented<'_>,

@@ -90,7 +90,7 @@ impl Authority {
         Sha256::digest(&self.certificate).into()
     }
 
-    /// Signs the key of a request for a subject. What the request says of itself is ignored.
+    /// Signs the key of a request for a subject. Other content of the request is ignored.
     pub fn sign(&self, request: &[u8], subject: &Subject, now: Time, life: Duration) -> Result<Issued, IdentityError> {
         let request = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(request))?;
         let mut params = CertificateParams::default();

@@ -1,7 +1,7 @@
 //! Limits how often a certificate is renewed: each renewal is a write that others wait for.
 //!
-//! A budget goes on with the successors of a certificate, so that a chain of renewals is no way around it. It is not
-//! kept: a restart gives everybody a new one.
+//! The successors of a certificate share its budget, so that a chain of renewals does not evade it. It is in memory
+//! only: a restart resets all budgets.
 
 use super::Serial;
 use fleet_core::access::Subject;
@@ -53,7 +53,7 @@ impl Renewals {
         family.map_or(Ok(()), |family| family.spend(self.pause_ms, now))
     }
 
-    /// Lets a new certificate go on with the budget of the one that it renews.
+    /// Assigns a new certificate to the budget of the one that it renews.
     pub fn note(&self, subject: &Subject, used: &str, fresh: &str) {
         let mut families = self.families.lock().unwrap_or_else(PoisonError::into_inner);
         let family = families.get_mut(subject).and_then(|families| families.iter_mut().find(|one| one.has(used)));

@@ -12,7 +12,7 @@ use std::path::Path;
 
 const FILE: &str = "secrets.key";
 
-/// The key that seals secrets, and that makes digests which tell nothing of what they are over.
+/// Key that seals secrets, and that makes digests which reveal nothing about their content.
 #[derive(Clone)]
 pub struct Seal {
     key: LessSafeKey,
@@ -64,7 +64,8 @@ impl Seal {
 }
 
 impl Seal {
-    /// Returns the HMAC-SHA256 over parts, each with its length before it: without the key nobody can try what they may have been.
+    /// Returns the HMAC-SHA256 over parts, each preceded by its length: without the key, guesses of the parts cannot be
+    /// verified.
     pub fn digest(&self, parts: &[&[u8]]) -> String {
         let mut context = hmac::Context::with_key(&self.digests);
         for part in parts {

@@ -46,7 +46,7 @@ pub struct Serial {
     pub serial: String,
     /// End of its validity.
     pub not_after: Time,
-    /// The serial that it renews: the machine may still use that one, if it never heard of this.
+    /// Serial that it renews: the machine may still use that one, if the answer was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renews: Option<String>,
 }
@@ -71,7 +71,7 @@ impl SubjectKept {
         self
     }
 
-    /// Lets go of a certificate that nobody has received.
+    /// Removes a certificate that was never delivered.
     pub fn without(mut self, serial: &str) -> Self {
         self.serials.retain(|snapshot| snapshot.serial != serial);
         self
@@ -79,8 +79,8 @@ impl SubjectKept {
 
     /// Takes in the successor of a certificate that is in use: what that one renewed is over, with its other successors.
     ///
-    /// A machine that did not hear the answer renews again, and two commands of one operator may renew at the same moment:
-    /// the newest few successors count.
+    /// A machine that did not get the answer renews again, and two commands of one operator may renew at the same
+    /// moment: the newest few successors count.
     pub fn renewed(mut self, used: &str, fresh: Serial, now: Time) -> Self {
         let before =
             self.serials.iter().find(|snapshot| snapshot.serial == used).and_then(|snapshot| snapshot.renews.clone());

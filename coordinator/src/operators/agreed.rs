@@ -1,7 +1,7 @@
 //! Confirmed proposals: the plan that was shown is the plan that runs, and a request that is sent twice is one request.
 //!
-//! Whatever is shown before it is done has a digest over the request, over all that is shown, and over what it goes by. The start
-//! sends that digest back; where it is another one by now, nothing is done.
+//! Each proposal has a digest over the request, everything that is shown, and the facts on which it is based. The start
+//! sends that digest back; if it has changed, nothing is done.
 
 use super::follow::RequestedAction;
 use super::request::wrong;
@@ -31,7 +31,7 @@ pub enum Once<T> {
 }
 
 impl Agreed {
-    /// Reads what a start must say.
+    /// Reads the confirmation that a start must contain.
     pub fn read(attempt: &str, agreed: Option<v1::AgreedPlan>) -> Result<Self, Status> {
         let agreed = agreed.ok_or_else(|| wrong(attempt, "no plan was agreed to", Hint::AskForPlan))?;
         let id = agreed.request_id.parse().map_err(|error| wrong(attempt, error, Hint::AskForPlan))?;
@@ -89,7 +89,7 @@ impl OperatorsService {
         }
         match start.await {
             Ok(new) => Ok(Once::New(new)),
-            // What it would do may be done already, by itself: its plan is not what it was then.
+            // The change may have been done already, by itself, so that its plan differs now.
             Err(error) => self.started_before(attempt, by, agreed)?.map(Once::Before).ok_or(error),
         }
     }
@@ -130,7 +130,7 @@ impl OperatorsService {
     /// The digest of a change of an instance: of what is asked, of the plan that is shown, and of the instance as it is wanted now.
     pub fn change_digest(&self, request: &impl Message, plan: &[String], now: Option<&InstanceDesired>) -> String {
         let plan = v1::InstanceChange { plan: plan.to_vec(), ..Default::default() };
-        // What cannot be written is like nothing that was: the plan counts as another one.
+        // A state that cannot be serialised makes the plan count as changed.
         let now = now.map(|now| serde_json::to_vec(now).unwrap_or_default()).unwrap_or_default();
         self.shared.values.digest(&[b"change", &request.encode_to_vec(), &plan.encode_to_vec(), &now])
     }

@@ -59,7 +59,7 @@ impl MembersAsked {
         }
     }
 
-    /// Notes a member of which nobody here can say what it would be.
+    /// Records a member whose planned state cannot be rendered here.
     pub fn not_rendered(&mut self, of: Claimant<'_>, status: &Status) {
         let why = format!("it was not rendered: {}", status.message());
         self.not_asked.insert(of.name.clone(), not_known(of.host, &why));
@@ -92,7 +92,7 @@ impl OperatorsService {
         of: Claimant<'_>,
         to: &InstanceSpec,
     ) -> Result<Option<String>, Status> {
-        // What is known here names the owner better.
+        // The coordinator's own knowledge names the owner better.
         let mut session = self.rendering(attempt, by).await?;
         self.check_claims(attempt, &mut session, of, to).await?;
         drop(session);

@@ -83,9 +83,9 @@ pub struct Kept {
     /// Of repositories: whose, where, and what.
     pub troubles: Vec<(InstanceName, RepositoryName, String)>,
     pub own: Option<String>,
-    /// Hosts that say more than their share.
+    /// Hosts that exceed their budget.
     pub loud: Vec<(HostName, Excess)>,
-    /// Reason why nobody could look at the repositories.
+    /// Reason why the repositories cannot be inspected.
     pub blind: Option<String>,
     /// Panics of the last day: in which loop, or in calls.
     pub panics: Vec<(&'static str, CaughtPanics)>,
@@ -151,7 +151,7 @@ fn of_duplicate(snapshot: &StateSnapshot, name: &HostName) -> Option<(Rank, v1::
     Some(say(Rank::Duplicate, format!("host {name}"), text, Hint::SwitchCloneOff))
 }
 
-/// Reason why a host is away, as far as anyone knows.
+/// Returns the reason why a host is offline, as far as known.
 fn of_link(snapshot: &StateSnapshot, plan_context: &PlanContext<'_>, name: &HostName) -> Option<(Rank, v1::Attention)> {
     let subject = format!("host {name}");
     if let Some(other) = snapshot.other_protocol(name) {
@@ -196,7 +196,7 @@ fn of_instance(
                 let hint = Hint::Text(hint.clone());
                 found.push(say(Rank::Stuck, subject(), format!("stuck: {reason}"), hint));
             }
-            // How its backups stand says it, and for how long.
+            // The health of its backups shows it, and for how long.
             Outcome::Refused { .. } | Outcome::Failed { .. } if is_of_policy(snapshot, name, end.of) => {}
             Outcome::RolledBack { reason } | Outcome::Refused { reason } | Outcome::Failed { reason } => {
                 let text = format!("its last order: {}, {reason}", end.outcome.word());
@@ -257,7 +257,7 @@ fn of_backups(snapshot: &StateSnapshot, plan_context: &PlanContext<'_>, now: Tim
     found
 }
 
-/// An instance whose host has values that nobody here has given.
+/// Returns the problem of an instance whose host has values that were not set here.
 fn of_values(
     plan_context: &PlanContext<'_>,
     name: &InstanceName,

@@ -22,7 +22,7 @@ pub fn placement(instance: &InstanceName, host: &HostName, version: &Version) ->
     }
 }
 
-/// Checks values against what the app declares, all problems at once.
+/// Checks values against the app's declarations, and returns all problems at once.
 pub fn check(attempt: &str, definition: &AppDefinition, given: &Given) -> Result<CheckedValues, Status> {
     CheckedValues::check(&definition.values, given).map_err(|problems| refused(attempt, definition, &problems))
 }

@@ -1,6 +1,7 @@
 //! Claims of a host's instances, and the refusal of changes that conflict with them.
 //!
-//! A host says what its instances have. What is wanted and not there yet (an installation, other values, a rollout) is rendered.
+//! Hosts report the claims of their instances. Desired states that do not exist yet (an installation, other values, a
+//! rollout) are rendered.
 
 use super::asking::MembersAsked;
 use super::changes::{check_for, placement, rendered};
@@ -27,11 +28,11 @@ const ATTEMPT: &str = "work out what instances claim";
 #[derive(Debug, Default)]
 pub struct HostClaims {
     claims: Vec<(InstanceName, Claims)>,
-    /// Instances of which nobody here knows what they have.
+    /// Instances whose claims are unknown.
     unknown: BTreeSet<InstanceName>,
 }
 
-/// An instance as its host says it is, or as it is wanted.
+/// An instance as its host reports it, or as it is desired.
 enum Stage {
     Said(Claims),
     Wanted { release: Release, revision: u64 },
@@ -181,7 +182,7 @@ impl OperatorsService {
         Ok(())
     }
 
-    /// Tells whether an instance's project has its name, as far as its host says.
+    /// Returns whether an instance's project has its name, according to its host.
     fn has_own_name(&self, of: Claimant<'_>) -> bool {
         let snapshot = self.shared.facts.read();
         let claims = snapshot.said(of.name).and_then(|said| said.claims.as_ref());
@@ -222,7 +223,7 @@ fn stages_beside(snapshot: &StateSnapshot, of: Claimant<'_>) -> Vec<(InstanceNam
     stages
 }
 
-/// Tells whether a removal of an instance was asked whose end is not heard.
+/// Returns whether an instance has an open removal.
 pub fn is_being_removed(snapshot: &StateSnapshot, name: &InstanceName) -> bool {
     let mut orders = snapshot.asked().orders.values();
     orders.any(|open| open.order.instance == *name && matches!(open.order.action, Action::Remove { .. }))

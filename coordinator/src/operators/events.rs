@@ -1,7 +1,7 @@
 //! Events: a number of the newest first, then new ones as they come.
 //!
-//! A reader holds a page of events that all readers share, and a number to go on from. However many read, and however
-//! slowly, the events are there once.
+//! A reader holds a page of events that all readers share, and the number of the next one. Events are thus in memory
+//! once, however many readers there are and however slow they are.
 
 use super::service::OperatorsService;
 use crate::facts::{Event, Facts};

@@ -1,4 +1,4 @@
-//! Following a change or a rollout: the state at once and whenever it is another, at most five times a second.
+//! Follows a change or a rollout: the state at once and after each change, at most five times a second.
 
 mod kept;
 #[cfg(test)]

@@ -94,7 +94,7 @@ impl OperatorsService {
         self.change(now, change).await
     }
 
-    /// Refuses at once what would be refused anyway.
+    /// Refuses early what would be refused anyway.
     fn check_free(&self, name: &InstanceName, host: &HostName) -> Result<(), Status> {
         let snapshot = self.shared.facts.read();
         if snapshot.instance(name).is_some() {
@@ -106,7 +106,7 @@ impl OperatorsService {
         Ok(())
     }
 
-    /// Refuses what the host's own policy forbids, as far as it was heard.
+    /// Refuses changes that the host's own policy, as last reported, forbids.
     pub fn check_policy(&self, attempt: &str, subject: &Subject, rendered: &Rendered) -> Result<(), Status> {
         self.check_reaches(attempt, &subject.desired.host, &Reaches::of_instance(rendered))
     }
@@ -191,7 +191,7 @@ impl OperatorsService {
         self.changed(name, plan, has_changed.then_some(RequestedAction::Goal)).await
     }
 
-    /// The revision that an instance's host has, where it is newer than the wanted one and nobody here has given it.
+    /// Returns the revision of an instance at its host, if it is newer than the desired one and was not set here.
     fn newer_at_host(&self, name: &InstanceName) -> Option<u64> {
         let snapshot = self.shared.facts.read();
         let is_newer = snapshot.said(name)?.revision > snapshot.instance(name)?.revision;
@@ -251,7 +251,7 @@ impl OperatorsService {
         self.changed(name, vec![asked.clone()], Some(RequestedAction::Power)).await
     }
 
-    /// Makes a change and lets the hosts that it touches know what they should have.
+    /// Makes a change and notifies the affected hosts.
     pub async fn change(
         &self,
         now: Time,

@@ -146,7 +146,7 @@ fn refuse_too_many(
     Err(hindered(attempt, why, hint))
 }
 
-/// A fleet without an administrator could admit nobody any more.
+/// Without an administrator, a fleet could admit nobody.
 fn refuse_last(snapshot: &StateSnapshot, attempt: &str, subject: &Subject, new_role: Role) -> Result<(), Status> {
     let is_administrator = |kept: &SubjectKept| kept.role == Some(Role::Administrator);
     let is_one = snapshot.subject(subject).is_some_and(is_administrator);

@@ -96,8 +96,8 @@ impl OperatorsService {
     }
 }
 
-/// The removal that is wanted from now on. Where an earlier one has ended without success, this is another attempt with an order of
-/// its own: a host that is asked the same order again tells how it ended.
+/// Returns the desired removal. If an earlier one has failed, this is another attempt with a new order: a host that
+/// gets the same order again only repeats its end.
 fn next_removal(
     snapshot: &StateSnapshot,
     name: &InstanceName,

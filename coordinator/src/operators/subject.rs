@@ -1,4 +1,4 @@
-//! One instance with everything that is needed to judge a change of it.
+//! One instance with everything that is needed to check a change of it.
 
 use super::changes::{check, check_for, not_rendered, placement, rendered};
 use super::claims::Claimant;

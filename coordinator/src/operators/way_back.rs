@@ -9,7 +9,7 @@ use fleet_proto::v1;
 use std::collections::{HashMap, HashSet};
 use tonic::Status;
 
-/// Revisions that hosts say and whose values are not kept: an older export may have been imported.
+/// Revisions that hosts report and whose values are not stored: an older export may have been imported.
 pub struct LostRevisions(HashSet<(InstanceName, u64)>);
 
 impl LostRevisions {

@@ -75,8 +75,8 @@ pub enum RestoreError {
     Identity(#[from] IdentityError),
 }
 
-/// Brings the newest backup back into an empty directory, and says of when it is. `from` is where the repository is by now, if
-/// not where the recovery file says.
+/// Restores the newest backup into an empty directory, and returns its time. `from` is the present location of the
+/// repository, if it differs from the recovery file.
 pub async fn restore(
     recovery: &Path,
     from: Option<BackendSpec>,

@@ -1,7 +1,7 @@
 //! Settings of the coordinator's own backups, with the key: two files, readable by their owner only.
 //!
-//! `own-backup.json` is what the coordinator goes by. `own-backup.recovery` is what an operator keeps elsewhere: with it and the
-//! repository everything comes back.
+//! `own-backup.json` has the coordinator's settings. The operator keeps `own-backup.recovery` elsewhere: with it and
+//! the repository, everything can be restored.
 
 use crate::identity::{IdentityError, write_private};
 use crate::repositories::{SealError, WorkerLauncher, sealed_to};
@@ -113,7 +113,7 @@ impl OwnBackup {
             None => (RECOVERY, text),
             Some(recipient) => (SEALED, sealed_to(recipient, &text)?),
         };
-        // What opens the repository is kept before anything is encrypted with it.
+        // The repository's key is stored before anything is encrypted with it.
         write_private(&directory.join(name), text.as_bytes())?;
         launcher.with(own_name(), place, secrets).create().await?;
         let own = serde_json::to_string_pretty(&own).map_err(SettingsError::Damaged)?;

@@ -69,7 +69,7 @@ pub enum OwnError {
 struct Noted {
     at: Option<Time>,
     failure: Option<String>,
-    /// Reason why old ones could not be let go.
+    /// Reason why old backups could not be removed.
     #[serde(default)]
     surplus: Option<String>,
 }
@@ -87,8 +87,8 @@ impl OwnManifest {
     pub const FORMAT: u32 = 1;
 }
 
-/// Backs a coordinator's directory up, with these records as its facts, and lets old backups go. The backup is there when this
-/// ends well; what it gives back is why old ones could not be let go.
+/// Backs up a coordinator's directory, with these records as its facts, and removes old backups. The backup exists when
+/// this returns without error; the result is the reason why old ones could not be removed.
 pub async fn take_own_backup(
     directory: &Path,
     entries: Vec<Entry>,
@@ -99,7 +99,7 @@ pub async fn take_own_backup(
     let secrets = Secrets { password: String::new(), master_key: own.master_key.0.clone() };
     let client = launcher.with(own_name(), own.place.clone(), secrets);
     let part = part_at(now);
-    // All facts as text: nobody else waits for that.
+    // All facts as text; no other caller waits for this.
     let from = directory.to_owned();
     let streams = spawn_blocking(move || streams(&from, entries)).await??;
     archive(&client, &part, streams).await?;

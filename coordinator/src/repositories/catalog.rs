@@ -20,7 +20,7 @@ struct Seen {
     unreadable: Vec<Unreadable>,
     /// Backups whose own snapshot is not there any more, or is not known among several.
     lost: BTreeMap<BackupId, String>,
-    /// Backups of which a file says that a drill has proven them.
+    /// Backups for which a file claims a successful drill.
     claimed: BTreeSet<BackupId>,
 }
 
@@ -28,7 +28,7 @@ struct Seen {
 /// others.
 const ALONE: usize = 200;
 
-/// Sets by the backup that they say they are, without their manifests: all of them at once may be too much.
+/// Sets by the backup id that they claim, without their manifests, which may be too large in total.
 type ById = BTreeMap<BackupKey, Vec<(SetRecord, BackupSeen)>>;
 
 impl Seen {
@@ -142,8 +142,8 @@ impl RepositoryService {
         lost
     }
 
-    /// Marks backups as damaged, and tells it: those that are `lost` until they are found, those that were not read until a check
-    /// finds them well.
+    /// Marks backups as damaged, with an event: `lost` ones until they are found, unread ones until a check finds them
+    /// good.
     async fn note_damage(
         &self,
         repository: &RepositoryName,
@@ -171,7 +171,7 @@ impl RepositoryService {
         let snapshot = backups_of(self.facts.read().observed().backups.get(instance), repository);
         let damaged = self.look_at(repository, instance)?.damaged();
         let mut seen = Seen { unreadable: sets.unreadable, ..Seen::default() };
-        // Whoever adds to a repository may say of anything that it was proven: only drills that were ordered prove.
+        // Any writer of a repository can add a proof of anything: only ordered drills prove a backup.
         seen.claimed = proofs.proofs.into_iter().map(|record| record.backup).collect();
         let (mut by_id, of) = (ById::new(), (repository, instance));
         sets.sets.into_iter().for_each(|set| seen.add(of, set, &mut by_id));
@@ -239,7 +239,7 @@ impl RepositoryService {
         Ok(())
     }
 
-    /// All that a backup says of itself, values in the clear included; of a manifest larger than `most` bytes, that it is.
+    /// Reads a backup's manifest, including its values in the clear; fails for one larger than `most` bytes.
     pub async fn manifest(
         &self,
         repository: &RepositoryName,

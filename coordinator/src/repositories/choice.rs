@@ -1,5 +1,4 @@
-//! The choice of an operator among the snapshots that carry a backup's id, where nobody noted which one it is or where the one that
-//! was noted is gone.
+//! Selection by an operator among the snapshots with a backup's id, if none is recorded or the recorded one is gone.
 
 use super::housekeeping::backups_of;
 use super::inspect::FoundBy;
@@ -10,7 +9,7 @@ use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_core::time::Time;
 use fleet_repository::{MAX_MANIFEST, SetRecord};
 
-/// A snapshot that says it is a backup.
+/// A snapshot that claims to be a backup.
 #[derive(Debug)]
 pub struct Candidate {
     /// Id of the snapshot.
@@ -22,7 +21,7 @@ pub struct Candidate {
 }
 
 impl RepositoryService {
-    /// The repositories in which a person has to say what a backup is.
+    /// Returns the repositories in which a person has to select the snapshot of a backup.
     pub fn unclear_copies(
         &self,
         instance: &InstanceName,
@@ -39,7 +38,7 @@ impl RepositoryService {
         Ok(unclear)
     }
 
-    /// The snapshots in a repository that say they are a backup.
+    /// Returns the snapshots of a repository that claim to be a backup.
     pub async fn candidates(
         &self,
         repository: &RepositoryName,

@@ -35,7 +35,7 @@ impl Claims {
         let mut promised = self.promised();
         let all: u64 = promised.values().sum();
         let own = promised.get(host).copied().unwrap_or(0);
-        // Looked at while nobody else is promised anything.
+        // Measured while no other claim can be made.
         let room = free()?.saturating_sub(reserve);
         if room < all.saturating_add(bytes) || room / 2 < own.saturating_add(bytes) {
             return Ok(None);

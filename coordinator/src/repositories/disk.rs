@@ -104,7 +104,7 @@ impl Disk {
         self.root.join(repository.as_str()).join(UPLOADS)
     }
 
-    /// Removes what was never completed. Only while nobody writes.
+    /// Removes incomplete files. Must not run during uploads.
     pub fn sweep(&self) -> Result<usize, DiskError> {
         let mut swept = 0;
         for repository in entries(&self.root)? {
@@ -176,7 +176,7 @@ impl Disk {
             for path in entries(&folder)? {
                 let name = path.file_name().and_then(|name| name.to_str());
                 let Some(id) = name.filter(|name| is_sha256(name)) else { continue };
-                // What was pruned meanwhile is not there.
+                // A file that was pruned meanwhile is skipped.
                 let Some(bytes) = size(&path)? else { continue };
                 if !tell(id.to_owned(), bytes) {
                     return Ok(());
@@ -205,7 +205,7 @@ fn size(path: &Path) -> Result<Option<u64>, DiskError> {
     }
 }
 
-/// Makes a folder for the coordinator alone, and lets it outlive a loss of power.
+/// Makes a folder for the coordinator alone, and syncs it so that it survives a loss of power.
 pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());

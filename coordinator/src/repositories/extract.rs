@@ -77,7 +77,7 @@ impl Opened {
         let name = name.as_ref();
         let path = name.to_str().and_then(|name| self.dump_of(name)).map_or(name, OsStr::new).as_bytes();
         let path = &path[path.iter().take_while(|byte| **byte == b'/').count()..];
-        // What a name has is bytes, not letters.
+        // Names are bytes, not necessarily text.
         let cut = path.iter().rposition(|byte| *byte == b'/');
         let (folder, file) = cut.map_or((&b""[..], path), |at| (&path[..at], &path[at + 1..]));
         let (mut missing, mut has_folder) = (None, false);
@@ -93,7 +93,7 @@ impl Opened {
             }
         }
         let reason = format!("there is no `{}` in it", String::from_utf8_lossy(path));
-        // That dumps have no such folder is no news where files have it.
+        // A missing folder of dumps is no error if the files have that folder.
         let missing = missing.filter(|_| !has_folder);
         Err(missing.map_or(
             RepositoryServiceError::Unreadable { backup: self.manifest.backup.to_string(), reason },

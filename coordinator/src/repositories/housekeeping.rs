@@ -1,5 +1,5 @@
-//! Looking after the repositories that the coordinator reaches: forgetting what policies let go, removing what nobody needs,
-//! reading all data again and again, and telling what is wrong. One repository after the other.
+//! Maintains the repositories that the coordinator reaches: forgets what policies release, prunes unneeded data, reads
+//! all data periodically, and reports problems. Repositories are processed one after the other.
 //!
 //! Due work is computed from stored records, so a restart changes nothing. Work that is dropped halfway is started
 //! again.
@@ -79,7 +79,7 @@ impl RepositoryService {
         // A day of tomorrow was noted by a clock that was ahead.
         if look.checked.is_none_or(|at| at > now || now.since(at) >= DAY) {
             let read = ReadData::Part { part: (look.part + 1) % PARTS, of: PARTS };
-            // What stands in the way of tidying up is often damage, and the check finds out whose.
+            // A failure of the cleanup is often damage, and the check finds the affected backups.
             self.check(which, &client, (read, ReadPurpose::Daily), now).await?;
         }
         tidied
@@ -167,7 +167,7 @@ impl RepositoryService {
         never.map(|part| part.backup).collect()
     }
 
-    /// Reads data of a repository, and lets the catalog say what is damaged.
+    /// Reads data of a repository, and records damage in the catalog.
     pub(super) async fn check(
         &self,
         which: &Which,
@@ -193,7 +193,7 @@ impl RepositoryService {
         Ok(report)
     }
 
-    /// Keeps what stands in the way of looking after a repository, and tells it once.
+    /// Records a failed maintenance of a repository, and reports it once.
     async fn note_trouble(
         &self,
         which: &Which,

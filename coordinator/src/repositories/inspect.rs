@@ -71,8 +71,8 @@ pub enum FoundBy {
     /// Data was read; it is well when the same data can be read.
     #[default]
     Check,
-    /// The snapshot that is the backup is missing, or nobody knows which one it is. What is there may be read without an error: it
-    /// stays until the snapshot is there, or until an operator chooses one.
+    /// The backup's snapshot is missing, or unknown among several. Its data may still be readable: it stays damaged
+    /// until the snapshot is there, or until an operator selects one.
     Catalog,
 }
 
@@ -209,7 +209,7 @@ impl RepositoryService {
         instance: &InstanceName,
         look: &Look,
     ) -> Result<(), RepositoryServiceError> {
-        // It was removed meanwhile: another of its name begins with nothing.
+        // It was removed meanwhile: a new one of its name starts empty.
         if !self.facts.read().desired().repositories.contains_key(repository) {
             return Ok(());
         }

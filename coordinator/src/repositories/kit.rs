@@ -78,8 +78,8 @@ pub fn sealed_to(recipient: &str, text: &str) -> Result<String, SealError> {
 }
 
 impl RepositoryService {
-    /// The kits of these instances; of all where none is named, those that are gone included. One that cannot be made keeps
-    /// nobody from the others.
+    /// Returns the kits of these instances; of all, including removed ones, if none is named. A kit that cannot be made
+    /// does not block the others.
     pub async fn recovery_kits(&self, instances: &BTreeSet<InstanceName>) -> Result<Kits, RepositoryServiceError> {
         let is_meant = |instance: &InstanceName| instances.is_empty() || instances.contains(instance);
         let mut kits = Kits::default();
@@ -182,7 +182,7 @@ impl RepositoryService {
     }
 }
 
-/// The sheet of one that was removed: it is where it was, as far as anyone knows.
+/// Returns the kit of a retired repository at its last known location.
 fn former_kit(former: &RetiredRepository) -> Kit {
     let RetiredRepository { repository, instance, desired, keys, bucket } = former;
     let place = place_words(&desired.place, instance);

@@ -42,7 +42,7 @@ impl Line {
     }
 }
 
-/// The lines of all hosts. Each is as long as its host makes it, and nobody else waits in it.
+/// Slots of all hosts. Each host has its own queue, so that others never wait in it.
 #[derive(Debug, Default)]
 pub struct Lines(Mutex<HashMap<HostName, Line>>);
 

@@ -107,7 +107,7 @@ impl Quotas {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells whether an order may have added something before anybody counted here.
+    /// Returns whether an order may have added something before this process began to count.
     pub fn may_have_added(&self, lease: &Lease, (repository, instance): (&RepositoryName, &InstanceName)) -> bool {
         let key = (lease.order.clone(), repository.clone(), instance.clone());
         lease.asked <= self.counted_since && !self.state().used.contains_key(&key)

@@ -239,7 +239,7 @@ impl RepositoryService {
             for (repository, instance) in action.repositories(&order.instance) {
                 named.insert((repository.clone(), instance.clone()));
                 let is_kept = || self.kept_access(repository, instance).map(|access| access.is_some());
-                // One that is unknown by now is nobody's to make.
+                // A repository that is unknown by now is not created.
                 if makes(action, repository, instance, &order.instance) && matches!(is_kept(), Ok(false)) {
                     found.push((repository.clone(), instance.clone()));
                 }

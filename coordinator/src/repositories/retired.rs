@@ -61,7 +61,7 @@ pub fn retire(
         let key = keys::former_repository(name, desired.added.0, &kept.instance);
         change.batch().delete(entry.key);
         change.batch().delete(keys::look(name, &kept.instance));
-        // Where it was never made, nothing was encrypted.
+        // If it was never created, nothing was encrypted with its keys.
         if kept.made.is_some() {
             let former = FormerKept { desired: desired.clone(), keys: kept, bucket: bucket.clone() };
             change.batch().put(key, &former);
@@ -72,7 +72,8 @@ pub fn retire(
 }
 
 impl RepositorySecrets {
-    /// All of which something may be left, each by itself: one whose keys do not open keeps nobody from the others.
+    /// Returns all retired repositories, each with its own result: one whose keys cannot be opened does not block the
+    /// others.
     pub fn former(&self, store: &dyn Store) -> Result<Vec<RetainedValuesFound>, SecretsError> {
         let find = |entry: &crate::store::Entry| {
             let kept: FormerKept = entry.read()?;

@@ -97,7 +97,7 @@ impl RepositorySecrets {
     ) -> Result<Option<RepositoryKeys>, SecretsError> {
         let Some(entry) = store.get(&keys::repository_key(repository, instance))? else { return Ok(None) };
         let kept: KeysKept = entry.read()?;
-        // What was put under another's name does not open for it.
+        // A record that was stored under another name cannot be opened.
         let kept = KeysKept { repository: repository.clone(), instance: instance.clone(), ..kept };
         self.open_keys(&kept).map(Some)
     }

@@ -59,7 +59,7 @@ impl RepositoriesService {
         if next(&mut messages).await?.is_some() {
             return Err(out_of_order());
         }
-        // It may be another's by now, and its order may be over.
+        // It may belong to another instance by now, and its order may be over.
         if self.lease(host, &file.of)?.order != lease.order {
             return Err(refused(Code::Aborted, "could not keep the file: its order is over", None));
         }

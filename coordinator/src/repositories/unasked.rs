@@ -9,8 +9,8 @@ use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl RepositoryService {
-    /// Keeps what nobody asked for in one repository, and tells it once. `claimed` are the backups of which a file there says
-    /// that they were proven.
+    /// Records the unrequested content of one repository, and reports it once. `claimed` are backups for which a file
+    /// claims a successful drill.
     pub(super) async fn note_unasked(
         &self,
         repository: &RepositoryName,
@@ -23,7 +23,7 @@ impl RepositoryService {
     }
 }
 
-/// In words what nobody asked for; nothing where there is nothing.
+/// Returns a text about unrequested backups; nothing if there are none.
 fn unasked(backups: &BTreeMap<BackupKey, BackupSeen>, claimed: &BTreeSet<BackupId>) -> Option<String> {
     let named = |is: &dyn Fn(&BackupSeen) -> bool| -> Vec<&str> {
         backups.iter().filter(|(_, seen)| is(seen)).map(|(key, _)| key.backup.as_str()).collect()

@@ -1,4 +1,5 @@
-//! Taking in one file: aside until it is whole and is what its name says, then under its name and on the disk.
+//! Receives one file: it is written beside the repository until it is complete and matches its name, then moved to its
+//! place and synced.
 //!
 //! **Invariant:** a file that exists was complete when its upload was confirmed, whatever crashed in between.
 //! **Invariant:** an existing file is never written again.
@@ -49,13 +50,13 @@ struct Aside(PathBuf);
 
 impl Drop for Aside {
     fn drop(&mut self) {
-        // What stays is swept at the next start.
+        // Leftovers are removed at the next start.
         let _ = fs::remove_file(&self.0);
     }
 }
 
 impl Upload {
-    /// Begins a file under the order that lets the host add it.
+    /// Begins a file under the order that allows the host to add it.
     pub async fn begin(disk: Arc<Disk>, file: RepositoryFile, lease: Lease) -> Result<Self, Status> {
         let (of, repository, host) = (file.of.instance.clone(), file.of.repository.clone(), lease.host.clone());
         let place = Arc::clone(&disk);

@@ -43,7 +43,7 @@ impl Writer {
         Self { before, waiting: Vec::new(), bytes: 0 }
     }
 
-    /// Takes a piece, and says whether it is time to write.
+    /// Adds a piece, and returns whether it is time to write.
     pub fn take(&mut self, piece: Bytes) -> bool {
         self.bytes += piece.len() as u64;
         self.waiting.push(piece);

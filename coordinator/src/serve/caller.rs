@@ -109,7 +109,7 @@ impl Caller {
 
 impl Drop for Caller {
     fn drop(&mut self) {
-        // Nobody shall go on for a connection that is gone.
+        // Work for a closed connection must stop.
         self.cut.cancel();
         if let (Some((subject, _)), Some(connections)) = (&self.certified, self.connections.upgrade()) {
             connections.leave(subject, self.standing);

@@ -1,4 +1,4 @@
-//! The calls under way: bounded for each caller, and with a deadline for responses that nobody takes.
+//! Running calls: limited for each caller, and with a deadline for responses that are not read.
 //!
 //! Every call of the port passes here, so that each stream has both bounds without code of its own.
 //!
@@ -90,7 +90,7 @@ impl Calls {
         })
     }
 
-    /// Lets go of what nobody takes. Runs until dropped.
+    /// Drops responses that are not read. Runs until dropped.
     pub async fn watch(&self) {
         let mut ticks = interval(LOOK);
         loop {
@@ -106,7 +106,7 @@ impl Calls {
             open.extend(response.clone());
             response.is_some()
         });
-        // What is let go of may take locks of its own.
+        // Dropping them may take locks, so it happens after this lock is released.
         drop(open.iter().filter_map(|response| response.take_unread(now)).collect::<Vec<_>>());
     }
 }
@@ -199,7 +199,7 @@ mod tests {
         text.parse().expect("it is a subject")
     }
 
-    /// A body that never ends, and tells when it is let go of.
+    /// A body that never ends, and shows when it is dropped.
     struct Endless(#[allow(dead_code, reason = "it is counted")] Arc<()>);
 
     impl hyper::body::Body for Endless {

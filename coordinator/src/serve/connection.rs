@@ -1,4 +1,4 @@
-//! One connection: bytes over TLS that can be cut at any moment, also while nobody reads or writes.
+//! One connection: bytes over TLS that can be cut at any moment, even between reads and writes.
 
 use super::Caller;
 use super::connections::ConnectionClass;

@@ -58,7 +58,7 @@ impl Connections {
 
     /// Notes a connection; none where even those that are beyond a limit are too many.
     pub fn admit(self: &Arc<Self>, address: SocketAddr, certified: Option<(Subject, Serial)>) -> Option<Arc<Caller>> {
-        // Let go of after the lock: the last to let go of a connection takes the lock to forget it.
+        // Dropped after the lock is released: the last owner of a connection takes the lock to remove it.
         let theirs;
         let mut open = self.open();
         theirs = certified.as_ref().map(|(subject, _)| open.of(subject)).unwrap_or_default();

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// The pause after a first panic; each further one doubles it.
+/// Pause after a first panic; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause. A loop that ran for longer than this has recovered, and begins with the first pause again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! The mark of a coordinator that serves: one that is found at a start is of a run that nobody ended.
+//! Mark of a running coordinator: if it exists at a start, the previous run did not end cleanly.
 
 use crate::facts::Facts;
 use fleet_core::time::Time;
@@ -14,7 +14,7 @@ const FILE: &str = "serving";
 pub struct RunMark(PathBuf);
 
 impl RunMark {
-    /// Begins a run, and tells of the one before if it did not end in order.
+    /// Begins a run, and records an event if the previous one did not end cleanly.
     pub async fn begin(directory: &Path, facts: &Facts, now: Time) -> io::Result<Self> {
         let path = directory.join(FILE);
         match fs::read_to_string(&path) {

@@ -18,7 +18,7 @@ pub fn failed(attempt: &str, error: &(dyn std::error::Error + 'static)) -> Statu
     refuse_as(Code::Unavailable, RefusalReason::Other, format!("{attempt}: {error}"), Hint::ReadCoordinatorLog)
 }
 
-/// The protocol that is spoken with a caller; refuses one with which there is none, and says which side to upgrade.
+/// Returns the common protocol with a caller; refuses a caller without one, and names the side to upgrade.
 pub fn check_protocol(theirs: ProtocolRange) -> Result<u32, Status> {
     let own = ProtocolRange::OWN;
     let text = |side: &str| {

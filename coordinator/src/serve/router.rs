@@ -89,7 +89,8 @@ impl Service<Request> for Router {
     }
 }
 
-/// Checks the protocol of a command. Agents and those who join say theirs in their messages, and other clients say none.
+/// Checks the protocol of a command. Agents and joining machines send theirs in their messages; other clients send
+/// none.
 fn check_command(request: &Request) -> Result<(), Status> {
     match service_of(request) {
         <OperatorsServer<OperatorsService> as NamedService>::NAME

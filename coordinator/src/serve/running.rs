@@ -179,7 +179,7 @@ const LINE: u32 = 4096;
 
 fn open_port(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // What a coordinator that just ended has left of its connections keeps no successor out.
+    // Leftover connections of a coordinator that just ended must not block its successor.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(LINE)

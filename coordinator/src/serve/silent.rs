@@ -1,7 +1,8 @@
-//! Connections that have not sent a byte yet. Each holds a file descriptor, and anybody can open them, so each has two
-//! seconds and all are bounded, in total and for each source address. At the limit the oldest silent one gives way.
+//! Connections that have not sent a byte yet. Each holds a file descriptor and anybody can open them, so each has two
+//! seconds, and their number is limited in total and for each source address. At the limit, the oldest silent one is
+//! closed.
 //!
-//! **Invariant:** nobody who has sent something gives way here, also when this process has not read it yet.
+//! **Invariant:** a peer that has sent something is never closed here, even if this process has not read it yet.
 
 use socket2::SockRef;
 use std::collections::BTreeMap;
@@ -72,7 +73,7 @@ impl Silent {
         let mut byte = [0];
         let has_spoken = tokio::select! {
             () = seat.give_way.cancelled() => false,
-            // `readable` is true of a new socket before anybody has looked.
+            // `readable` is true for a new socket before the first check.
             peeked = timeout(FIRST_BYTE, stream.peek(&mut byte)) => matches!(peeked, Ok(Ok(1))),
         };
         drop(seat);

@@ -47,7 +47,7 @@ impl Queue {
 
     pub fn commit(&self, batch: Batch) -> Committed {
         let (answer, committed) = Committed::new();
-        // A writer that is gone drops the answer, and the awaiting side says so.
+        // If the writer has ended, the answer is dropped, and the waiting side returns the error.
         self.metrics.enqueue();
         let _ = self.jobs.send(Job { batch, answer });
         committed

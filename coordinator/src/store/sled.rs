@@ -54,7 +54,8 @@ impl Drop for SledStore {
     }
 }
 
-/// Whoever had the directory before may be about to let go of it: sled's own threads end a moment after its store.
+/// Opens the store with retries: a previous user may be about to release the directory, because sled's own threads end
+/// a moment after its store.
 #[allow(clippy::disallowed_methods, reason = "the pause between two looks at a lock, before anything is served")]
 fn open_patiently(config: &engine::Config) -> engine::Result<engine::Db> {
     let until = Instant::now() + PATIENCE;

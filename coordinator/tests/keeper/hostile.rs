@@ -1,4 +1,4 @@
-//! A host that adds to its repository what nobody asked for.
+//! A host that adds unrequested content to its repository.
 
 use crate::harness::{DAY, Harness, id, key, noise, now, read};
 use fleet_core::backup::{AskedBy, BackupSeen};

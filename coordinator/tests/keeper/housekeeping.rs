@@ -166,7 +166,7 @@ async fn a_backup_whose_files_cannot_be_read_stays_in_the_catalog_as_damaged() {
     };
     let before = snapshots(&harness);
     harness.backup(2, 2 * DAY, &noise(2, 100_000)).await;
-    // Its set among them: nobody can say what they were.
+    // Its set is among them, so their content is unknown.
     for file in snapshots(&harness).into_iter().filter(|file| !before.contains(file)) {
         let mut bytes = fs::read(&file).expect("it can be read");
         bytes[40] ^= 1;

@@ -90,7 +90,7 @@ async fn a_host_makes_the_repository_in_its_folder_while_nobody_knows_of_a_backu
         Ok::<_, StoreError>(())
     });
     put.await.expect("the store is whole");
-    // It was made at 1000: what is from before is of another of its name, be it on another host.
+    // It was created at 1000: earlier backups belong to an earlier instance of its name, even on another host.
     for (began, is_made) in [(500, true), (2000, false)] {
         let seen = BackupSeen::of(&manifest(1, Time(began), 1), None);
         let key = BackupKey { repository: disk.clone(), ..key(u32::try_from(began).expect("it is small")) };

@@ -46,7 +46,7 @@ async fn what_has_changed_since_it_was_shown_is_not_started() {
     let removed = admin.remove_instance(removal(None)).await.expect("it can be removed").into_inner().plan_digest;
     let set = admin.configure_instance(port("7070", None)).await.expect("it can be set").into_inner().plan_digest;
 
-    // What is shown for one request does not stand for another one.
+    // The plan of one request does not confirm another one.
     check_changed(admin.configure_instance(port("7071", Some(&set))).await);
     check_changed(admin.start_rollout(to_1_2(agreed(&removed))).await);
     check_changed(admin.remove_instance(removal(Some(&rollout))).await);

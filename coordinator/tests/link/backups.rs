@@ -1,4 +1,4 @@
-//! Backups as operators ask for them, and as hosts say what came of it.
+//! Backups as operators request them and hosts report them.
 
 use crate::harness::{FakeAgent, Harness, LIMIT, Operators, now, restore, settled, token};
 use crate::stories::{fleet, installed};

@@ -1,4 +1,4 @@
-//! Changes that compare what instances claim go one after another, and nobody's slow templates hold up all of them.
+//! Changes that compare claims run one after another, and slow templates of one operator do not block all of them.
 
 use crate::harness::{Harness, LIMIT, Operators, bundle, install, operators, push, token};
 use fleet_core::app::Bundle;

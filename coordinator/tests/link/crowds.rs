@@ -1,4 +1,4 @@
-//! Many connections at once: silent ones, those of one certificate, those of a revoked one. The others are served.
+//! Many connections at once: silent ones, those of one certificate, those of a revoked one. Other peers are served.
 
 use crate::harness::{FakeAgent, Harness, LIMIT, is_revoked, now, operators_as};
 use fleet_link::{Identity, admit, dial};
@@ -125,7 +125,7 @@ async fn administrator(harness: &Harness) -> Identity {
     admit(&harness.admin_token, now()).await.expect("the token is good")
 }
 
-/// Connects with TLS as an identity, and says nothing.
+/// Connects with TLS as an identity, and sends nothing.
 async fn tls(harness: &Harness, identity: &Identity) -> std::io::Result<TlsStream<TcpStream>> {
     let kept = serde_json::to_value(identity).expect("it can be kept");
     let chain: Vec<Vec<u8>> = serde_json::from_value(kept["chain"].clone()).expect("it has a chain");

@@ -27,12 +27,12 @@ pub async fn events(admin: &mut Operators) -> Vec<String> {
     events
 }
 
-/// Connects as these starts, one after the other, each while the one before is alive; waits until each is heard.
+/// Connects as these starts, one after the other, each while the previous one is alive; waits until each is registered.
 async fn take_turns(identity: &Identity, starts: &[&str]) -> FakeAgent {
     let mut before: Option<FakeAgent> = None;
     for start in starts {
         let mut agent = FakeAgent::connect_as(start, identity).await.expect("its certificate counts");
-        // The first set comes at once, another when it has said all it has.
+        // The first set comes at once, another when it has reported everything.
         agent.open_set().await.expect("the stream goes on");
         agent.open_set().await.expect("the stream goes on");
         before = Some(agent);

@@ -191,7 +191,7 @@ async fn a_coordinator_of_0_1_goes_on_and_what_it_writes_opens_again() {
     assert!(snapshot.desired().held.is_empty());
     check_instances(&snapshot);
     let (before, after) = (exported(), kept(home.store.as_ref()));
-    // What hosts said and events are forgotten as time goes by.
+    // Reports of hosts and events are pruned as time passes.
     let stays =
         ["desired/instance/", "desired/policy/", "release/", "subject/", "repository-key/", "former-repository/"];
     for key in before.keys().filter(|key| stays.iter().any(|prefix| key.starts_with(prefix))) {
@@ -208,7 +208,7 @@ async fn a_coordinator_of_0_1_goes_on_and_what_it_writes_opens_again() {
     .for_each(expect);
 }
 
-/// Moves a coordinator that is stopped to an address that is free here, and lets an administrator in.
+/// Moves a stopped coordinator to an address that is free here, and makes a token for an administrator.
 fn new_address(folder: &Path) -> (SocketAddr, JoinToken) {
     let free = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = free.local_addr().expect("it is bound");

@@ -138,7 +138,7 @@ pub struct FakeAgent {
 }
 
 impl FakeAgent {
-    /// Connects, says hello, and says that it has nothing.
+    /// Connects, sends `Hello`, and reports that it has no instance.
     pub async fn connect(identity: &Identity) -> Result<Self, Status> {
         Self::connect_as("", identity).await
     }
@@ -211,7 +211,7 @@ impl FakeAgent {
     }
 }
 
-/// A host that says its policy's newer keys, and has none of them.
+/// Makes the `Hello` of a host with the policy's newer keys, all of them empty.
 pub fn strict(now: Time) -> from_agent::Kind {
     let from_agent::Kind::Hello(hello) = hello(now) else { unreachable!("it is a hello") };
     let policy = Some(v1::HostPolicy { gates_reaches: true, ..v1::HostPolicy::default() });
@@ -267,7 +267,8 @@ pub fn done() -> v1::order_report::Outcome {
     v1::order_report::Outcome::Done(v1::Empty {})
 }
 
-/// A small app with a secret; `image` tells its versions apart. It publishes no port: a host has several instances of it.
+/// Returns a small app with a secret; `image` distinguishes its versions. It publishes no port, because a host has
+/// several instances of it.
 pub fn bundle(image: &str) -> Bundle {
     let app = "app: notes\ntitle: Notes\nvalues:\n  password: {type: string, required: true, secret: true}\n  \
                port: {type: port, default: 8080}\n";

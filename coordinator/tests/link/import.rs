@@ -25,7 +25,7 @@ pub async fn again(identity: &Identity) -> FakeAgent {
     timeout(LIMIT, dialing).await.expect("it is welcome")
 }
 
-/// Waits until status says of a subject that it needs a person, with this text.
+/// Waits until status shows a problem of a subject with this text.
 pub async fn needs_a_person(admin: &mut Operators, subject: &str, text: &str) -> v1::Attention {
     let said = async {
         loop {

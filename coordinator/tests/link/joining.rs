@@ -102,7 +102,7 @@ async fn revoking_ends_an_open_stream_and_the_way_back() {
     let identity = harness.host(&mut admin, "lab-1").await;
     let mut agent = FakeAgent::connect(&identity).await.expect("it is welcome");
     agent.open_set().await.expect("it is told its orders");
-    // It goes on speaking, so that silence does not end its stream.
+    // It continues to send, so that silence does not end its stream.
     let report = agent.report.clone();
     let beating = tokio::spawn(async move {
         let beat = || v1::FromAgent { kind: Some(v1::from_agent::Kind::Heartbeat(v1::Heartbeat {})) };

@@ -47,7 +47,7 @@ async fn back_up(harness: &mut Harness) {
     harness.start().await;
 }
 
-/// Reason why old ones could not be let go.
+/// Returns the reason why old backups could not be removed.
 async fn taken(harness: &Harness) -> Option<OwnError> {
     let home = Home::open(harness.path()).expect("the directory is free");
     let facts = Facts::load(home.store).expect("it can be read");

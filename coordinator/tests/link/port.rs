@@ -133,7 +133,7 @@ async fn a_host_is_online_while_it_speaks() {
     until_link(&mut admin, "lab-1", v1::HostLink::Offline).await;
     let agent = FakeAgent::connect(&identity).await.expect("it is welcome");
     until_link(&mut admin, "lab-1", v1::HostLink::Online).await;
-    // It stays connected, and says nothing more.
+    // It stays connected, and sends nothing more.
     until_link(&mut admin, "lab-1", v1::HostLink::Offline).await;
     drop(agent);
 }

@@ -107,7 +107,7 @@ async fn images_are_resolved_through_a_host_that_can_say() {
         Kind::Resolved(v1::ResolvedImage { image, digest, failure })
     };
 
-    // The only host cannot say, or says only half of it.
+    // The only host does not answer, or answers only half.
     let asked = asking(&request);
     resolved(&mut first, vec![Kind::Failure("the Engine is away".to_owned())]).await;
     let refused = asked.await.expect("it ends").expect_err("nobody can say");
@@ -254,7 +254,7 @@ async fn a_change_is_refused_for_what_its_host_says_and_silence_is_told() {
             refused.message().contains("`lab-1` says: the volume `notes-1_data` is of somebody unknown"),
             "{refused}"
         );
-        // A host that cannot say is no yes.
+        // A host that does not answer has not agreed.
         let (asked, question) = install_asked(&admin, &mut agent, &request).await;
         let piece =
             v1::AnswerPiece { question: question.id, kind: Some(Kind::Failure("its Engine is away".to_owned())) };
@@ -262,7 +262,7 @@ async fn a_change_is_refused_for_what_its_host_says_and_silence_is_told() {
         let plan = asked.await.expect("no fault").expect("nothing is known against it").plan;
         assert!(plan.iter().any(|line| line.ends_with("was not asked: its Engine is away")), "{plan:?}");
     }
-    // One that is asked again, and says that nothing stands against it.
+    // A host that is asked again, and has no objection.
     let request = v1::InstallInstanceRequest { dry_run: true, ..wanted("notes-2") };
     let (asked, question) = install_asked(&admin, &mut agent, &request).await;
     let piece = v1::AnswerPiece { question: question.id, kind: Some(Kind::Claims(v1::ClaimsAnswer::default())) };

@@ -54,7 +54,7 @@ fn check_refused(refused: &Status, words: &str) {
     assert!(refused.message().contains(words), "`{words}` is not in `{refused}`");
 }
 
-/// Proposes until the host's new words are heard.
+/// Proposes until the host's new policy has arrived.
 async fn refused_proposal(admin: &mut Operators) -> Status {
     let refused = async {
         loop {

@@ -22,7 +22,7 @@ use tonic::{Code, Status};
 
 type Client = RepositoriesClient<Channel>;
 
-/// Two hosts, each with an instance, and what the first says to its repository.
+/// Two hosts, each with an instance, and the requests of the first to its repository.
 struct TwoHosts {
     harness: Harness,
     one: Identity,

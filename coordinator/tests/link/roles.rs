@@ -128,7 +128,7 @@ async fn person(admin: &mut crate::harness::Operators, role: &str) -> Identity {
     admit(&token(&invitation), now()).await.expect("the token is good")
 }
 
-/// The role that lets in exactly those who were let in.
+/// Returns the role that admits exactly these callers.
 fn role_of(let_in: &[&str]) -> String {
     let role = match let_in {
         ["nobody", "host", "viewer", "operator", "administrator"] => "anybody",

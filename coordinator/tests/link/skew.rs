@@ -1,4 +1,4 @@
-//! Agents that are newer or older than the coordinator: what it cannot read is refused by itself, and the rest goes on.
+//! Agents that are newer or older than the coordinator: an unreadable part is refused alone, and the rest is accepted.
 
 use crate::harness::{FakeAgent, Operators, bundle, done, goal, hello, install, now, push, settled, start_rollout};
 use crate::port::until_link;
@@ -11,7 +11,7 @@ use fleet_proto::v1::{self, agents_client::AgentsClient, from_agent::Kind, to_ag
 use fleet_proto::{PROTOCOL, PROTOCOL_MIN};
 use tokio_stream::StreamExt;
 
-/// A report of an instance that says something newer than this coordinator knows.
+/// Makes a report about an instance with a newer part that this coordinator does not know.
 fn newer(instance: &str) -> Kind {
     Kind::Instance(v1::InstanceReport { instance: instance.to_owned(), running: None })
 }

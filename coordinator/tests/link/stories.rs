@@ -212,7 +212,7 @@ async fn a_host_fetches_the_bundles_that_concern_it_and_no_other() {
     assert_eq!(bytes, bundle("notes:1.1").encode());
     let other = agent.client.fetch_bundle(fetch("notes:1.2")).await.expect_err("it does not concern it");
     assert_eq!(other.code(), Code::PermissionDenied);
-    // What it says to run is no claim.
+    // What it reports as running gives it no access.
     let (app, version) = ("notes".to_owned(), "1.2".to_owned());
     let release = v1::Release { app, version, digest: fetch("notes:1.2").digest };
     let claimed = v1::Goal { release: Some(release), revision: 1, ..Default::default() };

@@ -74,7 +74,7 @@ async fn whose_former_values_are_lost_is_left_out_of_an_undo_and_holds_nobody_ba
     harness.meddle(|_, batch| batch.delete(values_key("notes-1", 1))).await;
     let agent = again(&identity).await;
     for order in &present {
-        // It begins with nothing: only then what it says now is what is shown.
+        // It starts from nothing: only then is its present report the one that is shown.
         until(&mut admin, &order.instance, |view| view.as_ref().is_none_or(|view| view.version != "1.2")).await;
         agent.say(settled(&order.instance, goal(order).expect("it has one"), 0)).await;
         until(&mut admin, &order.instance, |view| view.as_ref().is_some_and(|view| view.version == "1.2")).await;

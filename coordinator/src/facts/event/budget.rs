@@ -3,7 +3,7 @@
 use fleet_core::time::Time;
 use std::time::Duration;
 
-/// Far more than a host has to tell when all its instances are changed at once.
+/// Far more than the events of a host whose instances all change at once.
 pub const AT_A_TIME: u32 = 60;
 const WINDOW: Duration = Duration::from_secs(60);
 

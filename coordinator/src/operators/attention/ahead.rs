@@ -1,5 +1,5 @@
-//! Hosts that are ahead of what is known here, as after facts were restored from a backup: they keep what they have, and a
-//! person says what counts.
+//! Hosts that are ahead of the facts here, as after a restore of the facts: they keep their state, and a person
+//! decides.
 
 use crate::facts::StateSnapshot;
 use fleet_core::facts::{InstanceDesired, InstanceObserved, Running};
@@ -32,7 +32,7 @@ fn parked(snapshot: &StateSnapshot, name: &InstanceName, instance: &InstanceDesi
     })
 }
 
-/// An instance whose release nobody here has asked for.
+/// Returns the problem of an instance whose release was not ordered here.
 fn of_release(snapshot: &StateSnapshot, name: &InstanceName, seen: &InstanceObserved) -> Option<v1::Attention> {
     let release = &seen.running.last()?.release;
     if is_explained(snapshot, name, release) {

@@ -33,7 +33,7 @@ impl OperatorsService {
     ) -> Result<v1::BackupPolicyView, Status> {
         let name: PolicyName = read(ATTEMPT, &request.name)?;
         let now = clock::now();
-        // None at a time would be no backup ever, and nobody would say so.
+        // A limit of zero would silently stop all backups.
         if let Some(at_once) = request.fleet_at_once.filter(|at_once| !(1..=AT_ONCE).contains(at_once)) {
             let why = format!("{at_once} at a time are not between 1 and {AT_ONCE}");
             return Err(wrong(ATTEMPT, why, Hint::RemovePolicy));
@@ -186,7 +186,7 @@ fn schedule(before: &Schedule, request: &v1::SetPolicyRequest) -> Result<Schedul
     Schedule::new(pattern, zone).map_err(|error| wrong(ATTEMPT, error, None))
 }
 
-/// Whoever says how many are kept of a new policy says all of it.
+/// Returns the retention of a policy. A request that sets one number for a new policy sets all of them.
 fn keep(before: Keep, request: &v1::SetPolicyRequest, is_new: bool) -> Keep {
     let said = [
         request.keep_last,
@@ -249,7 +249,7 @@ fn give(snapshot: &StateSnapshot, policy: &mut BackupPolicy, request: &v1::SetPo
     Ok(())
 }
 
-/// With the hosts whose own policy does not allow its repositories: their backups will fail, and say so.
+/// Adds the hosts whose own policy does not allow its repositories: their backups will fail with that reason.
 fn view_with_notes(
     snapshot: &StateSnapshot,
     desired: &Desired,

@@ -107,7 +107,7 @@ impl OperatorsService {
         let path = path_of(ATTEMPT, &opened, request)?;
         let pieces = opened.read(&path).await.map_err(|error| unread(ATTEMPT, &error))?;
         let piece = move |piece: Result<_, RepositoryServiceError>| {
-            // It is held until all has been read.
+            // It is held until everything has been read.
             let _held = &place;
             match piece {
                 Ok(bytes) => Ok(v1::ExtractPiece { bytes: Vec::from(bytes) }),

@@ -59,7 +59,7 @@ impl OperatorsService {
             format!("backup {} from {}: restored into throwaway containers, and checked", from.backup, from.repository),
             "everything that was made for it: removed".to_owned(),
         ];
-        // Whose backup it is, is looked up when its host is asked.
+        // The instance of the backup is looked up when its host is ordered.
         let actions = [(name, DataAction::Drill { from, privileges: Privileges::default() })].into();
         let mut changes = self.wish_data(by, ATTEMPT, "a drill", actions, None).await?;
         let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", None))?;
@@ -177,7 +177,7 @@ pub fn check_repositories(
     }
 }
 
-/// Refuses repositories that a host's own policy does not let backups be kept in, as far as it was heard.
+/// Refuses repositories that a host's own policy, as last reported, does not allow for backups.
 pub fn check_host<'a>(
     snapshot: &StateSnapshot,
     attempt: &str,

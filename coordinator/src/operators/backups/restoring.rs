@@ -34,7 +34,7 @@ struct Anew<'a> {
     subject: Subject,
     values: Given,
     plan: Vec<String>,
-    /// Until it is kept, nobody else claims anything.
+    /// Until it is stored, no other change may claim names.
     _one_at_a_time: tokio::sync::MutexGuard<'a, ()>,
 }
 
@@ -128,8 +128,8 @@ impl OperatorsService {
         Ok(v1::InstanceChange { plan, backup, ..change })
     }
 
-    /// Refuses to replace data where the host's policy lets nobody fill the stores or start the instance again. Gives back what its
-    /// Engine stands against, for the host itself judges what of it matters.
+    /// Refuses to replace data if the host's policy forbids filling the stores or starting the instance. Returns the
+    /// objections of its Engine: the host itself decides which of them matter.
     async fn check_started(
         &self,
         by: &OperatorName,

@@ -40,7 +40,7 @@ impl Backups for BackupsService {
     }
 
     async fn hold_backup(&self, request: Request<v1::HoldBackupRequest>) -> Answer<v1::BackupView> {
-        // What is released may be forgotten the same day: history is given up by administrators alone.
+        // A released backup may be removed the same day, and only administrators may give up history.
         let needed = if request.get_ref().release { Role::Administrator } else { Role::Operator };
         let by = self.0.caller(&request, needed)?;
         self.0.hold_as(&by, request.get_ref()).await.map(Response::new)
@@ -84,7 +84,7 @@ impl Backups for BackupsService {
     }
 
     async fn set_policy(&self, request: Request<v1::SetPolicyRequest>) -> Answer<v1::BackupPolicyView> {
-        // Whether it shortens what is kept, which an operator may not, depends on what there is.
+        // Whether it shortens retention, which an operator may not, depends on the present policies.
         let (by, role) = self.0.caller_and_role(&request, Role::Operator)?;
         self.0.set_policy_as(&by, role, request.into_inner()).await.map(Response::new)
     }

@@ -185,7 +185,8 @@ fn is_online(snapshot: &StateSnapshot, instance: &InstanceDesired) -> bool {
     snapshot.observed().hosts.get(&instance.host).is_some_and(|host| host.link == LinkState::Online)
 }
 
-/// Returns the health of an instance and the reason. While its host is away nobody knows: what was said last is no more than a reason.
+/// Returns the health of an instance and the reason. While its host is offline, the health is unknown, and the last
+/// report is only a reason.
 pub fn health_of(
     snapshot: &StateSnapshot,
     name: &InstanceName,
