@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     builder
         .type_attribute(".", "#[derive(serde::Serialize)]")
         .btree_map(".")
-        // These hold secrets: `convert` says what is shown of them.
+        // These hold secrets: `convert` decides what is shown of them.
         .skip_debug([".fleet.v1.RepositoryAccess", ".fleet.v1.BucketAccess", ".fleet.v1.Goal"])
         // Bulk is not copied on its way.
         .bytes(".fleet.v1.FilePiece")

@@ -1,6 +1,6 @@
 //! Questions to the person at the terminal.
 //!
-//! **Invariant:** where nobody can answer, nothing is assumed: the command is refused and names the option that agrees.
+//! **Invariant:** if no person can answer, nothing is assumed: the command is refused, with the option that agrees.
 
 use crate::context::Context;
 use fleet_core::command_error::CommandError;

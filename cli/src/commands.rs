@@ -51,7 +51,7 @@ pub enum Command {
     Help(help::HelpArgs),
 }
 
-/// Does what the command says.
+/// Runs the command.
 pub async fn run(context: &Context, command: &Command) -> Result<ExitStatus, CommandError> {
     match command {
         Command::Login(args) => login::run(context, args).await,

@@ -99,7 +99,7 @@ fn names(question: impl AsyncFnOnce(&Session) -> Result<Named, CommandError>) ->
     named.into_iter().map(candidate).collect()
 }
 
-/// A context that tells nothing.
+/// Returns a context without output.
 fn quiet_context() -> Context {
     let Environment { folder, name, stdin, stdout, stderr, clock, worker, .. } = Environment::of_process();
     let printer = Printer::new(stdout, stderr, false).quiet(true);

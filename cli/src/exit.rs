@@ -14,7 +14,7 @@ pub enum ExitStatus {
     Misused,
     /// The coordinator cannot be reached.
     Unreachable,
-    /// Ctrl-C: what was begun goes on by itself.
+    /// Ctrl-C: the started work continues without the command.
     Left,
 }
 

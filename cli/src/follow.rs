@@ -34,7 +34,7 @@ pub enum Parting {
     Left,
 }
 
-/// Opens a stream with `open` and shows each message to `look`, until it says that this is over.
+/// Opens a stream with `open` and passes each message to `look`, until it returns the end.
 pub async fn follow<T>(
     context: &Context,
     what: &str,

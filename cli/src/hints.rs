@@ -1,4 +1,4 @@
-//! What to do next, in words. Nobody else makes them: a hint comes as a code with arguments.
+//! Texts of hints. They are made only here: a hint comes as a code with arguments.
 
 use fleet_core::hint::{Hint, LinkHint};
 use fleet_core::names::AppName;

@@ -1,7 +1,7 @@
 //! Turns an operator's words into requests, and answers into text.
 //!
-//! **Invariant:** nothing is decided here. What will be done is asked of the coordinator and shown; all text goes
-//! through the [`Printer`](printer::Printer), which lets no control character of a host reach a terminal.
+//! **Invariant:** nothing is decided here. The coordinator returns what will be done, and the command shows it. All
+//! text goes through the [`Printer`](printer::Printer), which lets no control character of a host reach a terminal.
 
 #![warn(missing_docs)]
 
@@ -57,7 +57,7 @@ pub fn command_line() -> clap::Command {
     Fleet::command()
 }
 
-/// Does what a command line says, in an environment.
+/// Runs a command line in an environment.
 #[must_use]
 pub fn run(arguments: &[OsString], environment: Environment) -> ExitStatus {
     let Environment { folder, name, stdin, stdout, stderr, colour, clock, worker } = environment;

@@ -8,7 +8,7 @@ use fleet_core::command_error::CommandError;
 use std::error::Error;
 use std::ffi::OsString;
 
-/// Tells what the reading of the command line had to say: help, the version, or what is wrong with it.
+/// Prints the result of parsing the command line: help, the version, or its error.
 pub fn say(printer: &Printer, said: &clap::Error, command: &Command, arguments: &[OsString]) -> ExitStatus {
     let text = said.render().to_string();
     match said.kind() {
@@ -32,7 +32,7 @@ fn shortened(said: &clap::Error, text: &str, verb: &str) -> CommandError {
     let mut paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
     let first = paragraphs.next().unwrap_or("the command line is wrong");
     let first: Vec<&str> = first.lines().map(str::trim).collect();
-    // Where a value was not understood, our own types say best what they want.
+    // If a value was not parsed, our own types describe best what they expect.
     let error = match said.source() {
         Some(ours) if said.kind() == ErrorKind::ValueValidation => CommandError::misused(ours),
         Some(_) | None => CommandError::misused(first.join(" ").trim_start_matches("error: ")),

@@ -30,7 +30,7 @@ impl Printer {
         self
     }
 
-    /// A line of the answer. It fails only when nobody reads any more.
+    /// Prints a line of the answer. It fails only if the output is closed.
     pub fn answer(&self, text: impl Into<Painted>) -> Result<(), CommandError> {
         let mut stdout = self.stdout();
         let in_colour = self.colour && stdout.terminal.is_some();

@@ -102,14 +102,14 @@ async fn renew_in_turn(context: &Context, old: &Identity, channel: Channel) -> R
     }
 }
 
-/// Says what the link had to say.
+/// Converts an error of the link.
 pub fn link_error(what: &str, error: &LinkError) -> CommandError {
     let said = match error {
         LinkError::Unreachable { .. } | LinkError::TimedOut { .. } => unreachable(what, error),
         LinkError::WrongCa { .. } | LinkError::ServerCertificateTime => CommandError::unreachable(what).because(error),
         LinkError::Refused { word: RefusalReason::PlanChanged, text, .. } => refusal(what, text).plan_changed(),
         LinkError::Refused { text, .. } => refusal(what, text),
-        // What comes from below the call is the link's, and no answer.
+        // A failure below the call belongs to the link, and is no answer.
         LinkError::Failed(status) if std::error::Error::source(status.as_ref()).is_some() => {
             CommandError::unreachable(what).because(format!("the link to the coordinator broke: {}", status.message()))
         }
@@ -148,7 +148,7 @@ fn unreachable(what: &str, error: &LinkError) -> CommandError {
     })
 }
 
-/// The coordinator's own words often say already what could not be done.
+/// Makes the error of a refusal. The coordinator's text often names the attempt already.
 fn refusal(what: &str, text: &str) -> CommandError {
     let verb = |text: &str| text.split(' ').take(3).map(str::to_owned).collect::<Vec<_>>();
     let is_same = |attempt: &str| attempt.starts_with("could not ") && verb(attempt) == verb(what);

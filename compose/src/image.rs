@@ -23,8 +23,8 @@ pub fn is_same_image(one: &str, other: &str) -> bool {
 
 /// The digest that an image is pinned to.
 ///
-/// A pin made with one registry holds for every other: the digest says what the image is, so a registry that has
-/// something else under the name cannot pass it off.
+/// Returns the pin of an image. A pin made with one registry holds for every other: the digest identifies the content,
+/// so that a registry with something else under the name is rejected.
 pub fn pin_of<'a>(image: &str, pins: &'a BTreeMap<String, Digest>) -> Option<&'a Digest> {
     let elsewhere = || pins.iter().find(|(pinned, _)| is_same_image(pinned, image)).map(|(_, digest)| digest);
     pins.get(image).or_else(elsewhere)

@@ -172,7 +172,7 @@ impl Facts {
     /// Changes what is only in memory.
     ///
     /// # Panics
-    /// Where the change panics, and after any change has.
+    /// Panics if the change panics, and if any change has panicked before.
     fn change_unwritten<R>(&self, change: impl FnOnce(&mut StateSnapshot) -> R) -> R {
         let changed = self.with_lock(|snapshot| Ok::<_, StoreError>(change(snapshot)));
         changed.expect("no change has panicked; one that does stops the coordinator")

@@ -70,7 +70,7 @@ fn needed<T>(table: &[Later<T>], of: &T) -> BTreeSet<Capability> {
     table.iter().filter(|row| (row.is_needed)(of)).map(|row| Capability::from(row.name)).collect()
 }
 
-/// Reads the names that an agent reports. Names that cannot be names are of no use to anybody, and are left out.
+/// Parses the names that an agent reports. Invalid names are left out.
 pub fn reported(names: &[String]) -> BTreeSet<Capability> {
     let is_name = |name: &&String| {
         !name.is_empty() && name.len() <= NAME_LIMIT && name.bytes().all(|byte| byte.is_ascii_graphic())

@@ -15,7 +15,7 @@ pub enum ErrorKind {
     Misused,
     /// The coordinator cannot be reached.
     Unreachable,
-    /// Whoever read the answer has gone: nothing to say, to nobody.
+    /// The reader of the output has gone: nothing can be printed.
     NobodyReads,
 }
 

@@ -24,7 +24,7 @@ const SHOWN: usize = 4;
 pub struct Greeting {
     /// Time of the greeting.
     pub at: Time,
-    /// Random id of the agent's start; empty from an agent that does not say it.
+    /// Random id of the agent's start; empty from an agent that does not send it.
     pub start: String,
     /// The Engine's id; empty if it is not known. A cloned machine may have the same one.
     pub engine: String,

@@ -3,7 +3,8 @@
 //! Everything else (the phase of a rollout, why a host waits) is derived from these, so that it cannot disagree with
 //! them. **Invariant:** heartbeats are not facts.
 //!
-//! Each map is shared by the clones of its facts until it changes, so that a plan is made of a clone while facts go on changing.
+//! Each map is shared by the clones of its facts until it changes, so that a plan is computed on a clone while the
+//! facts change.
 
 mod copy_on_write;
 mod said;
@@ -38,7 +39,7 @@ pub struct Desired {
     pub policies: CopyOnWrite<BTreeMap<PolicyName, BackupPolicy>>,
     /// Maximum number of parallel backups and drills of the whole fleet.
     pub at_once: DataConcurrency,
-    /// Backups that nobody may forget.
+    /// Backups that must not be removed.
     pub held: CopyOnWrite<BTreeMap<BackupId, Held>>,
     /// The capabilities that agents need for releases, by their digests; a release that needs none is not here.
     pub needs: CopyOnWrite<BTreeMap<Digest, BTreeSet<Capability>>>,
@@ -121,7 +122,7 @@ pub struct InstanceDesired {
 pub enum InstanceOrigin {
     /// Created from a backup.
     Backup(BackupSource),
-    /// Facts of that moment came back from a backup, and it was among them: what has become of it since, nobody here knows.
+    /// The instance was in facts that were restored from a backup of that time: its later history is unknown here.
     CameBack {
         /// Time of the restored facts.
         of: Time,
@@ -178,7 +179,7 @@ pub struct Asked {
     pub orders: CopyOnWrite<BTreeMap<OrderId, OpenOrder>>,
 }
 
-/// Order whose end is not yet heard.
+/// Order without a reported end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenOrder {
     /// Host that carries it out.
@@ -229,7 +230,7 @@ pub struct OtherProtocol {
     pub since: Time,
 }
 
-/// Host as last heard.
+/// A host by its last report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostObserved {
     /// Derived from the open connection; it is not kept.

@@ -1,4 +1,4 @@
-//! What a person can do next, as values. `fleet` turns them into words.
+//! Next actions for a person, as values. `fleet` turns them into words.
 
 use crate::names::{AppName, BackupId, HostName, InstanceName, PolicyName, ReleaseName, RolloutId, Version};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hint {
-    /// A text of somebody else: of an app's author, or of a program from before there were codes.
+    /// Text of another author: of an app, or of a program from before hints were codes.
     Text(String),
     /// Something about connecting and joining.
     Link(LinkHint),
@@ -37,7 +37,7 @@ pub enum Hint {
     AddAdministrator,
     /// List the tokens.
     SeeTokens,
-    /// Revoke tokens that nobody uses.
+    /// Revoke unused tokens.
     RevokeTokens,
     /// Give a token fewer uses.
     LimitUses(u32),
@@ -79,9 +79,9 @@ pub enum Hint {
     InstallSameName,
     /// Report a bug of the coordinator.
     ReportBug,
-    /// Make room at the coordinator, or keep fewer backups.
+    /// Free space at the coordinator, or keep fewer backups.
     KeepLess,
-    /// Make room at the coordinator.
+    /// Free space at the coordinator.
     MakeRoom,
     /// Find out why the coordinator has no backup of its own, or take one.
     BackUpCoordinator,
@@ -141,7 +141,7 @@ pub enum Hint {
     KeepVolume,
     /// Stop the instance.
     StopInstance(InstanceName),
-    /// See how a kept request goes on.
+    /// Follow a stored request.
     RequestKept(InstanceName),
     /// Wait until the host allows a kept request.
     RequestKeptUntilAllowed(HostName),
@@ -269,7 +269,7 @@ pub enum Hint {
     RebuildRunning(InstanceName, Vec<String>),
 }
 
-/// Something to do about the link to the coordinator, which agents are told, too.
+/// Action about the link to the coordinator; also sent to agents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkHint {
@@ -293,7 +293,7 @@ pub enum LinkHint {
     JoinFirst,
     /// Wait for the end of certificates, or add the operator again.
     LetCertificatesEnd,
-    /// Wait, then go on as before.
+    /// Wait, then continue.
     Wait,
     /// Set the clock of the calling machine.
     SetClock,

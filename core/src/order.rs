@@ -1,6 +1,6 @@
 //! Orders of the coordinator to one host about one instance, and their ends.
 //!
-//! An order says what it expects to find. A host that is something else refuses, and touches nothing.
+//! An order states the expected state. A host in another state refuses it and changes nothing.
 
 use crate::backup::{DataAction, DataResult};
 use crate::names::{Digest, InstanceName, OrderId, ReleaseName};
@@ -85,7 +85,7 @@ pub enum Action {
         /// Volumes that are removed too.
         volumes: BTreeSet<String>,
     },
-    /// Expects the instance, but where it says otherwise.
+    /// Expects the instance, except where its action states otherwise.
     Data(DataAction),
 }
 
@@ -215,7 +215,7 @@ impl Outcome {
     }
 }
 
-/// The end of an order as its host says it.
+/// End of an order as its host reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct End {
     /// Outcome.

@@ -36,7 +36,7 @@ use crate::time::Time;
 pub struct Plan {
     /// Orders to give.
     pub orders: Vec<NewOrder>,
-    /// Open orders whose end was heard.
+    /// Open orders with a reported end.
     pub closed: Vec<OrderId>,
     /// Open orders past their deadline, to hosts that are offline: asked again when the host is back.
     pub withdrawn: Vec<OrderId>,

@@ -34,9 +34,9 @@ use crate::spec::InstanceSpec;
 
 /// The stages that lead from what was found to the goal; none where it is reached.
 ///
-/// The steps of one stage may run side by side; a stage begins when the one before is done. The gate comes after all
-/// that changes, and only what nobody uses any more is removed behind it. Whoever carries on after a crash and gets no
-/// stages still has to pass the gate: it may have been the only one left.
+/// The steps of one stage may run in parallel; a stage begins when the one before is done. The gate comes after all
+/// changes, and only unused parts are removed after it. A caller that continues after a crash and gets no stages still
+/// has to pass the gate: it may have been the only one left.
 pub fn steps(found: &FoundProject, goal: &InstanceSpec) -> Vec<Stage> {
     change::ProjectChange::between(found, goal).stages()
 }

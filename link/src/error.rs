@@ -16,7 +16,7 @@ pub enum LinkError {
     Unreachable {
         /// The coordinator's `HOST:PORT`.
         address: String,
-        /// Cause, as the transport tells it.
+        /// Cause, as the transport reports it.
         source: Box<dyn Error + Send + Sync>,
     },
     /// No answer within the time limit.

@@ -26,7 +26,7 @@ pub async fn renew(old: &Identity, channel: Channel, now: Time) -> Result<Identi
     Ok(new)
 }
 
-/// When to renew: at two thirds of the life, some sooner and some later (by a tenth), so that a fleet does not ask at once.
+/// Returns the time of the renewal: about two thirds of the life, varied by a tenth, so that not all hosts ask at once.
 ///
 /// `random` is any number; it decides where in that tenth.
 pub fn renewal_moment(issued: Time, expires: Time, random: u32) -> Time {

@@ -102,7 +102,7 @@ fn texts<C: FromIterator<String>>(field: &'static str, limit: usize, texts: Vec<
     Ok(at_most(field, limit, texts)?.into_iter().map(bounded).collect())
 }
 
-/// Cuts a list of texts for people to what the other side takes in.
+/// Cuts a list of texts for people to the receiver's limit.
 fn cut<T>(mut list: Vec<T>) -> Vec<T> {
     list.truncate(LIST_LIMIT);
     list

@@ -14,10 +14,10 @@ const FIRST: u32 = 2;
 /// The oldest protocol that this program speaks.
 pub const PROTOCOL_MIN: u32 = oldest_beside(PROTOCOL);
 
-/// The product in the `user-agent` header that says a caller's protocols, as `fleet-protocol/OLDEST-NEWEST`.
+/// Product in the `user-agent` header that states a caller's protocols, as `fleet-protocol/OLDEST-NEWEST`.
 const PRODUCT: &str = "fleet-protocol/";
 
-/// The product that each program of fleet says, also those that did not say their protocols yet.
+/// Product that each program of fleet sends, even versions that did not send their protocols yet.
 const PROGRAM: &str = "fleet/";
 
 /// The value of `user-agent` of each call that this program makes.
@@ -52,7 +52,7 @@ impl ProtocolRange {
     /// The protocols of this program.
     pub const OWN: Self = Self { oldest: PROTOCOL_MIN, newest: PROTOCOL };
 
-    /// The range that a peer says. One that says no oldest speaks its newest alone.
+    /// Returns the range that a peer sends. One without an oldest protocol supports only its newest.
     pub fn said(newest: u32, oldest: u32) -> Self {
         let oldest = if oldest == 0 || oldest > newest { newest } else { oldest };
         Self { oldest, newest }

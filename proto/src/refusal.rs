@@ -39,7 +39,7 @@ pub enum RefusalReason {
     Role,
     /// The confirmed plan is not the one that would run now.
     PlanChanged,
-    /// Anything else: the text says it.
+    /// Any other reason, described by the text.
     Other,
 }
 
@@ -74,7 +74,7 @@ impl RefusalReason {
     }
 }
 
-/// A refusal as a status; `text` says what was attempted and why it was not done, `hint` what to do next.
+/// Makes the status of a refusal; `text` has the attempt and the reason, `hint` the next action.
 pub fn refuse(word: RefusalReason, text: impl Into<String>, hint: impl Into<Option<Hint>>) -> Status {
     refuse_as(word.code(), word, text, hint)
 }
@@ -100,7 +100,7 @@ pub fn refuse_protocol(word: RefusalReason, text: impl Into<String>, hint: impl 
     status
 }
 
-/// The protocols of the program that refused, where it says them.
+/// Returns the protocols of the program that refused, if it sends them.
 pub fn protocols_of(status: &Status) -> Option<ProtocolRange> {
     ProtocolRange::read(status.metadata().get(PROTOCOLS_KEY)?.to_str().ok()?)
 }

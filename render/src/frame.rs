@@ -13,7 +13,7 @@ pub fn head(message: &[u8]) -> io::Result<[u8; 4]> {
     Ok(length.to_le_bytes())
 }
 
-/// The length that a head says.
+/// Returns the length in a frame's head.
 pub fn length(head: [u8; 4], limit: usize) -> io::Result<usize> {
     let length = u32::from_le_bytes(head) as usize;
     if length > limit {

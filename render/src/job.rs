@@ -31,7 +31,7 @@ pub enum Answer {
 }
 
 impl Job {
-    /// Does what is asked, and tells each template before it begins with it.
+    /// Performs the job, and calls `begun` with each template before rendering it.
     pub fn carry_out(&self, bundle: &Bundle, begun: &dyn Fn(&str)) -> Answer {
         match self {
             Self::Render { values, placement } => Answer::Rendered(render_telling(bundle, values, placement, begun)),

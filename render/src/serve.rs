@@ -1,4 +1,4 @@
-//! The worker's own side: renders what it is asked on its standard input, until nobody asks any more.
+//! Main loop of the worker: renders the requests on its standard input, until it is closed.
 
 use super::frame::{self, ANSWER_LIMIT, REQUEST_LIMIT};
 use super::job::{Answer, Job, Said};
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 /// Bytes of memory that a worker may ask for; beyond it ends.
 pub(crate) const MEMORY: u64 = 256 << 20;
-/// A worker that nobody ends (its caller was killed) uses no more seconds of a processor.
+/// Processor time after which a worker ends by itself, for example because its caller was killed.
 const PROCESSOR_SECONDS: u64 = 300;
 
 /// Serves requests on standard input and output. To be the whole of a hidden subcommand's life.
@@ -39,7 +39,7 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
         let bundle = Bundle::decode(&bundle).map_err(io::Error::other)?;
         let output = std::cell::RefCell::new(&mut *output);
         let begun = |template: &str| {
-            // Where the caller has gone, the answer fails as well.
+            // If the caller has gone, the answer fails as well.
             let _ = say(&mut **output.borrow_mut(), &Said::Begun(template.to_owned()));
         };
         let answer = job.carry_out(&bundle, &begun);

@@ -1,4 +1,4 @@
-//! A sign that work goes on: who waits for it can tell slow from stuck.
+//! Sign of progress, by which a caller distinguishes slow work from stuck work.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -117,7 +117,7 @@ impl Repository {
 
 fn new_snapshot(part: &Part, kind: Kind) -> Result<SnapshotFile> {
     let mut snapshot = SnapshotFile::default();
-    // Not all of its fields are to be seen, so it cannot be written down at once.
+    // Not all of its fields are public, so it cannot be constructed directly.
     (snapshot.time, snapshot.hostname) = (timestamp(part.time)?.to_zoned(TimeZone::UTC), part.host.to_string());
     snapshot.program_version = format!("fleet {}", env!("CARGO_PKG_VERSION"));
     tags(&part.backup, kind).into_iter().for_each(|tag| snapshot.tags.add(tag));

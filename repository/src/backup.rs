@@ -109,7 +109,7 @@ impl SetRecord {
     }
 }
 
-/// The backup that a snapshot belongs to, as far as its tags tell.
+/// Backup that a snapshot belongs to, according to its tags.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SnapshotOwner {
@@ -160,7 +160,7 @@ fn backup_id(tag: &str) -> Option<BackupId> {
     }
 }
 
-/// The backup and the kind that tags tell; nothing where the snapshot is not one of ours.
+/// Returns the backup and the kind in a snapshot's tags; nothing if it is not one of ours.
 pub(crate) fn from_tags<'a>(tags: impl Iterator<Item = &'a String>) -> Option<(BackupId, Kind)> {
     let (id, kind) = values(tags);
     id.and_then(backup_id).zip(kind)

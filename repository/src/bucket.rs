@@ -101,7 +101,7 @@ impl Bucket {
         })
     }
 
-    /// Each answer that comes is a sign that work goes on.
+    /// Sets the counter that grows with each response.
     pub(crate) fn with_activity(self, activity: ActivityCounter) -> Self {
         Self { activity, ..self }
     }
@@ -202,7 +202,8 @@ impl From<BackendError> for ListError {
     }
 }
 
-/// By path, part by part. A folder's mark (`a/`, empty) is listed under the name of what it marks: it is let go.
+/// Sorts objects by path, part by part. A folder's marker (`a/`, empty) is listed under the folder's name and is
+/// dropped.
 fn in_order(mut found: Vec<ListedObject>) -> Result<Vec<ListedObject>, String> {
     found.sort_by(|a, b| a.path.cmp(&b.path).then(b.stamp.size.cmp(&a.stamp.size)));
     let is_in = |whole: &ListedObject, part: &ListedObject| part.path.starts_with(&whole.path);

@@ -234,7 +234,7 @@ impl RepositoryClient {
                 let mut session = session?;
                 match session.next().await {
                     Ok(Next::Data(bytes)) => Some((Ok(Bytes::from(bytes)), Some(session))),
-                    // It comes only when all has come and was what it should be.
+                    // It comes only when everything has arrived and was correct.
                     Ok(Next::Answer(_)) => None,
                     Err(error) => Some((Err(client.error(&doing, error)), None)),
                 }
@@ -309,7 +309,7 @@ impl RepositoryClient {
         session.answer().await.map_err(|error| self.error(doing, error))
     }
 
-    /// Waits for an answer, and tells meanwhile how many bytes went through.
+    /// Waits for an answer, and reports the number of transferred bytes meanwhile.
     async fn ask_telling(
         &self,
         doing: &str,

@@ -35,7 +35,7 @@ impl fmt::Display for Unreadable {
 }
 
 impl Unreadable {
-    /// Refuses what might remove something that only this file tells of.
+    /// Returns the error for a removal that might affect data to which only this file refers.
     pub(crate) fn forbids(&self, what: &str) -> Error {
         Error::refused(format!(
             "nothing is {what} while {self}; put the file back from another copy, or remove it, if no backup needs it"

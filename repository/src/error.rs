@@ -132,7 +132,8 @@ impl Error {
         move |source| Self::Disk { doing, path, source }
     }
 
-    /// The same of one file or stream. A place that could not be asked, or a disk that is written to, says nothing of what was kept.
+    /// Converts the error to one of a file or stream. Failures of the storage, or of a disk that is written, do not
+    /// show damage and stay as they are.
     pub(crate) fn unreadable(self, path: &str) -> Self {
         let is_of_way = match &self {
             Self::Backend { source, .. } => match source {

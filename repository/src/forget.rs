@@ -56,7 +56,8 @@ impl Repository {
         Ok(Forgotten { backups: names.into_iter().collect(), snapshots: parts.len() as u64 })
     }
 
-    /// Removes what no snapshot needs, and says how many bytes less are stored. Refused while it is not certain what is needed.
+    /// Removes data that no snapshot needs, and returns the number of freed bytes. Refused while the needed data is
+    /// uncertain.
     pub fn prune(&self, how: Prune) -> Result<u64> {
         self.prune_after(how, MARKED_HOURS)
     }

@@ -5,7 +5,7 @@
 
 #![warn(missing_docs)]
 
-// What tests share names the crate as others do.
+// Shared test files use the crate under its external name.
 #[cfg(test)]
 extern crate self as fleet_repository;
 #[cfg(test)]

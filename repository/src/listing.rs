@@ -19,7 +19,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// A manifest is read up to here.
 pub const MAX_MANIFEST: u64 = 16 << 20;
-/// Manifests and proofs up to this size are read several at once; larger ones, which are rare, one after the other.
+/// Size up to which manifests and proofs are read in parallel; larger ones, which are rare, are read one after the
+/// other.
 const SMALL_NOTE: u64 = 1 << 20;
 /// Limit on the bytes of all manifests, or all proofs, that one listing of a repository reads; the newest come first.
 /// Hosts write those files and the caller holds them in memory. The rest can be requested one by one.
@@ -67,7 +68,8 @@ pub struct Sets {
     /// Files that cannot be read and may describe further backups. A backup that is missing from `sets` may be one of
     /// them.
     pub unreadable: Vec<Unreadable>,
-    /// Older than all of `sets`, oldest first: they exist, and what they say was not read, for all of them together are too much.
+    /// Backups older than all of `sets`, oldest first: they exist, and their manifests were not read because of the
+    /// total limit.
     #[serde(default)]
     pub unread: Vec<PartRecord>,
 }
@@ -250,7 +252,7 @@ impl Repository {
     fn find_note(&self, index: &Arc<Index>, tree: &FileId, name: &str, most: u64) -> Result<ListedFile> {
         let blobs = Blobs::new(self, index.clone());
         let content = crate::reader::content(&blobs.find(tree, name.as_ref())?)?;
-        // What the index claims is checked when a blob is read.
+        // The claim of the index is checked when a blob is read.
         let size = content.iter().map(|id| blobs.claimed(BlobKind::Data, id)).sum();
         if size > most {
             return Err(Error::refused(format!("`{name}` is larger than {} MiB", most >> 20)));
@@ -316,7 +318,7 @@ fn record(snapshot: SnapshotId, file: SnapshotFile) -> Option<(PartRecord, Snaps
     Some((PartRecord { time, backup, kind, snapshot, host: file.hostname.clone() }, file))
 }
 
-/// Does something for each, a few at once, and keeps the order. The first error ends it.
+/// Runs a function for each item, a few in parallel, and keeps the order. The first error ends it.
 pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
     let next = std::sync::atomic::AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(items.len()));

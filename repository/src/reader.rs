@@ -163,7 +163,7 @@ impl<'a> Blobs<'a> {
 
     /// Hands the blobs of a stretch to `each`, in order.
     pub(crate) fn read_stretch(&self, stretch: &Stretch, mut each: impl FnMut(Vec<u8>) -> Result<()>) -> Result<()> {
-        // Where they cannot be read together, one of them may be elsewhere as well.
+        // If they cannot be read together, one of them may have another copy.
         let read = self.bytes(stretch.first.pack, stretch.first.offset, stretch.length).ok();
         for (id, location) in &stretch.blobs {
             let from = (location.offset - stretch.first.offset) as usize;

@@ -1,7 +1,7 @@
 //! Checks that must pass before anything is removed.
 //!
-//! Whoever adds to a repository writes its index, too, and may say in it that blobs are where they are not. **Invariant:** no copy is
-//! let go for another one that nobody has looked at, and nothing is removed that a file tells of which cannot be read.
+//! Any writer of a repository also writes its index, and may claim wrong locations of blobs. **Invariant:** no copy is
+//! removed in favour of another that was not read, and nothing is removed to which an unreadable file may refer.
 
 use crate::backend::{BackendError, FileId, FileKind};
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ impl Repository {
         let (mut files, mut marked) = (Vec::new(), HashSet::new());
         let unreadable = self.each_index(|_, mut file: IndexFile| {
             marked.extend(file.packs_to_delete.iter().map(|pack| pack.id));
-            // What is marked may be taken back, and replace another copy then.
+            // Marked packs may become used again, and then replace another copy.
             file.packs.append(&mut file.packs_to_delete);
             files.push(file);
         })?;
@@ -44,7 +44,7 @@ impl Repository {
                 Err(Error::refused(format!("nothing is removed while pack {pack} is damaged: its content was changed")))
             }
             Ok(content) => Ok(self.not_there(&content, blobs).first().map(|(id, _)| (*pack, *id))),
-            // It was removed already, and its mark is what a prune that was cut off has left.
+            // It was removed already: an interrupted prune has left its mark.
             Err(BackendError::Missing) if marked.contains(pack) => Ok(None),
             Err(BackendError::Missing) => Ok(blobs.first().map(|(id, _)| (*pack, *id))),
             Err(error) => Err(self.at_place("read a pack")(error)),

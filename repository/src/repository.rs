@@ -21,7 +21,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// restic's own size. All packs have it: three of them are in memory while a run goes on.
+/// Pack size of restic. All packs have it, because three of them are in memory during a run.
 const DATA_PACK: u32 = 16 << 20;
 const TREE_PACK: u32 = 4 << 20;
 /// zstd's level for small chunks: of rows in 16 KiB it stores 6 % less than its default (3), of prose 3 % more, and it takes a

@@ -70,7 +70,7 @@ pub struct RestoreOptions {
     pub owners: Owners,
     /// Treatment of damaged files.
     pub on_damage: OnDamage,
-    /// Folders keep their bits: these only say whose new files are.
+    /// Folders keep their setgid bit, which only determines the owner of new files.
     pub privileges: Privileges,
 }
 
@@ -90,9 +90,9 @@ pub struct Restored {
     pub folders: u64,
     /// Symbolic links, and what is neither file nor folder.
     pub others: u64,
-    /// Of all names: together with `files` and `others`, what [`crate::TreeSize`] says of the same folder.
+    /// Bytes of all names: together with `files` and `others`, comparable to [`crate::TreeSize`] of the same folder.
     pub bytes: u64,
-    /// Files that could not be read back, with the reason. Empty unless the restore was to go on.
+    /// Files that could not be read back, with the reason. Empty unless the restore was allowed to continue.
     pub damaged: Vec<String>,
     /// Labels of the host's own security that could not be set here, each with the number of files that had it.
     #[serde(default)]

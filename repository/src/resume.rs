@@ -1,4 +1,4 @@
-//! Makes packs known that have arrived: those of a run that was cut off, and those of a run that goes on.
+//! Adds stored packs to the index: those of an interrupted run, and those of a running one.
 //!
 //! rustic_core writes its index every five minutes or 50,000 blobs. Packs that arrived before a crash and are in no
 //! index would be sent again. **Invariant:** nothing is removed here, and only packs that are stored whole are added to
@@ -183,7 +183,7 @@ pub(crate) fn write_index(key: &Key, place: &dyn Backend, packs: &[IndexPack]) -
 }
 
 impl Repository {
-    /// Hands every index file to `each`, one after the other, and says which of them cannot be read.
+    /// Passes every index file to `each`, one after the other, and returns the unreadable ones.
     pub(crate) fn each_index<F: serde::de::DeserializeOwned>(
         &self,
         mut each: impl FnMut(FileId, F),

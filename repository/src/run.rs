@@ -51,7 +51,7 @@ pub(crate) enum Indexes {
 /// In which order a prune removes things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Removal {
-    /// Index files before the packs that they name: right where nobody else is there.
+    /// Index files before the packs that they name: correct without other users.
     IndexFirst,
     /// Packs before the index files that mark them: right where a run may begin meanwhile.
     PacksFirst,

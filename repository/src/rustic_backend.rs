@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Snapshots {
     Here,
-    /// The caller, later: what rustic_core writes is let go.
+    /// The caller, later: the snapshot of rustic_core is discarded.
     Later,
 }
 
@@ -65,7 +65,7 @@ impl RusticBackend {
         self
     }
 
-    /// Lets a run go on that removes nothing, where an index file is damaged.
+    /// Allows a run that removes nothing to continue despite a damaged index file.
     pub(crate) fn without_damaged_indexes(mut self, key: Key) -> Self {
         self.lenient = Some(key);
         self

@@ -46,7 +46,7 @@ fn listed(repository: &Repository) -> (Vec<String>, Vec<Unreadable>) {
     (found.sets.into_iter().map(|set| short(&set.backup)).collect(), found.unreadable)
 }
 
-/// A prune says which file stands in its way, and removes nothing.
+/// Asserts that a prune names the file that prevents it, and removes nothing.
 #[track_caller]
 fn prune_is_refused(home: &Home, because_of: &str) {
     let packs = home.files(FileKind::Pack);
@@ -83,7 +83,7 @@ fn a_snapshot_that_cannot_be_read_hides_no_other_backup() {
     );
     assert!(read_all(&repository, &first, "a.sql") == noise(1, 300_000));
 
-    // What is left of the third is not left over: its set may be what cannot be read.
+    // The rest of the third backup is no leftover: its set may be the unreadable file.
     for refused in [repository.unfinished().map(drop), repository.forget(&BTreeSet::from([id("b3")])).map(drop)] {
         let refused = refused.expect_err("refused").to_string();
         assert!(refused.contains(&third), "{refused}");

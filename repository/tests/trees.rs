@@ -202,7 +202,7 @@ fn a_link_in_the_place_of_a_folder_fails_the_run() {
 #[test]
 fn a_file_that_cannot_be_read_fails_the_run() {
     let home = Home::new();
-    // The system lets nobody read this one, root included.
+    // The system lets no process read this file, not even root's.
     let unreadable = trees(Path::new("/sys/bus/cpu/uevent"));
     let failed = home.open().archive_trees(&part("b1"), &unreadable, &gate()).expect_err("it failed");
     assert!(matches!(&failed, Error::Source { name, .. } if name == "/sys/bus/cpu/uevent"), "{failed}");

@@ -73,7 +73,7 @@ fn what_arrived_before_a_crash_is_made_known_where_nothing_can_be_removed() {
     for file in home.files(FileKind::Index).into_iter().chain(home.files(FileKind::Snapshot)) {
         fs::remove_file(file).expect("removed");
     }
-    // What a host that was broken into sees of its own backups: it adds and reads, and can remove nothing.
+    // View of a compromised host on its own backups: it adds and reads, and can remove nothing.
     let see = |call: Call<'_>| match call {
         Call::Remove(kind, id) => Err(BackendError::Refused(format!("{kind} {id} may not be removed"))),
         Call::List | Call::Read | Call::ReadRange | Call::Write => Ok(()),

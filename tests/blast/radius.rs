@@ -39,7 +39,7 @@ fn check(lab: &Lab, trouble: Trouble, third: impl FnOnce() -> anyhow::Result<()>
     let (before, memory) = (calm(), lab.coordinator_resident()?);
     let mut follower = trouble.begin(lab)?;
     for _ in 0..RESTARTS {
-        // It ends well only if the end was heard before the order's deadline. One after the other, so they come in order.
+        // It ends well only if the end arrives before the order's deadline. One after the other, so they come in order.
         lab.fleet_ok(&["instance", "restart", "tick-1"]).with_context(|| trouble.name())?;
         lab.until_instance("tick-1", "1", "healthy")?;
     }

@@ -51,22 +51,22 @@ impl Harness {
         self.agents.insert(name.to_owned(), runtime);
     }
 
-    /// Ends an agent at once, and starts it again.
+    /// Kills an agent, and starts it again.
     pub fn restart(&mut self, name: &str) {
         self.stop(name);
         self.start(name);
         self.fleet.wait_online(name);
     }
 
-    /// Ends an agent at once.
+    /// Kills an agent.
     pub fn stop(&mut self, name: &str) {
         if let Some(runtime) = self.agents.remove(name) {
             runtime.shutdown_timeout(Duration::from_secs(5));
         }
     }
 
-    /// Starts a host's agent with another policy, and waits until the coordinator has heard of it. An agent that runs notices it
-    /// when it asks the policy next.
+    /// Starts a host's agent with another policy, and waits until the coordinator has received it. A running agent
+    /// notices it when it reads the policy next.
     pub fn write_policy(&mut self, host: &str, text: &str, words: &str) {
         self.hosts[host].write_policy(text);
         self.restart(host);
@@ -99,8 +99,8 @@ impl Harness {
         format!("{}-{name}", self.prefix)
     }
 
-    /// Pushes a version of an app: `app` beside the usual lines of app.yaml, and a Compose file. `IMAGE` and `PREFIX` stand for
-    /// what they say.
+    /// Pushes a version of an app: `app` is added to the usual lines of app.yaml, with a Compose file. `IMAGE` and
+    /// `PREFIX` are replaced.
     pub fn push(&self, name: &str, version: &str, app: &str, compose: &str) {
         let folder = self.fleet.folder().join(format!("{name}-{version}"));
         fs::create_dir_all(&folder).expect("a folder can be made");
@@ -139,7 +139,7 @@ impl Harness {
         self.until(&format!("{name} to be gone"), || self.fleet.instance(name).is_none());
     }
 
-    /// Waits until the fleet says of an instance why it waits.
+    /// Waits until the fleet reports the reason why an instance waits.
     #[track_caller]
     pub fn wait_said(&self, words: &str) {
         self.until(&format!("the fleet to say `{words}`"), || self.fleet.admin.run("status").text().contains(words));

@@ -1,6 +1,6 @@
 //! Names at the Engine belong to one instance: a real coordinator, real agents, and a real Docker Engine.
 //!
-//! Needs an Engine: without one these tests say so and pass, unless `FLEET_TEST_DOCKER=required`.
+//! Needs an Engine: without one these tests print this and pass, unless `FLEET_TEST_DOCKER=required`.
 
 // Why nothing is tested is shown where there is no Engine.
 #![allow(clippy::print_stderr, reason = "said by the images' module")]

@@ -3,7 +3,8 @@
 use crate::files::{all_sources, is_test, product};
 use crate::house;
 
-/// Where the text of other programs becomes values: the messages of Docker Engine and Podman, and sled's error about its lock.
+/// Modules that convert the text of other programs to values: the messages of Docker Engine and Podman, and sled's
+/// error about its lock.
 const READERS: [&str; 2] = ["agent/src/runtime/docker/engine_messages.rs", "coordinator/src/store/sled.rs"];
 
 /// Comparisons with the text of an error.

@@ -1,8 +1,8 @@
-//! Whatever can be written on a command line says what it is.
+//! Every part of a command line has a help text.
 
 use clap::{Arg, Command, CommandFactory};
 
-/// All arguments and subcommands below a command that say nothing of themselves.
+/// Returns all arguments and subcommands below a command without a help text.
 fn silent(command: &Command, path: &str) -> Vec<String> {
     let of_argument = |arg: &&Arg| !arg.is_hide_set() && arg.get_help().is_none();
     let arguments = command.get_arguments().filter(of_argument).map(|arg| format!("{path} {arg}"));

@@ -84,7 +84,7 @@ fn an_agent_killed_in_a_backup_lets_the_services_go_on(lab: &Lab) -> anyhow::Res
     let before = lab.json(&["backup", "ls", "notes-2", "-o", "json"])?;
     let mut backup =
         lab.fleet_command(&["backup", "now", "notes-2"])?.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-    // It may be over before anybody has seen it: then the agent dies after it.
+    // It may end unnoticed: then the agent dies after it.
     lab.until("the backup to be under way", |lab| {
         let said = lab.json(&["instance", "ls", "-o", "json"]).ok()?;
         let found = list(&said, "instances").iter().find(|found| found["name"] == "notes-2")?;

@@ -1,4 +1,4 @@
-//! The coordinator's package on a machine with systemd, as the README says it.
+//! The coordinator's package on a machine with systemd, as in the README.
 
 use fleet_tests::lab::Lab;
 

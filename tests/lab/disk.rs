@@ -1,4 +1,4 @@
-//! A lab server whose disk is too small for a new image says so, and goes on as it was.
+//! A lab server whose disk is too small for a new image reports this, and stays as it was.
 
 use crate::sleeper::{Sleeper, install};
 use fleet_tests::lab::{Lab, list};
@@ -27,7 +27,7 @@ fn a_full_disk_while_pulling_leaves_everything_as_it_was() -> anyhow::Result<()>
     lab.add_server_with_disk(1, DISK)?;
     lab.add_server(2, &[])?;
     sleeper.push(&lab, 1, "", "")?;
-    // It has a network more, so that it would show if it was begun.
+    // It has one more network, whose existence would show that the change has begun.
     sleeper.push(&lab, 2, ", networks: [lan]", "networks: { lan: }")?;
     let registry = format!("registry={}/", lab.registry());
     for (host, name) in [("lab-1", "small-1"), ("lab-1", "small-2"), ("lab-2", "large-1")] {
@@ -48,6 +48,6 @@ fn a_full_disk_while_pulling_leaves_everything_as_it_was() -> anyhow::Result<()>
     assert_eq!(everything(&lab, 1)?, before, "nothing was touched, and nothing half done is left");
     let now = instance(&lab, "small-2")?;
     assert_eq!((&now["health"], &now["containers"]), (&neighbour["health"], &neighbour["containers"]));
-    // Whose disk is large enough is not held up by whose is not.
+    // A host with a large enough disk does not wait for one without.
     lab.until_instance("large-1", "2", "healthy")
 }

@@ -1,4 +1,4 @@
-//! A rollout goes on, or goes back, whatever happens to whom.
+//! A rollout continues, or goes back, whatever happens.
 
 use fleet_tests::lab::Lab;
 use std::process::{Child, Stdio};
@@ -15,7 +15,7 @@ fn check_notes(lab: &Lab, ids: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Begins a rollout whose progress nobody reads.
+/// Begins a rollout without reading its progress.
 fn begin_rollout(lab: &Lab, options: &[&str]) -> anyhow::Result<Child> {
     let mut arguments = vec!["rollout", "--yes"];
     arguments.extend(options);

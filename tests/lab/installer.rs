@@ -1,10 +1,10 @@
-//! The installer and `fleet-agent join` on a lab server: what they say, and what they leave behind.
+//! The installer and `fleet-agent join` on a lab server: their output, and the files that they leave.
 
 use crate::sleeper::{Sleeper, install};
 use fleet_core::access::JoinToken;
 use fleet_tests::lab::{Lab, list};
 
-/// Runs a command on the lab server, whatever it says: its exit code and all its words.
+/// Runs a command on the lab server, successful or not; returns its exit code and output.
 fn run(lab: &Lab, command: &str) -> anyhow::Result<(i32, String)> {
     let said = lab.on_server(1, &format!("({command}) 2>&1; code=$?; echo; echo $code"))?;
     let (words, code) = said.trim_end().rsplit_once('\n').unwrap_or_default();

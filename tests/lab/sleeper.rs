@@ -48,7 +48,7 @@ impl Sleeper {
         self.here(version).rsplit('/').next().unwrap_or_default().to_owned()
     }
 
-    /// Pushes a version of the app; `rest` is what its Compose file says further of the service, `parts` beside it.
+    /// Pushes a version of the app; `rest` is added to the service in its Compose file, `parts` beside it.
     pub fn push(&self, lab: &Lab, version: u32, rest: &str, parts: &str) -> anyhow::Result<()> {
         let image = format!("${{REGISTRY}}{}", self.image(if self.versions.contains(&version) { version } else { 1 }));
         let folder = tempfile::tempdir()?;

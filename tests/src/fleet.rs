@@ -52,7 +52,7 @@ pub struct Fleet {
     folder: TempDir,
 }
 
-/// The administrator's own way to ask, for what text does not tell.
+/// Direct connection of the administrator, for facts that the text output lacks.
 #[derive(Debug)]
 struct Wire {
     runtime: Runtime,
@@ -260,7 +260,7 @@ impl Fleet {
             .unwrap_or_default()
     }
 
-    /// The version of an instance, with what its host says of its health.
+    /// Returns the version of an instance, with its reported health.
     pub fn state(&self, instance: &str) -> String {
         self.instance(instance)
             .map(|it| format!("{} {}", it.version, word::<v1::InstanceHealth>(it.health)))

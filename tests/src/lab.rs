@@ -1,6 +1,6 @@
 //! A fleet of lab servers: a coordinator on this machine, agents in containers that are whole machines.
 //!
-//! Needs what `tests/prepare.sh` makes and says in the environment.
+//! Needs the things that `tests/prepare.sh` makes and names in the environment.
 
 use crate::port::Port;
 use crate::process::{Process, output, wait_until};
@@ -52,14 +52,14 @@ impl Lab {
         Ok(lab)
     }
 
-    /// A network of its own, without anybody in it. Labs on one machine do not meet: no other has the name.
+    /// Makes an empty network. Labs on one machine have different names, so they do not meet.
     fn empty(name: &str) -> anyhow::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let (name, folder) = (format!("{name}-{process}x{count}"), tempfile::tempdir()?);
         let (subnet, gateway) = (String::new(), String::new());
         let mut lab = Self { name, subnet, folder, gateway, port: Port::claim()?, coordinator: None };
-        // What a process of long ago left behind, that had our number.
+        // Leftovers of an old process with our number.
         lab.lab(&["clean"])?;
         let mut refusal = None;
         for subnet in subnets(process) {
@@ -131,7 +131,7 @@ impl Lab {
         Ok(self.fleet_ok(&add)?.trim().to_owned())
     }
 
-    /// Copies what a person would download onto a lab server, and says where it is there.
+    /// Copies a downloaded package onto a lab server, and returns its path there.
     pub fn copy_package(&self, number: u8, name: &str) -> anyhow::Result<String> {
         let (from, to) = (Path::new(&variable("FLEET_TEST_PACKAGES")?).join(name), format!("/root/{name}"));
         self.lab(&["copy", &self.server(number), crate::process::text(&from), &to])?;
@@ -156,7 +156,7 @@ impl Lab {
         })
     }
 
-    /// Waits for a state, and tells the state of the fleet where it does not come.
+    /// Waits for a state; fails with the state of the fleet if it does not come.
     pub fn until<T>(&self, what: &str, ask: impl Fn(&Self) -> Option<T>) -> anyhow::Result<T> {
         wait_until(what, PATIENCE, || ask(self)).with_context(|| match self.fleet(&["status"]) {
             Ok(said) => format!("{}\n{}", said.stdout, said.stderr),
@@ -218,7 +218,7 @@ impl Lab {
         self.lab(&["exec", &self.server(number), "sh", "-c", script])
     }
 
-    /// Runs `fleet`, whatever it says.
+    /// Runs `fleet`, successful or not.
     pub fn fleet(&self, arguments: &[&str]) -> anyhow::Result<Said> {
         let output = self.fleet_command(arguments)?.output()?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -19,7 +19,7 @@ pub struct Port {
 }
 
 impl Port {
-    /// Claims a port at which nobody listens.
+    /// Claims a port without a listener.
     pub fn claim() -> anyhow::Result<Self> {
         let folder = std::env::temp_dir().join("fleet-test-ports");
         fs::create_dir_all(&folder).with_context(|| format!("could not make `{}`", folder.display()))?;

@@ -1,4 +1,4 @@
-//! Hosts that are away: they block nobody, are counted apart, and catch up.
+//! Offline hosts: they block nothing, are counted separately, and catch up.
 
 use fleet_agent::fake::Behaviour;
 use fleet_tests::fleet::{App, Fleet};

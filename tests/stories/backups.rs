@@ -97,7 +97,7 @@ fn only_a_drill_makes_a_backup_proven() {
     let all = fleet.host("lab-1").runtime.meddle(|world| world.containers.len());
     assert_eq!(all, containers, "a drill leaves nothing");
 
-    // What cannot be loaded is a drill that failed, and the proof of before stays what it is.
+    // A backup that cannot be loaded is a failed drill, and an earlier proof stays.
     back_up(&fleet, "notes-1");
     fleet.on_all(|world| world.tool_faults.insert("db".to_owned(), ToolFault::FailsHalfway));
     fleet.refused("backup drill notes-1").says("rows");

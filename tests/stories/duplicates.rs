@@ -31,7 +31,8 @@ fn a_cloned_machine_needs_a_person_and_gets_no_orders() {
     assert!(instance.contains("unknown") && instance.contains("two machines connect as its host"), "{instance}");
     assert!(!instance.contains("healthy"), "{instance}");
 
-    // A rollout goes on elsewhere, and says why not here. The clone does not have the instance, and is not believed.
+    // A rollout continues elsewhere, and explains why not here. The clone's report that it lacks the instance does not
+    // count.
     fleet.until("the first machine to be heard", || fleet.instance("notes-1").is_some_and(|it| it.version == "1.1"));
     fleet.done("rollout --version 1.2 --yes --soak 0s --canary 0 --at-once 2 --detach");
     fleet.wait_version("notes-2", "1.2");

@@ -30,7 +30,7 @@ fn an_instance_is_made_anew_elsewhere_as_it_was_at_a_time_and_with_other_values(
 
 #[test]
 fn a_restore_in_place_says_what_it_replaces_and_gives_it_back() {
-    // The folder of the database is nobody's but its own: else it would not be replaced.
+    // The folder of the database belongs to it alone: otherwise it would not be replaced.
     let mut app = App::with_stores("1.1");
     app.stores =
         app.stores.lines().filter(|line| !line.starts_with("  data:")).map(|line| format!("{line}\n")).collect();

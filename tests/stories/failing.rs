@@ -39,7 +39,7 @@ fn a_bad_release_comes_back_by_itself_and_halts_the_rollout() {
     };
     assert!(now("notes-1").contains("is halted") && now("notes-2").contains("is halted"), "{status}");
 
-    // A person mends the cause and goes on: those that failed are tried again.
+    // A person fixes the cause and resumes: failed members are tried again.
     fleet.on_all(|world| world.behaviours.clear());
     let told = fleet.admin.run("rollout resume --follow");
     assert_eq!(told.code, 0, "{}", told.text());
@@ -153,7 +153,7 @@ fn an_undo_puts_back_the_values_that_went_with_the_release() {
     assert_eq!(fleet.host("lab-1").configured("notes-1"), before);
     fleet.until("its former values to be wanted", || !fleet.done("instance show notes-1").contains("New"));
 
-    // What is changed from now on is added to those values, and nothing of this is an order to anybody else.
+    // Later changes are added to those values, and give no order to other instances.
     fleet.done("instance set notes-1 --set port=9000");
     let shown = fleet.done("instance show notes-1");
     assert!(shown.contains("port=9000") && !shown.contains("New"), "{shown}");

@@ -12,7 +12,7 @@ fn token_of(fleet: &Fleet, line: &str) -> JoinToken {
     fleet.done(&format!("{line} --token-only")).trim().parse().expect("it is a token")
 }
 
-/// A login that must fail: its exit code, what it says, and what it advises.
+/// Runs a login that must fail: checks its exit code, its text, and its hints.
 #[track_caller]
 fn check(fleet: &Fleet, token: &str, code: u8, says: &str, hints: &str) {
     let person = fleet.person("stranger");

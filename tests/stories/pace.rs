@@ -3,7 +3,7 @@
 use fleet_agent::fake::Behaviour;
 use fleet_tests::fleet::Fleet;
 
-/// Lets 1.2 stay unhealthy until it is let go: an upgrade that lasts as long as a story wants.
+/// Keeps 1.2 unhealthy until it is released: an upgrade that lasts as long as a story needs.
 pub fn hold(fleet: &Fleet) {
     fleet.behave("1.2", Behaviour::Sick);
 }
@@ -141,7 +141,7 @@ fn progress_reads_well_in_a_pipe() {
     let told = fleet.admin.run("rollout --version 1.2 --yes --soak 0s --at-once 1");
     assert_eq!(told.code, 0, "{}", told.text());
     assert_eq!(told.stdout, "notes-1: done (2 done)\n");
-    // How much of what passes quickly is seen depends on the machine; how it ends does not.
+    // How many short states are seen depends on the machine; the end does not.
     let passes = |line: &&str| line.contains("under way") || line.contains("running");
     let story = told.story();
     let progress: Vec<&str> = story.lines().filter(|line| line.starts_with("TIME") && !passes(line)).collect();

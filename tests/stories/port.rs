@@ -34,7 +34,7 @@ fn a_second_coordinator_on_the_folder_is_refused() {
 fn send_raw(fleet: &Fleet, bytes: &[u8]) {
     let mut stream = TcpStream::connect(fleet.server.address).expect("the port is open");
     stream.set_read_timeout(Some(Duration::from_secs(15))).expect("a limit can be set");
-    // It may hang up before it has heard everything.
+    // It may disconnect before it has received everything.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);

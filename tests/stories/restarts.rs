@@ -41,7 +41,7 @@ fn an_agent_goes_on_without_the_coordinator() {
     let_go(&fleet, "lab-1");
     let host = fleet.host("lab-1");
     fleet.until("the upgrade to settle", || host.settled("notes-1").as_deref() == Some("1.2"));
-    // Drift is healed, too, while nobody asks for anything.
+    // Drift is healed too, without any request.
     host.runtime.meddle(|world| world.containers.retain(|it| it.service != "web"));
     fleet.until("the drift to be healed", || host.starts("notes-1").len() == 3);
     fleet.server.start();

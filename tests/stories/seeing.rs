@@ -39,7 +39,7 @@ fn a_flood_of_logs_on_one_host_delays_nobody() {
     floods.iter().for_each(|flood| flood.wait_for("line 1000"));
     let lines = |flood: &fleet_tests::fleet::Ongoing| flood.stdout().len();
     let before: Vec<usize> = floods.iter().map(lines).collect();
-    // All of these end while the flood goes on: on the other host, and on the very host.
+    // All of these end during the flood: on the other host, and on the same host.
     fleet.done("instance restart notes-2");
     fleet.done("instance restart notes-1");
     for (flood, before) in floods.iter().zip(before) {
@@ -47,7 +47,7 @@ fn a_flood_of_logs_on_one_host_delays_nobody() {
         fleet.until("more of the flood", || lines(flood) > before);
     }
     assert!(fleet.host_view("lab-1").is_some_and(|view| view.link() == fleet_proto::v1::HostLink::Online));
-    // Who follows a second time ends the own first, and takes nobody's place: others still read.
+    // A second follow of an operator ends their first, and takes no slot of others, who can still read.
     let second = people[0].start("logs notes-1 web --follow");
     second.wait_for("line 10");
     floods[0].wait_for("one follow on each host");

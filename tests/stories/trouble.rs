@@ -8,7 +8,7 @@ fn a_pull_that_hangs_ends_at_its_deadline_and_delays_nobody() {
     let fleet = Fleet::running(&["lab-1", "lab-2"]);
     fleet.host("lab-1").runtime.meddle(|world| world.hanging.insert("pull notes-web:1.2".to_owned()));
     let rollout = fleet.admin.start("rollout --version 1.2 --yes --canary 0 --at-once 2 --soak 0s --deadline 5s");
-    // The other one is done, and the very host hears and speaks, while the pull hangs.
+    // The other one is done, and the same host receives and reports, while the pull hangs.
     fleet.wait_version("notes-2", "1.2");
     fleet.until("the step to be shown", || fleet.done("rollout show").contains("pull notes-web:1.2"));
     assert!(fleet.host_view("lab-1").is_some_and(|view| view.link() == fleet_proto::v1::HostLink::Online));

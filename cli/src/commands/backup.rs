@@ -31,7 +31,7 @@ pub enum BackupCommand {
     Ls(ls::BackupLsArgs),
     Show(show::BackupShowArgs),
     Diff(diff::BackupDiffArgs),
-    /// Let nobody forget a backup
+    /// Protect a backup from removal
     Hold(HoldArgs),
     /// Let a backup that was held be forgotten again
     Release(HoldArgs),

@@ -1,4 +1,4 @@
-//! `fleet logs`: what an instance's containers say.
+//! `fleet logs`: shows the logs of an instance's containers.
 
 use crate::complete;
 use crate::context::Context;
@@ -10,7 +10,7 @@ use fleet_core::command_error::CommandError;
 use fleet_core::names::InstanceName;
 use fleet_proto::v1::{LogView, ReadLogsRequest};
 
-/// Show what an instance's containers say
+/// Show the logs of an instance's containers
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  fleet logs notes-1 --tail 50\n  fleet logs notes-1 web --follow")]
 pub struct LogsArgs {

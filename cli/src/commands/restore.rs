@@ -115,7 +115,7 @@ pub async fn run(context: &Context, args: &RestoreArgs) -> Result<ExitStatus, Co
         }
         Ok(Some(proposed.plan_digest.clone()))
     };
-    // What was agreed to is done: the very backup that was shown, whatever has come since.
+    // The confirmed plan is carried out with the exact backup that was shown, even if newer ones exist.
     let start = async |proposed: &InstanceChange, agreed| {
         let (backup, agreed) = (proposed.backup.clone(), Some(agreed));
         ask(RestoreRequest { dry_run: false, backup, at_ms: 0, agreed, ..asked.clone() }).await

@@ -155,7 +155,7 @@ impl Changes {
         let told = self.members.entry(member.instance.clone()).or_default();
         let is_new_state = told.is_new_state(member.state);
         match member.state() {
-            // That all wait at the beginning says the plan already.
+            // The plan shows already that all wait at the beginning.
             MemberState::Waiting => is_new_state && !is_first,
             MemberState::UnderWay => told.is_new_step(&member.text) || is_new_state,
             MemberState::Overdue

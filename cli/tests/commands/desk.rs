@@ -1,4 +1,4 @@
-//! The fake's answers to operators: what the scene says.
+//! Answers of the fake to operators, from the scene.
 
 use crate::environment::NOW;
 use crate::fake::Shared;

@@ -1,4 +1,4 @@
-//! The fake's answers about backups: what the scene says.
+//! Answers of the fake about backups, from the scene.
 
 use crate::fake::Shared;
 use crate::scene::Scene;

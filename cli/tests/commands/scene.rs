@@ -94,7 +94,7 @@ pub fn instance(number: u32) -> InstanceView {
     }
 }
 
-/// The number on the wire of a word; one that nobody knows yet is written as `unknown (17)`.
+/// Returns the number of a word on the wire; an unknown one is written as `unknown (17)`.
 pub fn coded<E: WireEnum + Into<i32>>(word: &str) -> i32 {
     let number = word.strip_prefix("unknown (").and_then(|rest| rest.strip_suffix(')')).and_then(|it| it.parse().ok());
     value::<E>(word).map(Into::into).or(number).expect("it is a word of this enum")

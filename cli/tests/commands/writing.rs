@@ -92,7 +92,7 @@ fn on_a_terminal_how_far_a_step_is_moves_in_its_line() {
     06:00:00  notes-1  done
     ");
     assert_eq!(told(&environment, "fleet --quiet instance restart notes-1"), "");
-    // What takes two rows is written over as two.
+    // Text that takes two rows is overwritten as two.
     assert_snapshot!(told(&environment.on_a_terminal(50, 24), "fleet instance restart notes-1"), @r"
     06:00:00  notes-1  under way: pull labnotes-web:1.1
     ESC[2FESC[J06:00:00  notes-1  under way: pull labnotes-web:1.1 (1 of 12 MB)

@@ -4,7 +4,7 @@ use crate::spec::Text;
 use crate::units::Period;
 use serde::{Deserialize, Serialize};
 
-/// When an instance counts as healthy, beyond what its containers say of themselves.
+/// Rules for an instance to count as healthy, beyond the state of its containers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HealthRules {
@@ -34,7 +34,7 @@ fn default_deadline() -> Period {
     Period::from_secs(180)
 }
 
-/// Question whose answer says that an instance works.
+/// Check that an instance works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Probe {
@@ -42,7 +42,7 @@ pub enum Probe {
     Http(HttpProbe),
     /// Command in a container.
     Exec(ExecProbe),
-    /// The platform itself must say that it is the release's version.
+    /// The app itself must report the release's version.
     Version(VersionProbe),
 }
 

@@ -43,7 +43,7 @@ pub fn lint(bundle: &Bundle, version: Option<&Version>) -> LintReport {
     lint_telling(bundle, version, &|_| {})
 }
 
-/// Does the same, and tells each template before it begins with it.
+/// Does the same, and calls `begun` with each template before rendering it.
 pub fn lint_telling(bundle: &Bundle, version: Option<&Version>, begun: &dyn Fn(&str)) -> LintReport {
     match attempt(bundle, version, begun) {
         Ok((definition, rendered)) => {
@@ -62,7 +62,7 @@ pub fn images(bundle: &Bundle, values: &CheckedValues, placement: &Placement) ->
     images_telling(bundle, values, placement, &|_| {})
 }
 
-/// Does the same, and tells each template before it begins with it.
+/// Does the same, and calls `begun` with each template before rendering it.
 pub fn images_telling(
     bundle: &Bundle,
     values: &CheckedValues,
@@ -80,7 +80,7 @@ fn attempt(
     let definition = AppDefinition::of(bundle)?;
     let placement = placement(version)?;
     let rendered = render_telling(bundle, &stand_ins(&definition, Which::All)?, &placement, begun)?;
-    // What an instance may leave out must be possible to leave out.
+    // Rendering must succeed without the optional values.
     render_telling(bundle, &stand_ins(&definition, Which::Required)?, &placement, begun)?;
     Ok((definition, rendered))
 }

@@ -25,7 +25,7 @@ pub struct Placement {
     pub working_dir: String,
 }
 
-/// Everything that an agent needs to make the instance real and to judge it.
+/// Everything that an agent needs to create and check the instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rendered {
     /// Specification of the instance.
@@ -40,12 +40,12 @@ pub struct Rendered {
     pub rebuilds: BTreeMap<StoreName, Rebuild>,
 }
 
-/// Renders a release for one instance, or says everything that stands against it.
+/// Renders a release for one instance, or returns all problems.
 pub fn render(bundle: &Bundle, values: &CheckedValues, placement: &Placement) -> Result<Rendered, Problems> {
     render_telling(bundle, values, placement, &|_| {})
 }
 
-/// Does the same, and tells each template before it begins with it.
+/// Does the same, and calls `begun` with each template before rendering it.
 pub fn render_telling(
     bundle: &Bundle,
     values: &CheckedValues,

@@ -7,7 +7,8 @@ use crate::store::{Check, DatabaseEngine, DatabaseQuestion, Files, Store, is_pat
 use crate::units::Period;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The double of an instance under the id of a drill: the services of its stores, of their checks and what these need.
+/// Returns the sandbox of an instance under the id of a drill: the services of its stores and of their checks, with
+/// their dependencies.
 pub fn sandbox(rendered: &Rendered, id: &str) -> Rendered {
     let mut spec = rendered.spec.sandbox(&services(&rendered.stores), id);
     let stores =
@@ -19,11 +20,12 @@ pub fn sandbox(rendered: &Rendered, id: &str) -> Rendered {
         deadline: rendered.health.deadline,
         probes: probes.cloned().collect(),
     };
-    // Nothing is rebuilt in a double: what is derivable proves nothing of a backup.
+    // Nothing is rebuilt in a sandbox: derivable data proves nothing about a backup.
     Rendered { spec, health, stores, rebuilds: BTreeMap::new() }
 }
 
-/// The store in the double. What a pattern takes is on the host and not the double's: there, one volume stands for all of it.
+/// Returns the store in the sandbox. A pattern matches volumes of the host that do not belong to the sandbox: one
+/// volume stands for all of them.
 fn own_store(name: &StoreName, store: &Store, real: &InstanceSpec, sandbox: &mut InstanceSpec) -> Store {
     let DatabaseEngine::Volume(files) = &store.engine else { return store.clone() };
     let files = match files {

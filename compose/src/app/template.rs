@@ -1,6 +1,6 @@
 //! Configuration files from templates.
 //!
-//! **Invariant:** strict. A template that asks for a value nobody set is an error that names the value and its place.
+//! **Invariant:** strict. A template that uses an unset value is an error with the value's name and position.
 
 mod bounds;
 mod problem;
@@ -30,7 +30,7 @@ pub struct RenderedTemplates {
     pub secret: BTreeSet<String>,
 }
 
-/// Makes all files of all templates, and tells each before it begins with it.
+/// Renders all templates, and calls `begun` with each before rendering it.
 pub fn make(
     bundle: &Bundle,
     definition: &AppDefinition,
@@ -84,7 +84,7 @@ fn typed(kind: ValueType, text: &str) -> Value {
     }
 }
 
-/// Makes one file; also says what the template asks for.
+/// Renders one file; also returns the variables that the template uses.
 fn make_one(
     bundle: &Bundle,
     definition: &AppDefinition,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// The values as an operator gave them.
 pub type Given = BTreeMap<String, String>;
 
-/// Values that passed [`CheckedValues::check`], with defaults filled in. An optional value that nobody set is absent.
+/// Values that passed [`CheckedValues::check`], with defaults filled in. An unset optional value is absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckedValues(BTreeMap<String, CheckedValue>);
 

@@ -13,7 +13,8 @@ pub struct AppVariables {
     pub secrets: BTreeSet<String>,
 }
 
-/// The bundle's `.env` gives defaults; values go over them, and what fleet says itself over both.
+/// Returns the variables: the bundle's `.env` has defaults, values override them, and fleet's own variables override
+/// both.
 pub fn variables(
     definition: &AppDefinition,
     files: &BTreeMap<String, Vec<u8>>,

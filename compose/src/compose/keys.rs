@@ -1,4 +1,4 @@
-//! Keys that we know, and what to say of those that we do not.
+//! Supported keys, and the messages about others.
 
 use super::cursor::Cursor;
 use crate::guess::closest;

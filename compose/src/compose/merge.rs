@@ -1,4 +1,4 @@
-//! YAML's merge keys: `<<: *common` takes over what the map itself does not say.
+//! YAML's merge keys: `<<: *common` adds the entries that the map itself lacks.
 
 use super::Problem;
 use super::yaml::{Entry, Node, Value};

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Content of one Compose file under the chosen profiles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
-    /// The name that the file gives the project. It counts only where the app says so ([`super::ProjectNaming`]).
+    /// Project name in the file. It is used only if the app declares so ([`super::ProjectNaming`]).
     pub name: Option<String>,
     /// The Compose file's path in the bundle.
     pub entry: String,

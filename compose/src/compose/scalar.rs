@@ -34,7 +34,7 @@ impl Cursor<'_> {
         Some(text.expose().to_owned())
     }
 
-    /// The text as something that can be read from it; `expected` says what.
+    /// Parses the text; `expected` describes the type in the error.
     pub fn parse<T: FromStr>(&self, expected: &str) -> Option<T> {
         let text = self.string()?;
         let parsed = text.parse().ok();
@@ -44,7 +44,7 @@ impl Cursor<'_> {
         parsed
     }
 
-    /// The text as a thing whose error says what it should be.
+    /// Parses the text into a type whose error describes the expected form.
     pub fn parse_or_say<T>(&self) -> Option<T>
     where
         T: FromStr,

@@ -38,7 +38,7 @@ fn single_quoted(letters: &mut std::str::Chars, word: &mut String) -> Result<(),
     Err(WordError::OpenQuote)
 }
 
-/// Inside double quotes a backslash escapes only a quote or itself.
+/// Parses a double-quoted part, in which a backslash escapes only a quote or itself.
 fn double_quoted(letters: &mut std::str::Chars, word: &mut String) -> Result<(), WordError> {
     while let Some(letter) = letters.next() {
         match letter {

@@ -1,8 +1,8 @@
 //! One container, with everything resolved.
 //!
-//! **Invariant:** a field that is empty is not written. The configuration hash is taken over what is written, so a
-//! field that comes with a new version of fleet leaves the hashes of all who do not use it as they were, and nobody's
-//! containers are recreated because of it.
+//! **Invariant:** an empty field is not serialised. The configuration hash covers the serialised form. So a field added
+//! by a new version of fleet leaves the hashes of specs without it unchanged, and no container is recreated because of
+//! it.
 
 use super::{
     AttachSpec, Condition, Healthcheck, Logging, MountSpec, NetworkMode, PortSpec, Resources, Restart, Switch, Text,

@@ -22,7 +22,7 @@ pub enum EngineOwner {
     Other {
         /// Name of that instance.
         instance: String,
-        /// Host whose agent made it, if its labels say so.
+        /// Host whose agent made it, if its labels name one.
         host: Option<String>,
     },
     /// Compose made it for another project.
@@ -88,8 +88,8 @@ pub fn owner_by_labels<'a>(spec: &InstanceSpec, label: impl Fn(&str) -> Option<&
 const UNRECORDED_APP: &str = "removed";
 
 impl InstanceSpec {
-    /// An instance of which the ledger has nothing, and some volumes that may have been its own: only what their labels at the
-    /// Engine say is to be believed.
+    /// Makes the spec of an instance without a record in the ledger, with volumes that may have been its own: only
+    /// their labels at the Engine count.
     pub fn unrecorded(
         instance: &InstanceName,
         host: &HostName,

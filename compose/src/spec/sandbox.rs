@@ -1,7 +1,7 @@
-//! An instance's double for a while: some of its services, beside the real one and out of its reach.
+//! Temporary sandbox of an instance: some of its services, beside the real one and isolated from it.
 //!
-//! **Invariant:** nothing of the real instance can be written to, and nobody outside can be talked to: the double has volumes and a
-//! folder of its own, internal networks, no ports, and none of the host's powers.
+//! **Invariant:** a sandbox cannot write to the real instance, and cannot communicate with the outside. It has its own
+//! volumes and folder, internal networks, no ports, and no power over the host.
 
 use super::labels::{COMPOSE_PROJECT, FLEET_INSTANCE, is_reserved};
 use super::{
@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const FLEET_THROWAWAY: &str = "fleet.throwaway";
 
 impl InstanceSpec {
-    /// The double of these services and of what they need, under a project's name of its own.
+    /// Returns the sandbox of these services and their dependencies, under a project name of its own.
     pub fn sandbox(&self, services: &BTreeSet<String>, id: &str) -> Self {
         let sandbox =
             Sandbox { of: self, id, project: project_of(id), folder: format!("{}.throwaway-{id}", self.working_dir) };
@@ -34,7 +34,7 @@ impl InstanceSpec {
         Self { project, working_dir, networks: vec![network], volumes, containers, ..self.clone() }
     }
 
-    /// Adds a plain volume to a double, if it has none of that key; gives the key back.
+    /// Adds a plain volume to a sandbox, if it has none of that key; returns the key.
     pub fn add_volume(&mut self, key: &str) -> String {
         if !self.volumes.iter().any(|volume| volume.key == key) {
             let labels = self.networks.first().map(|network| network.labels.clone()).unwrap_or_default();
@@ -58,15 +58,15 @@ impl InstanceSpec {
     }
 }
 
-/// Begins the projects of all doubles.
+/// Prefix of the projects of all sandboxes.
 const THROWAWAY: &str = "fleet-throwaway-";
 
-/// The project of a double.
+/// Returns the project of a sandbox.
 pub fn project_of(id: &str) -> String {
     format!("{THROWAWAY}{id}")
 }
 
-/// Tells whether a project is, or could be, that of a double.
+/// Returns whether a project is, or could be, that of a sandbox.
 pub fn is_throwaway_project(project: &str) -> bool {
     project.starts_with(THROWAWAY)
 }
@@ -178,7 +178,7 @@ impl Sandbox<'_> {
         Some(MountSpec { source, target: mount.target.clone(), access: mount.access })
     }
 
-    /// A path of the instance's own folder, in the double's.
+    /// Returns the path in the sandbox for a path of the instance's own folder.
     fn own_path(&self, path: &str) -> Option<String> {
         let inside = path.strip_prefix(&self.of.working_dir)?;
         (inside.is_empty() || inside.starts_with('/')).then(|| format!("{}{inside}", self.folder))

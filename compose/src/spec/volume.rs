@@ -69,7 +69,7 @@ impl VolumeSpec {
         }
         match self.server_kind() {
             Some(_) => path.filter(|path| !is_unc(path)).into_iter().collect(),
-            // The kernel's own, such as `proc`: whatever the device says, it is the host's.
+            // File systems of the kernel, such as `proc`, belong to the host whatever the device is.
             None => path.into_iter().chain([kind]).collect(),
         }
     }

@@ -20,7 +20,7 @@ pub struct Rebuild {
 impl Rebuild {
     /// Default maximum duration.
     pub const USUAL: Period = Period::from_secs(30 * 60);
-    /// The longest that an app may say.
+    /// Maximum time limit that an app may set.
     pub const LONGEST: Period = Period::from_secs(24 * 3600);
 }
 

@@ -91,9 +91,8 @@ impl Look {
     /// none of these affects no backup, whatever its tags say; if the snapshots are unknown, it may belong to any of
     /// them.
     ///
-    /// Only data that was read is known to be good. A check on demand may have read other parts than the monthly ones.
-    /// So damage stays until all data is read at once, or until the month has come round to the part where it was
-    /// found.
+    /// Only data that was read is known to be good. A check on demand may have read other parts than the monthly ones,
+    /// so damage stays until all data is read at once, or until the month has come round to the part where it was found.
     pub fn take_in(
         &mut self,
         report: &CheckReport,

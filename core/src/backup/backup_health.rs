@@ -146,7 +146,7 @@ impl BackupHealth {
         problems.extend(
             failing(input, newest.as_ref().map(|(_, seen)| seen), proof).map(|why| (HealthLevel::Failing, why)),
         );
-        // Where there is none at all, each copy need not say so.
+        // If there is no backup at all, single copies do not repeat it.
         let of_copies = copies.iter().flat_map(|copy| copy.problems.iter().cloned());
         problems.extend(of_copies.filter(|(word, _)| newest.is_some() || *word == HealthLevel::Failing));
         problems.sort_by_key(|(word, _)| *word);
@@ -334,7 +334,7 @@ fn coverage(input: &HealthInput, newest: Option<&BackupSeen>) -> (u32, u32) {
     (count(covered), count(truth + coverage.undeclared.len()))
 }
 
-/// A length of time as people say it: its two largest units.
+/// Returns a duration as people write it: its two largest units.
 pub fn rough(length: Duration) -> String {
     let seconds = length.as_secs();
     let smallest = match seconds {

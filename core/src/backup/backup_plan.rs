@@ -65,7 +65,7 @@ pub fn backup_plan(stores: &BTreeMap<StoreName, Store>, spec: &InstanceSpec) -> 
             stills.entry(service.clone()).and_modify(|known| join(known, &still)).or_insert(still);
         }
     }
-    // What depends on others stops before them.
+    // A service that depends on others stops before them.
     let place = |still: &QuiesceWindow| spec.containers.iter().position(|container| container.service == still.service);
     let mut stills: Vec<QuiesceWindow> = stills.into_values().collect();
     stills.sort_by_key(|still| std::cmp::Reverse(place(still)));

@@ -129,7 +129,7 @@ mod tests {
     fn changes_in_between_go_either_way() {
         check(&[], ("a=10", Some((5, 1))), ("a=10", Some((5, 1))), "a 10-10");
         check(&[], ("a=10 b=3", Some((5, 1))), ("a=12", Some((9, 1))), "a 6-16, b 0-7");
-        // Saved in between: nobody knows how many there were.
+        // Saved in between: the number of changes is unknown.
         check(&[], ("a=1000", Some((5, 1))), ("a=1000", Some((9, 2))), "a 450-2100");
     }
 

@@ -15,7 +15,7 @@ pub struct Mounted {
     pub mounts: Vec<MountFound>,
 }
 
-/// One volume or folder, where a container has it or where nobody has it.
+/// One volume or folder, mounted by a container or unused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountFound {
     /// Source of the mount.

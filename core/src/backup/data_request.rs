@@ -33,7 +33,7 @@ pub enum DataAction {
     Drill {
         /// Repository, or backup, that is read or changed.
         from: BackupSource,
-        /// As with a restore. Orders that do not say it keep nothing.
+        /// As with a restore. Orders without it keep nothing.
         #[serde(default)]
         privileges: Privileges,
     },
@@ -47,10 +47,10 @@ pub enum DataAction {
         safety: BTreeSet<RepositoryName>,
         /// Target state of a new instance; none if it exists.
         goal: Option<Goal>,
-        /// Older coordinators do not say it.
+        /// Older coordinators do not send it.
         #[serde(default)]
         others: Others,
-        /// The coordinator knows whose backup it is: a manifest says what its writer wants.
+        /// The coordinator knows the host of a backup: the content of a manifest depends on its writer.
         #[serde(default)]
         privileges: Privileges,
     },

@@ -63,7 +63,7 @@ pub struct CopyMade {
     pub repository: RepositoryName,
     /// The manifest without its values, or why there is none.
     pub result: Result<Manifest, String>,
-    /// The snapshots that it is made of. Older agents do not say it.
+    /// Snapshots of the backup. Older agents do not report them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshots: Option<Snapshots>,
 }

@@ -136,7 +136,7 @@ impl DumpValidator {
     }
 }
 
-/// The Engine says on a command's own stream that it could not start the command.
+/// Returns the Engine's error if a command could not be started: it is printed on the command's own stream.
 fn engine_error(head: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(head);
     let is_error =

@@ -1,7 +1,8 @@
 //! Decides which backups of one instance in one repository stay and which may go, each with its reason.
 //!
-//! **Invariant:** whatever the policy says, these stay: the newest, the newest that no drill failed on, the newest proven, what an operator holds, what is
-//! younger than a day, what was saved before a restore for a month, and what no order asked for. The last lets nothing else go.
+//! **Invariant:** these stay, independent of the policy: the newest backup, the newest that no drill failed on, the
+//! newest proven one, backups on hold, those younger than a day, safety backups of restores for a month, and those that
+//! no order asked for. The last kind causes no removal of others.
 
 use super::policy::Keep;
 use super::{BackupKey, BackupSeen, Cause};
@@ -210,7 +211,7 @@ mod tests {
 
     #[test]
     fn every_keep_and_forget_has_its_reason() {
-        // It is 2026-11-18T11:06:40Z.
+        // This is 2026-11-18T11:06:40Z.
         let keep = Keep { last: 1, daily: 2, weekly: 2, ..Keep::default() };
         check(
             keep,

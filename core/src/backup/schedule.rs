@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// Nothing is scheduled more often.
 const CLOSEST: Duration = Duration::from_secs(10 * 60);
-/// The starts of one slot lie at most so far apart, unless a policy says otherwise.
+/// Default maximum distance between the starts of one slot.
 const SPREAD: Duration = Duration::from_secs(30 * 60);
 /// Number of slots that are examined for their distance: more than two days of the closest that are allowed.
 const LOOKED_AT: usize = 300;
@@ -138,8 +138,8 @@ impl Schedule {
         Slots { latest, before, next: self.next(now) }
     }
 
-    /// By how much an instance's starts are moved, so that not all begin at once: always the same, at most half of what
-    /// lies between two slots.
+    /// Returns the offset of an instance's starts, so that not all begin at once: always the same, at most half of the
+    /// time between two slots.
     pub fn shift(&self, name: &InstanceName, spread: Option<Duration>) -> Duration {
         let most = spread.unwrap_or(SPREAD).min(self.shortest / 2);
         let share = scattered(name.as_str()).checked_rem(most.as_secs());

@@ -19,7 +19,7 @@ pub struct BackupKey {
     pub backup: BackupId,
 }
 
-/// One copy of a backup, as the catalog has it. The repository itself says the same.
+/// One copy of a backup in the catalog. The repository itself has the same facts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupSeen {
     /// Begin of the backup.
@@ -91,17 +91,17 @@ impl BackupSeen {
         }
     }
 
-    /// Tells whether a host made it, as the coordinator knows: a manifest says what its writer wants.
+    /// Returns whether a host made it, by the coordinator's records: the content of a manifest depends on its writer.
     pub fn is_made_on(&self, host: &HostName) -> bool {
         self.made_on.as_ref() == Some(host)
     }
 
-    /// Tells whether it counts: an order or an operator asked for it, and it is whole, as far as anyone knows.
+    /// Returns whether it counts: an order or an operator asked for it, and no damage is known.
     pub fn is_good(&self) -> bool {
         self.damaged.is_none() && self.asked_by.counts() && !self.is_ambiguous()
     }
 
-    /// Tells whether several sets carry its id and nobody noted which one it is: no agent restores it then.
+    /// Returns whether several sets carry its id and none is recorded as the right one: no agent restores it then.
     pub fn is_ambiguous(&self) -> bool {
         self.snapshots.is_none() && self.doubles > 0
     }

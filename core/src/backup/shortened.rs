@@ -19,8 +19,8 @@ impl Keep {
 }
 
 impl Desired {
-    /// The instances of which fewer backups are kept once a policy has another content: because it says smaller numbers than the
-    /// policy that they have, or because it lets go of backups that nobody forgets now.
+    /// Returns the instances of which fewer backups are kept under a policy's new content: because its numbers are
+    /// smaller than those of their present policy, or because it would remove backups that stay now.
     pub fn shortened_by(
         &self,
         name: &PolicyName,

@@ -137,7 +137,7 @@ pub fn said_files(printed: &str) -> SaidFiles {
 }
 
 impl SideFile {
-    /// Reason why it is not put into a server's folder, if it must not be: its backup may come from anybody.
+    /// Returns the reason why it must not be put into a server's folder: its backup may come from an untrusted host.
     pub fn fault(&self, engine: EngineKind) -> Option<&'static str> {
         let is_plain = |name: &str| !name.is_empty() && name != "." && name != ".." && !name.contains('\0');
         let size = match &self.content {

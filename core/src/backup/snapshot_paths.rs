@@ -7,7 +7,7 @@ pub fn stream_path(store: &StoreName) -> String {
     format!("dumps/{store}")
 }
 
-/// The path of a store's folder in its snapshot; the number tells its roots apart.
+/// Returns the path of a store's folder in its snapshot; the number distinguishes its roots.
 pub fn root_path(store: &StoreName, number: usize) -> String {
     format!("files/{store}/{number}")
 }

@@ -3,7 +3,8 @@
 //!
 //! A drill that only counts what the dump itself has compares the dump with itself: what the dump tool leaves out is never missed.
 //!
-//! **Invariant:** only what was the same before and after the dump is noted: nobody is blamed for what changed in between.
+//! **Invariant:** only facts that were the same before and after the dump are recorded, so that changes in between
+//! never count as errors.
 
 use super::tool::from_hex;
 use serde::{Deserialize, Serialize};
@@ -45,7 +46,7 @@ pub struct NotedAt {
     pub note: SourceNote,
     /// Name of the moment, which stays the same while nothing is written.
     pub moment: Option<String>,
-    /// When tables were changed last, of servers that say so.
+    /// Times of the tables' last changes, from servers that report them.
     pub changed: Option<BTreeMap<String, Changed>>,
 }
 
@@ -285,7 +286,7 @@ mod tests {
             noted(&format!("{moment}\nfact key `a` of db0/length=3\nfact account `a`/is there=yes\nrows t/all rows=1"))
         };
         let size = |before: &str, after: &str| said(before).settled(&said(after)).size();
-        // What was written and taken back leaves all as it was, and is in the dump.
+        // A reverted change leaves everything as it was, and is in the dump.
         assert_eq!(size("moment 7", "moment 8"), (1, 0));
         assert_eq!(size("left x", "left x"), (1, 0));
         assert_eq!(size("moment 7", "moment 7"), (2, 1));
@@ -298,7 +299,7 @@ mod tests {
         let later = "changed t/10:00=no\nchanged u/10:05=yes\nchanged v/10:00=yes";
         let kept =
             |after: &str| before.clone().settled(&noted(&tables(after))).rows.into_keys().collect::<Vec<_>>().join(" ");
-        // What was written and taken away again leaves the rows as they were.
+        // Reverted writes leave the rows as they were.
         assert_eq!(kept(&format!("moment 8\n{later}")), "t");
         assert_eq!(kept(later), "t");
         assert_eq!(kept("moment 8"), "");

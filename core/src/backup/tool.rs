@@ -109,7 +109,7 @@ pub fn dump_tool(store: &Store) -> Option<Tool> {
     Some(Tool { deadline: WHOLE, idle: SILENT, ..tool })
 }
 
-/// The tool that reads such a stream. It replaces what is there, at once or not at all where the engine can do that.
+/// Returns the tool that loads such a stream. It replaces the present data, atomically if the engine supports that.
 ///
 /// Returns the tool that loads a store. If its target is [`ExecTarget::OneOff`], the service must be stopped from
 /// before [`prepare_tools`] until after [`after_tools`]; else it must run.
@@ -223,8 +223,8 @@ pub fn count_tool(store: &Store) -> Option<Tool> {
     }
 }
 
-/// The tool whose answer [`NotedAt::read`](super::NotedAt::read) reads: what a server says of a store by another path than its dump;
-/// none for commands and files. `noted` is what was said before: the same samples are asked for again.
+/// Returns the tool for [`NotedAt::read`](super::NotedAt::read): it asks a store's server for facts by another path
+/// than its dump; none for commands and files. `noted` are earlier facts: the same samples are queried again.
 pub fn note_tool(store: &Store, noted: Option<&SourceNote>) -> Option<Tool> {
     match &store.engine {
         DatabaseEngine::Postgresql(server) => Some(postgresql::note(server)),
@@ -268,7 +268,7 @@ pub fn side_files_tool(store: &Store) -> Option<Tool> {
     }
 }
 
-/// The tool whose answer [`Check::judge`] judges.
+/// Returns the tool whose output [`Check::judge`] evaluates.
 pub fn check_tool(store: &Store, check: &Check) -> Option<Tool> {
     match (&check.ask, &store.engine) {
         (DatabaseQuestion::Command { service, words }, _) => Some(inside(service, words.clone())),

@@ -18,7 +18,7 @@ fn addresses_overlap(one: Option<&str>, other: Option<&str>) -> bool {
             let is_everywhere = one.is_unspecified() || other.is_unspecified();
             one == other || is_everywhere && one.is_ipv4() == other.is_ipv4()
         }
-        // What is no address could be any.
+        // A text that is no address could mean any.
         (None, _) | (_, None) => true,
     }
 }

@@ -96,7 +96,7 @@ fn a_port_counts_as_had_by_its_address_protocol_and_number() {
     check("80", "80/udp", "80/udp", &["80/udp"]);
     check("127.0.0.1:80", "127.0.0.1:80", "10.0.0.1:80", &[]);
     check("80", "80", "80/udp", &[]);
-    // It stands over the other's already.
+    // It conflicts with the other's already.
     check("0.0.0.0:80", "10.0.0.1:80", "10.0.0.1:80", &[]);
     check("127.0.0.1:80", "127.0.0.1:80", "0.0.0.0:80", &[]);
 }

@@ -31,7 +31,7 @@ pub struct HostSaid {
     pub capabilities: BTreeSet<Capability>,
 }
 
-/// Instance as last heard.
+/// An instance by its host's last report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceObserved {
     /// Host that reported it.
@@ -73,7 +73,7 @@ pub struct Doing {
 }
 
 impl Doing {
-    /// A step of which nobody says how far it is.
+    /// Makes a step without progress.
     pub fn step(step: impl Into<String>) -> Self {
         Self { step: step.into(), progress: String::new() }
     }
@@ -155,7 +155,7 @@ pub enum InstanceHealth {
     },
     /// An operator stopped it.
     Stopped,
-    /// The host cannot tell.
+    /// The host cannot determine it.
     Unknown,
 }
 
@@ -172,6 +172,6 @@ pub struct Ended {
     /// Result of the order, beyond the instance's new state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made: Option<Box<DataResult>>,
-    /// Time at which it was heard.
+    /// Time of the report.
     pub at: Time,
 }

@@ -11,7 +11,7 @@ fn what_is_being_done_is_stored_with_how_far_it_is() {
     };
     let order = crate::order::order_id(&["x"]);
     for (progress, stored) in [
-        // As it was stored before anybody said how far a step is.
+        // Stored format from before the progress of a step was reported.
         ("", format!(r#"{{"busy":{{"order":"{order}","step":"pull web","last":null}}}}"#)),
         (
             "3 of 12 MB",

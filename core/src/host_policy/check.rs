@@ -98,7 +98,7 @@ impl HostPolicy {
         self.apps.as_ref().is_none_or(|apps| apps.contains(app))
     }
 
-    /// Tells whether an image may come from where its reference says. `nginx` means `docker.io/library/nginx`.
+    /// Returns whether the policy allows the registry and path of an image. `nginx` means `docker.io/library/nginx`.
     pub fn allows_image(&self, image: &str) -> bool {
         let image = full_name(image);
         let is_below = |entry: &String| is_at_or_below(&image, &full_prefix(entry));

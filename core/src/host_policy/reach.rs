@@ -196,7 +196,7 @@ impl Refusal {
     }
 }
 
-/// Networks that are the host's own, or lead into another container's: nobody can allow them.
+/// Networks of the host itself or of other containers, which no policy can allow.
 const OF_ENGINE: [&str; 4] = ["host", "none", "bridge", "default"];
 
 /// Tells whether the name of a network means one of the Engine's own, or a container's.

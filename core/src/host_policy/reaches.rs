@@ -258,7 +258,7 @@ fn placed(name: &StoreName, store: &Store) -> Vec<HostReach> {
     match &store.engine {
         DatabaseEngine::Volume(Files::Path(path)) => vec![folder(path)],
         DatabaseEngine::S3(bucket) => vec![HostReach::Bucket(Box::new(bucket.clone()))],
-        // What patterns take is known when it is found.
+        // The matches of a pattern are known only once they are found.
         DatabaseEngine::Volume(Files::Volume(_) | Files::Containers(_) | Files::Image(_))
         | DatabaseEngine::Postgresql(_)
         | DatabaseEngine::Mongodb(_)

@@ -1,4 +1,4 @@
-//! The stores of an instance that a host's policy does not let anybody read.
+//! Stores of an instance that a host's policy forbids to read.
 
 use super::reach::joined;
 use super::{HostPolicy, Leads, Reaches};

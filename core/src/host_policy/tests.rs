@@ -64,7 +64,7 @@ fn a_volume_that_was_made_elsewhere_needs_the_hosts_consent() {
     for (entry, good) in [("lab_media", true), ("lab_*", true), ("lab", false), ("media", false)] {
         let policy = HostPolicy { volumes: set(&[entry]), ..HostPolicy::default() };
         assert_eq!(said(&policy, compose).is_empty(), good, "{entry}");
-        // Where it leads is another question.
+        // Its target is checked separately.
         let etc = VolumeTarget::Path("/etc".to_owned());
         let devices = BTreeMap::from([("lab_media".to_owned(), vec![etc])]);
         let reaches = Reaches::of_instance(&rendered(compose)).with_devices(&devices);

@@ -105,7 +105,7 @@ impl<'a> PlanContext<'a> {
         self.desired.rollouts.values().filter(move |rollout| rollout.app == *app)
     }
 
-    /// Tells whether orders of a rollout were given whose end is not heard.
+    /// Returns whether a rollout has orders without a reported end.
     pub(crate) fn has_open_orders(&self, rollout: &RolloutId) -> bool {
         self.open.values().any(|open| open.order.rollout.as_ref() == Some(rollout))
     }

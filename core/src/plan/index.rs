@@ -27,12 +27,12 @@ pub(super) struct InstanceContext<'a> {
     pub desired: &'a InstanceDesired,
     pub host: Presence<'a>,
     pub seen: Option<&'a InstanceObserved>,
-    /// When the last order for it ended, as far as anyone heard.
+    /// Time of the end of its last order, as far as reported.
     pub latest_end: Time,
     pub claim: Option<Claim<'a>>,
     /// Its own backups, where the catalog has others of an earlier instance of its name, too.
     pub own_backups: Option<Backups>,
-    /// The backups of which something failed, and how its last drill ended, as far as anyone remembers.
+    /// Backups with failures, and the end of its last drill, as far as they are recorded.
     pub failed_backups: Vec<&'a Ended>,
     pub last_drill: Option<&'a Ended>,
 }
@@ -91,7 +91,7 @@ impl<'a> Index<'a> {
     }
 }
 
-/// Walks two maps at once: each entry of the first, with that of the second under the same name.
+/// Walks two maps in parallel: each entry of the first, with that of the second under the same name.
 fn side_by_side<'a, K: Ord, A, B>(
     wanted: &'a BTreeMap<K, A>,
     seen: &'a BTreeMap<K, B>,

@@ -85,7 +85,7 @@ fn restored(plan_context: &PlanContext, instance_context: &InstanceContext) -> O
     }
 }
 
-/// Lets every rollout that has instances say what it asks and what waits.
+/// Collects the orders and waiting instances of every rollout with instances.
 fn rollouts<'a>(
     plan_context: &PlanContext<'a>,
     plan: &mut Plan,
@@ -109,7 +109,7 @@ fn turn(plan_context: &PlanContext, instance_context: &InstanceContext, rollout:
         }
         return beside(open, wanted.ok().flatten().or_else(|| data::wished(plan_context, instance_context)));
     }
-    // Its host may have nothing more to say of it, so this does not wait for a report.
+    // Its host may have nothing more to report about it, so this does not wait for a report.
     if intention::is_removed(plan_context, instance_context) {
         return InstanceAction::Gone;
     }

@@ -27,7 +27,7 @@ pub(super) enum Tally {
     /// Done, and unhealthy since: a failure for as long as it is.
     Sick(Time),
     UnderWay,
-    /// Under way for too long: a failure for as long as nothing is heard.
+    /// Running for too long: a failure until its end is reported.
     Late,
     /// Could be started now.
     Ready,

@@ -1,4 +1,4 @@
-//! Hosts that say a newer revision of an instance's values than is wanted of it.
+//! Hosts that report a newer revision of an instance's values than the desired one.
 
 use super::index::InstanceContext;
 use super::{PlanContext, blocker};

@@ -18,7 +18,7 @@ pub(super) const GRACE: Duration = Duration::from_secs(60);
 pub(super) struct Open<'a> {
     pub id: &'a OrderId,
     pub order: &'a OpenOrder,
-    /// When its end should have been heard.
+    /// Time at which its end should have arrived.
     pub due: Time,
     pub lateness: Lateness,
 }
@@ -67,7 +67,7 @@ fn due(plan_context: &PlanContext, id: &OrderId, order: &OpenOrder, link: Option
     order.asked.max(lost).max(at_work).after(order.order.deadline).after(GRACE)
 }
 
-/// Tells whether a host says that it is in the middle of this order.
+/// Returns whether a host reports that it is working on this order.
 pub(super) fn is_busy_with(running: &Running, id: &OrderId) -> bool {
     match running {
         Running::Busy { order, .. } => order == id,

@@ -30,7 +30,7 @@ pub(super) fn progress<'r>(plan_context: &PlanContext, rollout: &'r Rollout) -> 
     let (phase, gate) = gate::decide(rollout, &counts, halt, plan_context.now);
     let taken = take::take(plan_context, &rollout.strategy, &gate, &mut standings);
     let mut wakes: Vec<Time> = standings.iter().filter_map(|member_context| member_context.wakes).collect();
-    // Without anyone who could be asked, a gate that opens changes nothing.
+    // Without ready members, a gate that opens changes nothing.
     match gate {
         _ if counts.ready == 0 => {}
         Gate::Open { .. } => wakes.extend(gate::last_start(&rollout.strategy, plan_context.now)),

@@ -11,7 +11,7 @@ impl PlanContext<'_> {
         let instance_context = self.index.instance(name)?;
         let brings =
             |member: &Member| member.to_revision.is_some_and(|revision| revision > instance_context.desired.revision);
-        // One that was aborted has the instance no more, and its order goes on all the same.
+        // An aborted rollout no longer has the instance, but its order continues.
         let at_it = self.open(name).and_then(|open| self.desired.rollouts.get(open.order.rollout.as_ref()?));
         let is_at_it = |undo: &&Rollout| undo.members.iter().any(|member| member.instance == *name && brings(member));
         if let Some(undo) = at_it.filter(is_at_it) {

@@ -66,7 +66,8 @@ impl<'a> Sharing<'a> {
         sharing
     }
 
-    /// The values of the limited labels on an instance's host. A host without the label shares it with nobody.
+    /// Returns the values of the limited labels on an instance's host. A host without the label shares it with no
+    /// other.
     fn values(&self, instance: &InstanceName) -> impl Iterator<Item = (&'a str, &'a str, u32)> + use<'a> {
         let desired = self.plan_context.desired;
         let instance_context = self.plan_context.index.instance(instance);

@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A job may be a migration; the order's own deadline is what ends it.
 pub const FOR_COMPLETION: Period = Period::from_secs(24 * 3600);
 
-// What the Engine takes where a check does not say.
+// The Engine's default for a check without an interval.
 const INTERVAL: Duration = Duration::from_secs(30);
 const TIMEOUT: Duration = Duration::from_secs(30);
 const RETRIES: u32 = 3;

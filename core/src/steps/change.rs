@@ -1,7 +1,8 @@
 //! Decides which parts stay, which are replaced and which are removed, and the stages of it.
 //!
-//! A successor is created beside its predecessor under another name; then the predecessor is stopped and removed, and
-//! the successor takes its name and is started. So that a failed creation touches nothing, and two never run at once.
+//! A successor is created beside its predecessor under another name. Then the predecessor is stopped and removed, and
+//! the successor gets its name and is started. So a failed creation changes nothing, and the two never run at the same
+//! time.
 //!
 //! Orphans (containers of services that the goal no longer has) go together with the predecessors: kept for later, one
 //! with a restart policy would come back after a power failure and open the same volumes as its heir.
@@ -81,7 +82,7 @@ impl<'a> ProjectChange<'a> {
         let wished = self.goal.networks.iter().find(|network| network.name == name && !network.external);
         let Some(wished) = wished else { return false };
         let found: Vec<_> = self.found.networks.iter().filter(|network| network.name == name).collect();
-        // What others made says nothing about its configuration, and is taken as it is.
+        // Networks made by others have no hash of their configuration, and are used as they are.
         let is_other = |hash: &String| !hash.is_empty() && *hash != wished.config_hash;
         found.len() > 1 || found.iter().any(|it| is_other(&it.config_hash))
     }

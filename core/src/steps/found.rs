@@ -81,7 +81,7 @@ impl FoundProject {
         self.foreign.iter().filter(is_it).any(|it| it.owner != EngineOwner::Nobody)
     }
 
-    /// Tells whether a volume has no label that says whose it is.
+    /// Returns whether a volume has no label with an owner.
     pub fn is_unsigned_volume(&self, name: &str) -> bool {
         let is_it = |it: &&Foreign| it.kind == ForeignKind::Volume && it.name == name;
         self.foreign.iter().filter(is_it).any(|it| it.owner == EngineOwner::Nobody)

@@ -1,6 +1,6 @@
 //! When an instance counts as healthy: observations and moments in, a verdict out.
 //!
-//! **Invariant:** the gate never says healthy unless everything was well in every look over the whole minimum time.
+//! **Invariant:** the gate reports healthy only if every observation over the whole minimum time was good.
 
 use super::{ContainerHealth, ContainerState, is_one_shot};
 use crate::app::HealthRules;
@@ -101,7 +101,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Begins to judge an instance.
+    /// Starts the evaluation of an instance.
     pub fn new(health: &HealthRules, began: Time) -> Self {
         let (minimum_healthy, deadline) = (health.minimum_healthy, health.deadline);
         Self { minimum_healthy, deadline, began, well_since: None, restarts: BTreeMap::new() }
@@ -150,7 +150,8 @@ impl Gate {
         now.since(self.began) >= self.deadline.as_duration()
     }
 
-    /// A container that was started again since the last look was not well in between, whatever it says now.
+    /// A container that was restarted since the last observation was not healthy in between, whatever its present state
+    /// is.
     fn restarted(&mut self, seen: &Observation) -> Option<String> {
         let mut why = None;
         for container in &seen.containers {
@@ -172,7 +173,7 @@ pub fn ailment(spec: &InstanceSpec, seen: &Observation) -> Option<Ailment> {
     let of_containers = spec.containers.iter().filter_map(|container| ailment_of(spec, container, seen));
     let of_probes = seen.probes.iter().filter_map(ailment_of_probe);
     let mut all: Vec<Ailment> = of_containers.chain(of_probes).collect();
-    // A container that still starts says why its probes fail; one that will not recover outranks both.
+    // A starting container explains failing probes; one that will not recover is more important than both.
     all.sort_by_key(|ailment| match ailment {
         Ailment::Hopeless(_) => 0,
         Ailment::Starting(_) => 1,

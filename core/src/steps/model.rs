@@ -35,7 +35,8 @@ impl Host {
         }
     }
 
-    /// Performs at most `limit` steps and passes the gates between them, those of each stage in a turned order; says how many it performed.
+    /// Performs at most `limit` steps and passes the gates between them, those of each stage in a rotated order;
+    /// returns the number of performed steps.
     pub fn perform(&mut self, stages: &[Stage], goal: &InstanceSpec, turn: usize, limit: usize) -> usize {
         let mut performed = 0;
         for stage in stages {

@@ -3,10 +3,10 @@
 use crate::spec::{InstanceSpec, NetworkMode};
 use std::collections::BTreeMap;
 
-/// The depth of each service: 0 for those that wait for nobody, else one more than the deepest it waits for.
+/// Returns the depth of each service: 0 without dependencies, else one more than its deepest dependency.
 pub fn depths(spec: &InstanceSpec) -> BTreeMap<&str, usize> {
     let mut depths = BTreeMap::new();
-    // The spec lists dependencies first; what stands later is no dependency that anyone could wait for.
+    // The spec lists dependencies first; a later container cannot be one.
     for container in &spec.containers {
         let lends_network = match &container.network_mode {
             NetworkMode::Service(service) => Some(service),

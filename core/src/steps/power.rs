@@ -22,7 +22,7 @@ pub fn steps_for_power(found: &FoundProject, spec: &InstanceSpec, wish: PowerReq
 fn stopped(found: &FoundProject) -> FoundProject {
     let mut found = found.clone();
     for container in found.containers.iter_mut().filter(|it| it.state.is_alive()) {
-        // How it ends is not known yet; only that nobody may take it for a job that completed.
+        // Its exit is not known yet; it must not count as a completed job.
         container.state = ContainerState::Exited { code: 143 };
     }
     found

@@ -16,7 +16,7 @@ pub fn steps_to_remove(found: &FoundProject, spec: &InstanceSpec, volumes: &BTre
     let networks = networks.map(|network| Step::RemoveNetwork { network: network.name.clone() });
     stages.push(stage(networks.chain(remove_files(found))));
     let is_of_others = |name: &str| spec.volumes.iter().any(|volume| volume.name == name && volume.external);
-    // A volume that nobody signed is the instance's only where it is on record that the instance had it.
+    // An unlabelled volume belongs to the instance only if it is recorded that the instance had it.
     let is_unknown = |name: &str| spec.is_unrecorded() && found.is_unsigned_volume(name);
     let is_named = |name: &str| {
         volumes.contains(name) && !is_of_others(name) && !found.is_foreign_volume(name) && !is_unknown(name)

@@ -1,4 +1,4 @@
-//! A plan for a large fleet asks no more than is allowed at once. How long it takes is measured by `tests/bench/run.sh plan`.
+//! A plan for a large fleet gives no more orders than allowed at once. `tests/bench/run.sh plan` measures its time.
 
 mod fleet;
 

@@ -1,5 +1,5 @@
-//! An agent as it is meant to be: it begins an order only while connected, writes its ledger first, finishes or goes back
-//! by itself, and says so until it is heard.
+//! Model of a correct agent: it begins an order only while connected, writes its ledger first, finishes or goes back by
+//! itself, and reports the end until it is acknowledged.
 
 use crate::random::Random;
 use fleet_core::facts::{Doing, InstanceHealth, InstanceSaid, Running};
@@ -50,7 +50,7 @@ pub enum Fate {
     SickLater,
     GoesBack,
     Stuck,
-    /// Nothing is heard until long after the deadline, though the agent is connected.
+    /// Nothing is reported until long after the deadline, though the agent is connected.
     Hangs,
 }
 

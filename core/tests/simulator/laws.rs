@@ -217,7 +217,7 @@ impl Laws {
         is_there && is_at_from && !has_ended && !is_superseded
     }
 
-    /// Checks the end: every rollout is over, or says whom it waits for.
+    /// Checks the end: every rollout is over, or names the hosts that it waits for.
     pub fn of_the_end(&self, desired: &Desired, asked: &Asked, observed: &Observed, plan: &Plan, now: Time) -> Verdict {
         self.of_reasons(desired, asked, observed, plan)?;
         let is_online =

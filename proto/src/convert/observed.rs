@@ -1,7 +1,7 @@
 //! Reports of hosts about their instances and the ends of orders.
 //!
-//! A newer agent may say more than this version knows. Parts that only describe are left out one by one; a report without a
-//! part that matters is refused.
+//! A newer agent may send more than this version knows. Descriptive parts are left out one by one; a report without an
+//! essential part is refused.
 
 use super::result::incoming_result;
 use super::{ConvertError, at_most, bounded, needed};
@@ -40,8 +40,8 @@ pub struct IncomingReport<T> {
     pub left_out: Vec<ConvertError>,
 }
 
-/// Reads a report of an instance. Coverage and claims that cannot be read are as unknown as from an agent that says none, and so is
-/// a health of a kind that is newer.
+/// Parses a report about an instance. Unreadable coverage and claims count as unknown, as from an agent that sends
+/// none, and so does a health of a newer kind.
 pub fn incoming_instance(message: v1::InstanceReport) -> Result<IncomingReport<(InstanceName, Running)>, ConvertError> {
     let mut left_out = Vec::new();
     let running = read_running(needed("instance.running", message.running)?, &mut left_out)?;

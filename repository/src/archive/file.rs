@@ -48,7 +48,7 @@ impl ReadSourceOpen for Unopened {
     }
 }
 
-/// Gives exactly as many bytes as the file had when it was found: its description says so, and was written first.
+/// Yields exactly the number of bytes that the file had when it was found, because its metadata was written first.
 pub(super) struct Capped {
     file: File,
     disk: PathBuf,

@@ -17,7 +17,7 @@ pub(super) struct Through {
     pub(super) sha256: [u8; 32],
 }
 
-/// Lets readers through one after the other, though they are opened at once.
+/// Lets readers pass one after the other, although all are opened at the same time.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     next: Mutex<usize>,

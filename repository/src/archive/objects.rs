@@ -23,7 +23,7 @@ const AHEAD: usize = 64;
 const MAX_SAMPLED: u64 = 64 << 20;
 /// Number of extra files picked for the sample: some may change before they are hashed.
 const SPARE: usize = 4;
-/// Folders are nobody's in a bucket: restored to a disk, they are as one would make them. As Go writes a mode.
+/// Folders have no owner in a bucket: restored to a disk, they get default permissions. The mode is in Go's format.
 const FOLDER_MODE: u32 = 1 << 31 | 0o755;
 const FILE_MODE: u32 = 0o600;
 
@@ -75,7 +75,7 @@ impl Objects {
         Entries { bucket, root, found, next: 0, noted, picked, ready, last: PathBuf::new() }
     }
 
-    /// Lists once more, and says what is not as it was when the run began.
+    /// Lists the bucket again, and reports objects that have changed since the run began.
     pub(super) fn look_again(&self) -> Result<()> {
         let now = self.bucket.list()?;
         let before: BTreeMap<&Path, &Stamp> = self.found.iter().map(|it| (it.path.as_path(), &it.stamp)).collect();

@@ -142,7 +142,7 @@ impl Source {
         for (number, (path, stream)) in streams.into_iter().enumerate() {
             let result = Arc::new(Mutex::new(None));
             let meta = Metadata {
-                // Without these, stock tools would give out a file of the year 1 that nobody may read.
+                // Without these, stock tools would list an unreadable file of the year 1.
                 mode: Some(0o600),
                 mtime: time,
                 atime: time,

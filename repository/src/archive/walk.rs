@@ -352,7 +352,7 @@ mod tests {
         let told = (found.vanished, found.changed, noted.gate.reason());
         assert_eq!(told, (vanished, changed, None), "{:?}", found.notes);
         assert_eq!(found.notes.len() as u64, vanished + changed, "each is named");
-        // What is counted is what is kept.
+        // The counts are those of the stored data.
         let kept = content.map_or(TreeSize::default(), |content| TreeSize { files: 1, bytes: content.len() as u64 });
         assert_eq!(noted.by_tree()["files"], kept);
     }

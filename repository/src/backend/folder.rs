@@ -36,7 +36,7 @@ impl FolderBackend {
         for path in entries.flatten().map(|entry| entry.path()) {
             let Ok(file) = File::open(&path) else { continue };
             if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-                // Where this fails, the file lies there until the next time: nobody reads it.
+                // If this fails, the file stays until the next time, and is never read.
                 let _ = fs::remove_file(&path);
             }
         }

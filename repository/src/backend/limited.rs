@@ -107,8 +107,8 @@ pub struct Limited<P> {
 }
 
 impl<P: Backend> Limited<P> {
-    /// `per_second` of zero is taken for one byte: a limit that lets nothing through would be a hang. `activity` beats while
-    /// something is held back: that is no hang either.
+    /// `per_second` of zero counts as one byte, because a limit that lets nothing pass would hang. `activity` grows
+    /// while data is delayed, because that is no hang.
     pub fn new(place: P, per_second: u64, activity: ActivityCounter) -> Self {
         Self { place, per_second: per_second.max(1), free_at: Mutex::new(None), activity }
     }

@@ -245,7 +245,7 @@ pub(crate) fn refine(error: &object_store::Error) -> BackendError {
         | object_store::Error::InvalidPath { .. } => BackendError::Refused(chain(error)),
         _ => {
             let text = chain(error);
-            // Of some requests, only the text tells what the store said.
+            // For some requests, only the text contains the store's answer.
             let is_refused = ["status code: 401", "status code: 403"].iter().any(|code| text.contains(code));
             if is_refused { BackendError::Refused(text) } else { BackendError::Unreachable(text) }
         }

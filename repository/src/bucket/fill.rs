@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Objects up to here are sent at once, larger ones in parts of that size.
+/// Size up to which objects are sent in one request; larger ones are sent in parts of that size.
 const PART: u64 = 8 << 20;
 /// An object has no more parts.
 const MAX_PARTS: u64 = 9_000;
@@ -198,7 +198,7 @@ impl Upload<'_> {
         }
     }
 
-    /// Parts of an object that did not come to be cost money, and nobody sees them.
+    /// Aborts an incomplete upload: its parts cost money and are invisible.
     fn abort(&mut self) {
         if let Some(mut begun) = self.begun.take() {
             let _ = self.bucket.wait(begun.abort());

@@ -43,7 +43,7 @@ impl Bucket {
         let answer = client.execute(request).await.map_err(|error| BackendError::Unreachable(error.to_string()))?;
         match answer.status() {
             status if status.is_success() => Ok(()),
-            // It has come to be meanwhile; whether we may use it, the next question tells.
+            // It was created meanwhile; the next request shows whether we may use it.
             status if status.as_u16() == 409 => Ok(()),
             status => Err(refused(format!("it answered {status}"))),
         }

@@ -159,7 +159,7 @@ fn words(attributes: &Attributes) -> BTreeMap<String, String> {
             Attribute::ContentDisposition => "content-disposition".to_owned(),
             Attribute::CacheControl => "cache-control".to_owned(),
             Attribute::Metadata(name) => format!("{USER}{name}"),
-            // Where it is kept best is the new bucket's to say.
+            // The new bucket decides about the storage class.
             _ => return None,
         };
         Some((name, value.as_ref().to_owned()))

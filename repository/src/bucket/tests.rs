@@ -1,4 +1,4 @@
-//! Keys that make no path, and lines that say nothing.
+//! Keys that are no valid paths, and lines without content.
 
 use super::*;
 use crate::backend::Transport;

@@ -1,4 +1,4 @@
-//! Packs, looked into: whether they are what their names say, and hold what the index says.
+//! Checks packs: their content matches their names, and contains the blobs in the index.
 
 use super::{CheckReport, DamagedPack, ReadData};
 use crate::backend::{BackendError, FileId, FileKind};

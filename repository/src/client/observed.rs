@@ -1,4 +1,4 @@
-//! Workers whose requests are observed: whoever starts them learns how each request ended.
+//! Workers whose requests are observed: the observer learns the result of each request.
 
 use super::workers::{RepositoryWorkers, WorkerSession};
 use crate::worker::{Answer, Limits, Next, Progress, Request, WorkerError};
@@ -11,12 +11,12 @@ use tracing::{Instrument, Span};
 
 /// Learns how requests to workers ended.
 pub trait WorkerObserver: fmt::Debug + Send + Sync {
-    /// Hears that a request has ended. `work` is the name of its kind; `result` is `ok`, the kind of the failure, or `dropped` where
-    /// nobody waited for its end.
+    /// Called when a request has ended. `work` is the name of its kind; `result` is `ok`, the kind of the failure, or
+    /// `dropped` if its caller ended first.
     fn ended(&self, work: &'static str, result: &'static str, took: Duration);
 }
 
-/// Workers that tell an observer.
+/// Workers that notify an observer.
 #[derive(Debug)]
 pub struct ObservedWorkers {
     workers: Arc<dyn RepositoryWorkers>,
@@ -24,7 +24,7 @@ pub struct ObservedWorkers {
 }
 
 impl ObservedWorkers {
-    /// Starts the same workers, and tells `observer` about each.
+    /// Wraps workers so that `observer` is notified about each request.
     pub fn new(workers: Arc<dyn RepositoryWorkers>, observer: Arc<dyn WorkerObserver>) -> Self {
         Self { workers, observer }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// Listener that hears how many bytes went through so far; it must not block.
+/// Callback with the number of transferred bytes so far; it must not block.
 #[derive(Clone)]
 pub struct ProgressSink(Arc<dyn Fn(u64) + Send + Sync>);
 

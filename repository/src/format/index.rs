@@ -47,7 +47,7 @@ pub(crate) struct Location {
     pub(crate) unpacked: u32,
 }
 
-/// All index files together. What they say of one pack is taken together: none of them is believed more than another.
+/// All index files together. Their entries about one pack are merged: none is trusted more than another.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     packs: Vec<FileId>,

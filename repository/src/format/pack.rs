@@ -1,4 +1,4 @@
-//! Packs: the end of one says what is in it, so that a pack which no index names can be made known.
+//! Packs: the end of a pack lists its content, so that one that no index names can be added.
 
 use super::{BlobKind, IndexBlob, IndexPack};
 use crate::backend::FileId;

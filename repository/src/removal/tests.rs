@@ -68,7 +68,7 @@ impl Home {
         self.index().blobs().map(blob).collect()
     }
 
-    /// Adds a pack that holds one sealed tree without anything in it. It is what its name says.
+    /// Adds a valid pack with one sealed empty tree.
     fn junk(&self) -> IndexPack {
         let junk = pack_trees(self.repository.key(), &[br#"{"nodes":[]}"#.to_vec()]).expect("sealed");
         self.repository.place().write(FileKind::Pack, &junk.entry.id, &junk.content).expect("written");

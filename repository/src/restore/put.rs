@@ -167,7 +167,7 @@ impl Put<'_> {
         Ok(())
     }
 
-    /// The mode that an entry gets. A folder's setgid bit only says whose new files are.
+    /// Returns the mode of an entry. A folder's setgid bit is harmless: it only determines the owner of new files.
     fn permitted(&self, path: &Path, node: &Node, mode: u32) -> u32 {
         if self.options.privileges == Privileges::Kept || node.is_dir() || mode & 0o6000 == 0 {
             return mode;

@@ -119,7 +119,7 @@ impl Worker {
 
     /// Sends a piece of the current stream. Waits if the repository is slower than the source.
     pub async fn send(&mut self, data: &[u8]) -> Result<(), WorkerError> {
-        // A frame each: one that goes on would be put together again over there.
+        // One frame each: continued frames would be joined by the receiver.
         for piece in data.chunks(frame::MAX_FRAME) {
             self.say(FrameKind::Data, piece).await?;
         }
@@ -162,14 +162,14 @@ impl Worker {
         }
     }
 
-    /// Waits for the answer, then for the end of the worker. What it still sends of a stream is let go.
+    /// Waits for the answer, then for the end of the worker. Remaining data of a stream is discarded.
     pub async fn answer(mut self) -> Result<Answer, WorkerError> {
         let answer = loop {
             if let Next::Answer(answer) = self.next().await? {
                 break *answer;
             }
         };
-        // It ends by itself now; where it does not, it is killed with this.
+        // It ends by itself now; otherwise it is killed on drop.
         match timeout(self.idle, self.child.wait()).await {
             Ok(Ok(_)) => Ok(answer),
             Ok(Err(error)) => Err(WorkerError::Talk(error)),
@@ -177,7 +177,7 @@ impl Worker {
         }
     }
 
-    /// Ends the worker at once, and waits until it has gone.
+    /// Kills the worker, and waits until it has ended.
     pub async fn kill(mut self) -> Result<(), WorkerError> {
         self.child.kill().await.map_err(WorkerError::Talk)
     }
@@ -187,7 +187,7 @@ impl Worker {
             let writing = async { self.input.lock().await.write(&head, piece).await };
             match while_it_moves(self.idle, &mut self.progress, writing).await {
                 Some(Ok(())) => {}
-                // It has gone, and has said why before.
+                // It has ended, and has reported the reason before.
                 Some(Err(error)) => return Err(self.why(error).await),
                 None => return Err(WorkerError::Idle(self.idle)),
             }
@@ -232,7 +232,7 @@ pub async fn while_it_moves<T>(
             done = &mut awaited => return Some(done),
             moved = timeout(idle, progress.changed()) => match moved {
                 Ok(Ok(())) => {}
-                // It says no more; what it has said is still on its way.
+                // It sends no more; its earlier messages may still be on the way.
                 Ok(Err(_)) => return timeout(idle, awaited).await.ok(),
                 Err(_) => return None,
             },
@@ -245,7 +245,7 @@ async fn keep_in_touch(input: Arc<Mutex<Input>>, every: Duration) {
     let Some((head, _)) = frame::cut(FrameKind::Progress, &[]).next() else { return };
     loop {
         sleep(every).await;
-        // Where something is being said, that is a sign as well.
+        // A running write is a sign of life too.
         let Ok(mut input) = input.try_lock() else { continue };
         if !input.is_whole || input.write(&head, &[]).await.is_err() {
             return;

@@ -28,7 +28,7 @@ pub(super) struct Frame {
     pub(super) payload: Vec<u8>,
 }
 
-/// Puts frames that go on together.
+/// Joins frames that belong together.
 #[derive(Debug, Default)]
 pub(super) struct Assembly {
     before: Vec<u8>,

@@ -144,12 +144,12 @@ fn end(output: &Output, result: &Result<Answer, Failure>) -> ExitCode {
     if result.is_ok() && sent.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Takes in what the caller says, until it has gone.
+/// Receives the caller's frames until the caller has gone.
 fn take_in(frames: &SyncSender<Frame>, gone: &Sender<Ending>, caller: &Caller) {
     let mut stdin = io::stdin().lock();
     while let Ok(Some(frame)) = frame::read(&mut stdin) {
         caller.hear();
-        // It only says that the caller is there.
+        // A keep-alive.
         if frame.kind == FrameKind::Progress {
             continue;
         }
@@ -167,11 +167,11 @@ fn first<T: for<'de> Deserialize<'de>>(frames: &Receiver<Frame>) -> Result<T, Fa
     if frame.kind != FrameKind::Request {
         return Err(wrong("something else came instead of a request".to_owned()));
     }
-    // What it says is left out of the error: there are secrets in it.
+    // The error leaves out the content, because it contains secrets.
     serde_json::from_slice(&frame.payload).map_err(|error| wrong(format!("a request at column {}", error.column())))
 }
 
-/// Limits memory and processors. Where the system does not let us, the work goes on without.
+/// Limits memory and processors. If the system does not allow it, the work continues without limits.
 fn confine(bounds: &Bounds) {
     use rustix::process::{Resource, Rlimit, setrlimit};
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Whoever asked, as far as it is heard of.
+/// Caller, as far as it has sent messages.
 pub(super) struct Caller {
     began: Instant,
     /// In milliseconds since then.

@@ -145,7 +145,7 @@ pub fn read_all(repository: &Repository, snapshot: &SnapshotId, path: &str) -> V
     content
 }
 
-/// `diff -r`, which says nothing where there is nothing to say.
+/// Runs `diff -r` and asserts that it prints nothing.
 #[track_caller]
 pub fn are_equal(one: &Path, other: &Path) {
     let output = Command::new("diff").args(["-r", "--no-dereference"]).args([one, other]).output().expect("diff runs");

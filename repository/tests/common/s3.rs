@@ -26,7 +26,8 @@ impl S3 {
         Self::start_with(&[])
     }
 
-    /// The same where a test changes the folder beside it, which is seen at once. It is much slower to write to.
+    /// Starts a server for tests that change the folder directly; changes are visible at once, but writes are much
+    /// slower.
     pub fn start_seeing_changes() -> Self {
         Self::start_with(&["--dir-cache-time", "0s"])
     }
@@ -48,7 +49,7 @@ impl S3 {
             .spawn()
             .expect("rclone runs");
         let mut said = BufReader::new(server.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
-        // It listens when it says where.
+        // It listens once it prints its port.
         let port = said.by_ref().find_map(|line| {
             let (_, address) = line.split_once("Starting s3 server on [http://127.0.0.1:")?;
             address.split(['/', ']']).next()?.parse().ok()
@@ -101,7 +102,8 @@ pub enum Line {
     BreaksAfter(u64),
 }
 
-/// Listens, and lets connections through as `line` says for each, counted from zero. Lives as long as the test's process.
+/// Makes a proxy that treats each connection as `line` returns for its number, counted from zero. It lives as long as
+/// the test's process.
 pub fn proxy(to: u16, line: impl Fn(u64) -> Line + Send + Sync + 'static) -> (u16, Arc<AtomicU64>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -161,7 +163,7 @@ fn head_of(from: &mut TcpStream) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Takes a request's head, and says something of its own.
+/// Reads a request's head, and sends an answer of its own.
 fn answer(mut client: TcpStream, said: &str) -> io::Result<()> {
     head_of(&mut client)?;
     client.write_all(said.as_bytes())?;

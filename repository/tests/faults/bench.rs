@@ -81,7 +81,7 @@ pub struct Bench {
     files: BTreeMap<String, Vec<u8>>,
     /// Those that were said to be kept.
     pub good: BTreeMap<String, Content>,
-    /// Those of which nobody heard how it ended: they are there whole, or not at all.
+    /// Backups with an unknown result: they are there completely, or not at all.
     unheard: BTreeMap<String, Content>,
 }
 
@@ -211,7 +211,7 @@ impl Bench {
         true
     }
 
-    /// Listed is what was said to be kept, and the newest of it is whole, and now and then one other.
+    /// Asserts that exactly the confirmed backups are listed, and that the newest and sometimes another one is whole.
     pub fn check(&mut self, run: u64) {
         let sets = self.sets();
         let other = sets.get(run as usize * 7 % sets.len().max(1)).filter(|_| run.is_multiple_of(4));
@@ -257,7 +257,7 @@ impl Bench {
     }
 }
 
-/// Sends the streams; says whether that came to its end.
+/// Sends the streams; returns whether all were sent.
 async fn send(worker: &mut Worker, content: &Content, fault: Fault, dice: &mut Dice) -> Result<bool, WorkerError> {
     let pieces: usize = content.streams.iter().map(|(_, bytes)| bytes.len().div_ceil(PIECE)).sum();
     let mut left = dice.below(pieces as u64 + 1);
@@ -292,7 +292,7 @@ impl Broken {
     fn new(repository: &Path, dice: &mut Dice) -> Self {
         let name = ["index", "snapshots", "data", "tmp"][dice.below(4) as usize];
         let (folder, away) = (repository.join(name), repository.join("away"));
-        // One that nobody has made yet is in nobody's way afterwards either.
+        // A repository that does not exist yet is not missed afterwards either.
         let _ = fs::rename(&folder, &away);
         fs::write(&folder, "no folder").expect("written");
         Self { folder, away }

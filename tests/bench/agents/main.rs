@@ -96,7 +96,7 @@ async fn status(operator: &Operator) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A rollout to all at once: from its start until each host's answer is acknowledged.
+/// Starts a rollout of all at once, and waits until each host's answer is acknowledged.
 async fn orders(operator: &Operator, swarm: &Swarm, count: usize) -> anyhow::Result<()> {
     let begin = swarm.mark();
     operator.roll_out("1.2").await?;

@@ -15,7 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 const HEARTBEAT: Duration = Duration::from_secs(7);
 
-/// The agents, and when they heard what.
+/// Agents, and the times of their messages.
 #[derive(Debug)]
 pub struct Swarm {
     times: Arc<Times>,
@@ -55,7 +55,7 @@ impl Swarm {
         OpenData { orders, end }
     }
 
-    /// From now on it is noted when orders are heard and acknowledged.
+    /// Starts to record the times of orders and acknowledgements.
     pub fn mark(&self) -> Instant {
         let now = Instant::now();
         *self.times.begin.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
@@ -74,7 +74,7 @@ impl Swarm {
 /// Orders about data that stay open until the bench ends them.
 #[derive(Debug)]
 pub struct OpenData {
-    /// Each as often as it is heard, with the release of its instance.
+    /// Each order as often as it arrives, with the release of its instance.
     pub orders: mpsc::UnboundedReceiver<(OutgoingOrder, Release)>,
     pub end: mpsc::UnboundedSender<v1::OrderReport>,
 }

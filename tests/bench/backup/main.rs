@@ -24,7 +24,7 @@ const RESTORED: &str = "restored";
 
 /// One of the two, with a repository of its own.
 trait Tool {
-    /// Does one phase, and says what it took.
+    /// Runs one phase, and returns its cost.
     fn perform(&mut self, phase: Phase, data: &Data) -> anyhow::Result<Spent>;
     /// Returns the stored bytes.
     fn stored(&self) -> anyhow::Result<f64>;

@@ -27,19 +27,19 @@ const SIDE_BY_SIDE: usize = 16;
 pub enum Attack {
     /// Nobody: what the honest operator waits for anyway.
     None,
-    /// TCP connections that say nothing.
+    /// TCP connections that send nothing.
     Silent,
     /// Connections with one host's certificate.
     Certified,
     /// The same with one that was revoked.
     Revoked,
-    /// Streams of events that nobody reads.
+    /// Streams of events that are never read.
     Events,
     /// Manifests of backups, shown again and again.
     ShowBackup,
     /// Releases whose templates have no end.
     Templates,
-    /// Large reports that say something new each time.
+    /// Large reports with new content each time.
     Reports,
     /// Logs that are followed.
     Logs,
@@ -205,7 +205,7 @@ async fn templates(eve: &Operator, until: Instant) -> usize {
     let mut tried = 0;
     while Instant::now() < until {
         tried += 1;
-        // It is refused: what counts is what the coordinator does until then.
+        // It is refused: the coordinator's work until then is what counts.
         let _ = match endless(tried) {
             Ok(bundle) => eve.push(&format!("9.{tried}"), &bundle).await,
             Err(error) => Err(error),

@@ -1,5 +1,5 @@
-//! Figures that need real lab servers: an idle agent's memory and processor time, what orchestration adds to a rollout of
-//! three servers at once, and what one host's trouble does to the others.
+//! Figures that need real lab servers: an idle agent's memory and processor time, the overhead of a rollout of three
+//! servers at once, and the effect of one host's trouble on the others.
 
 mod blast;
 mod idle;

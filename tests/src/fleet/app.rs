@@ -45,7 +45,7 @@ impl App {
         Self { stores: STORES.to_owned(), ..Self::new(version) }
     }
 
-    /// The image that tells this version from others.
+    /// Returns the image of this version.
     pub fn image(version: &str) -> String {
         format!("notes-web:{version}")
     }

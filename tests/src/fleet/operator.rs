@@ -71,7 +71,7 @@ impl Operator {
         serde_json::from_str(&self.done(&format!("{line} -o json"))).expect("it is JSON")
     }
 
-    /// Begins a command that goes on while the story does.
+    /// Starts a command that runs in parallel to the story.
     pub fn start(&self, line: &str) -> Ongoing {
         self.begin("", line)
     }
@@ -99,7 +99,7 @@ impl Operator {
     }
 }
 
-/// A command that goes on.
+/// A running command.
 #[derive(Debug)]
 pub struct Ongoing {
     line: String,

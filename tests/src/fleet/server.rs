@@ -81,7 +81,7 @@ impl Server {
     /// Starts to serve again with this lifetime of new certificates.
     pub fn start_with_life(&mut self, life: Duration) {
         let runtime = threads();
-        // What was dropped lets go of the store a moment later.
+        // A dropped coordinator releases the store a moment later.
         let home = wait_until("the folder to be free", STOP_LIMIT, || Home::open(&self.folder).ok());
         let mut home = home.expect("nobody else serves this folder");
         home.settings.certificate_seconds = life.as_secs();

@@ -25,7 +25,7 @@ const VALUE: i32 = 99;
 /// Orders of a coordinator of the next protocol that an agent of today cannot carry out, by their ids.
 const ORDERS: [&str; 3] = ["aaaaaaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbbbbbbbb", "cccccccccccccccccccccccc"];
 
-/// What the protocol before does not have; each of these fields has a meaning where it is absent.
+/// Fields that the previous protocol lacks; the absence of each has a meaning.
 const LATER: [(&str, &[&str]); 5] = [
     ("Hello", &["start", "engine_id", "answers_claims", "protocol_min", "capabilities"]),
     ("WatchRequest", &["protocol_min"]),
@@ -43,12 +43,12 @@ pub enum Side {
     OlderCoordinator,
 }
 
-/// A pretended peer, and what was said to it.
+/// A simulated peer, with the messages that it received.
 pub struct Peer {
     side: Side,
     /// Today's messages, with one more field where the peer is newer.
     pool: DescriptorPool,
-    /// How each of its orders that are not known today ended.
+    /// Ends of its orders that are unknown today.
     pub ends: Mutex<BTreeMap<String, v1::order_report::Outcome>>,
     /// Messages that were passed on in another form than today's.
     pub changed: AtomicUsize,

@@ -60,7 +60,7 @@ fn stand_in(declaration: &Declaration) -> String {
     }
 }
 
-/// Writes the digests of the images into the bundle, as far as a host can tell them.
+/// Writes the digests of the images into the bundle, as far as a host can resolve them.
 pub async fn pin(
     context: &Context,
     session: &Session,
@@ -76,7 +76,7 @@ pub async fn pin(
     if rendering.lint(&pinned, Some(version)).await.map_err(not_rendered)?.problems.is_empty() {
         return Ok(pinned);
     }
-    // What is left are names that only the given values make: a release cannot carry their digests.
+    // The rest are names that depend on the given values: a release cannot carry their digests.
     let usual = images_of(&mut rendering, &bundle, version, &Given::new()).await.unwrap_or_default();
     let (kept, lost): (BTreeMap<_, _>, BTreeMap<_, _>) =
         found.into_iter().partition(|(image, _)| usual.contains(image));

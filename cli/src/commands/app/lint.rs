@@ -1,4 +1,4 @@
-//! `fleet app lint`: everything that is wrong with an app, before anybody is asked.
+//! `fleet app lint`: reports all problems of an app without a coordinator.
 
 use super::read::read_bundle;
 use crate::context::Context;

@@ -71,7 +71,7 @@ pub async fn run(context: &Context, args: &BackupExtractArgs) -> Result<ExitStat
             }
             Ok(None) => break,
             Err(status) => {
-                // What is half is nothing.
+                // A partial file is useless.
                 let _ = fs::remove_file(&part);
                 return Err(session.no(what, status));
             }

@@ -66,7 +66,7 @@ pub async fn run(context: &Context, args: &RecoveryKitArgs) -> Result<ExitStatus
 
 /// Never writes over what is there.
 fn write(folder: &Path, kit: &RecoveryKit) -> std::io::Result<PathBuf> {
-    // Names are the coordinator's: whatever it says, they stay below the folder.
+    // Names come from the coordinator: whatever they contain, files stay below the folder.
     let plain =
         |text: &str| text.chars().filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect::<String>();
     let ending = if kit.sealed { "txt.age" } else { "txt" };

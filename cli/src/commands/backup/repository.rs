@@ -81,7 +81,8 @@ pub struct RepositoryRmArgs {
     #[arg(value_name = "REPOSITORY")]
     name: RepositoryName,
 
-    /// Let the fleet forget the backups that it holds; they stay where they are, and `recovery-kit` tells how to open them
+    /// Remove the repository's backups from the catalog; their data stays where it is, and `recovery-kit` describes how
+    /// to open it
     #[arg(long)]
     forget: bool,
 }

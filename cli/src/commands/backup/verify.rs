@@ -13,8 +13,8 @@ use fleet_proto::words::word;
 
 /// Read repositories again, and name the backups that are damaged
 ///
-/// The coordinator does so by itself over a month; this does it now. Without --read-data only what the repositories say of
-/// themselves is read. It ends with 1 if anything is damaged.
+/// The coordinator does this by itself over a month; this command does it now. Without --read-data only the
+/// repositories' own metadata is read. The exit code is 1 if anything is damaged.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  fleet backup verify\n  fleet backup verify notes-1 --read-data 5%\n  fleet backup verify --read-data 100%"

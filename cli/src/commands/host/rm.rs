@@ -14,7 +14,7 @@ use fleet_proto::v1::RemoveHostRequest;
 
 /// Take a host out of the fleet and revoke its certificate
 ///
-/// Nothing is stopped or deleted on the host: what runs there goes on running, without the fleet.
+/// Nothing is stopped or deleted on the host: its containers keep running, without the fleet.
 #[derive(Debug, Args)]
 pub struct HostRmArgs {
     /// The host to remove

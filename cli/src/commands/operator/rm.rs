@@ -8,7 +8,7 @@ use fleet_core::command_error::CommandError;
 use fleet_core::names::OperatorName;
 use fleet_proto::v1::RemoveOperatorRequest;
 
-/// Take an operator's access away: their certificate is revoked at once
+/// Revoke an operator's access: their certificates are refused at once
 #[derive(Debug, Args)]
 pub struct OperatorRmArgs {
     /// The operator to remove

@@ -1,4 +1,4 @@
-//! `fleet token ls`: tokens that were made, without their secrets, which nobody has any more.
+//! `fleet token ls`: lists the tokens, without their secrets, which are not stored.
 
 use crate::context::Context;
 use crate::exit::ExitStatus;

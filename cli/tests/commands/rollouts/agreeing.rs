@@ -4,7 +4,7 @@ use super::good;
 use crate::fake::logged_in;
 use crate::scene::Scene;
 
-/// The requests by which something was started, as the coordinator heard them.
+/// Returns the number of requests that started something, as received by the coordinator.
 fn starts(heard: &str) -> usize {
     heard.lines().filter(|line| line.contains("agreed: Some")).count()
 }

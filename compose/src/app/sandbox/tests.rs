@@ -1,4 +1,4 @@
-//! A double has nothing of the real instance in its reach.
+//! A sandbox reaches nothing of the real instance.
 
 use super::sandbox;
 use crate::app::testing::rendered;

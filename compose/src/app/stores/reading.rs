@@ -47,7 +47,7 @@ impl Reading<'_> {
             .filter(|it| !it.is_empty())
     }
 
-    /// A text with values in it that will be seen by anybody who lists processes.
+    /// Returns a text with values that will be visible in process lists, so secrets are refused.
     pub fn plain(&mut self, field: &str, source: Option<&str>) -> Option<String> {
         let text = self.text(field, source?)?;
         if text.is_secret() {
@@ -72,7 +72,7 @@ impl Reading<'_> {
         self.wrong_with(field, text, None);
     }
 
-    /// The same where there is nothing to go on with.
+    /// Notes a problem, and returns nothing.
     pub fn refuse<T>(&mut self, field: &str, text: &str) -> Option<T> {
         self.refuse_with(field, text, None)
     }

@@ -105,7 +105,7 @@ impl Reading<'_> {
         server
     }
 
-    /// A server, where what app.yaml does not say is what its image's own variables do.
+    /// Returns a server; settings that app.yaml does not mention come from its image's own variables.
     fn server(
         &mut self,
         data: &str,

@@ -90,7 +90,7 @@ fn joined(args: &[Value]) -> Result<usize, Error> {
     let Some(items) = positional.first() else { return Ok(0) };
     let joiner = positional.get(1).cloned().or(kwargs.get::<Option<Value>>("d")?);
     let joiner = joiner.as_ref().map_or(0, length);
-    // What cannot be joined, the filter itself says.
+    // The filter itself reports values that cannot be joined.
     let Ok(items) = items.try_iter() else { return Ok(0) };
     let mut sum = 0_usize;
     for item in items {
@@ -110,7 +110,7 @@ fn indented(args: &[Value]) -> Result<usize, Error> {
     Ok(text.len().saturating_add(width.saturating_mul(text.split('\n').count())))
 }
 
-/// Widths and precisions are numbers in the format, or among what is formatted where it says `*`.
+/// Returns the width of the output. Widths and precisions are numbers in the format, or arguments in place of `*`.
 fn formatted(args: &[Value]) -> Result<usize, Error> {
     let [format, rest @ ..] = args else { return Ok(0) };
     let format = format.to_string();

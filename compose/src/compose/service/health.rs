@@ -26,7 +26,7 @@ pub fn read_healthcheck(at: &Cursor) -> Option<Healthcheck> {
     Some(check)
 }
 
-/// A line goes to the container's shell; a list says itself who runs it.
+/// Parses a test: a line runs in the container's shell; a list names its own program.
 fn read_test(at: &Cursor) -> Option<Probing> {
     if !at.is_list() {
         return Some(Probing::Shell(at.text()?));

@@ -84,7 +84,7 @@ impl Backups for BackupsService {
     }
 
     async fn set_policy(&self, request: Request<v1::SetPolicyRequest>) -> Answer<v1::BackupPolicyView> {
-        // Whether it shortens retention, which an operator may not, depends on the present policies.
+        // An operator may not shorten retention; whether this does depends on the present policies.
         let (by, role) = self.0.caller_and_role(&request, Role::Operator)?;
         self.0.set_policy_as(&by, role, request.into_inner()).await.map(Response::new)
     }

@@ -211,7 +211,7 @@ fn what_the_newest_backup_lacks_is_named() {
     // Of a backup that was noted before names were.
     let unnamed = "its newest backup holds 1 of 2 stores".to_owned();
     assert_eq!(found(seen(2, Vec::new()), None), (HealthLevel::Uncovered, unnamed));
-    // What its host says today is not said twice, and hides no database.
+    // Problems in the host's present report are not repeated, and hide no database.
     let coverage = Coverage { stores: Vec::new(), undeclared: vec!["volume a_extra".to_owned()] };
     let both = vec!["volume a_extra: no store declares it".to_owned(), sales.clone()];
     let expect = format!("no store declares volume a_extra; its newest backup holds 1 of 3 stores; not in it: {sales}");

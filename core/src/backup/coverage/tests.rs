@@ -23,7 +23,7 @@ fn read(stores: &str) -> Rendered {
     rendered(&bundle, "1", &[]).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-/// All that the instance's own containers have, as the Engine would say it; some of its services may have none.
+/// Returns the mounts of the instance's own containers as the Engine reports them; some services may have none.
 fn found(rendered: &Rendered, without: &str, others: &[(&str, &str, &str)]) -> Mounted {
     let mut mounted = Mounted::default();
     for container in rendered.spec.containers.iter().filter(|it| it.service != without) {

@@ -1,4 +1,4 @@
-//! MongoDB: an archive names its collections at its beginning, and says of each when it has ended.
+//! MongoDB: an archive lists its collections at its beginning, and marks the end of each.
 
 use std::collections::{BTreeMap, BTreeSet};
 

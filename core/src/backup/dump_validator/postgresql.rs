@@ -1,5 +1,5 @@
-//! PostgreSQL: a script that says at its end that it is complete. Newer ones restrict at the beginning what the script may do, and
-//! undo that, by the same key, at the very end.
+//! PostgreSQL: a script with a final comment that it is complete. Newer versions restrict the script's commands at the
+//! beginning, and lift that with the same key at the very end.
 
 const COMPLETE: &[u8] = b"--\n-- PostgreSQL database dump complete\n--\n\n";
 const RESTRICT: &[u8] = b"\\restrict ";

@@ -1,4 +1,4 @@
-//! Neo4j: a word, then compressed frames. The frames say where they end.
+//! Neo4j: a magic word, then compressed frames, which contain their own lengths.
 
 /// Bytes before the frames: for zstd compression, and for gzip compression.
 const ZSTD: &[u8] = b"DZV1";
@@ -94,7 +94,7 @@ impl Frames {
 
     pub fn verdict(&self, head: &[u8]) -> Result<(), String> {
         if GZIP.iter().any(|magic| head.starts_with(magic)) {
-            // Such a stream does not say where it ends: its tool's word must do.
+            // Such a stream has no mark of its end: the tool's exit code must be enough.
             return Ok(());
         }
         if !head.starts_with(ZSTD) {
@@ -109,7 +109,7 @@ impl Frames {
     }
 }
 
-/// The bytes of a frame's header after the first, which says how many they are.
+/// Returns the number of further bytes of a frame's header, from its first byte.
 fn header_length(flags: u8) -> usize {
     let is_single = flags & 0x20 != 0;
     let window = usize::from(!is_single);

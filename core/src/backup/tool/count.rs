@@ -45,7 +45,7 @@ fn numbered(name: String, number: &str) -> Option<(String, u64)> {
     Some((name, number.trim().parse().ok()?))
 }
 
-/// All that it printed: what is there, and how often that was changed, where it says so.
+/// Parses the output of a counter: the numbers of items, and the number of changes if it is reported.
 pub fn reading(store: &Store, printed: &str) -> Result<CounterReading, String> {
     let changes = if let DatabaseEngine::Redis(_) = store.engine { changes(printed) } else { None };
     Ok(CounterReading { counts: counts(store, printed)?, changes })

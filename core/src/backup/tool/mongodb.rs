@@ -73,7 +73,7 @@ pub fn count(server: &Server) -> Tool {
     ask(server, &format!("/* fleet: count */ {}{COUNT}", databases(server))).taking(LOADING)
 }
 
-/// Says what the server itself says of the databases.
+/// Returns the tool that queries the server's own facts about the databases.
 pub fn note(server: &Server) -> Tool {
     let accounts = if server.database.is_some() { noting::Accounts::Left } else { noting::Accounts::Kept };
     ask(server, &noting::questions(databases(server), accounts)).taking(LOADING)

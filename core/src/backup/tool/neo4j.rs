@@ -102,7 +102,7 @@ pub fn undo(server: &Server) -> Tool {
     offline(server, UNDO)
 }
 
-/// Puts ownership right, and lets go of what was there before.
+/// Sets ownership, and removes the old data.
 pub fn own(server: &Server) -> Tool {
     offline(server, OWN).taking(LOADING)
 }
@@ -111,12 +111,12 @@ pub fn count(server: &Server) -> Tool {
     online(server, &COUNT.replace("NAME", &printed("name")), &[]).taking(LOADING)
 }
 
-/// Says what the server itself says of the database.
+/// Returns the tool that queries the server's own facts about the database.
 pub fn note(server: &Server) -> Tool {
     online(server, &noting::questions(printed), &[]).taking(LOADING)
 }
 
-/// A text as in an address: in Cypher, and inside of a text of a shell in double quotes.
+/// Returns a text quoted for Cypher inside a double-quoted shell string.
 fn printed(text: &str) -> String {
     let special = [("%", "%25"), (r"\\\\", "%5C"), (r"\\n", "%0A"), (r"\\r", "%0D"), (r"\\t", "%09"), (r#"\""#, "%22")];
     special.iter().fold(text.to_owned(), |text, (from, to)| format!("replace({text}, '{from}', '{to}')"))

@@ -8,9 +8,10 @@ use crate::backup::Server;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-/// The roles come first: a dump of one database names them and does not have them. Then comes what is the database's own: the dump has
-/// it only where it makes the database, too. Names that nobody can be sure of are no words of a tool: `a=b` would be read as options of
-/// a connection. A database that has texts in no encoding, or in one that PostgreSQL converts to no other, is dumped in its own.
+/// The roles come first: a dump of one database names them and does not include them. Then come the database's own
+/// settings, which the dump has only if it creates the database too. Uncertain names are not passed as arguments: `a=b`
+/// would be parsed as connection options. A database with texts in no encoding, or in one that PostgreSQL cannot
+/// convert, is dumped in its own.
 const DUMP: &str = r#"set -eu
 export PGDATABASE="$2"
 PGCLIENTENCODING=$(psql -X -q -A -t -w -U "$1" -c "SELECT CASE WHEN getdatabaseencoding() IN ('SQL_ASCII', 'MULE_INTERNAL')
@@ -45,7 +46,7 @@ WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND relkind IN ('r',
 END
 "#;
 
-/// A new database beside the one there is: until it is complete, nobody sees it.
+/// Creates a new database beside the present one, invisible to clients until it is complete.
 const PREPARE: &str = r#"set -eu
 exec psql -X -q -A -t -w -v ON_ERROR_STOP=1 -v name="$2" -v new="$3" -v new_before="$5" -v usr="$1" -U "$1" -d template1 -f - <<'END'
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (:'new', :'new_before') AND pid <> pg_backend_pid()
@@ -75,8 +76,8 @@ ALTER DATABASE :"name" ALLOW_CONNECTIONS true;
 END
 "#;
 
-/// The first line of a dump tells what its database was made with. Where it does not, the dump is of an earlier version, and the new
-/// database stays as that which was there.
+/// The first line of a dump has the options of its database. Without it, the dump is of an earlier version, and the new
+/// database gets the options of the present one.
 ///
 /// The shell becomes the client: where the server is the container's first process, a child of a tool that is killed becomes a child of
 /// the server, which takes the death of such a one for a crash.
@@ -184,7 +185,7 @@ pub fn count(server: &Server) -> Tool {
     run(server, COUNT).taking(LOADING)
 }
 
-/// Says what the server itself says of the database.
+/// Returns the tool that queries the server's own facts about the database.
 pub fn note(server: &Server) -> Tool {
     run(server, &NOTE.replace("QUESTIONS\n", &noting::questions())).taking(LOADING)
 }

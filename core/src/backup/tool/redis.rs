@@ -78,7 +78,8 @@ pub fn side_files(server: &Server) -> Tool {
     run(server, SIDE_FILES, &[])
 }
 
-/// Says what the server itself says of some keys: of those that were noted before, or of as many as may be noted.
+/// Returns the tool that queries the server's own facts about some keys: those recorded before, or as many as may be
+/// recorded.
 pub fn note(server: &Server, noted: Option<&SourceNote>) -> Tool {
     let asked = noted.map(noting::asked).unwrap_or_default();
     let words: Vec<&str> = asked.iter().map(String::as_str).collect();

@@ -1,7 +1,7 @@
 //! Recognises a permanent server, as opposed to a temporary one.
 //!
-//! Images begin an empty database with a server of a few seconds that nobody but themselves can reach. Whoever listens on the network,
-//! or is what the container was started for, has come to stay.
+//! Images initialise an empty database with a temporary server of a few seconds, which only they can reach. A server
+//! that listens on the network, or is the container's main process, is permanent.
 
 use super::{Tool, script};
 

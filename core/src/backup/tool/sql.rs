@@ -141,7 +141,7 @@ pub fn others(server: &Server, dialect: Dialect) -> Tool {
     run(server, dialect, &format!("{CLIENT}{accounts}{OTHERS}"), &[])
 }
 
-/// Says what the server itself says of the database.
+/// Returns the tool that queries the server's own facts about the database.
 pub fn note(server: &Server, dialect: Dialect) -> Tool {
     run(server, dialect, &format!("{CLIENT}{}", noting::questions()), &[database(server)]).taking(LOADING)
 }

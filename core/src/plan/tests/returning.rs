@@ -1,4 +1,4 @@
-//! The first seconds of a coordinator: nobody is known to be offline yet.
+//! The first seconds of a coordinator, when no host is known to be offline yet.
 
 use super::check;
 

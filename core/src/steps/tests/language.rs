@@ -1,4 +1,4 @@
-//! The little language in which these tests say what is there and what shall be; one thing per line.
+//! A small language for the present and the desired parts in these tests; one part per line.
 //!
 //! Goals: `web:1 after db healthy`, `web:1 in vpn`, `network net [HASH]`, `volume data`, `external network lab`,
 //! `file a.conf CONTENT`. Found: `web:1 [as NAME] [in ID] [STATE [CODE]]`, `image web:2`, `network net [HASH]`, and so on.

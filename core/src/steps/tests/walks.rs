@@ -7,7 +7,7 @@ use crate::steps::{drift, steps, steps_to_remove};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-/// A goal as the little language says it: up to five services, each waiting for some of those before it.
+/// Generates a goal in the small language: up to five services, each depending on some of those before it.
 fn any_goal() -> impl Strategy<Value = InstanceSpec> {
     let service = (0..4_u8, 0..5_u8, 0..5_u8, 0..3_u8);
     (prop::collection::vec(service, 5), 0..3_u8, 0..3_u8, 0..3_u8).prop_map(|(services, network, volume, file)| {
@@ -34,7 +34,7 @@ fn any_goal() -> impl Strategy<Value = InstanceSpec> {
         }
         text.push_str(&format!("network main {network}\nfile f{file} {volume}\n"));
         let mut goal = spec(&text);
-        // Who ends is waited for by all until it has, and is nobody's lender; who borrows a network has none of its own.
+        // A one-shot service is waited for by all, and lends no network; a borrower of a network has none of its own.
         let one_shots: Vec<_> = goal.containers.iter().map(|it| it.service.clone()).collect();
         let one_shots: Vec<_> = one_shots.into_iter().filter(|it| crate::steps::is_one_shot(&goal, it)).collect();
         for container in &mut goal.containers {

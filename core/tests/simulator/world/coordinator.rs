@@ -1,4 +1,4 @@
-//! The coordinator's loop, which is *wake, read facts, decide, write, tell*; its end and its new beginning.
+//! Coordinator's loop: *wake, read facts, decide, write, send*; its end and its restart.
 
 use super::{Event, World};
 use crate::fleet::MINUTE;

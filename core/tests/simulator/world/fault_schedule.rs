@@ -31,7 +31,7 @@ impl World {
         }
     }
 
-    /// Faults end, who can come back does, and most of what was paused goes on.
+    /// Faults end, hosts return if they can, and most of what was paused is resumed.
     pub(super) fn calm(&mut self) {
         self.is_calm = true;
         // Without it there would be a next slot for ever.

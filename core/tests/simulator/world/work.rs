@@ -107,7 +107,7 @@ impl World {
         }
     }
 
-    /// A killed agent goes on from its ledger: forward while there is time, else back.
+    /// A killed agent continues from its ledger: forward while there is time, else back.
     pub(super) fn revive(&mut self, host: usize) {
         if self.hosts[host].is_up {
             return;

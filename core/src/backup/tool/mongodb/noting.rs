@@ -19,8 +19,8 @@ const text = v => {
 };
 ";
 
-/// Counts writes of the storage engine as they happen: those of a command are counted at its end. An account that may not ask for
-/// it, and a router, say nothing of when something was written.
+/// Counts writes of the storage engine as they happen; those of a command are counted at its end. An account without
+/// the permission, and a router, do not report the time of writes.
 const MOMENT: &str = r"try {
     const status = db.getSiblingDB('admin').runCommand({ serverStatus: 1, repl: 0 }), engine = status.wiredTiger;
     const writes = ['insert', 'bulk loaded cursor insert', 'modify', 'remove', 'truncate', 'update'];

@@ -8,7 +8,7 @@
 /// Samples the nodes and relationships with the lowest and the highest ids, which a dump keeps. Later versions have
 /// another name and another order for these ids, so the sample names them.
 ///
-/// The moment is the number of the last transaction that the database committed, which outlives a restart. A server that does not say
+/// The moment is the number of the last committed transaction, which survives a restart. A server that does not report
 /// it has no moment.
 const QUESTIONS: &str = r#"hex() { printf %s "$1" | od -An -v -tx1 | tr -d ' \n'; }
 sum() { printf %s "$1" | md5sum | cut -c 1-32; }

@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** nothing here depends on a server beyond what comes with a backup: no numbers of objects, no sizes, no moments.
 
-/// Prints lines of a kind, and of what and which and how, each as hexadecimal digits. A read-only question: what the server's own user
-/// is a superuser for, and everything that the image makes and nobody noted, is left out.
+/// Prints lines with a kind, an object, a property and a value, each in hexadecimal. The query is read-only. The
+/// superuser's own rights, and objects that the image makes and that were not recorded, are left out.
 ///
 /// Kinds: `moment` is unchanged while nothing is written. `fact` is compared. `rows` is a checksum of the rows with the
 /// lowest and the highest keys; of fewer if they are large. `left` is not restored. `changed` counts the writes to a
