@@ -15,11 +15,11 @@ mod freeze;
 mod handle;
 mod host;
 mod journal;
-mod known;
 mod leftovers;
 mod sandboxes;
 #[cfg(test)]
 mod tests;
+mod values_in_use;
 mod writer;
 
 pub use entry::{
@@ -28,9 +28,9 @@ pub use entry::{
 pub use file::{DiskFiles, EntryError, LedgerFiles};
 pub use handle::LedgerHandle;
 pub use journal::{Aside, DataSwap, Held, Journal, RestorePhase};
-pub use known::{KnownValues, StateSnapshot};
 pub use leftovers::{LeftFolder, Leftover};
 pub use sandboxes::LeftoverSandbox;
+pub use values_in_use::{InstanceValues, ValuesInUse};
 pub use writer::LedgerWriter;
 
 use fleet_core::names::{InstanceName, OrderId};
@@ -75,7 +75,7 @@ pub struct Ledger {
     sandboxes: BTreeMap<OrderId, LeftoverSandbox>,
     leftovers: BTreeMap<OrderId, Leftover>,
     unreadable: Vec<Unreadable>,
-    known: StateSnapshot,
+    values_in_use: ValuesInUse,
 }
 
 impl Ledger {
@@ -93,7 +93,7 @@ impl Ledger {
             sandboxes: BTreeMap::new(),
             leftovers: BTreeMap::new(),
             unreadable,
-            known: StateSnapshot::default(),
+            values_in_use: ValuesInUse::default(),
         };
         ledger.read_instances()?;
         ledger.read_orders()?;
@@ -147,8 +147,8 @@ impl Ledger {
     }
 
     /// Values that instances have or had, to keep their secrets out of texts.
-    pub fn known(&self) -> &StateSnapshot {
-        &self.known
+    pub fn values_in_use(&self) -> &ValuesInUse {
+        &self.values_in_use
     }
 
     /// Returns all orders that are still recorded.
@@ -170,12 +170,12 @@ impl Ledger {
     }
 
     fn insert_instance(&mut self, name: InstanceName, entry: InstanceEntry) {
-        entry.settled.iter().for_each(|settled| self.known.note_settled(&name, settled));
+        entry.settled.iter().for_each(|settled| self.values_in_use.note_settled(&name, settled));
         self.instances.insert(name, entry);
     }
 
     fn insert_order(&mut self, entry: OrderEntry) {
-        self.known.note_order(&entry);
+        self.values_in_use.note_order(&entry);
         self.orders.insert(entry.order.id.clone(), entry);
     }
 

@@ -7,7 +7,7 @@ mod secret;
 
 use self::secret::{MASK, Scope, Secret};
 use crate::agent_context::AgentContext;
-use crate::ledger::KnownValues;
+use crate::ledger::InstanceValues;
 use crate::status_board::StatusBoard;
 use data_encoding::BASE64;
 use fleet_core::backup::{CopyMade, DataResult};
@@ -57,7 +57,7 @@ impl Mask {
 
     /// The secrets of all instances, for texts that are no instance's own.
     pub fn of_all(context: &AgentContext) -> Self {
-        let instances: Vec<InstanceName> = context.ledger().known().instances().cloned().collect();
+        let instances: Vec<InstanceName> = context.ledger().values_in_use().instances().cloned().collect();
         Self::new(secrets(context, &instances).iter().map(String::as_str))
     }
     pub fn is_empty(&self) -> bool {
@@ -127,12 +127,12 @@ impl Mask {
 /// Returns the secret values of some instances. If their declarations are no longer available, longer values count as
 /// secret, except those that another release declares as plain.
 fn secrets(context: &AgentContext, instances: &[InstanceName]) -> BTreeSet<String> {
-    let known: Vec<KnownValues> = {
+    let known: Vec<InstanceValues> = {
         let ledger = context.ledger();
-        instances.iter().flat_map(|instance| ledger.known().of(instance).cloned().collect::<Vec<_>>()).collect()
+        instances.iter().flat_map(|instance| ledger.values_in_use().of(instance).cloned().collect::<Vec<_>>()).collect()
     };
     let (mut secret, mut plain, mut unknown) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for KnownValues { release, values } in known {
+    for InstanceValues { release, values } in known {
         let names = release.and_then(|digest| context.bundles.secret_names(&digest));
         for (name, value) in values {
             match &names {

@@ -161,7 +161,7 @@ struct Workers {
 /// All that an agent consists of.
 struct Rooms {
     context: Arc<AgentContext>,
-    keeper: HostInfoTask,
+    host_info: HostInfoTask,
     attention: mpsc::UnboundedReceiver<InstanceName>,
     channel: watch::Sender<Option<Channel>>,
 }
@@ -194,8 +194,8 @@ impl Rooms {
         tell_what_is_left(&context);
         perform::sweep_drills(&context);
         let greeting = Greeting { start: link::start_id(), ..Greeting::default() };
-        let keeper = HostInfoTask { context: Arc::clone(&context), greeting: watch::Sender::new(greeting) };
-        Self { context, keeper, attention, channel }
+        let host_info = HostInfoTask { context: Arc::clone(&context), greeting: watch::Sender::new(greeting) };
+        Self { context, host_info, attention, channel }
     }
 
     async fn work(self, who: Who, listener: Option<TcpListener>, stop: CancellationToken) {
@@ -212,20 +212,20 @@ impl Rooms {
         let serving = serve_metrics(Arc::clone(&self.context), listener);
         let is_stopped = stop.clone();
         let reporting = async {
-            tokio::join!(self.keeper.begin(), watcher.look_first());
+            tokio::join!(self.host_info.begin(), watcher.look_first());
             // Everything that leaves the host is read from here, without secrets.
             let said = watch::Sender::new(mask::MaskedBoard::of(
                 &self.context,
                 self.context.status_writer.see(StatusBoard::clone),
             ));
-            let (status_board, greeting) = (said.subscribe(), self.keeper.greeting.subscribe());
+            let (status_board, greeting) = (said.subscribe(), self.host_info.greeting.subscribe());
             let heard = open.subscribe();
             let metrics = Arc::clone(&self.context.metrics);
             let wires = Wires { status_board, greeting, open, questions: ask, channel: self.channel, metrics };
             tokio::join!(
                 link::run(who, wires, stop),
                 watcher.run(self.attention),
-                self.keeper.run(heard),
+                self.host_info.run(heard),
                 mask::relay(&self.context, said)
             );
         };

@@ -28,7 +28,7 @@ mod requests;
 mod state;
 #[cfg(test)]
 pub mod testing;
-mod untold;
+mod undeliverable;
 
 pub use backups::{BackupKept, RepositoryContents};
 pub use desired::DesiredChange;
@@ -39,7 +39,7 @@ pub use protocol::{protocol_hint, protocol_words};
 pub use release::{ReleaseImage, ReleaseKept};
 pub use requests::{RequestRecord, Started};
 pub use state::{PlanInput, StateSnapshot};
-pub use untold::Untold;
+pub use undeliverable::Undeliverable;
 
 use epoch::Epoch;
 
@@ -219,7 +219,7 @@ mod tests {
         assert!(facts.failed().is_cancelled(), "the coordinator stops");
         let next = facts.hear_event(&read("lab-1"), "host lab-1", "a word", NOW).await;
         assert!(matches!(next, Err(StoreError::HalfChanged)), "nothing is changed on top of it");
-        assert!(catch_unwind(AssertUnwindSafe(|| facts.read().wishes())).is_err(), "nobody looks at it");
+        assert!(catch_unwind(AssertUnwindSafe(|| facts.read().desired_revision())).is_err(), "nobody looks at it");
         assert_eq!(store.scan("").expect("the store can be read"), before, "nothing of it was written");
         assert!(on(store).read().desired().hosts.contains_key(&read("lab-1")), "a restart reads what is true");
     }

@@ -85,7 +85,7 @@ pub fn repository_key(repository: &RepositoryName, instance: &InstanceName) -> S
 /// Sealed keys of a removed repository; a repository of the same name may have been added since.
 pub const FORMER_REPOSITORIES: &str = "former-repository/";
 
-pub fn former_repository(repository: &RepositoryName, added: u64, instance: &InstanceName) -> String {
+pub fn retired_repository(repository: &RepositoryName, added: u64, instance: &InstanceName) -> String {
     format!("{FORMER_REPOSITORIES}{repository}/{added:020}/{instance}")
 }
 

@@ -74,7 +74,7 @@ struct Turned {
 async fn turn(facts: &Arc<Facts>, sessions: &Sessions, planner: &Planner, now: Time) -> Result<Turned, StoreError> {
     let began = Instant::now();
     let input = facts.read().plan_input();
-    let (wishes, planner) = (input.wishes, Arc::clone(planner));
+    let (desired_revision, planner) = (input.desired_revision, Arc::clone(planner));
     let (mut plan, planned) = facts
         .off_runtime(move |_| {
             let began = Instant::now();
@@ -85,7 +85,7 @@ async fn turn(facts: &Arc<Facts>, sessions: &Sessions, planner: &Planner, now: T
     let (gone, restored) = (std::mem::take(&mut plan.gone), std::mem::take(&mut plan.restored));
     let (over, wake_at) = (std::mem::take(&mut plan.over), plan.wake_at);
     let (asked, closed) = (plan.orders.len(), plan.closed.len());
-    facts.ask(plan, wishes, now, |hosts| sessions.mark(hosts, clock::now())).await?;
+    facts.ask(plan, desired_revision, now, |hosts| sessions.mark(hosts, clock::now())).await?;
     Span::current().record("orders", asked).record("closed", closed);
     tracing::debug!(asked, closed, ?planned, kept = ?began.elapsed(), "turned");
     if !gone.is_empty() {
@@ -93,6 +93,6 @@ async fn turn(facts: &Arc<Facts>, sessions: &Sessions, planner: &Planner, now: T
         facts.off_runtime(move |facts| Handle::current().block_on(facts.bury(&gone, now))).await?;
     }
     facts.restore(&restored, now).await?;
-    facts.settle_wishes(&over, now).await?;
+    facts.settle_requests(&over, now).await?;
     Ok(Turned { wake_at, planned })
 }

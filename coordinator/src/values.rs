@@ -32,21 +32,21 @@ pub enum ValuesError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValueDifference {
     pub name: String,
-    pub former: Option<String>,
+    pub previous: Option<String>,
     pub present: Option<String>,
 }
 
 /// Two revisions of the values of an instance.
 #[derive(Debug, Clone, Copy)]
 pub struct Revisions {
-    pub former: u64,
+    pub previous: u64,
     pub present: u64,
 }
 
 /// An old revision, and the new one under which its values are stored again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Again {
-    pub former: u64,
+    pub previous: u64,
     pub revision: u64,
 }
 
@@ -118,8 +118,8 @@ impl Values {
         again: Again,
         drift: DriftRule,
     ) -> Result<(), ValuesError> {
-        let secret = read(store, instance, again.former)?.sealed.into_keys().collect();
-        let (values, _) = self.open(store, instance, again.former)?;
+        let secret = read(store, instance, again.previous)?.sealed.into_keys().collect();
+        let (values, _) = self.open(store, instance, again.previous)?;
         self.put(batch, instance, again.revision, &values, &secret, drift)
     }
 
@@ -128,18 +128,18 @@ impl Values {
         &self,
         store: &dyn Store,
         instance: &InstanceName,
-        Revisions { former, present }: Revisions,
+        Revisions { previous, present }: Revisions,
     ) -> Result<Vec<ValueDifference>, ValuesError> {
-        if former == present {
+        if previous == present {
             return Ok(Vec::new());
         }
-        let ((then, _), (now, _)) = (self.open(store, instance, former)?, self.open(store, instance, present)?);
-        let shown = [Self::shown(store, instance, former)?, Self::shown(store, instance, present)?];
+        let ((then, _), (now, _)) = (self.open(store, instance, previous)?, self.open(store, instance, present)?);
+        let shown = [Self::shown(store, instance, previous)?, Self::shown(store, instance, present)?];
         let names: BTreeSet<&String> = then.keys().chain(now.keys()).collect();
         let other = names.into_iter().filter(|name| then.get(*name) != now.get(*name));
         let text = |name: &String, which: usize| shown[which].get(name).cloned();
         Ok(other
-            .map(|name| ValueDifference { name: name.clone(), former: text(name, 0), present: text(name, 1) })
+            .map(|name| ValueDifference { name: name.clone(), previous: text(name, 0), present: text(name, 1) })
             .collect())
     }
 

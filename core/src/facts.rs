@@ -66,9 +66,9 @@ impl Desired {
     /// use.
     pub fn held_of(&self, name: &InstanceName) -> BTreeSet<BackupId> {
         let held = self.held.iter().filter(|(_, held)| held.instance == *name).map(|(id, _)| id);
-        let wished = self.instances.values().filter_map(|it| it.data.as_ref()?.action.source());
-        let wished = wished.filter(|source| source.instance == *name).map(|source| &source.backup);
-        held.chain(wished).cloned().collect()
+        let requested = self.instances.values().filter_map(|it| it.data.as_ref()?.action.source());
+        let requested = requested.filter(|source| source.instance == *name).map(|source| &source.backup);
+        held.chain(requested).cloned().collect()
     }
 }
 
@@ -153,7 +153,8 @@ pub enum DriftRule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PowerDesired {
     /// The request.
-    pub wish: PowerRequest,
+    #[serde(rename = "wish")]
+    pub request: PowerRequest,
     /// Number of the request; 0 is the start that comes with the installation.
     pub serial: u64,
 }

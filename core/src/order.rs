@@ -76,7 +76,8 @@ pub enum Action {
     /// Expects the instance; `serial` is the number of the operator's power request.
     Power {
         /// Start, stop or restart.
-        wish: PowerRequest,
+        #[serde(rename = "wish")]
+        request: PowerRequest,
         /// Number of the request.
         serial: u64,
     },
@@ -117,9 +118,9 @@ impl Action {
             Self::Install { .. } => "install",
             Self::Upgrade { .. } => "upgrade",
             Self::Configure { .. } => "configure",
-            Self::Power { wish: PowerRequest::Start, .. } => "start",
-            Self::Power { wish: PowerRequest::Stop, .. } => "stop",
-            Self::Power { wish: PowerRequest::Restart, .. } => "restart",
+            Self::Power { request: PowerRequest::Start, .. } => "start",
+            Self::Power { request: PowerRequest::Stop, .. } => "stop",
+            Self::Power { request: PowerRequest::Restart, .. } => "restart",
             Self::Remove { .. } => "remove",
             Self::Data(DataAction::Backup { .. }) => "backup",
             Self::Data(DataAction::Drill { .. }) => "drill",

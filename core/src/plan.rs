@@ -19,7 +19,7 @@ mod take;
 pub(crate) mod tests;
 
 pub use context::PlanContext;
-pub use data::wish_id;
+pub use data::data_order_id;
 pub use member::upgrade_ids;
 pub use newer::Newer;
 pub use progress::Progress;

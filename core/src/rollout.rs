@@ -35,7 +35,8 @@ pub struct Rollout {
     /// Instances that were left out at the start.
     pub left_out: Vec<LeftOut>,
     /// Run, pause or abort.
-    pub wish: RolloutIntent,
+    #[serde(rename = "wish")]
+    pub intent: RolloutIntent,
     /// Counts `resume`: an instance that failed is tried again in the next attempt.
     pub attempt: u32,
     /// Time of the start.

@@ -126,13 +126,13 @@ impl ServerCertVerifier for ByFingerprint {
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
         let is_named = |der: &&CertificateDer<'_>| <[u8; 32]>::from(Sha256::digest(der)) == self.ca_fingerprint;
-        let stranger = || TlsError::InvalidCertificate(CertificateError::UnknownIssuer);
-        let ca = intermediates.iter().find(is_named).ok_or_else(stranger)?;
+        let unknown_issuer = || TlsError::InvalidCertificate(CertificateError::UnknownIssuer);
+        let ca = intermediates.iter().find(is_named).ok_or_else(unknown_issuer)?;
         let mut roots = RootCertStore::empty();
         roots.add(ca.clone().into_owned())?;
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&self.provider))
             .build()
-            .map_err(|_| stranger())?;
+            .map_err(|_| unknown_issuer())?;
         verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 

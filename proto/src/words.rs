@@ -35,7 +35,7 @@ wire_enums!(
     OperatorRole,
     OrderOutcome,
     PermissionState,
-    PowerWish,
+    PowerAction,
     RepositoryKind,
     RolloutPhase,
     SteerAction,

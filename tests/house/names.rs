@@ -29,7 +29,7 @@ const DROPPED: [&str; 42] = [
     "Pen",
     "Place",
     "Plausible",
-    "PowerWish",
+    "PowerAction",
     "Pulse",
     "Reach",
     "RolloutWish",

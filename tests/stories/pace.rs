@@ -91,13 +91,13 @@ fn what_cannot_work_is_refused_at_once() {
         ("--version 1.2 --per site=1", "no host has a label `site`", "--per LABEL=N"),
         ("--version 1.2 --max-failures 0", "would halt before it begins", "--max-failures"),
     ];
-    for (wish, says, hints) in table {
-        let told = fleet.refused(&format!("rollout {wish} --yes"));
+    for (request, says, hints) in table {
+        let told = fleet.refused(&format!("rollout {request} --yes"));
         told.says(says);
         assert!(told.stderr.contains(hints), "{}", told.text());
     }
-    for wish in ["--version 1.2 --at-once 0", "--version 1.2 --window soon", "--version 1.2 --per site"] {
-        let told = fleet.admin.run(&format!("rollout {wish} --yes"));
+    for request in ["--version 1.2 --at-once 0", "--version 1.2 --window soon", "--version 1.2 --per site"] {
+        let told = fleet.admin.run(&format!("rollout {request} --yes"));
         assert_eq!(told.code, 2, "{}", told.text());
     }
     assert_eq!(fleet.done("rollout ls -o name").trim(), "");

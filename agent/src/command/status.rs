@@ -112,7 +112,7 @@ fn action(order: &Order) -> String {
         Action::Install { goal } => format!("install {}", goal.release),
         Action::Upgrade { from, goal } => format!("upgrade {} -> {}", from.name.version, goal.release),
         Action::Configure { goal, .. } => format!("configure revision {}", goal.revision),
-        Action::Power { wish, .. } => format!("{wish:?}").to_lowercase(),
+        Action::Power { request, .. } => format!("{request:?}").to_lowercase(),
         Action::Remove { .. } => "remove".to_owned(),
         Action::Data(DataAction::Backup { .. }) => "back up".to_owned(),
         Action::Data(DataAction::Drill { .. }) => "drill".to_owned(),

@@ -176,7 +176,7 @@ pub struct Unreadable {
 impl Settled {
     /// Returns whether an operator wants it to be stopped.
     pub fn is_stopped(&self) -> bool {
-        match self.power.wish {
+        match self.power.request {
             PowerRequest::Stop => true,
             PowerRequest::Start | PowerRequest::Restart => false,
         }

@@ -149,12 +149,12 @@ impl Carrying<'_> {
                 let to = prepare(context, &self.order.instance, goal, &open.values, open.drift, from).await;
                 to.map(Some).map_err(|error| crate::chain(&error))
             }
-            Action::Power { wish, serial } => {
+            Action::Power { request, serial } => {
                 if let Some(from) = from.filter(|_| starts_something(&self.order.action)) {
                     let allowed = allow_instance(self.work.context, &from.rendered).await;
                     allowed.map_err(|error| crate::chain(&error))?;
                 }
-                let power = PowerDesired { wish: *wish, serial: *serial };
+                let power = PowerDesired { request: *request, serial: *serial };
                 Ok(from.map(|from| Settled { power, ..from.clone() }))
             }
             Action::Remove { volumes } => {
@@ -270,8 +270,8 @@ fn before(open: &OpenState) -> Option<&InstanceSpec> {
 fn starts_something(action: &Action) -> bool {
     match action {
         Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } => true,
-        Action::Power { wish: PowerRequest::Start | PowerRequest::Restart, .. } => true,
-        Action::Power { wish: PowerRequest::Stop, .. } | Action::Remove { .. } | Action::Data(_) => false,
+        Action::Power { request: PowerRequest::Start | PowerRequest::Restart, .. } => true,
+        Action::Power { request: PowerRequest::Stop, .. } | Action::Remove { .. } | Action::Data(_) => false,
     }
 }
 

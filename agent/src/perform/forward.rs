@@ -20,12 +20,12 @@ pub async fn forward(
             let finish = finish(to);
             work.perform(spec, |found| stages(found, to), finish).await
         }
-        (Action::Power { wish, .. }, Some(to)) => {
-            let finish = match wish {
+        (Action::Power { request, .. }, Some(to)) => {
+            let finish = match request {
                 PowerRequest::Start | PowerRequest::Restart => Finish::Healthy(&to.rendered.health),
                 PowerRequest::Stop => Finish::AsIs,
             };
-            work.perform(spec, |found| steps_for_power(found, spec, *wish), finish).await
+            work.perform(spec, |found| steps_for_power(found, spec, *request), finish).await
         }
         (Action::Remove { volumes }, _) => remove(work, spec, volumes).await,
         (Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } | Action::Power { .. }, None)
@@ -54,8 +54,8 @@ pub fn stages(found: &FoundProject, to: &Settled) -> Vec<Stage> {
         };
         stages.iter_mut().for_each(|stage| stage.steps.retain(|step| !starts(step)));
         stages.retain(|stage| !stage.steps.is_empty());
-        let is_as_wished = stages.is_empty();
-        if is_as_wished {
+        let is_as_wanted = stages.is_empty();
+        if is_as_wanted {
             return steps_for_power(found, spec, PowerRequest::Stop);
         }
     }

@@ -100,7 +100,7 @@ pub async fn prepare(
     }
     expect_own(context, &rendered.spec, before).await?;
     let (release, revision, since) = (goal.release.clone(), goal.revision, crate::clock::now());
-    let power = from.map_or(PowerDesired { wish: PowerRequest::Start, serial: 0 }, |from| from.power);
+    let power = from.map_or(PowerDesired { request: PowerRequest::Start, serial: 0 }, |from| from.power);
     let signed = from.map(|from| from.signed.clone()).unwrap_or_default();
     Ok(Settled { release, revision, power, drift, rendered, values: values.clone(), since, signed })
 }

@@ -126,7 +126,7 @@ impl Lab {
 
     pub fn backup(&self) -> OutgoingOrder {
         let to = ["near".parse().expect("a name")].into();
-        self.order(&self.instance(), Action::Data(DataAction::Backup { to, cause: Cause::Wished }))
+        self.order(&self.instance(), Action::Data(DataAction::Backup { to, cause: Cause::Requested }))
     }
 
     pub fn source(&self, backup: &BackupId) -> BackupSource {

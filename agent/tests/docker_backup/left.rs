@@ -45,7 +45,7 @@ async fn a_volume_of_a_double_that_a_stranger_has_is_named_and_goes_when_it_can(
     let drill =
         lab.order(&instance, Action::Data(DataAction::Drill { from: lab.source(&id), privileges: Default::default() }));
     let volume = format!("fleet-throwaway-{}_uploads", drill.order.id);
-    let stranger = ForeignHolder::on(&volume);
+    let foreign_container = ForeignHolder::on(&volume);
     let end = lab.carry_out(&drill).await;
     let Outcome::Stuck { reason, .. } = &end.outcome else { panic!("expected that something is left, found {end:?}") };
     assert!(reason.contains(&format!("could not all be removed: volume `{volume}`")), "{reason}");
@@ -54,7 +54,7 @@ async fn a_volume_of_a_double_that_a_stranger_has_is_named_and_goes_when_it_can(
     // The instance continues.
     assert_eq!(lab.carry_out(&lab.backup()).await.outcome, Outcome::Done);
     agent.kill().await.expect("it was there");
-    docker(&["rm", "-f", &stranger.name]);
+    docker(&["rm", "-f", &foreign_container.name]);
     let _agent = lab.agent();
     let began = Instant::now();
     while succeeds("docker", &["volume", "inspect", &volume]) {

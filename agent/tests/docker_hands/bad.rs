@@ -49,9 +49,9 @@ async fn a_port_that_a_program_has_is_named() {
 async fn a_container_of_others_with_our_name_is_refused() {
     let Some(it) = instance() else { return };
     let name = it.name("web");
-    let stranger = docker(&["create", "--name", &name, ONE]);
+    let foreign_container = docker(&["create", "--name", &name, ONE]);
     let error = it.apply(&it.spec(&one_service(ONE, ""))).await;
-    docker(&["rm", &stranger]);
+    docker(&["rm", &foreign_container]);
     let error = error.expect_err("the name is taken");
     assert!(matches!(&error, RuntimeError::NameTaken { .. }), "{error}");
 }

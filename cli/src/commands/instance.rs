@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::exit::ExitStatus;
 use clap::Subcommand;
 use fleet_core::command_error::CommandError;
-use fleet_proto::v1::PowerWish;
+use fleet_proto::v1::PowerAction;
 use power::PowerArgs;
 
 /// See, change, start, stop and remove instances
@@ -35,9 +35,9 @@ pub async fn run(context: &Context, command: &InstanceCommand) -> Result<ExitSta
         InstanceCommand::Ls(args) => ls::run(context, args).await,
         InstanceCommand::Show(args) => show::run(context, args).await,
         InstanceCommand::Set(args) => set::run(context, args).await,
-        InstanceCommand::Start(args) => power::run(context, PowerWish::Start, args).await,
-        InstanceCommand::Stop(args) => power::run(context, PowerWish::Stop, args).await,
-        InstanceCommand::Restart(args) => power::run(context, PowerWish::Restart, args).await,
+        InstanceCommand::Start(args) => power::run(context, PowerAction::Start, args).await,
+        InstanceCommand::Stop(args) => power::run(context, PowerAction::Stop, args).await,
+        InstanceCommand::Restart(args) => power::run(context, PowerAction::Restart, args).await,
         InstanceCommand::Rm(args) => rm::run(context, args).await,
     }
 }

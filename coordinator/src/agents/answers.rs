@@ -127,8 +127,8 @@ impl Questions {
         let (id, lasts) = (self.next.fetch_add(1, Relaxed) + 1, Lasts::of(&kind));
         let ((sender, pieces), replaced) = (mpsc::channel(ROOM), CancellationToken::new());
         let open = Open { host: host.clone(), by: by.clone(), lasts, sender, replaced: replaced.clone() };
-        for former in self.enter(id, open)? {
-            session.send(ToAgent { kind: Some(to_agent::Kind::ForgetQuestion(former)) });
+        for previous in self.enter(id, open)? {
+            session.send(ToAgent { kind: Some(to_agent::Kind::ForgetQuestion(previous)) });
         }
         let asking = Asking {
             id,
@@ -160,8 +160,8 @@ impl Questions {
             Lasts::Shortly if own.len() >= CLAIMS => return Err(AskError::TooMany(new.host)),
             Lasts::UntilAnswered | Lasts::Shortly => Vec::new(),
         };
-        for former in replaced.iter().filter_map(|former| open.remove(former)) {
-            former.replaced.cancel();
+        for previous in replaced.iter().filter_map(|previous| open.remove(previous)) {
+            previous.replaced.cancel();
         }
         open.insert(id, new);
         Ok(replaced)

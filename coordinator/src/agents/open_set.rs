@@ -1,6 +1,6 @@
 //! The complete set of a host's open orders, with the values and keys that it alone may see.
 
-use crate::facts::{Facts, Untold};
+use crate::facts::{Facts, Undeliverable};
 use crate::repositories::{RepositoryService, RepositoryServiceError};
 use crate::values::{Values, ValuesError};
 use fleet_core::facts::{DriftRule, OpenOrder};
@@ -16,12 +16,12 @@ use std::collections::BTreeMap;
 pub struct OpenSet {
     pub told: v1::OpenOrders,
     /// Orders that are left out, for what goes with them cannot be had: the others must not wait for them.
-    pub untold: BTreeMap<OrderId, UntoldError>,
+    pub undeliverable: BTreeMap<OrderId, UndeliverableError>,
 }
 
 /// Reason why an order is withheld from its host.
 #[derive(Debug, thiserror::Error)]
-pub enum UntoldError {
+pub enum UndeliverableError {
     #[error(transparent)]
     Values(#[from] ValuesError),
     #[error(transparent)]
@@ -30,10 +30,10 @@ pub enum UntoldError {
     Duplicate { since: Time },
 }
 
-impl UntoldError {
-    pub fn in_words(&self) -> Untold {
+impl UndeliverableError {
+    pub fn in_words(&self) -> Undeliverable {
         let is_passing = matches!(self, Self::Repositories(RepositoryServiceError::BeingMade(_)));
-        Untold { why: self.to_string().into(), is_passing }
+        Undeliverable { why: self.to_string().into(), is_passing }
     }
 
     /// Returns whether the store failed: then nothing can be sent at all.
@@ -51,7 +51,7 @@ pub fn open_set(
     values: &Values,
     repository_service: &RepositoryService,
     host: &HostName,
-) -> Result<OpenSet, UntoldError> {
+) -> Result<OpenSet, UndeliverableError> {
     let snapshot = facts.read();
     let (epoch, revision) = facts.next_revision();
     let unheard = snapshot.orders_of(host).filter(|id| !snapshot.has_kept_the_end_of(id));
@@ -61,21 +61,21 @@ pub fn open_set(
     let instances = wanted.map(ToString::to_string).collect();
     let duplicate = snapshot.observed().duplicate(host).map(|duplicate| duplicate.since);
     drop(snapshot);
-    let (mut orders, mut untold) = (Vec::new(), BTreeMap::new());
+    let (mut orders, mut undeliverable) = (Vec::new(), BTreeMap::new());
     for open in open {
         let id = open.order.id.clone();
         let order = match duplicate {
-            Some(since) => Err(UntoldError::Duplicate { since }),
+            Some(since) => Err(UndeliverableError::Duplicate { since }),
             None => outgoing(facts, values, repository_service, open),
         };
         match order {
             Ok(order) => orders.push(order),
             Err(error) if error.is_of_store() => return Err(error),
-            Err(error) => drop(untold.insert(id, error)),
+            Err(error) => drop(undeliverable.insert(id, error)),
         }
     }
-    let held = untold.keys().map(ToString::to_string).collect();
-    Ok(OpenSet { told: v1::OpenOrders { orders, instances, held, epoch, revision }, untold })
+    let held = undeliverable.keys().map(ToString::to_string).collect();
+    Ok(OpenSet { told: v1::OpenOrders { orders, instances, held, epoch, revision }, undeliverable })
 }
 
 fn outgoing(
@@ -83,7 +83,7 @@ fn outgoing(
     values: &Values,
     repository_service: &RepositoryService,
     open: OpenOrder,
-) -> Result<v1::Order, UntoldError> {
+) -> Result<v1::Order, UndeliverableError> {
     let order = open.order;
     let (values, drift) = match order.action.goal() {
         Some(goal) => values.open(facts.store(), &order.instance, goal.revision)?,

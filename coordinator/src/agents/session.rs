@@ -302,10 +302,10 @@ mod tests {
         let (sessions, connections) = (Sessions::default(), Arc::new(Connections::default()));
         let caller = |port| connections.enter(SocketAddr::from(([127, 0, 0, 1], port)), None);
         let (host, first, second) = ("lab-1".parse().expect("it is a name"), caller(1), caller(2));
-        let former = sessions.enter(&host, &first, NOW).expect("it is the only one");
+        let previous = sessions.enter(&host, &first, NOW).expect("it is the only one");
         let current = sessions.enter(&host, &second, NOW).expect("it is the newest");
-        assert!(!former.is_takeover && current.is_takeover);
-        assert!(former.ended.is_cancelled() && !current.ended.is_cancelled());
+        assert!(!previous.is_takeover && current.is_takeover);
+        assert!(previous.ended.is_cancelled() && !current.ended.is_cancelled());
         assert_eq!(sessions.enter(&host, &first, NOW).map(|_| ()), Err(Superseded));
         assert!(sessions.get(&host).is_some_and(|session| Arc::ptr_eq(&session, &current)));
         assert!(!second.cut.is_cancelled());

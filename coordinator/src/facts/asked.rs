@@ -18,12 +18,12 @@ impl Facts {
     /// Stores the new, closed and withdrawn orders of a plan. Calls `tell` for each host whose open orders changed,
     /// once that is on disk. A host whose order is closed is notified by the agents' service.
     ///
-    /// `wishes` is the revision of the operators' requests on which the plan is based. If an operator has changed
+    /// `desired_revision` is the revision of the operators' requests on which the plan is based. If an operator has changed
     /// something since (for example, paused a rollout), no new order is given; the next pass plans again.
     pub async fn ask(
         &self,
         mut plan: Plan,
-        wishes: u64,
+        desired_revision: u64,
         now: Time,
         tell: impl Fn(&BTreeSet<HostName>),
     ) -> Result<(), StoreError> {
@@ -42,7 +42,7 @@ impl Facts {
         while !orders.is_empty() {
             let rest = orders.split_off(orders.len().min(TOGETHER));
             kept.push(self.change(|snapshot, batch| {
-                let is_still_wanted = snapshot.wishes == wishes;
+                let is_still_wanted = snapshot.desired_revision == desired_revision;
                 let orders = if is_still_wanted { orders } else { Vec::new() };
                 orders.iter().for_each(|new| self.metrics().order_given(&new.order.action));
                 Ok::<_, StoreError>(orders.into_iter().map(|order| open(snapshot, batch, order, now)).collect())
@@ -87,7 +87,7 @@ fn name_snapshots(snapshot: &StateSnapshot, host: &HostName, order: &mut Order) 
 fn take_out(snapshot: &mut StateSnapshot, batch: &mut Batch, id: &OrderId) -> Option<OpenOrder> {
     let open = snapshot.asked.orders.remove(id)?;
     batch.delete(keys::asked(id));
-    snapshot.untold.remove(id);
+    snapshot.undeliverable.remove(id);
     snapshot.index.remove_order(&open.host, id);
     Some(open)
 }
@@ -128,7 +128,7 @@ fn noun(action: &Action) -> String {
         Action::Install { goal } => format!("install {}", goal.release),
         Action::Upgrade { goal, .. } => format!("upgrade to {}", goal.release),
         Action::Configure { .. } => "change its configuration".to_owned(),
-        Action::Power { wish, .. } => format!("{wish:?}").to_lowercase(),
+        Action::Power { request, .. } => format!("{request:?}").to_lowercase(),
         Action::Remove { .. } => "remove it".to_owned(),
         Action::Data(DataAction::Backup { .. }) => "back it up".to_owned(),
         Action::Data(DataAction::Drill { .. }) => "prove its backup".to_owned(),

@@ -370,7 +370,7 @@ mod tests {
     /// Orders for backups are given, and have not ended.
     async fn ordered(facts: &Facts, numbers: &[u32]) {
         for number in numbers {
-            let action = Action::Data(DataAction::Backup { to: [read("central")].into(), cause: Cause::Wished });
+            let action = Action::Data(DataAction::Backup { to: [read("central")].into(), cause: Cause::Requested });
             let (id, deadline) = (read(key(*number).backup.as_str()), Duration::from_secs(60));
             facts.give("lab-1", Order { id, instance: read("notes-1"), action, deadline }).await;
         }
@@ -487,7 +487,7 @@ mod tests {
             host: read("lab-1"),
             release: release("1.1"),
             revision: 1,
-            cause: Cause::Wished,
+            cause: Cause::Requested,
             began,
             ended: began,
             values: [].into(),
@@ -509,7 +509,7 @@ mod tests {
         facts.replace_backups(&read("central"), look, NOW).await.expect("the store is whole");
         let id = order("backup");
         if let Some(to) = asked {
-            let action = Action::Data(DataAction::Backup { to: [read(to)].into(), cause: Cause::Wished });
+            let action = Action::Data(DataAction::Backup { to: [read(to)].into(), cause: Cause::Requested });
             let (id, deadline) = (id.clone(), Duration::from_secs(60));
             facts.give("lab-1", Order { id, instance: read("notes-1"), action, deadline }).await;
         }

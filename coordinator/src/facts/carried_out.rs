@@ -48,7 +48,7 @@ impl Facts {
 
 impl Facts {
     /// Removes finished requests about data; a newer request for the same instance stays.
-    pub async fn settle_wishes(&self, over: &[DataRequestEnd], now: Time) -> Result<(), StoreError> {
+    pub async fn settle_requests(&self, over: &[DataRequestEnd], now: Time) -> Result<(), StoreError> {
         if over.is_empty() {
             return Ok(());
         }

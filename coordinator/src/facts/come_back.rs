@@ -27,8 +27,8 @@ impl Facts {
                 change.put_instance(&name, InstanceDesired { removal: None, data: None, origin, ..instance });
             }
             let rollouts: Vec<Rollout> = change.snapshot().desired().rollouts.values().cloned().collect();
-            for rollout in rollouts.into_iter().filter(|rollout| rollout.wish == RolloutIntent::Run) {
-                change.put_rollout(Rollout { wish: RolloutIntent::Pause, ..rollout });
+            for rollout in rollouts.into_iter().filter(|rollout| rollout.intent == RolloutIntent::Run) {
+                change.put_rollout(Rollout { intent: RolloutIntent::Pause, ..rollout });
             }
             let subjects: Vec<_> =
                 change.snapshot().subjects().map(|(name, kept)| (name.clone(), kept.clone())).collect();

@@ -19,7 +19,7 @@ pub struct DesiredChange<'a> {
     pub now: Time,
     touched: BTreeSet<HostName>,
     /// True if hosts, instances or rollouts have changed. Only then is an earlier plan outdated.
-    is_wish: bool,
+    is_desired_change: bool,
 }
 
 impl Facts {
@@ -30,9 +30,10 @@ impl Facts {
         change: impl FnOnce(&mut DesiredChange<'_>) -> Result<R, E>,
     ) -> Result<(R, BTreeSet<HostName>), E> {
         let (result, committed) = self.change(|snapshot, batch| {
-            let mut desired = DesiredChange { snapshot, batch, now, touched: BTreeSet::new(), is_wish: false };
+            let mut desired =
+                DesiredChange { snapshot, batch, now, touched: BTreeSet::new(), is_desired_change: false };
             let result = change(&mut desired)?;
-            desired.snapshot.wishes += u64::from(desired.is_wish);
+            desired.snapshot.desired_revision += u64::from(desired.is_desired_change);
             Ok::<_, E>((result, desired.touched))
         })?;
         self.settled(committed).await?;
@@ -68,14 +69,14 @@ impl DesiredChange<'_> {
 
     /// Adds or replaces a host.
     pub fn put_host(&mut self, name: &HostName, host: HostDesired) {
-        self.is_wish = true;
+        self.is_desired_change = true;
         self.batch.put(keys::host(name), &host);
         self.snapshot.desired.hosts.insert(name.clone(), host);
     }
 
     /// Forgets a host and what it said.
     pub fn remove_host(&mut self, name: &HostName) {
-        self.is_wish = true;
+        self.is_desired_change = true;
         self.batch.delete(keys::host(name));
         self.batch.delete(keys::observed_host(name));
         self.batch.delete(keys::other_protocol(name));
@@ -91,7 +92,7 @@ impl DesiredChange<'_> {
 
     /// Adds or replaces an instance, and marks its host's open set to be sent again.
     pub fn put_instance(&mut self, name: &InstanceName, instance: InstanceDesired) {
-        self.is_wish = true;
+        self.is_desired_change = true;
         self.batch.put(keys::instance(name), &instance);
         self.snapshot.index.add_instance(&instance.host, name);
         self.touched.insert(instance.host.clone());
@@ -100,7 +101,7 @@ impl DesiredChange<'_> {
 
     /// Forgets an instance, what was seen of it, and how its orders ended.
     pub fn forget_instance(&mut self, name: &InstanceName) {
-        self.is_wish = true;
+        self.is_desired_change = true;
         self.batch.delete(keys::instance(name));
         if let Some(instance) = self.snapshot.desired.instances.remove(name) {
             self.snapshot.index.remove_instance(&instance.host, name);
@@ -143,49 +144,49 @@ impl DesiredChange<'_> {
 
     /// Adds or replaces a rollout.
     pub fn put_rollout(&mut self, rollout: Rollout) {
-        self.is_wish = true;
+        self.is_desired_change = true;
         self.batch.put(keys::rollout(&rollout.id), &rollout);
         self.snapshot.desired.rollouts.insert(rollout.id.clone(), rollout);
     }
 
     /// Removes a rollout.
     pub fn remove_rollout(&mut self, id: &RolloutId) {
-        self.is_wish = true;
+        self.is_desired_change = true;
         self.batch.delete(keys::rollout(id));
         self.snapshot.desired.rollouts.remove(id);
     }
 
     /// Adds or replaces a backup policy.
     pub fn put_policy(&mut self, name: &PolicyName, policy: BackupPolicy) {
-        self.is_wish = true;
+        self.is_desired_change = true;
         self.batch.put(keys::policy(name), &policy);
         self.snapshot.desired.policies.insert(name.clone(), policy);
     }
 
     /// Removes a backup policy.
     pub fn remove_policy(&mut self, name: &PolicyName) {
-        self.is_wish = true;
+        self.is_desired_change = true;
         self.batch.delete(keys::policy(name));
         self.snapshot.desired.policies.remove(name);
     }
 
     /// Sets how many backups and drills of the whole fleet may run at a time.
     pub fn put_at_once(&mut self, at_once: DataConcurrency) {
-        self.is_wish = true;
+        self.is_desired_change = true;
         self.batch.put(keys::AT_ONCE.to_owned(), &at_once);
         self.snapshot.desired.at_once = at_once;
     }
 
     /// Adds or replaces a repository.
     pub fn put_repository(&mut self, name: &RepositoryName, repository: RepositoryDesired) {
-        self.is_wish = true;
+        self.is_desired_change = true;
         self.batch.put(keys::repository(name), &repository);
         self.snapshot.desired.repositories.insert(name.clone(), repository);
     }
 
     /// Removes a repository. The coordinator's own one is added again with its defaults.
     pub fn remove_repository(&mut self, name: &RepositoryName) {
-        self.is_wish = true;
+        self.is_desired_change = true;
         self.batch.delete(keys::repository(name));
         self.snapshot.desired.repositories.remove(name);
         self.snapshot.desired.add_central();

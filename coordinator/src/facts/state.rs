@@ -6,7 +6,7 @@ use super::index::Index;
 use super::people::People;
 use super::release::ReleaseKept;
 use super::requests::RequestRecord;
-use super::untold::Untold;
+use super::undeliverable::Undeliverable;
 use super::{Event, observed};
 use crate::keys;
 use crate::store::{Store, StoreError};
@@ -36,9 +36,9 @@ pub struct StateSnapshot {
     /// Orders whose end is in memory and not yet on the disk: they are not acknowledged yet.
     pub(super) unkept: HashSet<OrderId>,
     /// Open orders that are withheld from their hosts, with the reason; derived.
-    pub(super) untold: HashMap<OrderId, Untold>,
+    pub(super) undeliverable: HashMap<OrderId, Undeliverable>,
     /// Counts changes of hosts, instances and rollouts, so that a plan knows what it was made for.
-    pub(super) wishes: u64,
+    pub(super) desired_revision: u64,
     /// Text of the last plan about instances that wait; derived.
     pub(super) waiting: HashMap<InstanceName, Box<str>>,
 }
@@ -53,14 +53,14 @@ pub struct PlanInput {
     /// State that hosts reported.
     pub observed: Observed,
     /// For which desires a plan of it is made.
-    pub wishes: u64,
+    pub desired_revision: u64,
 }
 
 impl StateSnapshot {
     /// Takes what a plan is made of, so that nothing is locked while the plan is made.
     pub fn plan_input(&self) -> PlanInput {
         let (desired, asked, observed) = (self.desired.clone(), self.asked.clone(), self.observed.clone());
-        PlanInput { desired, asked, observed, wishes: self.wishes }
+        PlanInput { desired, asked, observed, desired_revision: self.desired_revision }
     }
 
     pub(super) fn load(store: &dyn Store) -> Result<Self, StoreError> {
@@ -96,8 +96,8 @@ impl StateSnapshot {
     }
 
     /// Returns how often operators have changed hosts, instances or rollouts since the start.
-    pub fn wishes(&self) -> u64 {
-        self.wishes
+    pub fn desired_revision(&self) -> u64 {
+        self.desired_revision
     }
 
     /// When an instance was made: backups from before are of an earlier one of its name. None are where it is gone.
@@ -169,8 +169,8 @@ impl StateSnapshot {
     }
 
     /// Returns the reason why an open order is withheld from its host.
-    pub fn untold(&self, id: &OrderId) -> Option<&Untold> {
-        self.untold.get(id)
+    pub fn undeliverable(&self, id: &OrderId) -> Option<&Undeliverable> {
+        self.undeliverable.get(id)
     }
 
     /// Returns the desired state of an instance.

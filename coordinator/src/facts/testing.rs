@@ -47,7 +47,7 @@ pub fn wanted(host: &str) -> InstanceDesired {
         release: release("1.1"),
         revision: 1,
         drift: DriftRule::Heal,
-        power: PowerDesired { wish: PowerRequest::Start, serial: 0 },
+        power: PowerDesired { request: PowerRequest::Start, serial: 0 },
         removal: None,
         data: None,
         origin: None,
@@ -84,7 +84,7 @@ pub fn undo(id: &str, instance: &str, revision: u64) -> Rollout {
         strategy: StrategyRequest { soak: Some(Duration::ZERO), ..StrategyRequest::default() }.settle(1),
         members: vec![member],
         left_out: Vec::new(),
-        wish: RolloutIntent::Run,
+        intent: RolloutIntent::Run,
         attempt: 1,
         created: NOW,
         by: read("ada"),
@@ -98,7 +98,7 @@ pub fn order(name: &str) -> OrderId {
 
 /// Returns an order that restarts an instance.
 pub fn restart(instance: &str, name: &str) -> Order {
-    let action = Action::Power { wish: PowerRequest::Restart, serial: 1 };
+    let action = Action::Power { request: PowerRequest::Restart, serial: 1 };
     Order { id: order(name), instance: read(instance), action, deadline: Duration::from_secs(60) }
 }
 
@@ -155,8 +155,8 @@ impl Facts {
 
     /// Gives the orders of a plan, as the reconcile loop does.
     pub async fn obey(&self, plan: Plan) {
-        let wishes = self.read().wishes();
-        self.ask(plan, wishes, NOW, |_| {}).await.expect("the store is whole");
+        let desired_revision = self.read().desired_revision();
+        self.ask(plan, desired_revision, NOW, |_| {}).await.expect("the store is whole");
     }
 
     /// Reports, as a host, an instance at rest with this version and revision.

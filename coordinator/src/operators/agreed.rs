@@ -105,17 +105,17 @@ impl OperatorsService {
     }
 
     /// Returns the answer to a change that the same request has started before, with the order that does it. Without
-    /// `wish`, the change is one of data.
+    /// `requested`, the change is one of data.
     pub async fn begun_before(
         &self,
         attempt: &str,
         started: Started,
-        wish: Option<RequestedAction>,
+        requested: Option<RequestedAction>,
     ) -> Result<v1::InstanceChange, Status> {
         let Started::Change(name) = started else { return Err(used(attempt)) };
-        let order = match wish {
-            Some(wish) => self.order_for(&name, wish).await,
-            None => self.wished(&name).order,
+        let order = match requested {
+            Some(requested) => self.order_for(&name, requested).await,
+            None => self.requested(&name).order,
         };
         let plan = vec![format!("{name}: the same request has begun this before")];
         Ok(v1::InstanceChange { instance: self.instance_view(&name), plan, order, ..Default::default() })

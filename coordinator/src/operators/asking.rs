@@ -67,12 +67,12 @@ impl MembersAsked {
 
     /// Returns the text of the event at the start of the rollout: hosts that have not said yet whether they would
     /// refuse it. An offline host says so later.
-    pub fn untold(&self, proposal: &Proposal) -> Option<String> {
+    pub fn undeliverable(&self, proposal: &Proposal) -> Option<String> {
         let begins = |name: &&InstanceName| !proposal.offline.contains(name);
         let members = proposal.members.iter().map(|member| &member.instance).filter(begins);
-        let untold: Vec<_> = members.filter_map(|name| Some((name, self.not_asked.get(name)?))).collect();
-        let named: Vec<String> = untold.iter().take(NAMED).map(|(name, why)| format!("{name}: {why}")).collect();
-        let more = untold.len().saturating_sub(NAMED);
+        let undeliverable: Vec<_> = members.filter_map(|name| Some((name, self.not_asked.get(name)?))).collect();
+        let named: Vec<String> = undeliverable.iter().take(NAMED).map(|(name, why)| format!("{name}: {why}")).collect();
+        let more = undeliverable.len().saturating_sub(NAMED);
         let more = if more > 0 { format!("; and {more} more") } else { String::new() };
         (!named.is_empty()).then(|| format!("begun without the word of every host: {}{more}", named.join("; ")))
     }
@@ -103,12 +103,12 @@ impl OperatorsService {
         }
     }
 
-    /// Asks hosts for objections to the members of a proposal. `former` are revisions that go with it.
+    /// Asks hosts for objections to the members of a proposal. `previous` are revisions that go with it.
     pub async fn ask_members(
         &self,
         by: &OperatorName,
         proposal: &Proposal,
-        former: &HashMap<InstanceName, u64>,
+        previous: &HashMap<InstanceName, u64>,
     ) -> Result<MembersAsked, Status> {
         let mut session = self.rendering(ATTEMPT, by).await?;
         let mut asked = MembersAsked::default();
@@ -117,7 +117,7 @@ impl OperatorsService {
         for member in &proposal.members {
             let Some(desired) = self.shared.facts.read().instance(&member.instance).cloned() else { continue };
             let (name, host) = (&member.instance, desired.host);
-            let revision = former.get(name).copied().unwrap_or(desired.revision);
+            let revision = previous.get(name).copied().unwrap_or(desired.revision);
             let of = Claimant { name, host: &host };
             let to = match self.rendered_as(&mut session, of, &member.to, revision).await {
                 Ok(to) => to,

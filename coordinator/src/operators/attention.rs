@@ -69,7 +69,7 @@ pub fn attention(
         found.extend(of_values(plan_context, name, instance));
     }
     found.extend(ahead::ahead(snapshot).into_iter().map(|attention| (Rank::Newer, attention)));
-    found.extend(untold(snapshot));
+    found.extend(undeliverable(snapshot));
     found.extend(overdue(snapshot, now));
     found.extend(of_rollouts(snapshot, plan_context));
     found.sort_by(|a, b| (a.0, &a.1.subject).cmp(&(b.0, &b.1.subject)));
@@ -276,13 +276,14 @@ fn of_values(
 
 /// Returns orders that wait for values that no longer exist. Orders of two machines with one identity are shown with
 /// their host.
-fn untold(snapshot: &StateSnapshot) -> Vec<(Rank, v1::Attention)> {
-    let untold = snapshot.asked().orders.iter().filter_map(|(id, open)| Some((open, snapshot.untold(id)?)));
-    untold
+fn undeliverable(snapshot: &StateSnapshot) -> Vec<(Rank, v1::Attention)> {
+    let undeliverable =
+        snapshot.asked().orders.iter().filter_map(|(id, open)| Some((open, snapshot.undeliverable(id)?)));
+    undeliverable
         .filter(|(open, _)| snapshot.observed().duplicate(&open.host).is_none())
-        .filter(|(_, untold)| !untold.is_passing)
-        .map(|(open, untold)| {
-            let text = format!("its host cannot be told to {}: {}", verb(&open.order.action), untold.why);
+        .filter(|(_, undeliverable)| !undeliverable.is_passing)
+        .map(|(open, undeliverable)| {
+            let text = format!("its host cannot be told to {}: {}", verb(&open.order.action), undeliverable.why);
             say(Rank::Stuck, format!("instance {}", open.order.instance), text, Hint::ImportFacts)
         })
         .collect()

@@ -145,12 +145,12 @@ impl OperatorsService {
     }
 
     /// Adds the members of a proposal that conflict with other claims, each with the reason. The coordinator's own
-    /// knowledge names the owner better than the host's reply. `former` are revisions that go with it.
+    /// knowledge names the owner better than the host's reply. `previous` are revisions that go with it.
     pub async fn refused_members(
         &self,
         session: &mut Session,
         proposal: &Proposal,
-        former: &HashMap<InstanceName, u64>,
+        previous: &HashMap<InstanceName, u64>,
         asked: &mut MembersAsked,
     ) -> Result<(), Status> {
         let mut namings = HashMap::new();
@@ -170,7 +170,7 @@ impl OperatorsService {
             {
                 continue;
             }
-            let revision = former.get(&member.instance).copied().unwrap_or(desired.revision);
+            let revision = previous.get(&member.instance).copied().unwrap_or(desired.revision);
             match self.spec_of(session, of, &member.to, revision).await {
                 Err(status) => asked.not_rendered(of, &status),
                 Ok(to) => {
@@ -214,7 +214,7 @@ fn stages_beside(snapshot: &StateSnapshot, of: Claimant<'_>) -> Vec<(InstanceNam
         let members = newest.flat_map(|it| it.members.iter().map(move |member| (it, member)));
         let newest = members.filter(|(_, member)| member.instance == *name).max_by_key(|(it, _)| it.created);
         let coming = newest.filter(|(it, member)| {
-            it.wish != RolloutIntent::Abort && said.is_none_or(|said| said.release != member.to)
+            it.intent != RolloutIntent::Abort && said.is_none_or(|said| said.release != member.to)
         });
         if let Some((_, member)) = coming {
             wanted(&member.to, member.to_revision.unwrap_or(desired.revision));

@@ -8,14 +8,14 @@ use super::request::read;
 use super::service::OperatorsService;
 use super::views::instance::{end_words, verb};
 use crate::clock;
-use crate::facts::{StateSnapshot, Untold};
+use crate::facts::{StateSnapshot, Undeliverable};
 use fleet_core::backup::{DataResult, DrillMade, rough};
 use fleet_core::facts::{Doing, InstanceDesired, LinkState, Running};
 use fleet_core::grammar::count;
 use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, OrderId, RolloutId};
 use fleet_core::order::Action;
-use fleet_core::plan::wish_id;
+use fleet_core::plan::data_order_id;
 use fleet_proto::v1::{self, ChangeState};
 use futures_util::stream::{Stream, unfold};
 use std::time::Duration;
@@ -106,11 +106,11 @@ impl OperatorsService {
 
     /// Returns the order for the last request about an instance, once the reconcile loop has given it; empty if it
     /// waits.
-    pub async fn order_for(&self, name: &InstanceName, wish: RequestedAction) -> String {
+    pub async fn order_for(&self, name: &InstanceName, requested: RequestedAction) -> String {
         let began = Instant::now();
         let mut generation = self.shared.facts.generation();
         while began.elapsed() < TURN {
-            match order_of(&self.shared.facts.read(), name, wish) {
+            match order_of(&self.shared.facts.read(), name, requested) {
                 Asked::Order(id) => return id.to_string(),
                 Asked::Never => return String::new(),
                 Asked::NotYet => {}
@@ -160,11 +160,11 @@ fn pending(snapshot: &StateSnapshot, name: &InstanceName) -> RequestedAction {
     }
 }
 
-fn order_of(snapshot: &StateSnapshot, name: &InstanceName, wish: RequestedAction) -> Asked {
+fn order_of(snapshot: &StateSnapshot, name: &InstanceName, requested: RequestedAction) -> Asked {
     let Some(instance) = snapshot.instance(name) else { return Asked::Never };
     let open = snapshot.orders_of(&instance.host).filter_map(|id| snapshot.asked().orders.get(id));
     let mut of_instance = open.filter(|open| open.order.instance == *name);
-    match of_instance.find(|open| wish.is_done_by(&open.order.action, instance)) {
+    match of_instance.find(|open| requested.is_done_by(&open.order.action, instance)) {
         Some(open) => Asked::Order(open.order.id.clone()),
         None if kept::is_closed(snapshot, instance, clock::now()) => Asked::Never,
         None if is_there(snapshot, &instance.host) => Asked::NotYet,
@@ -227,7 +227,7 @@ fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress
         return of(ChangeState::Done, "it is gone".to_owned(), None, true);
     }
     if let Some(open) = order.as_ref().and_then(|id| snapshot.asked().orders.get(id)) {
-        if let Some(Untold { why, is_passing }) = snapshot.untold(&open.order.id) {
+        if let Some(Undeliverable { why, is_passing }) = snapshot.undeliverable(&open.order.id) {
             if *is_passing {
                 return of(ChangeState::UnderWay, why.to_string(), None, false);
             }
@@ -247,7 +247,7 @@ fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress
     if let Some(kept) = kept::kept(snapshot, instance, clock::now()) {
         return kept;
     }
-    if order.as_ref().is_some_and(|id| is_wished(snapshot, instance, id)) {
+    if order.as_ref().is_some_and(|id| is_requested(snapshot, instance, id)) {
         let because = snapshot.waits_because(instance).unwrap_or_default();
         return of(ChangeState::Waiting, because.to_owned(), None, false);
     }
@@ -290,9 +290,9 @@ fn is_reached(snapshot: &StateSnapshot, name: &InstanceName) -> bool {
 }
 
 /// Returns whether an order that is not given yet carries out the pending request about the instance's data.
-fn is_wished(snapshot: &StateSnapshot, name: &InstanceName, order: &OrderId) -> bool {
+fn is_requested(snapshot: &StateSnapshot, name: &InstanceName, order: &OrderId) -> bool {
     let Some(instance) = snapshot.instance(name) else { return false };
-    instance.data.as_ref().is_some_and(|wish| wish_id(name, instance, wish) == *order)
+    instance.data.as_ref().is_some_and(|requested| data_order_id(name, instance, requested) == *order)
 }
 
 fn is_being_removed(snapshot: &StateSnapshot, instance: &InstanceName) -> bool {

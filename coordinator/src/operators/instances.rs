@@ -48,7 +48,7 @@ impl OperatorsService {
             release: release.clone(),
             revision: 1,
             drift,
-            power: PowerDesired { wish: PowerRequest::Start, serial: 0 },
+            power: PowerDesired { request: PowerRequest::Start, serial: 0 },
             removal: None,
             data: None,
             origin: None,
@@ -73,8 +73,8 @@ impl OperatorsService {
             self.keep_new(by, &subject, &request.values, now).await?;
         }
         drop(one_at_a_time);
-        let wish = (!request.dry_run).then_some(RequestedAction::Goal);
-        self.changed(subject.name, plan, wish).await
+        let wanted = (!request.dry_run).then_some(RequestedAction::Goal);
+        self.changed(subject.name, plan, wanted).await
     }
 
     async fn keep_new(&self, by: &OperatorName, subject: &Subject, given: &Given, now: Time) -> Result<(), Status> {
@@ -233,8 +233,8 @@ impl OperatorsService {
     ) -> Result<v1::InstanceChange, Status> {
         const ATTEMPT: &str = "change its power";
         let name: InstanceName = read(ATTEMPT, &request.name)?;
-        let wish: PowerRequest = choice(ATTEMPT, request.wish())?;
-        let asked = word::<v1::PowerWish>(request.wish);
+        let wanted: PowerRequest = choice(ATTEMPT, request.action())?;
+        let asked = word::<v1::PowerAction>(request.action);
         let change = |change: &mut DesiredChange<'_>| {
             let desired = find(change, ATTEMPT, &name)?;
             if has_failed_to_install(change.snapshot(), &name) {
@@ -242,7 +242,7 @@ impl OperatorsService {
                 return Err(hindered(ATTEMPT, why, Hint::FinishInstall(name.clone())).into());
             }
             let said = change.snapshot().said(&name).map_or(0, |said| said.power_serial);
-            let power = PowerDesired { wish, serial: desired.power.serial.max(said) + 1 };
+            let power = PowerDesired { request: wanted, serial: desired.power.serial.max(said) + 1 };
             change.put_instance(&name, InstanceDesired { power, ..desired });
             change.tell(&format!("instance {name}"), &format!("{asked} asked by {by}"));
             Ok::<_, ChangeError>(())
@@ -267,10 +267,10 @@ impl OperatorsService {
         &self,
         name: InstanceName,
         plan: Vec<String>,
-        wish: Option<RequestedAction>,
+        wanted: Option<RequestedAction>,
     ) -> Result<v1::InstanceChange, Status> {
-        let order = match wish {
-            Some(wish) => self.order_for(&name, wish).await,
+        let order = match wanted {
+            Some(wanted) => self.order_for(&name, wanted).await,
             None => String::new(),
         };
         let instance = self.instance_view(&name);

@@ -45,7 +45,7 @@ impl OperatorsService {
         let version: Version = read(ATTEMPT, &request.version)?;
         let to = self.find_release(ATTEMPT, &app, &version)?.release;
         let selector: Selector = read(ATTEMPT, &request.selector)?;
-        Ok(RolloutRequest { to, selector, strategy: strategy_wish(request)? })
+        Ok(RolloutRequest { to, selector, strategy: strategy_request(request)? })
     }
 
     fn only_app(&self) -> Result<AppName, Status> {
@@ -69,12 +69,12 @@ impl OperatorsService {
         request: &v1::ProposeRolloutRequest,
         now: Time,
     ) -> Result<v1::Proposal, Status> {
-        let wish = self.rollout_request(request)?;
-        let proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
+        let wanted = self.rollout_request(request)?;
+        let proposal = propose_in(&self.shared.facts.read(), &wanted, now)?;
         self.check_values(&proposal)?;
         let mut asked = self.ask_members(by, &proposal, &HashMap::new()).await?;
         let mut session = self.rendering(ATTEMPT, by).await?;
-        let (_, mut shown) = self.shown(&mut session, &wish, &mut asked, now).await?;
+        let (_, mut shown) = self.shown(&mut session, &wanted, &mut asked, now).await?;
         shown.plan_digest = self.proposal_digest(request, &shown);
         Ok(shown)
     }
@@ -83,11 +83,11 @@ impl OperatorsService {
     pub async fn shown(
         &self,
         session: &mut Session,
-        wish: &RolloutRequest,
+        wanted: &RolloutRequest,
         asked: &mut MembersAsked,
         now: Time,
     ) -> Result<(Proposal, v1::Proposal), Status> {
-        let mut proposal = propose_in(&self.shared.facts.read(), wish, now)?;
+        let mut proposal = propose_in(&self.shared.facts.read(), wanted, now)?;
         self.check_values(&proposal)?;
         self.refused_members(session, &proposal, &HashMap::new(), asked).await?;
         leave_out(&mut proposal, &asked.refused)?;
@@ -227,8 +227,8 @@ fn wave_kind(index: usize, has_canary: bool, waves: usize) -> (WaveKind, u32) {
     }
 }
 
-pub fn propose_in(snapshot: &StateSnapshot, wish: &RolloutRequest, now: Time) -> Result<Proposal, Status> {
-    let proposal = propose(snapshot.desired(), snapshot.asked(), snapshot.observed(), wish, now);
+pub fn propose_in(snapshot: &StateSnapshot, wanted: &RolloutRequest, now: Time) -> Result<Proposal, Status> {
+    let proposal = propose(snapshot.desired(), snapshot.asked(), snapshot.observed(), wanted, now);
     proposal.map_err(|refusal| refused_rollout(&refusal))
 }
 
@@ -261,7 +261,7 @@ pub fn refused_rollout(refusal: &RolloutRefusal) -> Status {
     crate::serve::refused(Code::FailedPrecondition, format!("could not {ATTEMPT}: {refusal}"), refusal.hint())
 }
 
-fn strategy_wish(request: &v1::ProposeRolloutRequest) -> Result<StrategyRequest, Status> {
+fn strategy_request(request: &v1::ProposeRolloutRequest) -> Result<StrategyRequest, Status> {
     let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let at_once = text(&request.at_once).map(|text| read::<Concurrency>(ATTEMPT, &text)).transpose()?;
     let window = text(&request.window).map(|text| read::<Window>(ATTEMPT, &text)).transpose()?;

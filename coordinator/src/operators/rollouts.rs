@@ -40,19 +40,19 @@ impl OperatorsService {
         request: &v1::ProposeRolloutRequest,
         agreed: &Agreed,
     ) -> Result<RolloutId, Status> {
-        let wish = self.rollout_request(request)?;
+        let wanted = self.rollout_request(request)?;
         let now = clock::now();
-        let proposal = propose_in(&self.shared.facts.read(), &wish, now)?;
+        let proposal = propose_in(&self.shared.facts.read(), &wanted, now)?;
         self.check_values(&proposal)?;
         let mut asked = self.ask_members(by, &proposal, &HashMap::new()).await?;
         let mut session = self.rendering(ATTEMPT, by).await?;
         let _one_at_a_time = self.claiming.lock().await;
-        let (proposal, shown) = self.shown(&mut session, &wish, &mut asked, now).await?;
+        let (proposal, shown) = self.shown(&mut session, &wanted, &mut asked, now).await?;
         drop(session);
         agreed.check(ATTEMPT, &self.proposal_digest(request, &shown))?;
         let lost = self.lost_revisions(&proposal)?;
         let change = |change: &mut DesiredChange<'_>| {
-            let mut again = propose_in(change.snapshot(), &wish, now)?;
+            let mut again = propose_in(change.snapshot(), &wanted, now)?;
             leave_out(&mut again, &asked.refused)?;
             if again != proposal {
                 return Err(plan_changed(ATTEMPT).into());
@@ -136,7 +136,7 @@ pub fn begin(
     let id: RolloutId = read(ATTEMPT, &format!("{app}-{}", next_number(change.snapshot(), app)))?;
     let text = format!("to {} for {}, begun by {by}", proposal.to, count(proposal.members.len(), "instance"));
     change.tell(&format!("rollout {id}"), &text);
-    asked.untold(&proposal).iter().for_each(|text| change.tell(&format!("rollout {id}"), text));
+    asked.undeliverable(&proposal).iter().for_each(|text| change.tell(&format!("rollout {id}"), text));
     change.put_rollout(proposal.into_rollout(id.clone(), by.clone(), change.now));
     Ok(id)
 }
@@ -147,20 +147,20 @@ fn phase_of(snapshot: &StateSnapshot, rollout: &Rollout, now: Time) -> RolloutPh
 
 fn paused(snapshot: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
     refuse_over(snapshot, &rollout, "pause", now)?;
-    Ok(Rollout { wish: RolloutIntent::Pause, ..rollout })
+    Ok(Rollout { intent: RolloutIntent::Pause, ..rollout })
 }
 
 fn aborted(snapshot: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
     refuse_over(snapshot, &rollout, "abort", now)?;
-    Ok(Rollout { wish: RolloutIntent::Abort, ..rollout })
+    Ok(Rollout { intent: RolloutIntent::Abort, ..rollout })
 }
 
 /// Returns the halted rollout as resumed: failed members get another attempt.
 fn resumed(snapshot: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
     refuse_over(snapshot, &rollout, "resume", now)?;
-    let (wish, attempt) = (rollout.wish, rollout.attempt);
-    let running = Rollout { wish: RolloutIntent::Run, ..rollout };
-    match (phase_of(snapshot, &running, now), wish) {
+    let (wanted, attempt) = (rollout.intent, rollout.attempt);
+    let running = Rollout { intent: RolloutIntent::Run, ..rollout };
+    match (phase_of(snapshot, &running, now), wanted) {
         (RolloutPhase::Halted { .. }, _) => Ok(Rollout { attempt: attempt + 1, ..running }),
         (_, RolloutIntent::Pause) => Ok(running),
         (_, RolloutIntent::Run | RolloutIntent::Abort) => {
@@ -170,11 +170,11 @@ fn resumed(snapshot: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Roll
     }
 }
 
-fn refuse_over(snapshot: &StateSnapshot, rollout: &Rollout, wish: &str, now: Time) -> Result<(), Status> {
+fn refuse_over(snapshot: &StateSnapshot, rollout: &Rollout, wanted: &str, now: Time) -> Result<(), Status> {
     match phase_of(snapshot, rollout, now) {
         RolloutPhase::Done | RolloutPhase::Aborted => {
             let hint = Hint::ShowRollout(rollout.id.clone());
-            Err(hindered(&format!("{wish} the rollout"), "it is over", hint))
+            Err(hindered(&format!("{wanted} the rollout"), "it is over", hint))
         }
         RolloutPhase::Running
         | RolloutPhase::Soaking { .. }

@@ -20,7 +20,7 @@ use tonic::Status;
 const ATTEMPT: &str = "undo the rollout";
 
 /// Old values of a member, computed before the facts are locked, with the revisions they are based on.
-struct FormerValues {
+struct PreviousValues {
     instance: InstanceDesired,
     /// As what they would be kept again.
     again: Again,
@@ -44,7 +44,7 @@ impl OperatorsService {
             let snapshot = self.shared.facts.read();
             let rollout = find(&snapshot, id)?;
             let proposal = propose(&snapshot, &rollout, now)?;
-            let asked = former_values_of(&snapshot, &rollout, &proposal);
+            let asked = previous_values_of(&snapshot, &rollout, &proposal);
             Ok::<_, Status>((proposal, asked))
         };
         let (proposal, asked) = planned()?;
@@ -56,32 +56,32 @@ impl OperatorsService {
         self.refused_members(&mut session, &proposal, &revisions_of(&asked), &mut said).await?;
         drop(session);
         let found = asked.into_iter().map(|(name, instance, again)| {
-            let found = self.former_values(&name, &instance, again)?;
-            Ok((name, FormerValues { instance, again, found }))
+            let found = self.previous_values(&name, &instance, again)?;
+            Ok((name, PreviousValues { instance, again, found }))
         });
-        let mut former = found.collect::<Result<HashMap<_, _>, ChangeError>>()?;
+        let mut previous = found.collect::<Result<HashMap<_, _>, ChangeError>>()?;
         let change = |change: &mut DesiredChange<'_>| {
             let rollout = find(change.snapshot(), id)?;
             let mut proposal = propose(change.snapshot(), &rollout, now)?;
             leave_out(&mut proposal, &said.refused)?;
-            put_back(change, &rollout, &mut proposal, &mut former)?;
+            put_back(change, &rollout, &mut proposal, &mut previous)?;
             lost.forget_in(&mut proposal);
             change.tell(&format!("rollout {id}"), &format!("undo asked by {by}"));
-            change.put_rollout(Rollout { wish: RolloutIntent::Abort, ..rollout });
+            change.put_rollout(Rollout { intent: RolloutIntent::Abort, ..rollout });
             Ok::<_, ChangeError>(begin(change, proposal, by, &said)?)
         };
         let (undo, _) = self.shared.facts.change_desired(now, change).await?;
         self.rollout_view(&undo, clock::now())
     }
 
-    fn former_values(
+    fn previous_values(
         &self,
         name: &InstanceName,
         instance: &InstanceDesired,
         again: Again,
     ) -> Result<UndoTarget, ValuesError> {
         let (store, values) = (self.shared.facts.store(), &self.shared.values);
-        let both = Revisions { former: again.former, present: instance.revision };
+        let both = Revisions { previous: again.previous, present: instance.revision };
         let kept_again = || {
             let mut kept = Batch::new();
             if values.differences(store, name, both)?.is_empty() {
@@ -100,7 +100,7 @@ impl OperatorsService {
 }
 
 fn revisions_of(asked: &[(InstanceName, InstanceDesired, Again)]) -> HashMap<InstanceName, u64> {
-    asked.iter().map(|(name, _, again)| (name.clone(), again.former)).collect()
+    asked.iter().map(|(name, _, again)| (name.clone(), again.previous)).collect()
 }
 
 fn find(snapshot: &StateSnapshot, id: &RolloutId) -> Result<Rollout, Status> {
@@ -114,7 +114,7 @@ fn propose(snapshot: &StateSnapshot, rollout: &Rollout, now: Time) -> Result<Pro
 
 /// Returns the members with recorded old values, the present state of those, and the revision under which they may be
 /// stored again.
-fn former_values_of(
+fn previous_values_of(
     snapshot: &StateSnapshot,
     rollout: &Rollout,
     proposal: &Proposal,
@@ -123,8 +123,8 @@ fn former_values_of(
     let noted: HashMap<&InstanceName, u64> = noted.collect();
     let promised = snapshot.promised_revisions();
     let members = proposal.members.iter().filter_map(|member| {
-        let (name, former) = (&member.instance, *noted.get(&member.instance)?);
-        let again = Again { former, revision: snapshot.next_revision(name, &promised) };
+        let (name, previous) = (&member.instance, *noted.get(&member.instance)?);
+        let again = Again { previous, revision: snapshot.next_revision(name, &promised) };
         Some((name.clone(), snapshot.instance(name)?.clone(), again))
     });
     members.collect()
@@ -135,12 +135,13 @@ fn put_back(
     change: &mut DesiredChange<'_>,
     rollout: &Rollout,
     proposal: &mut Proposal,
-    former: &mut HashMap<InstanceName, FormerValues>,
+    previous: &mut HashMap<InstanceName, PreviousValues>,
 ) -> Result<(), Status> {
     let mut brought = HashMap::new();
-    for (name, instance, again) in former_values_of(change.snapshot(), rollout, proposal) {
-        let is_as_it_was = |found: &FormerValues| found.again == again && found.instance.revision == instance.revision;
-        let Some(found) = former.remove(&name).filter(is_as_it_was) else {
+    for (name, instance, again) in previous_values_of(change.snapshot(), rollout, proposal) {
+        let is_as_it_was =
+            |found: &PreviousValues| found.again == again && found.instance.revision == instance.revision;
+        let Some(found) = previous.remove(&name).filter(is_as_it_was) else {
             let why = format!("somebody else changed `{name}` at the same moment");
             return Err(hindered(ATTEMPT, why, Hint::TryAgain));
         };
@@ -185,13 +186,13 @@ mod tests {
         for (revision, is_put_back) in [(3, true), (4, false)] {
             let facts = memory().with("lab-1", "notes-1").await;
             let instance = InstanceDesired { revision: 3, ..wanted("lab-1") };
-            let again = Again { former: 2, revision: 4 };
+            let again = Again { previous: 2, revision: 4 };
             let found = UndoTarget::KeptAgain(Batch::new());
-            let mut former = HashMap::from([(name.clone(), FormerValues { instance, again, found })]);
+            let mut previous = HashMap::from([(name.clone(), PreviousValues { instance, again, found })]);
             facts
                 .desire(|change| {
                     change.put_instance(&name, InstanceDesired { revision, ..wanted("lab-1") });
-                    let put = put_back(change, &rollout, &mut proposal, &mut former);
+                    let put = put_back(change, &rollout, &mut proposal, &mut previous);
                     assert_eq!(put.is_ok(), is_put_back, "{put:?}");
                 })
                 .await;

@@ -55,8 +55,8 @@ impl OperatorsService {
         };
         for shown in &mut view.members {
             let Some((member, present)) = members.get(&shown.instance) else { continue };
-            let Some(former) = member.from_revision else { continue };
-            let (store, both) = (self.shared.facts.store(), Revisions { former, present: *present });
+            let Some(previous) = member.from_revision else { continue };
+            let (store, both) = (self.shared.facts.store(), Revisions { previous, present: *present });
             shown.puts_back = match self.shared.values.differences(store, &member.instance, both) {
                 Ok(other) => other.iter().map(line).collect(),
                 Err(error @ (ValuesError::Absent { .. } | ValuesError::Seal { .. })) => {
@@ -71,11 +71,11 @@ impl OperatorsService {
 
 /// A value that is put back, for people; of a secret no more than its name.
 fn line(difference: &ValueDifference) -> String {
-    let ValueDifference { name, former, present } = difference;
-    let is_secret = [former, present].into_iter().flatten().any(|text| text == HIDDEN);
+    let ValueDifference { name, previous, present } = difference;
+    let is_secret = [previous, present].into_iter().flatten().any(|text| text == HIDDEN);
     if is_secret {
         return format!("value {name}: as it was (secret)");
     }
     let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "its default".to_owned());
-    format!("value {name}: {} -> {}", text(present), text(former))
+    format!("value {name}: {} -> {}", text(present), text(previous))
 }

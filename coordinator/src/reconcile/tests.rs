@@ -125,14 +125,14 @@ async fn a_turn_that_is_cut_off_anywhere_ends_as_if_it_had_not_been() {
 #[tokio::test]
 async fn a_plan_that_is_stale_begins_nothing_and_loses_nothing() {
     let facts = Arc::new(on(Arc::new(memory())).with("lab-1", "notes-1").await);
-    let (stale, wishes): (Plan, u64) = {
+    let (stale, desired_revision): (Plan, u64) = {
         let snapshot = facts.read();
-        (plan(snapshot.desired(), snapshot.asked(), snapshot.observed(), NOW), snapshot.wishes())
+        (plan(snapshot.desired(), snapshot.asked(), snapshot.observed(), NOW), snapshot.desired_revision())
     };
     assert_eq!(stale.orders.len(), 1);
     // An operator withdraws the request, and gets the confirmation, before the plan is stored.
     facts.remove("notes-1").await;
-    facts.ask(stale.clone(), wishes, NOW, |_| {}).await.expect("the store is whole");
+    facts.ask(stale.clone(), desired_revision, NOW, |_| {}).await.expect("the store is whole");
     assert!(facts.open().is_empty(), "what is not wanted any more is not asked");
     turned(&facts).await.expect("the store is whole");
     let given = order_of(&facts, "notes-1");
@@ -142,14 +142,14 @@ async fn a_plan_that_is_stale_begins_nothing_and_loses_nothing() {
 #[tokio::test]
 async fn what_is_no_wish_leaves_a_plan_as_good_as_it_was() {
     let facts = Arc::new(on(Arc::new(memory())).with("lab-1", "notes-1").await);
-    let (made, wishes): (Plan, u64) = {
+    let (made, desired_revision): (Plan, u64) = {
         let snapshot = facts.read();
-        (plan(snapshot.desired(), snapshot.asked(), snapshot.observed(), NOW), snapshot.wishes())
+        (plan(snapshot.desired(), snapshot.asked(), snapshot.observed(), NOW), snapshot.desired_revision())
     };
     // As a renewal, a join or a token does, and as pruning does where rollouts stay.
     facts.desire(|change| change.tell("host lab-1", "joined")).await;
     facts.prune(NOW).await.expect("the store is whole");
-    facts.ask(made.clone(), wishes, NOW, |_| {}).await.expect("the store is whole");
+    facts.ask(made.clone(), desired_revision, NOW, |_| {}).await.expect("the store is whole");
     assert_eq!(order_of(&facts, "notes-1").order.id, made.orders[0].order.id);
 }
 
@@ -158,12 +158,12 @@ async fn a_stale_plan_still_closes_what_has_ended() {
     let facts = Arc::new(on(Arc::new(memory())).with("lab-1", "notes-1").await);
     turned(&facts).await.expect("the store is whole");
     end(&facts, "notes-1").await;
-    let (stale, wishes): (Plan, u64) = {
+    let (stale, desired_revision): (Plan, u64) = {
         let snapshot = facts.read();
-        (plan(snapshot.desired(), snapshot.asked(), snapshot.observed(), NOW), snapshot.wishes())
+        (plan(snapshot.desired(), snapshot.asked(), snapshot.observed(), NOW), snapshot.desired_revision())
     };
     facts.remove("notes-1").await;
-    facts.ask(stale, wishes, NOW, |_| {}).await.expect("the store is whole");
+    facts.ask(stale, desired_revision, NOW, |_| {}).await.expect("the store is whole");
     assert!(facts.open().is_empty(), "its end was heard");
 }
 
@@ -222,16 +222,17 @@ async fn facts_change_while_a_plan_is_made() {
     let (go_on, waiting) = std::sync::mpsc::channel::<()>();
     let (waiting, ordinary) = (Mutex::new(waiting), planner());
     let stage = Stage::new(Arc::new(move |input, now| {
-        let _ = began.send(input.wishes);
+        let _ = began.send(input.desired_revision);
         let _ = waiting.lock().map(|waiting| waiting.recv());
         ordinary(input, now)
     }))
     .await;
-    let planning = tokio::task::spawn_blocking(move || planning.recv().map(|wishes| (wishes, planning)));
+    let planning =
+        tokio::task::spawn_blocking(move || planning.recv().map(|desired_revision| (desired_revision, planning)));
     // The one thread of this runtime is free, and the facts are not locked.
-    let (wishes, _planning) = planning.await.expect("nothing panics").expect("a plan is made");
+    let (desired_revision, _planning) = planning.await.expect("nothing panics").expect("a plan is made");
     stage.facts.remove("notes-1").await;
-    assert!(stage.facts.read().wishes() > wishes, "the plan is made of the facts of before");
+    assert!(stage.facts.read().desired_revision() > desired_revision, "the plan is made of the facts of before");
     drop(go_on);
     let is_removing = |open: &OpenOrder| matches!(open.order.action, Action::Remove { .. });
     stage.until(|stage| stage.facts.open().iter().any(is_removing)).await;

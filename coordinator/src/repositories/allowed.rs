@@ -49,9 +49,9 @@ fn purpose(
                 let expected = backups.filter(|(_, seen)| seen.is_good()).map(|(_, seen)| seen.bytes).max();
                 Purpose::Scheduled { expected }
             }
-            Cause::Wished | Cause::Safety => Purpose::Wished,
+            Cause::Requested | Cause::Safety => Purpose::Requested,
         }),
-        DataAction::Restore { safety, .. } if is_its_own && safety.contains(repository) => Some(Purpose::Wished),
+        DataAction::Restore { safety, .. } if is_its_own && safety.contains(repository) => Some(Purpose::Requested),
         DataAction::Drill { from, .. } if from.repository == *repository && from.instance == *instance => {
             Some(Purpose::Proof)
         }

@@ -35,7 +35,7 @@ pub struct Kit {
     /// Instance whose backups it opens.
     pub instance: InstanceName,
     /// When it was added, if it was removed since: another may have its name.
-    pub former: Option<Time>,
+    pub retired: Option<Time>,
     /// Location of the repository in restic's notation.
     pub place: String,
     /// Password of the repository.
@@ -92,10 +92,11 @@ impl RepositoryService {
                 Err(error) => kits.failed.push((repository, instance, said(&error))),
             }
         }
-        let former = self.secrets.former(self.facts.store())?.into_iter().filter(|former| is_meant(&former.instance));
-        for RetainedValuesFound { repository, instance, opened } in former {
+        let retired =
+            self.secrets.retired(self.facts.store())?.into_iter().filter(|retired| is_meant(&retired.instance));
+        for RetainedValuesFound { repository, instance, opened } in retired {
             match opened {
-                Ok(former) => kits.made.push(former_kit(&former)),
+                Ok(retired) => kits.made.push(retired_kit(&retired)),
                 Err(error) => kits.failed.push((repository, instance, said(&error))),
             }
         }
@@ -130,7 +131,7 @@ impl RepositoryService {
             written: clock::now(),
         };
         let text = Secret(sheet.text());
-        Ok(Kit { repository, instance, former: None, place, password: keys.password, text })
+        Ok(Kit { repository, instance, retired: None, place, password: keys.password, text })
     }
 
     /// The newest good backup of the catalog that can be read; where none can, the newest that the repository itself has.
@@ -183,8 +184,8 @@ impl RepositoryService {
 }
 
 /// Returns the kit of a retired repository at its last known location.
-fn former_kit(former: &RetiredRepository) -> Kit {
-    let RetiredRepository { repository, instance, desired, keys, bucket } = former;
+fn retired_kit(retired: &RetiredRepository) -> Kit {
+    let RetiredRepository { repository, instance, desired, keys, bucket } = retired;
     let place = place_words(&desired.place, instance);
     let machine = match &desired.place {
         RepositoryLocation::Coordinator => "a folder on the coordinator's disk",
@@ -202,8 +203,8 @@ fn former_kit(former: &RetiredRepository) -> Kit {
         written: clock::now(),
     };
     let text = Secret(sheet.text());
-    let (repository, instance, former) = (repository.clone(), instance.clone(), Some(desired.added));
-    Kit { repository, instance, former, place, password: keys.password.clone(), text }
+    let (repository, instance, retired) = (repository.clone(), instance.clone(), Some(desired.added));
+    Kit { repository, instance, retired, place, password: keys.password.clone(), text }
 }
 
 #[cfg(test)]

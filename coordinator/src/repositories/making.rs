@@ -37,6 +37,6 @@ pub async fn make_repositories(repository_service: &RepositoryService, sessions:
 /// Returns the hosts with withheld orders.
 fn hosts_that_wait(repository_service: &RepositoryService) -> Vec<HostName> {
     let snapshot = repository_service.facts.read();
-    let untold = snapshot.asked().orders.iter().filter(|(id, _)| snapshot.untold(id).is_some());
-    untold.map(|(_, open)| open.host.clone()).collect()
+    let undeliverable = snapshot.asked().orders.iter().filter(|(id, _)| snapshot.undeliverable(id).is_some());
+    undeliverable.map(|(_, open)| open.host.clone()).collect()
 }

@@ -25,7 +25,7 @@ pub enum Purpose {
         expected: Option<u64>,
     },
     /// A backup that a person asked for, also before a restore: that it grew is no surprise.
-    Wished,
+    Requested,
     Proof,
 }
 
@@ -35,7 +35,7 @@ impl Purpose {
         match self {
             Self::Scheduled { expected: Some(bytes) } => bytes.saturating_mul(2).max(FLOOR).min(room / 2),
             Self::Scheduled { expected: None } => room / 2,
-            Self::Wished => room,
+            Self::Requested => room,
             Self::Proof => PROOF.min(room / 2),
         }
     }
@@ -147,12 +147,12 @@ impl Quotas {
     /// Returns exceeded quotas that have not been reported yet.
     pub fn news(&self) -> Vec<(InstanceName, RepositoryName, String)> {
         let mut state = self.state();
-        let untold = state.over.iter_mut().filter(|(_, over)| !over.is_told);
+        let undeliverable = state.over.iter_mut().filter(|(_, over)| !over.is_told);
         let tell = |((instance, repository), over): (&(InstanceName, RepositoryName), &mut Over)| {
             over.is_told = true;
             (instance.clone(), repository.clone(), over.text.clone())
         };
-        untold.map(tell).collect()
+        undeliverable.map(tell).collect()
     }
 
     /// Returns exceeded quotas, for people: instance, repository and text.
@@ -222,7 +222,7 @@ pub mod tests {
         assert_eq!(limit(Some(gib(10)), gib(100)), gib(20));
         assert_eq!(limit(Some(gib(10)), gib(30)), gib(15), "half of the room is for others");
         assert_eq!(limit(None, gib(30)), gib(15));
-        assert_eq!(Purpose::Wished.limit(gib(30)), gib(30), "a person knows that it has grown");
+        assert_eq!(Purpose::Requested.limit(gib(30)), gib(30), "a person knows that it has grown");
         assert_eq!(Purpose::Proof.limit(gib(30)), PROOF);
     }
 

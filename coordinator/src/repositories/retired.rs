@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 /// Stored record of one instance's repository at a removed location.
 #[derive(Serialize, Deserialize)]
-struct FormerKept {
+struct RetiredKept {
     desired: RepositoryDesired,
     keys: KeysKept,
     bucket: Option<BucketKept>,
@@ -58,13 +58,13 @@ pub fn retire(
         if kept.repository != *name {
             continue;
         }
-        let key = keys::former_repository(name, desired.added.0, &kept.instance);
+        let key = keys::retired_repository(name, desired.added.0, &kept.instance);
         change.batch().delete(entry.key);
         change.batch().delete(keys::look(name, &kept.instance));
         // If it was never created, nothing was encrypted with its keys.
         if kept.made.is_some() {
-            let former = FormerKept { desired: desired.clone(), keys: kept, bucket: bucket.clone() };
-            change.batch().put(key, &former);
+            let retired = RetiredKept { desired: desired.clone(), keys: kept, bucket: bucket.clone() };
+            change.batch().put(key, &retired);
         }
     }
     change.batch().delete(keys::bucket_keys(name));
@@ -74,16 +74,19 @@ pub fn retire(
 impl RepositorySecrets {
     /// Returns all retired repositories, each with its own result: one whose keys cannot be opened does not block the
     /// others.
-    pub fn former(&self, store: &dyn Store) -> Result<Vec<RetainedValuesFound>, SecretsError> {
+    pub fn retired(&self, store: &dyn Store) -> Result<Vec<RetainedValuesFound>, SecretsError> {
         let find = |entry: &crate::store::Entry| {
-            let kept: FormerKept = entry.read()?;
+            let kept: RetiredKept = entry.read()?;
             let (repository, instance) = (kept.keys.repository.clone(), kept.keys.instance.clone());
             Ok(RetainedValuesFound { repository, instance, opened: self.open_former(kept) })
         };
         store.scan(keys::FORMER_REPOSITORIES)?.iter().map(find).collect()
     }
 
-    fn open_former(&self, FormerKept { desired, keys, bucket }: FormerKept) -> Result<RetiredRepository, SecretsError> {
+    fn open_former(
+        &self,
+        RetiredKept { desired, keys, bucket }: RetiredKept,
+    ) -> Result<RetiredRepository, SecretsError> {
         let (repository, instance) = (keys.repository.clone(), keys.instance.clone());
         let bucket = bucket.map(|kept| self.open_bucket(&repository, &kept)).transpose()?;
         Ok(RetiredRepository { keys: self.open_keys(&keys)?, repository, instance, desired, bucket })

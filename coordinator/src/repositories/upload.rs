@@ -255,8 +255,8 @@ mod tests {
     use fleet_core::time::Time;
     use fleet_proto::convert::RepositoryFiles;
 
-    fn wished() -> Lease {
-        lease("lab-1", "backup", Purpose::Wished)
+    fn requested() -> Lease {
+        lease("lab-1", "backup", Purpose::Requested)
     }
 
     #[tokio::test]
@@ -265,7 +265,7 @@ mod tests {
         let mut disk = Disk::below(home.path());
         let of = RepositoryFiles { repository: read("central"), instance: read("notes-1"), kind: FileKind::Pack };
         let file = RepositoryFile { of, id: "0".repeat(64) };
-        let mut upload = Upload::begin(Arc::new(disk.clone()), file, wished()).await.expect("there is room");
+        let mut upload = Upload::begin(Arc::new(disk.clone()), file, requested()).await.expect("there is room");
         upload.add(vec![7; 1 << 20].into()).await.expect("that is within what was promised");
         disk.reserve = u64::MAX >> 1;
         upload.disk = Arc::new(disk);
@@ -283,7 +283,7 @@ mod tests {
     async fn what_would_fill_the_disk_is_refused_and_leaves_nothing() {
         let home = tempfile::tempdir().expect("a directory can be made");
         let mut disk = Disk::below(home.path());
-        let begun = Upload::begin(Arc::new(disk.clone()), config(), wished()).await;
+        let begun = Upload::begin(Arc::new(disk.clone()), config(), requested()).await;
         let mut upload = begun.expect("there is room");
         upload.add(Bytes::from_static(b"config")).await.expect("there is room");
         disk.reserve = u64::MAX;
@@ -291,7 +291,8 @@ mod tests {
         let full = upload.keep(&HEXLOWER.encode(&Sha256::digest(b"config"))).await.expect_err("it became full");
         assert_eq!(full.code(), Code::ResourceExhausted);
         assert!(full.message().contains("disk is full"), "{full}");
-        let full = Upload::begin(Arc::new(disk.clone()), config(), wished()).await.map(|_| ()).expect_err("it is full");
+        let full =
+            Upload::begin(Arc::new(disk.clone()), config(), requested()).await.map(|_| ()).expect_err("it is full");
         assert_eq!(full.code(), Code::ResourceExhausted);
         let left: Vec<_> = fs::read_dir(disk.uploads(&read("central"))).expect("it is there").collect();
         assert!(left.is_empty() && !disk.path(&config()).exists());

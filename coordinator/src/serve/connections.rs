@@ -172,7 +172,8 @@ fn cut_if_revoked(caller: &Caller, facts: &Facts, now: Time) {
 mod tests {
     use super::*;
 
-    const LIMITS: Descriptors = Descriptors { silent: 1, line: 1, strangers: 1, operators: 80, surplus: 4, hosts: 40 };
+    const LIMITS: Descriptors =
+        Descriptors { silent: 1, line: 1, unauthenticated: 1, operators: 80, surplus: 4, hosts: 40 };
 
     fn connections() -> Arc<Connections> {
         Arc::new(Connections { limits: LIMITS, ..Connections::default() })

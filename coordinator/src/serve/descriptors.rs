@@ -11,7 +11,7 @@ pub struct Descriptors {
     /// Connections that wait for their handshake.
     pub line: usize,
     /// Connections without a certificate, after their handshake.
-    pub strangers: usize,
+    pub unauthenticated: usize,
     /// Connections of operators.
     pub operators: usize,
     /// Connections above the limit that only receive that error.
@@ -36,11 +36,11 @@ impl Descriptors {
         let own = (files / 4).clamp(64, 1024);
         let silent = (files / 16).clamp(16, 1024);
         let line = (files / 8).clamp(16, 4096);
-        let strangers = (files / 16).clamp(16, 256);
+        let unauthenticated = (files / 16).clamp(16, 256);
         let operators = (files / 8).clamp(32, 1024);
         let surplus = (files / 32).clamp(8, 64);
-        let hosts = files.saturating_sub(own + silent + line + strangers + operators + surplus).max(16);
-        Self { silent, line, strangers, operators, surplus, hosts }
+        let hosts = files.saturating_sub(own + silent + line + unauthenticated + operators + surplus).max(16);
+        Self { silent, line, unauthenticated, operators, surplus, hosts }
     }
 }
 
@@ -63,8 +63,8 @@ mod tests {
     #[test]
     fn all_shares_together_are_no_more_than_the_limit_and_hosts_have_the_most() {
         for files in [1024, 4096, 20_000, 65_536] {
-            let Descriptors { silent, line, strangers, operators, surplus, hosts } = Descriptors::of(files);
-            let shared = silent + line + strangers + operators + surplus + hosts;
+            let Descriptors { silent, line, unauthenticated, operators, surplus, hosts } = Descriptors::of(files);
+            let shared = silent + line + unauthenticated + operators + surplus + hosts;
             assert!(shared + 256 <= files, "{files}: the store and the workers need some, and {shared} are shared out");
             assert!(hosts >= files / 4, "{files}: {hosts} for hosts");
         }

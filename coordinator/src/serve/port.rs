@@ -80,20 +80,20 @@ struct Gate {
     connections: Arc<Connections>,
     silent: Silent,
     handshakes: Handshakes,
-    strangers: UnauthenticatedPeers,
+    unauthenticated: UnauthenticatedPeers,
     not_accepted: Sparing,
     refused: Sparing,
 }
 
 impl Gate {
     fn new(tls: Arc<ServerConfig>, connections: Arc<Connections>) -> Self {
-        let Descriptors { silent, line, strangers, .. } = connections.limits();
+        let Descriptors { silent, line, unauthenticated, .. } = connections.limits();
         Self {
             tls,
             connections,
             silent: Silent::new(silent),
             handshakes: Handshakes::new(line),
-            strangers: UnauthenticatedPeers::new(strangers),
+            unauthenticated: UnauthenticatedPeers::new(unauthenticated),
             not_accepted: Sparing::default(),
             refused: Sparing::default(),
         }
@@ -162,13 +162,13 @@ impl Gate {
             Some(Some(peer)) => Some(peer),
             None => None,
         };
-        let is_stranger = certified.is_none();
+        let is_unauthenticated = certified.is_none();
         let Some(caller) = self.connections.admit(address, certified) else {
             self.note_refused(address, "there are too many connections of this peer");
             return None;
         };
         match caller.standing {
-            ConnectionClass::Within if is_stranger => self.strangers.enter(&caller),
+            ConnectionClass::Within if is_unauthenticated => self.unauthenticated.enter(&caller),
             ConnectionClass::Within => {}
             ConnectionClass::Surplus => drop(tokio::spawn(end_soon(caller.cut.clone()))),
         }

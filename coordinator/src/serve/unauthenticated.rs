@@ -52,18 +52,18 @@ mod tests {
     const MOST: usize = 256;
 
     struct Harness {
-        strangers: UnauthenticatedPeers,
+        unauthenticated: UnauthenticatedPeers,
         connections: Arc<Connections>,
     }
 
     impl Harness {
         fn new() -> Self {
-            Self { strangers: UnauthenticatedPeers::new(MOST), connections: Arc::default() }
+            Self { unauthenticated: UnauthenticatedPeers::new(MOST), connections: Arc::default() }
         }
 
         fn enter(&self) -> Arc<Caller> {
             let caller = self.connections.enter(SocketAddr::from(([127, 0, 0, 1], 1)), None);
-            self.strangers.enter(&caller);
+            self.unauthenticated.enter(&caller);
             caller
         }
 

@@ -71,7 +71,7 @@ async fn two_machines_with_one_certificate_are_told_and_get_no_orders() {
         assert!(first.text.contains(part), "{first:?}");
     }
     assert!(!status.attention.iter().any(|it| it.subject == "instance notes-2"), "it is told with its host");
-    let power = v1::PowerInstanceRequest { name: "notes-1".to_owned(), wish: v1::PowerWish::Stop.into() };
+    let power = v1::PowerInstanceRequest { name: "notes-1".to_owned(), action: v1::PowerAction::Stop.into() };
     admin.power_instance(power).await.expect("the wish is kept");
     for name in ["notes-1", "notes-2"] {
         let is_told = |view: &v1::InstanceView| {

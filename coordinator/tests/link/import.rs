@@ -74,8 +74,8 @@ async fn a_host_that_is_ahead_is_told_and_no_wish_counts_as_done_because_of_it()
     let wanted = "notes-1".parse().ok().map(|name| Hint::GiveWantedValues(name).into());
     assert_eq!(told.hint, wanted);
 
-    let wish = v1::PowerInstanceRequest { name: "notes-1".to_owned(), wish: v1::PowerWish::Restart.into() };
-    admin.power_instance(wish).await.expect("it may be");
+    let request = v1::PowerInstanceRequest { name: "notes-1".to_owned(), action: v1::PowerAction::Restart.into() };
+    admin.power_instance(request).await.expect("it may be");
     let order = agent.orders(1).await.remove(0);
     assert!(matches!(&order.action, Some(Action::Power(power)) if power.serial == 5), "{order:?}");
     agent.obey(&order, done(), None).await;

@@ -73,9 +73,9 @@ async fn a_repository_that_was_removed_lends_nothing_to_the_next_of_its_name() {
     assert_eq!(scene.backups.list_backups(all.clone()).await.expect("it is known").into_inner().backups, []);
 
     let kits = root.get_recovery_kits(v1::RecoveryKitsRequest::default()).await.expect("it may").into_inner();
-    let former = kits.kits.iter().find(|kit| kit.repository.starts_with("usb-removed-")).expect("its key is kept");
-    assert!(former.text.contains("/mnt/old/notes-1"), "{}", former.text);
-    assert!(old.password.is_some_and(|password| former.text.contains(&password.0)));
+    let previous = kits.kits.iter().find(|kit| kit.repository.starts_with("usb-removed-")).expect("its key is kept");
+    assert!(previous.text.contains("/mnt/old/notes-1"), "{}", previous.text);
+    assert!(old.password.is_some_and(|password| previous.text.contains(&password.0)));
 
     add(&mut root, "/mnt/new").await;
     keep_in(&mut scene, "usb").await;

@@ -235,10 +235,10 @@ async fn a_host_that_is_ahead_of_restored_facts_waits_for_a_person_and_is_not_pu
     let (mut harness, mut admin, identity, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
     let vault = set_up(harness.path()).await;
-    let former = move_to(&mut admin, &mut agent, "1.2").await;
+    let previous = move_to(&mut admin, &mut agent, "1.2").await;
     back_up(&mut harness).await;
     let mut agent = again(&identity).await;
-    agent.say(settled("notes-1", &former, 0)).await;
+    agent.say(settled("notes-1", &previous, 0)).await;
     until(&mut admin, "notes-1", |view| view.as_ref().is_some_and(|view| view.version == "1.2")).await;
     let newest = move_to(&mut admin, &mut agent, "1.3").await;
     install(&mut admin, "1.3", "lab-1", "notes-2").await.expect("nothing stands against it");

@@ -161,8 +161,9 @@ async fn a_host_that_answers_slowly_is_asked_about_a_few_at_a_time_and_not_for_l
         let port = [("password", "hunter2".to_owned()), ("port", (9000 + number).to_string())];
         let values = port.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         let (app, version, host) = ("notes".to_owned(), "1.1".to_owned(), "lab-1".to_owned());
-        let wish = v1::InstallInstanceRequest { app, version, host, name: name.clone(), values, ..Default::default() };
-        admin.install_instance(wish).await.expect("nothing stands against it");
+        let request =
+            v1::InstallInstanceRequest { app, version, host, name: name.clone(), values, ..Default::default() };
+        admin.install_instance(request).await.expect("nothing stands against it");
         orders.push(obeyed(&mut agent).await);
     }
     push(&mut admin, "1.2", &bundle("notes:1.2")).await.expect("it is a good bundle");

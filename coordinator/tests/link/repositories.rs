@@ -229,7 +229,7 @@ async fn an_order_to_restore_lets_a_host_read_where_it_restores_from_and_no_more
 fn back_up(batch: &mut Batch, host: &str, instance: &str) {
     let (id, instance) = (order_id(&["backup", instance]), instance.parse().expect("it is a name"));
     let to = ["central".parse().expect("it is a name")].into();
-    let action = Action::Data(DataAction::Backup { to, cause: Cause::Wished });
+    let action = Action::Data(DataAction::Backup { to, cause: Cause::Requested });
     let order = Order { id: id.clone(), instance, action, deadline: Duration::from_secs(3600) };
     let host = host.parse().expect("it is a name");
     batch.put(format!("asked/{id}"), &OpenOrder { host, order, rollout: None, asked: crate::harness::now() });

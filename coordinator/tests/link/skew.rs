@@ -66,8 +66,8 @@ async fn an_end_in_a_way_that_is_newer_halts_and_does_not_wait_for_ever() {
 
 #[tokio::test]
 async fn an_agent_of_the_next_protocol_is_served_and_hears_which_ones_the_coordinator_speaks() {
-    let (_harness, mut admin, identity, former) = fleet().await;
-    drop(former);
+    let (_harness, mut admin, identity, previous) = fleet().await;
+    drop(previous);
     let channel = fleet_link::dial(&identity).await.expect("it is reached");
     let mut client = AgentsClient::new(channel);
     let request =

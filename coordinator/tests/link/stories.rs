@@ -148,7 +148,7 @@ async fn an_instance_is_configured_stopped_and_removed() {
     assert_eq!(values_of(&order), ("9090", "hunter2"));
     agent.obey(&order, done(), goal(&order)).await;
     agent.orders(0).await;
-    let request = v1::PowerInstanceRequest { name: "notes-1".to_owned(), wish: v1::PowerWish::Stop.into() };
+    let request = v1::PowerInstanceRequest { name: "notes-1".to_owned(), action: v1::PowerAction::Stop.into() };
     admin.power_instance(request).await.expect("it can be stopped");
     let stop = agent.orders(1).await.remove(0);
     agent.obey(&stop, done(), None).await;

@@ -129,7 +129,8 @@ pub enum Cause {
     /// A slot of a policy's schedule.
     Scheduled,
     /// A request of an operator.
-    Wished,
+    #[serde(rename = "wished")]
+    Requested,
     /// Before a restore replaced what was there.
     Safety,
 }

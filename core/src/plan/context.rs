@@ -167,7 +167,7 @@ impl<'a> PlanContext<'a> {
 
     /// Gives a member's instance to a rollout, unless a newer one has it. Tells whether it did.
     fn claim_for(&mut self, rollout: &'a Rollout, member: &'a Member) -> bool {
-        if rollout.wish == RolloutIntent::Abort && ending(self, rollout, member).is_none() {
+        if rollout.intent == RolloutIntent::Abort && ending(self, rollout, member).is_none() {
             return false;
         }
         let is_meant = |instance_context: &&mut InstanceContext| {

@@ -21,8 +21,8 @@ use std::time::Duration;
 const LAPSE: Duration = Duration::from_secs(86_400);
 
 /// Returns the id of the order that carries out a request.
-pub fn wish_id(name: &InstanceName, instance: &InstanceDesired, wish: &DataRequest) -> OrderId {
-    order_id(&["data", name.as_str(), &instance.created.0.to_string(), &wish.serial.to_string()])
+pub fn data_order_id(name: &InstanceName, instance: &InstanceDesired, request: &DataRequest) -> OrderId {
+    order_id(&["data", name.as_str(), &instance.created.0.to_string(), &request.serial.to_string()])
 }
 
 impl<'a> PlanContext<'a> {
@@ -97,35 +97,37 @@ impl<'a> PlanContext<'a> {
 
 /// A new instance that is to be made from a backup, and not installed with nothing in it.
 pub(super) fn restored_anew(instance_context: &InstanceContext) -> Option<Intention> {
-    let wish = instance_context.desired.data.as_ref().filter(|wish| wish.action.goal().is_some())?;
-    Some(of_wish(instance_context, wish))
+    let request = instance_context.desired.data.as_ref().filter(|request| request.action.goal().is_some())?;
+    Some(of_request(instance_context, request))
 }
 
-fn of_wish(instance_context: &InstanceContext, wish: &DataRequest) -> Intention {
-    let id = wish_id(instance_context.name, instance_context.desired, wish);
-    Intention { id, action: Action::Data(wish.action.clone()), deadline: crate::backup::DEADLINE }
+fn of_request(instance_context: &InstanceContext, request: &DataRequest) -> Intention {
+    let id = data_order_id(instance_context.name, instance_context.desired, request);
+    Intention { id, action: Action::Data(request.action.clone()), deadline: crate::backup::DEADLINE }
 }
 
 /// Returns the pending request about an instance's data.
-pub(super) fn wished(plan_context: &PlanContext, instance_context: &InstanceContext) -> Option<Intention> {
-    let wish = instance_context.desired.data.as_ref().filter(|wish| wish.action.goal().is_none())?;
-    let intention = of_wish(instance_context, wish);
-    let is_past = plan_context.observed.ended.contains_key(&intention.id) || wish.at.after(LAPSE) <= plan_context.now;
+pub(super) fn requested(plan_context: &PlanContext, instance_context: &InstanceContext) -> Option<Intention> {
+    let request = instance_context.desired.data.as_ref().filter(|request| request.action.goal().is_none())?;
+    let intention = of_request(instance_context, request);
+    let is_past =
+        plan_context.observed.ended.contains_key(&intention.id) || request.at.after(LAPSE) <= plan_context.now;
     (!is_past).then_some(intention)
 }
 
 /// Returns a request that has ended or expired. A failed request to create a new instance stays: without it the
 /// instance would be installed empty.
 pub(super) fn over(plan_context: &PlanContext, instance_context: &InstanceContext) -> Option<DataRequestEnd> {
-    let wish = instance_context.desired.data.as_ref()?;
-    let id = wish_id(instance_context.name, instance_context.desired, wish);
-    let is_anew = wish.action.goal().is_some();
-    let over = |lapsed| Some(DataRequestEnd { instance: instance_context.name.clone(), serial: wish.serial, lapsed });
+    let request = instance_context.desired.data.as_ref()?;
+    let id = data_order_id(instance_context.name, instance_context.desired, request);
+    let is_anew = request.action.goal().is_some();
+    let over =
+        |lapsed| Some(DataRequestEnd { instance: instance_context.name.clone(), serial: request.serial, lapsed });
     match plan_context.observed.ended.get(&id) {
         Some(ended) if ended.outcome.is_success() || !is_anew => over(false),
         Some(_) => None,
         None if plan_context.open(instance_context.name).is_some_and(|open| *open.id == id) => None,
-        None if !is_anew && wish.at.after(LAPSE) <= plan_context.now => over(true),
+        None if !is_anew && request.at.after(LAPSE) <= plan_context.now => over(true),
         None => None,
     }
 }
@@ -138,9 +140,9 @@ pub(super) fn turn(plan_context: &PlanContext, instance_context: &InstanceContex
     if instance_context.desired.removal.is_some() {
         return nothing;
     }
-    if let Some(intention) = wished(plan_context, instance_context) {
-        let since = instance_context.desired.data.as_ref().map_or(Time::ZERO, |wish| wish.at);
-        return offered(plan_context, instance_context, intention, Rank::Wished, since);
+    if let Some(intention) = requested(plan_context, instance_context) {
+        let since = instance_context.desired.data.as_ref().map_or(Time::ZERO, |request| request.at);
+        return offered(plan_context, instance_context, intention, Rank::Requested, since);
     }
     match plan_context.desired.policy_of(instance_context.name) {
         Some((name, policy)) => by_policy(plan_context, instance_context, said, (name, policy)),

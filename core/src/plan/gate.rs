@@ -71,7 +71,7 @@ impl Counts {
 /// Returns the phase of the rollout, and the members that may begin.
 pub(super) fn decide(rollout: &Rollout, counts: &Counts, halt: Option<String>, now: Time) -> (RolloutPhase, Gate) {
     let is_over = counts.at_hand() + counts.offline == 0;
-    if rollout.wish == RolloutIntent::Abort {
+    if rollout.intent == RolloutIntent::Abort {
         return (RolloutPhase::Aborted, shut("the rollout was aborted", None));
     }
     // Nothing is left that sickness could still halt; an order that failed needs a person all the same.
@@ -82,7 +82,7 @@ pub(super) fn decide(rollout: &Rollout, counts: &Counts, halt: Option<String>, n
         let gate = shut(&format!("the rollout is halted: {reason}"), None);
         return (RolloutPhase::Halted { reason }, gate);
     }
-    if rollout.wish == RolloutIntent::Pause {
+    if rollout.intent == RolloutIntent::Pause {
         return (RolloutPhase::Paused, shut("the rollout is paused", None));
     }
     let (phase, gate) = pace(&rollout.strategy, rollout.members.len(), counts, now);

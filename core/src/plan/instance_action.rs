@@ -107,7 +107,7 @@ fn turn(plan_context: &PlanContext, instance_context: &InstanceContext, rollout:
         if let Some(duplicate) = blocker::duplicate(plan_context, &open.order.host) {
             return wait(&duplicate);
         }
-        return beside(open, wanted.ok().flatten().or_else(|| data::wished(plan_context, instance_context)));
+        return beside(open, wanted.ok().flatten().or_else(|| data::requested(plan_context, instance_context)));
     }
     // Its host may have nothing more to report about it, so this does not wait for a report.
     if intention::is_removed(plan_context, instance_context) {

@@ -37,7 +37,7 @@ impl Intention {
     /// Returns whether a host's app list applies: removing an app from a host is always allowed.
     pub fn is_bound_by_app_list(&self) -> bool {
         match &self.action {
-            Action::Remove { .. } | Action::Power { wish: PowerRequest::Stop, .. } => false,
+            Action::Remove { .. } | Action::Power { request: PowerRequest::Stop, .. } => false,
             Action::Data(DataAction::Backup { .. } | DataAction::Drill { .. } | DataAction::Forget { .. }) => false,
             Action::Data(DataAction::Restore { .. }) => true,
             Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } | Action::Power { .. } => true,
@@ -51,9 +51,9 @@ pub(super) fn noun(action: &Action) -> &'static str {
         Action::Install { .. } => "its installation",
         Action::Upgrade { .. } => "its upgrade",
         Action::Configure { .. } => "its configuration",
-        Action::Power { wish: PowerRequest::Start, .. } => "its start",
-        Action::Power { wish: PowerRequest::Stop, .. } => "its stop",
-        Action::Power { wish: PowerRequest::Restart, .. } => "its restart",
+        Action::Power { request: PowerRequest::Start, .. } => "its start",
+        Action::Power { request: PowerRequest::Stop, .. } => "its stop",
+        Action::Power { request: PowerRequest::Restart, .. } => "its restart",
         Action::Remove { .. } => "its removal",
         Action::Data(DataAction::Backup { .. }) => "its backup",
         Action::Data(DataAction::Drill { .. }) => "its drill",
@@ -138,7 +138,7 @@ fn configure(name: &InstanceName, instance: &InstanceDesired, said: &InstanceSai
 }
 
 fn power(name: &InstanceName, instance: &InstanceDesired) -> Intention {
-    let (created, wished) = (instance.created.0.to_string(), instance.power);
-    let id = order_id(&["power", name.as_str(), &created, &wished.serial.to_string()]);
-    Intention { id, action: Action::Power { wish: wished.wish, serial: wished.serial }, deadline: POWER }
+    let (created, requested) = (instance.created.0.to_string(), instance.power);
+    let id = order_id(&["power", name.as_str(), &created, &requested.serial.to_string()]);
+    Intention { id, action: Action::Power { request: requested.request, serial: requested.serial }, deadline: POWER }
 }

@@ -22,7 +22,7 @@ pub(super) struct Offer {
 /// Priority of an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
-    Wished,
+    Requested,
     Backup,
     Drill,
     Forget,

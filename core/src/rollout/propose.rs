@@ -53,7 +53,7 @@ impl Proposal {
             strategy: self.strategy,
             members: self.members,
             left_out: self.left_out,
-            wish: RolloutIntent::Run,
+            intent: RolloutIntent::Run,
             attempt: 1,
             created: now,
             by,
@@ -66,30 +66,31 @@ pub fn propose(
     desired: &Desired,
     asked: &Asked,
     observed: &Observed,
-    wish: &RolloutRequest,
+    request: &RolloutRequest,
     now: Time,
 ) -> Result<Proposal, RolloutRefusal> {
-    let app = &wish.to.name.app;
+    let app = &request.to.name.app;
     let of_app = desired.instances.iter().filter(|(_, instance)| instance.release.name.app == *app);
     let of_app: Vec<_> = of_app.collect();
     if of_app.is_empty() {
         return Err(RolloutRefusal::NoInstances { app: app.clone() });
     }
-    let is_selected = |host: &HostName| desired.hosts.get(host).is_some_and(|host| wish.selector.matches(&host.labels));
+    let is_selected =
+        |host: &HostName| desired.hosts.get(host).is_some_and(|host| request.selector.matches(&host.labels));
     let selected: Vec<_> = of_app.into_iter().filter(|(_, instance)| is_selected(&instance.host)).collect();
     if selected.is_empty() {
-        let selector = wish.selector.to_string();
+        let selector = request.selector.to_string();
         return Err(RolloutRefusal::NoneSelected { app: app.clone(), selector });
     }
-    checks::limits_can_work(desired, &wish.strategy)?;
+    checks::limits_can_work(desired, &request.strategy)?;
     checks::no_other_is_active(&PlanContext::new(desired, asked, observed, now), app)?;
-    let (members, left_out) = sort(observed, &wish.to, &selected);
+    let (members, left_out) = sort(observed, &request.to, &selected);
     if members.is_empty() {
-        return Err(checks::nothing_to_move(&wish.to, left_out));
+        return Err(checks::nothing_to_move(&request.to, left_out));
     }
-    let strategy = wish.strategy.settle(members.len());
+    let strategy = request.strategy.settle(members.len());
     checks::canary_is_smaller(&strategy, members.len())?;
-    Ok(proposal(desired, observed, wish.to.clone(), strategy, members, left_out))
+    Ok(proposal(desired, observed, request.to.clone(), strategy, members, left_out))
 }
 
 type Named<'a> = (&'a InstanceName, &'a InstanceDesired);

@@ -33,7 +33,7 @@ pub struct ProjectChange<'a> {
 struct PlannedContainer<'a> {
     spec: &'a ContainerSpec,
     /// The one that is already as it shall be, whatever its name.
-    keeper: Option<&'a FoundContainer>,
+    kept: Option<&'a FoundContainer>,
     others: Vec<&'a FoundContainer>,
 }
 
@@ -49,15 +49,15 @@ impl<'a> ProjectChange<'a> {
     }
 
     fn place(&self, spec: &'a ContainerSpec) -> PlannedContainer<'a> {
-        let fits = |it: &&FoundContainer| self.is_as_wished(spec, it);
+        let fits = |it: &&FoundContainer| self.is_as_wanted(spec, it);
         let of_service = || self.found.containers.iter().filter(|it| it.service == spec.service);
         let by_name = of_service().filter(fits).find(|it| it.name == spec.name);
-        let keeper = by_name.or_else(|| of_service().find(fits));
-        let others = of_service().filter(|it| keeper.is_none_or(|keeper| keeper.id != it.id)).collect();
-        PlannedContainer { spec, keeper, others }
+        let kept = by_name.or_else(|| of_service().find(fits));
+        let others = of_service().filter(|it| kept.is_none_or(|kept| kept.id != it.id)).collect();
+        PlannedContainer { spec, kept, others }
     }
 
-    fn is_as_wished(&self, spec: &ContainerSpec, found: &FoundContainer) -> bool {
+    fn is_as_wanted(&self, spec: &ContainerSpec, found: &FoundContainer) -> bool {
         let is_usable = found.state != ContainerState::Dead;
         let has_lender = match (&spec.network_mode, &found.lender) {
             (NetworkMode::Service(service), lender) => lender.as_ref().is_some_and(|id| self.keeps(service, id)),
@@ -73,17 +73,17 @@ impl<'a> ProjectChange<'a> {
     /// Returns whether a service keeps the container of that id. If a container that lends its network is replaced, its
     /// borrowers have to start again.
     fn keeps(&self, service: &str, id: &str) -> bool {
-        self.places.iter().any(|place| place.spec.service == service && place.keeper.is_some_and(|it| it.id == id))
+        self.places.iter().any(|place| place.spec.service == service && place.kept.is_some_and(|it| it.id == id))
     }
 
     /// Returns whether a network exists with another configuration, or more than once: the Engine allows two of one
     /// name, and then starts no container that refers to it.
     fn is_stale(&self, name: &str) -> bool {
-        let wished = self.goal.networks.iter().find(|network| network.name == name && !network.external);
-        let Some(wished) = wished else { return false };
+        let requested = self.goal.networks.iter().find(|network| network.name == name && !network.external);
+        let Some(requested) = requested else { return false };
         let found: Vec<_> = self.found.networks.iter().filter(|network| network.name == name).collect();
         // Networks made by others have no hash of their configuration, and are used as they are.
-        let is_other = |hash: &String| !hash.is_empty() && *hash != wished.config_hash;
+        let is_other = |hash: &String| !hash.is_empty() && *hash != requested.config_hash;
         found.len() > 1 || found.iter().any(|it| is_other(&it.config_hash))
     }
 
@@ -108,7 +108,7 @@ impl<'a> ProjectChange<'a> {
 
     /// Returns the stage for external parts: images, and parts that this instance only uses.
     fn fetch(&self) -> Stage {
-        let new = self.places.iter().filter(|place| place.keeper.is_none());
+        let new = self.places.iter().filter(|place| place.kept.is_none());
         let images: BTreeSet<&String> = new.map(|place| &place.spec.image).collect();
         let missing = images.into_iter().filter(|image| !self.found.images.contains_key(*image));
         let networks = self.goal.networks.iter().filter(|it| it.external && !self.found.has_network(&it.name));
@@ -146,12 +146,12 @@ impl<'a> ProjectChange<'a> {
 
     /// All new containers that can be created while their predecessors still run.
     fn create_early(&self) -> Stage {
-        let new = self.places.iter().filter(|place| place.keeper.is_none() && !self.is_created_late(place));
+        let new = self.places.iter().filter(|place| place.kept.is_none() && !self.is_created_late(place));
         stage(new.map(PlannedContainer::create_beside))
     }
 
     fn create_late(&self, depth: usize) -> Stage {
-        let new = self.at(depth).filter(|place| place.keeper.is_none() && self.is_created_late(place));
+        let new = self.at(depth).filter(|place| place.kept.is_none() && self.is_created_late(place));
         stage(new.map(|place| place.create(place.spec.name.clone())))
     }
 
@@ -197,8 +197,8 @@ impl<'a> ProjectChange<'a> {
     fn rename(&self) -> Stage {
         stage(self.places.iter().filter_map(|place| {
             let name = &place.spec.name;
-            let from = match place.keeper {
-                Some(keeper) => keeper.name.clone(),
+            let from = match place.kept {
+                Some(kept) => kept.name.clone(),
                 None if self.is_created_late(place) => name.clone(),
                 None => place.name_beside(),
             };
@@ -217,13 +217,13 @@ impl<'a> ProjectChange<'a> {
         let place = self.places.iter().find(|place| place.spec.service == service)?;
         let name = place.spec.name.clone();
         let is_touched = self.is_to_start(place);
-        let keeper = place.keeper.filter(|_| !is_touched);
+        let kept = place.kept.filter(|_| !is_touched);
         match condition {
             Condition::Started => None,
-            Condition::Healthy if keeper.is_some_and(|it| it.health == ContainerHealth::Healthy) => None,
+            Condition::Healthy if kept.is_some_and(|it| it.health == ContainerHealth::Healthy) => None,
             Condition::Healthy => Some(Step::AwaitHealthy { name, limit: await_limit::for_health(place.spec) }),
             Condition::CompletedSuccessfully => {
-                let has_completed = keeper.is_some_and(|it| it.state == ContainerState::Exited { code: 0 });
+                let has_completed = kept.is_some_and(|it| it.state == ContainerState::Exited { code: 0 });
                 (!has_completed).then_some(Step::AwaitExit { name, limit: await_limit::FOR_COMPLETION })
             }
         }
@@ -235,8 +235,8 @@ impl<'a> ProjectChange<'a> {
     }
 
     fn is_to_start(&self, place: &PlannedContainer<'_>) -> bool {
-        let Some(keeper) = place.keeper else { return true };
-        match keeper.state {
+        let Some(kept) = place.kept else { return true };
+        match kept.state {
             ContainerState::Running | ContainerState::Restarting => false,
             ContainerState::Exited { code: 0 } => !is_one_shot(self.goal, &place.spec.service),
             ContainerState::Created | ContainerState::Paused | ContainerState::Exited { .. } | ContainerState::Dead => {
@@ -247,9 +247,9 @@ impl<'a> ProjectChange<'a> {
 
     /// Networks of the project that the goal no longer has.
     fn leftover_networks(&self) -> Stage {
-        let is_wished = |name: &str| self.goal.networks.iter().any(|network| network.name == name);
+        let is_wanted = |name: &str| self.goal.networks.iter().any(|network| network.name == name);
         let of_project = self.found.networks.iter().filter(|it| it.ownership == Ownership::OfProject);
-        let left = of_project.filter(|it| !is_wished(&it.name));
+        let left = of_project.filter(|it| !is_wanted(&it.name));
         stage(left.map(|it| Step::RemoveNetwork { network: it.name.clone() }))
     }
 }

@@ -6,8 +6,8 @@ use crate::order::PowerRequest;
 use crate::spec::InstanceSpec;
 
 /// Returns the stages of an operator's power request; starting also heals missing and changed parts.
-pub fn steps_for_power(found: &FoundProject, spec: &InstanceSpec, wish: PowerRequest) -> Vec<Stage> {
-    match wish {
+pub fn steps_for_power(found: &FoundProject, spec: &InstanceSpec, request: PowerRequest) -> Vec<Stage> {
+    match request {
         PowerRequest::Start => steps(found, spec),
         PowerRequest::Stop => stop_all(found, spec),
         PowerRequest::Restart => {

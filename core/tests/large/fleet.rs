@@ -59,7 +59,7 @@ fn fleet(hosts: usize) -> (Desired, Observed) {
             release: release(1),
             revision: 1,
             drift: DriftRule::Heal,
-            power: PowerDesired { wish: PowerRequest::Start, serial: 0 },
+            power: PowerDesired { request: PowerRequest::Start, serial: 0 },
             removal: None,
             data: None,
             origin: None,

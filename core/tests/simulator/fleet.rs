@@ -30,7 +30,7 @@ pub fn is_bad(release: &Release) -> bool {
 #[derive(Debug, Clone, Copy)]
 pub struct FaultSchedule {
     pub faults: u64,
-    pub wishes: u64,
+    pub requests: u64,
     /// The longest delay of a message, in milliseconds.
     pub delay: u64,
     pub calm_at: Time,
@@ -91,7 +91,7 @@ fn faults(random: &mut Random, size: u64, start: Time) -> FaultSchedule {
     let calm_at = Time(start.0 + length);
     let delay = if random.percent(50) { 200 } else { 20_000 };
     let faults = if random.percent(30) { 0 } else { random.between(0, 2 * size) };
-    FaultSchedule { faults, wishes: random.between(0, 10), delay, calm_at }
+    FaultSchedule { faults, requests: random.between(0, 10), delay, calm_at }
 }
 
 fn labels(random: &mut Random) -> Labels {
@@ -111,7 +111,7 @@ fn wanted(host: &HostName, start: Time) -> InstanceDesired {
         release: release(1),
         revision: 1,
         drift: DriftRule::Heal,
-        power: PowerDesired { wish: PowerRequest::Start, serial: 0 },
+        power: PowerDesired { request: PowerRequest::Start, serial: 0 },
         removal: None,
         data: None,
         origin: None,

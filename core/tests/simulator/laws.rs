@@ -104,7 +104,7 @@ impl Laws {
     ) -> Verdict {
         let (id, strategy) = (&rollout.id, &rollout.strategy);
         let heard = self.heard(observed, rollout);
-        hold!(rollout.wish == RolloutIntent::Run, "{id} asks although it is paused or aborted");
+        hold!(rollout.intent == RolloutIntent::Run, "{id} asks although it is paused or aborted");
         hold!(heard.failures < strategy.max_failures as usize, "{id} asks after {} failures", heard.failures);
         let canary = strategy.canary as usize;
         hold!(heard.successes >= canary || heard.failures == 0, "{id} asks after its canary failed");
@@ -190,7 +190,7 @@ impl Laws {
             let is_asked_for = is_something_wanted(instance, observed.instances.get(name));
             hold!(!is_asked_for || waits.contains(&(name, None)), "{name} waits without a reason");
         }
-        for rollout in desired.rollouts.values().filter(|rollout| rollout.wish != RolloutIntent::Abort) {
+        for rollout in desired.rollouts.values().filter(|rollout| rollout.intent != RolloutIntent::Abort) {
             for member in rollout.members.iter().filter(|member| !busy.contains(&member.instance)) {
                 let is_wanted = self.is_wanted(desired, observed, rollout, member);
                 let is_said = waits.contains(&(&member.instance, Some(&rollout.id)));

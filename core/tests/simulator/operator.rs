@@ -11,17 +11,17 @@ use fleet_core::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub fn wish(random: &mut Random, desired: &mut Desired, asked: &Asked, observed: &Observed, now: Time) {
+pub fn act(random: &mut Random, desired: &mut Desired, asked: &Asked, observed: &Observed, now: Time) {
     match random.between(0, 99) {
         0..=34 => begin_rollout(random, desired, asked, observed, now),
-        35..=44 => set_wish(random, desired, RolloutIntent::Pause),
+        35..=44 => set_intent(random, desired, RolloutIntent::Pause),
         45..=69 => resume(random, desired, asked, observed, now),
-        70..=76 => set_wish(random, desired, RolloutIntent::Abort),
+        70..=76 => set_intent(random, desired, RolloutIntent::Abort),
         77..=82 => undo(random, desired, asked, observed, now),
         83..=88 => change(random, desired, |instance, _| instance.revision += 1),
         89..=93 => change(random, desired, |instance, random| {
             instance.power.serial += 1;
-            instance.power.wish = [PowerRequest::Start, PowerRequest::Stop, PowerRequest::Restart][random.index(3)];
+            instance.power.request = [PowerRequest::Start, PowerRequest::Stop, PowerRequest::Restart][random.index(3)];
         }),
         94..=96 => change(random, desired, |instance, _| {
             instance.removal = Some(Removal { volumes: Default::default(), attempt: 0 });
@@ -71,27 +71,27 @@ fn any(random: &mut Random, desired: &Desired) -> Option<RolloutId> {
     newest.or_else(|| desired.rollouts.keys().next()).cloned()
 }
 
-fn set_wish(random: &mut Random, desired: &mut Desired, wish: RolloutIntent) {
+fn set_intent(random: &mut Random, desired: &mut Desired, intent: RolloutIntent) {
     let Some(rollout) = any(random, desired).and_then(|id| desired.rollouts.get_mut(&id)) else { return };
-    if rollout.wish != RolloutIntent::Abort {
-        rollout.wish = wish;
+    if rollout.intent != RolloutIntent::Abort {
+        rollout.intent = intent;
     }
 }
 
 fn resume(random: &mut Random, desired: &mut Desired, asked: &Asked, observed: &Observed, now: Time) {
     let Some(id) = any(random, desired) else { return };
     let is_halted = matches!(phase(&desired.rollouts[&id], desired, asked, observed, now), RolloutPhase::Halted { .. });
-    let Some(rollout) = desired.rollouts.get_mut(&id).filter(|rollout| rollout.wish != RolloutIntent::Abort) else {
+    let Some(rollout) = desired.rollouts.get_mut(&id).filter(|rollout| rollout.intent != RolloutIntent::Abort) else {
         return;
     };
-    rollout.wish = RolloutIntent::Run;
+    rollout.intent = RolloutIntent::Run;
     rollout.attempt += u32::from(is_halted);
 }
 
 fn undo(random: &mut Random, desired: &mut Desired, asked: &Asked, observed: &Observed, now: Time) {
     let Some(id) = any(random, desired) else { return };
     let Ok(proposal) = propose_undo(&desired.rollouts[&id], desired, asked, observed, now) else { return };
-    desired.rollouts.entry(id).and_modify(|rollout| rollout.wish = RolloutIntent::Abort);
+    desired.rollouts.entry(id).and_modify(|rollout| rollout.intent = RolloutIntent::Abort);
     accept(desired, proposal, now);
 }
 

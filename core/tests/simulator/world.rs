@@ -144,7 +144,7 @@ impl World {
             Event::Revive { host } => self.revive(host),
             Event::CoordinatorStops => self.stop_coordinator(),
             Event::CoordinatorStarts => self.start_coordinator(),
-            Event::Wish => self.wish(),
+            Event::Request => self.request(),
             Event::FirstRollout => {
                 let (random, desired) = (&mut self.random, &mut self.desired);
                 operator::begin_rollout(random, desired, &self.asked, &self.observed, self.now);

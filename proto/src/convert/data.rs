@@ -7,7 +7,7 @@ use fleet_core::order::Goal;
 use v1::data::Action;
 
 enumeration!(Cause, BackupCause, "backup.cause":
-    Scheduled => Scheduled, Wished => Requested, Safety => Safety);
+    Scheduled => Scheduled, Requested => Requested, Safety => Safety);
 enumeration!(Privileges, FilePrivileges, "data.privileges": Cleared => Cleared, Kept => Kept);
 enumeration!(Others, OtherDatabases, "restore.others": Kept => Kept, Dropped => Dropped);
 

@@ -60,14 +60,14 @@ impl TryFrom<v1::DriftRule> for DriftRule {
     }
 }
 
-impl TryFrom<v1::PowerWish> for PowerRequest {
+impl TryFrom<v1::PowerAction> for PowerRequest {
     type Error = ConvertError;
-    fn try_from(wish: v1::PowerWish) -> Result<Self, ConvertError> {
-        match wish {
-            v1::PowerWish::Start => Ok(Self::Start),
-            v1::PowerWish::Stop => Ok(Self::Stop),
-            v1::PowerWish::Restart => Ok(Self::Restart),
-            v1::PowerWish::Unspecified => Err(ConvertError::Unknown { field: "wish" }),
+    fn try_from(action: v1::PowerAction) -> Result<Self, ConvertError> {
+        match action {
+            v1::PowerAction::Start => Ok(Self::Start),
+            v1::PowerAction::Stop => Ok(Self::Stop),
+            v1::PowerAction::Restart => Ok(Self::Restart),
+            v1::PowerAction::Unspecified => Err(ConvertError::Unknown { field: "action" }),
         }
     }
 }

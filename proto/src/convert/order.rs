@@ -44,7 +44,9 @@ impl From<OutgoingOrder> for v1::Order {
             Action::Configure { from, goal: to } => {
                 v1::order::Action::Configure(v1::Configure { from, goal: goal(to) })
             }
-            Action::Power { wish, serial } => v1::order::Action::Power(v1::Power { wish: power_number(wish), serial }),
+            Action::Power { request, serial } => {
+                v1::order::Action::Power(v1::Power { action: power_number(request), serial })
+            }
             Action::Remove { volumes } => {
                 v1::order::Action::Remove(v1::Remove { volumes: volumes.into_iter().collect() })
             }
@@ -91,7 +93,9 @@ fn read_action(action: v1::order::Action, beside: &mut Beside) -> Result<Action,
         v1::order::Action::Configure(configure) => {
             Action::Configure { from: configure.from, goal: read_goal(configure.goal, beside)? }
         }
-        v1::order::Action::Power(power) => Action::Power { wish: power_wish(power.wish())?, serial: power.serial },
+        v1::order::Action::Power(power) => {
+            Action::Power { request: power_request(power.action())?, serial: power.serial }
+        }
         v1::order::Action::Remove(remove) => Action::Remove { volumes: remove.volumes.into_iter().collect() },
         v1::order::Action::Data(data) => Action::Data(read_data(data, beside)?),
     })
@@ -149,20 +153,20 @@ fn drift_rule(rule: v1::DriftRule) -> Result<DriftRule, ConvertError> {
     }
 }
 
-fn power_number(wish: PowerRequest) -> i32 {
-    match wish {
-        PowerRequest::Start => v1::PowerWish::Start.into(),
-        PowerRequest::Stop => v1::PowerWish::Stop.into(),
-        PowerRequest::Restart => v1::PowerWish::Restart.into(),
+fn power_number(action: PowerRequest) -> i32 {
+    match action {
+        PowerRequest::Start => v1::PowerAction::Start.into(),
+        PowerRequest::Stop => v1::PowerAction::Stop.into(),
+        PowerRequest::Restart => v1::PowerAction::Restart.into(),
     }
 }
 
-fn power_wish(wish: v1::PowerWish) -> Result<PowerRequest, ConvertError> {
-    match wish {
-        v1::PowerWish::Start => Ok(PowerRequest::Start),
-        v1::PowerWish::Stop => Ok(PowerRequest::Stop),
-        v1::PowerWish::Restart => Ok(PowerRequest::Restart),
-        v1::PowerWish::Unspecified => Err(ConvertError::Unknown { field: "power.wish" }),
+fn power_request(action: v1::PowerAction) -> Result<PowerRequest, ConvertError> {
+    match action {
+        v1::PowerAction::Start => Ok(PowerRequest::Start),
+        v1::PowerAction::Stop => Ok(PowerRequest::Stop),
+        v1::PowerAction::Restart => Ok(PowerRequest::Restart),
+        v1::PowerAction::Unspecified => Err(ConvertError::Unknown { field: "power.action" }),
     }
 }
 

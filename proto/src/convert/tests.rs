@@ -28,7 +28,7 @@ fn actions() -> Vec<Action> {
         Action::Install { goal: goal.clone() },
         Action::Upgrade { from: release("1.1"), goal: goal.clone() },
         Action::Configure { from: 2, goal: goal.clone() },
-        Action::Power { wish: PowerRequest::Restart, serial: 7 },
+        Action::Power { request: PowerRequest::Restart, serial: 7 },
         Action::Remove { volumes: BTreeSet::from(["notes-1_uploads".to_owned()]) },
     ]
     .into_iter()

@@ -122,7 +122,7 @@ fn instance(host: &str) -> anyhow::Result<InstanceDesired> {
         release: release()?,
         revision: 1,
         drift: DriftRule::Heal,
-        power: PowerDesired { wish: PowerRequest::Start, serial: 0 },
+        power: PowerDesired { request: PowerRequest::Start, serial: 0 },
         removal: None,
         data: None,
         origin: None,

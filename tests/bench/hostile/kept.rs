@@ -59,7 +59,7 @@ fn manifest(order: &OutgoingOrder, release: Release, number: usize) -> anyhow::R
         host: host_name(number).parse()?,
         release,
         revision: 1,
-        cause: Cause::Wished,
+        cause: Cause::Requested,
         began: now,
         ended: now,
         values: Default::default(),

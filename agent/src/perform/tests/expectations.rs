@@ -25,7 +25,7 @@ fn entry(version: u32, revision: u64, power_serial: u64) -> InstanceEntry {
         containers: Vec::new(),
         files: Vec::new(),
     };
-    let power = PowerDesired { wish: PowerRequest::Start, serial: power_serial };
+    let power = PowerDesired { request: PowerRequest::Start, serial: power_serial };
     let rendered =
         Rendered { spec, health: HealthRules::default(), stores: BTreeMap::new(), rebuilds: BTreeMap::new() };
     InstanceEntry::settled(Settled {

@@ -219,8 +219,8 @@ pub fn upgrade(from: u32, to: u32) -> Action {
     Action::Upgrade { from: release(from), goal: goal(to, 1) }
 }
 
-pub fn power(wish: PowerRequest, serial: u64) -> Action {
-    Action::Power { wish, serial }
+pub fn power(request: PowerRequest, serial: u64) -> Action {
+    Action::Power { request, serial }
 }
 
 pub fn goal(version: u32, revision: u64) -> Goal {

@@ -43,10 +43,10 @@ async fn a_text_is_told_without_the_secrets_of_when_it_was_written() {
     };
     let say = |text: &str, name| agent.context.status_writer.tell(crate::clock::now(), name, text);
     let name = instance();
-    let (former, failed) = ("Zq8-former-password", "Zq8-failed-password");
-    for (order, password) in [(with(install(1), former), former), (with(upgrade(2, 3), failed), failed)] {
+    let (previous, failed) = ("Zq8-former-password", "Zq8-failed-password");
+    for (order, password) in [(with(install(1), previous), previous), (with(upgrade(2, 3), failed), failed)] {
         harness.ask(std::slice::from_ref(&order));
-        say(&format!("it said {former}"), Some(&name));
+        say(&format!("it said {previous}"), Some(&name));
         agent.end_of(&order.order.id).await;
         say(&format!("it said {password}"), Some(&name));
         say(&format!("the Engine said {password}"), None);
@@ -392,7 +392,8 @@ async fn an_end_is_kept_while_its_order_is_held() {
 
 /// A container of another instance under a name that is the instance's, while its own is gone.
 fn usurper(harness: &Harness) -> FakeContainer {
-    let other = FakeContainer { name: "oasis-1-web-1".to_owned(), project: "oasis-2".to_owned(), ..stranger() };
+    let other =
+        FakeContainer { name: "oasis-1-web-1".to_owned(), project: "oasis-2".to_owned(), ..foreign_container() };
     let mut world = harness.runtime.world();
     world.containers.retain(|it| it.name != other.name);
     world.containers.push(other.clone());
@@ -408,8 +409,8 @@ async fn nothing_is_healed_or_started_beside_anothers_container_of_the_same_name
     assert_eq!(harness.runtime.world().containers, before, "healing touches nothing");
     let told = agent.context.status_writer.see(|status_board| format!("{status_board:?}"));
     assert!(told.contains("could not be healed: the container `oasis-1-web-1` is of the instance oasis-2"), "{told}");
-    for (wish, serial) in [(PowerRequest::Start, 1), (PowerRequest::Restart, 2)] {
-        let outcome = harness.carry_out(&agent, power(wish, serial)).await;
+    for (request, serial) in [(PowerRequest::Start, 1), (PowerRequest::Restart, 2)] {
+        let outcome = harness.carry_out(&agent, power(request, serial)).await;
         check_refused(&outcome, "the container `oasis-1-web-1` is of the instance oasis-2");
         assert_eq!(harness.runtime.world().containers, before);
     }
@@ -418,7 +419,7 @@ async fn nothing_is_healed_or_started_beside_anothers_container_of_the_same_name
 }
 
 /// Makes a stack that someone started with Compose, under the instance's name.
-fn stranger() -> FakeContainer {
+fn foreign_container() -> FakeContainer {
     FakeContainer {
         id: "stranger".to_owned(),
         name: "oasis-1-db-1".to_owned(),
@@ -437,10 +438,10 @@ fn stranger() -> FakeContainer {
 #[tokio::test]
 async fn a_stack_that_others_started_is_not_taken_over() {
     let harness = Harness::new();
-    harness.runtime.meddle(|world| world.containers.push(stranger()));
+    harness.runtime.meddle(|world| world.containers.push(foreign_container()));
     let outcome = harness.carry_out(&harness.agent(), install(1)).await;
     check_refused(&outcome, "a Compose project `oasis-1` that fleet did not make is on this host (oasis-1-db-1)");
-    assert_eq!(harness.runtime.world().containers, [stranger()]);
+    assert_eq!(harness.runtime.world().containers, [foreign_container()]);
     assert_eq!(harness.runtime.world().steps_so_far, 0);
 }
 

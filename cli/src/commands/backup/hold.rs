@@ -20,12 +20,12 @@ pub enum HoldAction {
     Release,
 }
 
-pub async fn run(context: &Context, args: &HoldArgs, wish: HoldAction) -> Result<ExitStatus, CommandError> {
-    let (what, said) = match wish {
+pub async fn run(context: &Context, args: &HoldArgs, action: HoldAction) -> Result<ExitStatus, CommandError> {
+    let (what, said) = match action {
         HoldAction::Hold => ("hold the backup", "held: nobody forgets it"),
         HoldAction::Release => ("release the backup", "released: its policy says again whether it stays"),
     };
-    let request = HoldBackupRequest { backup: args.backup.clone(), release: wish == HoldAction::Release };
+    let request = HoldBackupRequest { backup: args.backup.clone(), release: action == HoldAction::Release };
     let session = context.session().await?;
     let view = session.ask(what, async |_| session.backups().hold_backup(request).await).await?;
     context.printer.answer(format!("{} of {}: {said}", view.id, view.instance))?;

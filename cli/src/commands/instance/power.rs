@@ -8,7 +8,7 @@ use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::command_error::CommandError;
 use fleet_core::names::InstanceName;
-use fleet_proto::v1::{PowerInstanceRequest, PowerWish};
+use fleet_proto::v1::{PowerAction, PowerInstanceRequest};
 use fleet_proto::words::word;
 
 #[derive(Debug, Args)]
@@ -21,10 +21,10 @@ pub struct PowerArgs {
     detach: DetachArgs,
 }
 
-pub async fn run(context: &Context, wish: PowerWish, args: &PowerArgs) -> Result<ExitStatus, CommandError> {
+pub async fn run(context: &Context, action: PowerAction, args: &PowerArgs) -> Result<ExitStatus, CommandError> {
     let name = &args.name;
-    let what = format!("{} {name}", word::<PowerWish>(wish.into()));
-    let request = PowerInstanceRequest { name: name.to_string(), wish: wish.into() };
+    let what = format!("{} {name}", word::<PowerAction>(action.into()));
+    let request = PowerInstanceRequest { name: name.to_string(), action: action.into() };
     let session = context.session().await?;
     let change = session.ask(&what, async |mut c| c.power_instance(request).await).await?;
     carry_out(context, Change { what: &what, instance: name.as_str(), change }, args.detach).await

@@ -13,7 +13,7 @@ pub fn ahead(snapshot: &StateSnapshot) -> Vec<v1::Attention> {
     for (name, seen) in &snapshot.observed().instances {
         found.extend(match snapshot.instance(name) {
             Some(desired) if desired.host == seen.host => of_release(snapshot, name, seen),
-            Some(_) | None => of_stranger(name, &seen.host, seen),
+            Some(_) | None => of_unknown(name, &seen.host, seen),
         });
     }
     found.extend(snapshot.desired().instances.iter().filter_map(|(name, instance)| parked(snapshot, name, instance)));
@@ -52,7 +52,7 @@ fn is_explained(snapshot: &StateSnapshot, name: &InstanceName, release: &Release
 }
 
 /// An instance that is not known here; its host leaves it alone.
-fn of_stranger(name: &InstanceName, host: &HostName, seen: &InstanceObserved) -> Option<v1::Attention> {
+fn of_unknown(name: &InstanceName, host: &HostName, seen: &InstanceObserved) -> Option<v1::Attention> {
     let release = &seen.running.last()?.release;
     let text = format!("it has the instance {name} ({release}), which nobody here knows; it is left as it is");
     Some(v1::Attention { subject: format!("host {host}"), text, hint: Some(Hint::InstallSameName.into()) })

@@ -48,7 +48,7 @@ fn view(kit: Kit, recipient: Option<&str>) -> Result<v1::RecoveryKit, Status> {
             SealError::Encrypt(_) | SealError::Write(_) => failed("could not seal the recovery kit", &error),
         })?,
     };
-    let repository = match kit.former {
+    let repository = match kit.retired {
         None => kit.repository.to_string(),
         Some(added) => format!("{}-removed-{}", kit.repository, added.0 / 1000),
     };

@@ -13,7 +13,7 @@ use fleet_core::hint::Hint;
 use fleet_core::host_policy::{HostPolicy, Reaches, Refusal, joined};
 use fleet_core::labels::Selector;
 use fleet_core::names::{HostName, InstanceName, OperatorName, RepositoryName};
-use fleet_core::plan::wish_id;
+use fleet_core::plan::data_order_id;
 use fleet_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
 use tonic::Status;
@@ -34,11 +34,11 @@ impl OperatorsService {
                 if let Some(instance) = snapshot.instance(&name) {
                     check_host(&snapshot, ATTEMPT, &instance.host, &to)?;
                 }
-                Ok::<_, Status>((name, DataAction::Backup { to, cause: Cause::Wished }))
+                Ok::<_, Status>((name, DataAction::Backup { to, cause: Cause::Requested }))
             };
             names.into_iter().map(action).collect::<Result<BTreeMap<_, _>, _>>()?
         };
-        let changes = self.wish_data(by, ATTEMPT, "a backup", actions, None).await?;
+        let changes = self.request_data_action(by, ATTEMPT, "a backup", actions, None).await?;
         Ok(v1::BackUpReply { changes })
     }
 
@@ -61,13 +61,13 @@ impl OperatorsService {
         ];
         // The instance of the backup is looked up when its host is ordered.
         let actions = [(name, DataAction::Drill { from, privileges: Privileges::default() })].into();
-        let mut changes = self.wish_data(by, ATTEMPT, "a drill", actions, None).await?;
+        let mut changes = self.request_data_action(by, ATTEMPT, "a drill", actions, None).await?;
         let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", None))?;
         Ok(v1::InstanceChange { plan, ..change })
     }
 
     /// Stores requests for several instances, all or none.
-    pub async fn wish_data(
+    pub async fn request_data_action(
         &self,
         by: &OperatorName,
         attempt: &str,
@@ -86,7 +86,7 @@ impl OperatorsService {
                     agreed.check_unused(attempt, change.snapshot())?;
                     agreed.note(change, by, Started::Change(name.clone()));
                 }
-                let serial = desired.data.as_ref().map_or(0, |wish| wish.serial + 1).max(now.0);
+                let serial = desired.data.as_ref().map_or(0, |request| request.serial + 1).max(now.0);
                 let data = Some(DataRequest { serial, action, at: now });
                 change.put_instance(&name, InstanceDesired { data, ..desired });
                 change.tell(&format!("instance {name}"), &format!("{noun} asked by {by}"));
@@ -94,16 +94,16 @@ impl OperatorsService {
             Ok::<_, ChangeError>(())
         };
         self.change(now, change).await?;
-        Ok(names.iter().map(|name| self.wished(name)).collect())
+        Ok(names.iter().map(|name| self.requested(name)).collect())
     }
 
     /// Returns the answer to a request: the order that will carry it out, unless its host is offline.
-    pub fn wished(&self, name: &InstanceName) -> v1::InstanceChange {
+    pub fn requested(&self, name: &InstanceName) -> v1::InstanceChange {
         let order = {
             let snapshot = self.shared.facts.read();
             let instance = snapshot.instance(name).filter(|instance| is_online(&snapshot, instance));
-            let wish = instance.and_then(|instance| Some(wish_id(name, instance, instance.data.as_ref()?)));
-            wish.map(|id| id.to_string()).unwrap_or_default()
+            let request = instance.and_then(|instance| Some(data_order_id(name, instance, instance.data.as_ref()?)));
+            request.map(|id| id.to_string()).unwrap_or_default()
         };
         let instance = self.instance_view(name);
         let mut plan = vec![format!("{name}: its data is read, and stays as it is")];
@@ -126,7 +126,7 @@ pub fn free(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) -> R
     let pending = desired
         .data
         .as_ref()
-        .filter(|wish| !change.snapshot().observed().ended.contains_key(&wish_id(name, &desired, wish)));
+        .filter(|request| !change.snapshot().observed().ended.contains_key(&data_order_id(name, &desired, request)));
     match pending {
         Some(_) => {
             let why = format!("something else was asked for the data of `{name}` and is not over");
@@ -170,8 +170,8 @@ pub fn check_repositories(
     attempt: &str,
     names: &BTreeSet<RepositoryName>,
 ) -> Result<(), Status> {
-    let stranger = names.iter().find(|name| !snapshot.desired().repositories.contains_key(*name));
-    match stranger {
+    let unknown = names.iter().find(|name| !snapshot.desired().repositories.contains_key(*name));
+    match unknown {
         Some(name) => Err(absent(attempt, format!("repository `{name}`"), Hint::SeeRepositories)),
         None => Ok(()),
     }

@@ -122,8 +122,9 @@ impl OperatorsService {
         agreed.check(ATTEMPT, &plan_digest)?;
         let others = others_of(request);
         let action = DataAction::Restore { from, only, safety, goal: None, others, privileges };
-        let mut changes =
-            self.wish_data(by, ATTEMPT, "a restore", [(name, action)].into(), Some((agreed, &desired))).await?;
+        let mut changes = self
+            .request_data_action(by, ATTEMPT, "a restore", [(name, action)].into(), Some((agreed, &desired)))
+            .await?;
         let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", None))?;
         Ok(v1::InstanceChange { plan, backup, ..change })
     }
@@ -238,7 +239,7 @@ impl OperatorsService {
             Ok::<_, ChangeError>(())
         };
         self.change(now, change).await?;
-        Ok(v1::InstanceChange { plan, backup: backup.to_string(), ..self.wished(&name) })
+        Ok(v1::InstanceChange { plan, backup: backup.to_string(), ..self.requested(&name) })
     }
 
     /// Works out whether the backup's release and values make an instance on the host, before anything is kept.
@@ -264,7 +265,7 @@ impl OperatorsService {
             release: release.clone(),
             revision: 1,
             drift: DriftRule::Heal,
-            power: PowerDesired { wish: PowerRequest::Start, serial: 0 },
+            power: PowerDesired { request: PowerRequest::Start, serial: 0 },
             removal: None,
             data: None,
             origin: None,

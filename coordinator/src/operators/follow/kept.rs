@@ -36,10 +36,10 @@ fn is_bound_by_app_list(snapshot: &StateSnapshot, name: &InstanceName, instance:
     match snapshot.said(name) {
         _ if instance.removal.is_some() => false,
         Some(said) if said.revision >= instance.revision && said.power_serial < instance.power.serial => {
-            instance.power.wish != PowerRequest::Stop
+            instance.power.request != PowerRequest::Stop
         }
         Some(_) if instance.data.is_some() => {
-            instance.data.as_ref().is_some_and(|wish| wish.action.kind() == DataKind::Restore)
+            instance.data.as_ref().is_some_and(|request| request.action.kind() == DataKind::Restore)
         }
         Some(_) | None => true,
     }

@@ -22,7 +22,7 @@ fn instance() -> InstanceDesired {
         release: release(),
         revision: 3,
         drift: DriftRule::Heal,
-        power: PowerDesired { wish: PowerRequest::Restart, serial: 5 },
+        power: PowerDesired { request: PowerRequest::Restart, serial: 5 },
         removal: None,
         data: None,
         origin: None,
@@ -32,9 +32,9 @@ fn instance() -> InstanceDesired {
 
 #[test]
 fn an_order_of_before_does_not_do_what_was_just_wished() {
-    let power = |serial| Action::Power { wish: PowerRequest::Restart, serial };
+    let power = |serial| Action::Power { request: PowerRequest::Restart, serial };
     let configure = |revision| Action::Configure { from: 1, goal: Goal { release: release(), revision } };
-    for (wish, action, expect) in [
+    for (requested, action, expect) in [
         (RequestedAction::Power, power(5), true),
         (RequestedAction::Power, power(4), false),
         (RequestedAction::Power, configure(3), false),
@@ -44,7 +44,7 @@ fn an_order_of_before_does_not_do_what_was_just_wished() {
         (RequestedAction::Removal, power(5), false),
         (RequestedAction::Removal, Action::Remove { volumes: [].into() }, true),
     ] {
-        assert_eq!(wish.is_done_by(&action, &instance()), expect, "{wish:?} by {action:?}");
+        assert_eq!(requested.is_done_by(&action, &instance()), expect, "{requested:?} by {action:?}");
     }
 }
 
@@ -77,8 +77,8 @@ async fn already_so_is_what_its_host_says_and_not_that_nobody_has_planned_yet() 
     assert_eq!(told(&facts), waiting, "it is to be removed");
 }
 
-fn powered(revision: u64, wish: PowerRequest) -> InstanceDesired {
-    InstanceDesired { revision, power: PowerDesired { wish, serial: 1 }, ..wanted("lab-1") }
+fn powered(revision: u64, requested: PowerRequest) -> InstanceDesired {
+    InstanceDesired { revision, power: PowerDesired { request: requested, serial: 1 }, ..wanted("lab-1") }
 }
 
 #[tokio::test]
@@ -141,16 +141,16 @@ async fn nobody_is_kept_at_a_prompt_by_an_order_that_cannot_be_told() {
     facts.give("lab-1", configure("notes-1", "o1", 1)).await;
     let followed = Followed { instance: name("notes-1"), order: Some(order("o1")) };
     assert_eq!(progress(&facts.read(), &followed).state(), ChangeState::UnderWay);
-    let untold = |why: &str, is_passing| [(order("o1"), Untold { why: why.into(), is_passing })].into();
-    assert!(facts.note_untold(&name("lab-1"), &untold("its repository is being made", true)).is_empty());
+    let undeliverable = |why: &str, is_passing| [(order("o1"), Undeliverable { why: why.into(), is_passing })].into();
+    assert!(facts.note_undeliverable(&name("lab-1"), &undeliverable("its repository is being made", true)).is_empty());
     let told = progress(&facts.read(), &followed);
     assert_eq!((told.state(), told.over), (ChangeState::UnderWay, false), "what passes by itself is waited for");
-    let news = facts.note_untold(&name("lab-1"), &untold("its values are gone", false));
+    let news = facts.note_undeliverable(&name("lab-1"), &undeliverable("its values are gone", false));
     assert_eq!(news, [order("o1")]);
     let told = progress(&facts.read(), &followed);
     assert_eq!((told.state(), told.over), (ChangeState::Waiting, true));
     assert!(told.text.contains("its values are gone"), "{told:?}");
-    assert!(facts.note_untold(&name("lab-1"), &untold("its values are gone", false)).is_empty());
-    facts.note_untold(&name("lab-1"), &[].into());
+    assert!(facts.note_undeliverable(&name("lab-1"), &undeliverable("its values are gone", false)).is_empty());
+    facts.note_undeliverable(&name("lab-1"), &[].into());
     assert_eq!(progress(&facts.read(), &followed).state(), ChangeState::UnderWay, "they are there again");
 }

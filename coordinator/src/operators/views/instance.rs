@@ -170,9 +170,9 @@ pub fn verb(action: &Action) -> String {
             format!("upgrade from {} to {}", from.name.version, goal.release.name.version)
         }
         Action::Configure { .. } => "change its configuration".to_owned(),
-        Action::Power { wish: PowerRequest::Start, .. } => "start".to_owned(),
-        Action::Power { wish: PowerRequest::Stop, .. } => "stop".to_owned(),
-        Action::Power { wish: PowerRequest::Restart, .. } => "restart".to_owned(),
+        Action::Power { request: PowerRequest::Start, .. } => "start".to_owned(),
+        Action::Power { request: PowerRequest::Stop, .. } => "stop".to_owned(),
+        Action::Power { request: PowerRequest::Restart, .. } => "restart".to_owned(),
         Action::Remove { .. } => "be removed".to_owned(),
         Action::Data(DataAction::Backup { .. }) => "be backed up".to_owned(),
         Action::Data(DataAction::Drill { .. }) => "prove its backup".to_owned(),

@@ -182,8 +182,8 @@ fn names_beside_a_database_are_never_cut_whatever_it_is_called() {
         assert!(database != new && database != old && new != old, "{all:?}");
         let before = [new_before, old_before].map(String::as_str);
         let ours = [new.as_str(), old.as_str()];
-        let former = [format!("{name}_fleet_new"), format!("{name}_fleet_old")];
-        let expected = if length <= 53 { [former[0].as_str(), former[1].as_str()] } else { ours };
+        let previous = [format!("{name}_fleet_new"), format!("{name}_fleet_old")];
+        let expected = if length <= 53 { [previous[0].as_str(), previous[1].as_str()] } else { ours };
         assert_eq!(before, expected, "what earlier versions left is found where the server did not cut it");
     }
     let named = |name: &str| load_tool(&postgresql(name), &spec("serve")).expect("it is loaded").argv[6].clone();

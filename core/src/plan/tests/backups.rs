@@ -76,7 +76,7 @@ fn a_few_run_at_a_time_and_the_longest_due_goes_first() {
     check(three, &format!("a: back up to central\nb: back up to central\nc: {wait}"));
     check(&format!("{three}\nasked b backup/10800/1 10805"), &format!("a: back up to central\nc: {wait}"));
     check(
-        &format!("{three}\nwish c backup 10806"),
+        &format!("{three}\nrequest c backup 10806"),
         &format!("a: back up to central\nc: back up to central\nb: {wait}"),
     );
     let one = three.replace("at-once 2", "at-once 1");
@@ -139,37 +139,37 @@ fn never_two_drills_on_one_host() {
 
 #[test]
 fn a_wish_goes_first_and_is_over_when_its_order_has_ended() {
-    check("now 10810\na 1.1\nwish a backup 10800", "a: back up to central");
-    check("now 10810\na 1.1\nwish a restore 10800", "a: restore");
-    check("now 10810\na 1.1\nwish a restore 10800\nended a wish failed 10805", "a: its wish is over");
-    check("now 10810\na 1.1\nwish a restore 10800\nasked a wish 10801", "");
+    check("now 10810\na 1.1\nrequest a backup 10800", "a: back up to central");
+    check("now 10810\na 1.1\nrequest a restore 10800", "a: restore");
+    check("now 10810\na 1.1\nrequest a restore 10800\nended a wish failed 10805", "a: its request is over");
+    check("now 10810\na 1.1\nrequest a restore 10800\nasked a wish 10801", "");
     check(
-        "now 10810\na 1.1 offline 900\nwish a drill 10800",
+        "now 10810\na 1.1 offline 900\nrequest a drill 10800",
         "a: waits, its drill: its host is offline since 1970-01-01T00:15:00Z",
     );
 }
 
 #[test]
 fn a_wish_that_nobody_could_begin_with_for_a_day_has_lapsed() {
-    check("now 97200\na 1.1\nwish a restore 10800", "a: its wish has lapsed");
-    check("now 97199\na 1.1\nwish a restore 10800", "a: restore");
+    check("now 97200\na 1.1\nrequest a restore 10800", "a: its request has lapsed");
+    check("now 97199\na 1.1\nrequest a restore 10800", "a: restore");
 }
 
 #[test]
 fn what_is_to_be_made_from_a_backup_is_never_installed_with_nothing_in_it() {
-    check("now 10810\na absent\nwish a anew 10800", "a: restore");
-    check("now 97200\na absent\nwish a anew 10800", "a: restore");
+    check("now 10810\na absent\nrequest a anew 10800", "a: restore");
+    check("now 97200\na absent\nrequest a anew 10800", "a: restore");
     check(
-        "now 10810\na absent\nwish a anew 10800\nended a wish failed 10805",
+        "now 10810\na absent\nrequest a anew 10800\nended a wish failed 10805",
         "a: waits, its restore failed: the probe got no answer",
     );
-    check("now 10810\na 1.1\nwish a anew 10800\nended a wish done 10805", "a: its wish is over");
-    check("now 10810\na 1.1\nwish a anew 10800", "");
+    check("now 10810\na 1.1\nrequest a anew 10800\nended a wish done 10805", "a: its request is over");
+    check("now 10810\na 1.1\nrequest a anew 10800", "");
 }
 
 #[test]
 fn what_was_made_from_a_backup_or_came_back_with_old_facts_is_never_installed_with_nothing_in_it() {
-    let mut made = given("now 10810\na absent\nwish a anew 10800");
+    let mut made = given("now 10810\na absent\nrequest a anew 10800");
     for instance in made.desired.instances.values_mut() {
         // The request has ended, and its end was pruned.
         instance.data = None;
@@ -223,16 +223,16 @@ fn a_backup_of_an_earlier_instance_of_its_name_makes_none_needless() {
 
 #[test]
 fn what_somebody_holds_or_wishes_to_use_is_held() {
-    let mut given = given("now 10810\na 1.1\nb 1.1\nbackup a central 900\nbackup a central 800\nwish a drill 10800");
+    let mut given = given("now 10810\na 1.1\nb 1.1\nbackup a central 900\nbackup a central 800\nrequest a drill 10800");
     let name: crate::names::InstanceName = super::given::read("a");
     let used = given.desired.instances[&name].data.clone().expect("it is wished").action;
     let used = used.source().expect("a drill has one").clone();
     assert_eq!(given.desired.held_of(&name), [used.backup.clone()].into());
     // Whoever restores it elsewhere needs it as well.
-    let wish = given.desired.instances.get_mut(&name).expect("it is wanted").data.take();
+    let request = given.desired.instances.get_mut(&name).expect("it is wanted").data.take();
     assert!(given.desired.held_of(&name).is_empty());
     let other: crate::names::InstanceName = super::given::read("b");
-    given.desired.instances.get_mut(&other).expect("it is wanted").data = wish;
+    given.desired.instances.get_mut(&other).expect("it is wanted").data = request;
     assert_eq!(given.desired.held_of(&name), [used.backup.clone()].into());
     let other = given.observed.backups[&name].keys().find(|key| key.backup != used.backup).expect("there is another");
     let held = crate::backup::Held { instance: name.clone(), by: super::given::read("ada"), at: crate::time::Time(1) };

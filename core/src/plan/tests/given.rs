@@ -73,7 +73,7 @@ pub fn given(text: &str) -> Given {
             Some("rollout") => given.rollout(&mut words),
             Some("asked") => given.asked(&mut words),
             Some("ended") => given.ended(&mut words),
-            Some(what @ ("policy" | "backup" | "wish" | "at-once" | "folder")) => given.data(what, &mut words),
+            Some(what @ ("policy" | "backup" | "request" | "at-once" | "folder")) => given.data(what, &mut words),
             Some(name) => given.host(name, &mut words),
         }
     }
@@ -114,7 +114,7 @@ impl Given {
                 "says" => last.revision = read(word(words)),
                 "enrolment" => said.enrolment = word(words).into(),
                 "removing" => instance.removal = Some(Removal { volumes: Default::default(), attempt: 0 }),
-                "power" => instance.power = PowerDesired { wish: wish(word(words)), serial: 1 },
+                "power" => instance.power = PowerDesired { request: request(word(words)), serial: 1 },
                 "came-back" => instance.origin = Some(InstanceOrigin::CameBack { of: seconds(word(words)) }),
                 "created" => instance.created = seconds(word(words)),
                 "hours" => said.policy.hours = Some(read(word(words))),
@@ -183,7 +183,7 @@ impl Given {
             strategy,
             members: members.into_iter().map(member).collect(),
             left_out: Vec::new(),
-            wish: run,
+            intent: run,
             attempt,
             created,
             by: read("ada"),
@@ -200,7 +200,7 @@ impl Given {
         let action = match what {
             "install" => Action::Install { goal },
             "configure" => Action::Configure { from: 0, goal },
-            "power" => Action::Power { wish: PowerRequest::Stop, serial: 1 },
+            "power" => Action::Power { request: PowerRequest::Stop, serial: 1 },
             "remove" => Action::Remove { volumes: Default::default() },
             data if kind_of(data).is_some() => Action::Data(action(name, data)),
             _ => Action::Upgrade { from: release("1.1"), goal },
@@ -268,7 +268,7 @@ impl Given {
     }
 }
 
-fn wish(text: &str) -> PowerRequest {
+fn request(text: &str) -> PowerRequest {
     match text {
         "start" => PowerRequest::Start,
         "stop" => PowerRequest::Stop,
@@ -317,7 +317,7 @@ fn instance_desired(host: &str) -> InstanceDesired {
         release: release("1.1"),
         revision: 1,
         drift: DriftRule::Heal,
-        power: PowerDesired { wish: PowerRequest::Start, serial: 0 },
+        power: PowerDesired { request: PowerRequest::Start, serial: 0 },
         removal: None,
         data: None,
         origin: None,

@@ -15,8 +15,8 @@ pub fn show(given: &Given, plan: &Plan) -> Vec<String> {
     lines.extend(plan.gone.iter().map(|name| format!("{name}: gone")));
     lines.extend(plan.restored.iter().map(|(name, revision)| format!("{name}: has revision {revision} again")));
     lines.extend(plan.over.iter().map(|over| match over.lapsed {
-        true => format!("{}: its wish has lapsed", over.instance),
-        false => format!("{}: its wish is over", over.instance),
+        true => format!("{}: its request has lapsed", over.instance),
+        false => format!("{}: its request is over", over.instance),
     }));
     lines.extend(plan.waiting.iter().map(|waiting| format!("{}: waits, {}", waiting.instance, waiting.because)));
     let rollouts = given.desired.rollouts.values();
@@ -33,9 +33,9 @@ fn order(new: &NewOrder) -> String {
             format!("upgrade {} -> {}{revision}", from.name.version, goal.release.name.version)
         }
         Action::Configure { from, goal } => format!("configure {from} -> {}", goal.revision),
-        Action::Power { wish: PowerRequest::Start, .. } => "start".to_owned(),
-        Action::Power { wish: PowerRequest::Stop, .. } => "stop".to_owned(),
-        Action::Power { wish: PowerRequest::Restart, .. } => "restart".to_owned(),
+        Action::Power { request: PowerRequest::Start, .. } => "start".to_owned(),
+        Action::Power { request: PowerRequest::Stop, .. } => "stop".to_owned(),
+        Action::Power { request: PowerRequest::Restart, .. } => "restart".to_owned(),
         Action::Remove { .. } => "remove".to_owned(),
         Action::Data(DataAction::Backup { to, .. }) => {
             format!("back up to {}", to.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))

@@ -11,19 +11,19 @@ use std::time::Duration;
 pub(super) const ALREADY: &str = "it is at that version already";
 
 /// The limits, each by itself.
-pub(super) fn limits_can_work(desired: &Desired, wish: &StrategyRequest) -> Result<(), RolloutRefusal> {
-    if wish.max_failures == Some(0) {
+pub(super) fn limits_can_work(desired: &Desired, request: &StrategyRequest) -> Result<(), RolloutRefusal> {
+    if request.max_failures == Some(0) {
         return Err(RolloutRefusal::NoFailureAllowed);
     }
-    let deadline = wish.deadline.unwrap_or(StrategyRequest::DEADLINE);
+    let deadline = request.deadline.unwrap_or(StrategyRequest::DEADLINE);
     if deadline == Duration::ZERO {
         return Err(RolloutRefusal::NoTime);
     }
-    let length = wish.window.as_ref().map(crate::window::Window::length);
+    let length = request.window.as_ref().map(crate::window::Window::length);
     if let Some(length) = length.filter(|length| *length < deadline) {
         return Err(RolloutRefusal::WindowTooShort { length, deadline });
     }
-    for (label, limit) in &wish.per {
+    for (label, limit) in &request.per {
         let label = label.clone();
         if *limit == 0 {
             return Err(RolloutRefusal::NonePer { label });

@@ -5,7 +5,7 @@ use crate::plan::tests::given::{given, read, release};
 use std::time::Duration;
 
 /// `--canary 1 --on site=fr` and so on, as on the command line.
-fn wish(text: &str) -> RolloutRequest {
+fn request(text: &str) -> RolloutRequest {
     let mut words = text.split_whitespace();
     let to = release(words.next().expect("a version"));
     let (mut selector, mut strategy) = (Selector::default(), StrategyRequest::default());
@@ -46,7 +46,7 @@ fn show(result: Result<Proposal, RolloutRefusal>) -> Vec<String> {
 #[track_caller]
 fn check(facts: &str, text: &str, expect: &str) {
     let given = given(facts);
-    let found = show(propose(&given.desired, &given.asked, &given.observed, &wish(text), given.now));
+    let found = show(propose(&given.desired, &given.asked, &given.observed, &request(text), given.now));
     let expect: Vec<&str> = expect.lines().map(str::trim).collect();
     assert_eq!(found, expect, "\ngiven:\n{facts}");
 }

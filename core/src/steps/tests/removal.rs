@@ -13,8 +13,8 @@ fn check_removal(goal: &str, volumes: &[&str], expect: &str) {
     assert_eq!(shown(&steps_to_remove(&found(THERE), &spec(goal), &volumes)), expect);
 }
 
-fn check_power(given: &str, wish: PowerRequest, expect: &str) {
-    assert_eq!(shown(&steps_for_power(&found(given), &spec("db:1\nweb:1 after db"), wish)), expect);
+fn check_power(given: &str, request: PowerRequest, expect: &str) {
+    assert_eq!(shown(&steps_for_power(&found(given), &spec("db:1\nweb:1 after db"), request)), expect);
 }
 
 #[test]

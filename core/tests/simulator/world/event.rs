@@ -15,7 +15,7 @@ pub enum Event {
     Revive { host: usize },
     CoordinatorStops,
     CoordinatorStarts,
-    Wish,
+    Request,
     FirstRollout,
     Calm,
 }
@@ -25,7 +25,7 @@ impl Event {
     pub fn is_a_fact(&self) -> bool {
         match self {
             Self::Notice { .. } | Self::Report { .. } | Self::CoordinatorStarts => true,
-            Self::Wish | Self::FirstRollout | Self::Calm => true,
+            Self::Request | Self::FirstRollout | Self::Calm => true,
             Self::Connect { .. } | Self::Cut { .. } | Self::Deliver { .. } | Self::Finish { .. } => false,
             Self::Health { .. } | Self::Kill { .. } | Self::Revive { .. } | Self::CoordinatorStops => false,
         }

@@ -20,14 +20,14 @@ impl World {
             self.within(length, event);
         }
         (0..self.random.between(0, 2)).for_each(|_| self.within(length, Event::CoordinatorStops));
-        (0..faults.wishes).for_each(|_| self.within(length, Event::Wish));
+        (0..faults.requests).for_each(|_| self.within(length, Event::Request));
         self.within(MINUTE, Event::FirstRollout);
         self.at(faults.calm_at, Event::Calm);
     }
 
-    pub(super) fn wish(&mut self) {
+    pub(super) fn request(&mut self) {
         if self.is_coordinator_up {
-            operator::wish(&mut self.random, &mut self.desired, &self.asked, &self.observed, self.now);
+            operator::act(&mut self.random, &mut self.desired, &self.asked, &self.observed, self.now);
         }
     }
 
@@ -37,8 +37,8 @@ impl World {
         // Without it there would be a next slot for ever.
         self.desired.policies.clear();
         for rollout in self.desired.rollouts.values_mut() {
-            if rollout.wish == RolloutIntent::Pause && self.random.percent(70) {
-                rollout.wish = RolloutIntent::Run;
+            if rollout.intent == RolloutIntent::Pause && self.random.percent(70) {
+                rollout.intent = RolloutIntent::Run;
             }
         }
         for host in 0..self.hosts.len() {

@@ -58,7 +58,7 @@ fn sources() -> Vec<BackupSource> {
 
 pub fn actions(goal: &Goal) -> Vec<DataAction> {
     let (to, only) = ([name("central"), name("bucket")].into(), [name("database")].into());
-    let mut actions: Vec<_> = [Cause::Scheduled, Cause::Wished, Cause::Safety]
+    let mut actions: Vec<_> = [Cause::Scheduled, Cause::Requested, Cause::Safety]
         .map(|cause| DataAction::Backup { to: Clone::clone(&to), cause })
         .into();
     for from in sources() {
@@ -157,7 +157,7 @@ fn manifest(cause: Cause) -> Manifest {
 }
 
 fn copies() -> Vec<CopyMade> {
-    let causes = [Cause::Scheduled, Cause::Wished, Cause::Safety];
+    let causes = [Cause::Scheduled, Cause::Requested, Cause::Safety];
     let results = causes.map(|cause| Ok(manifest(cause))).into_iter().chain([Err(word("the disk is full"))]);
     let copy = |(result, snapshots)| CopyMade { repository: name("central"), result, snapshots };
     results.zip(all_snapshots().into_iter().cycle()).map(copy).collect()

@@ -317,7 +317,7 @@ pub fn names(repositories: &[&str]) -> BTreeSet<fleet_core::names::RepositoryNam
 }
 
 pub fn backup(to: &[&str]) -> Action {
-    Action::Data(DataAction::Backup { to: names(to), cause: Cause::Wished })
+    Action::Data(DataAction::Backup { to: names(to), cause: Cause::Requested })
 }
 
 pub fn source(repository: &str, backup: &BackupId) -> BackupSource {

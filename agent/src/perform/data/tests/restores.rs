@@ -58,7 +58,7 @@ const DERIVED: &str = "stop: [] }\n  counts: { engine: volume, kind: derivable, 
 async fn what_is_derived_is_rebuilt_also_where_the_instance_stands_still() {
     for (command, is_done) in [("ask", true), ("fail", false)] {
         let (harness, agent, id, before, _) = changed_since(&DERIVED.replace("COMMAND", command)).await;
-        let stop = Action::Power { wish: PowerRequest::Stop, serial: 1 };
+        let stop = Action::Power { request: PowerRequest::Stop, serial: 1 };
         assert_eq!(harness.carry_out(&agent, stop).await.outcome, Outcome::Done);
         let end = harness.carry_out(&agent, super::others::dropping(&id)).await;
         let Some(DataResult::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };

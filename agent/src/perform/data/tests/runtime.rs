@@ -254,11 +254,11 @@ impl HostStorage for LabRuntime {
         let world = self.fake.world();
         let others = world.containers.iter().filter(|it| it.project != spec.project && it.state.is_alive());
         let has = |volume: &String| folders.iter().find(|it| self.volume(volume).starts_with(it)).cloned();
-        let stranger = |it: &FakeContainer| {
+        let foreign_container = |it: &FakeContainer| {
             let folder = it.volumes.iter().find_map(has)?;
             Some(ForeignContainer { container: it.name.clone(), folder })
         };
-        Ok(others.filter_map(stranger).collect())
+        Ok(others.filter_map(foreign_container).collect())
     }
 
     async fn disk_of(&self, path: Option<&Path>) -> Result<Disk, RuntimeError> {

@@ -26,7 +26,7 @@ impl Given {
         match what {
             "policy" => self.policy(words),
             "backup" => self.backup(words),
-            "wish" => self.wish_of_data(words),
+            "request" => self.request_of_data(words),
             "folder" => {
                 let place = RepositoryLocation::Folder { path: "/mnt/usb".to_owned() };
                 let repository = RepositoryDesired { place, added: Time::ZERO };
@@ -93,13 +93,13 @@ impl Given {
         self.observed.backups.entry(read(name)).or_default().insert(key, seen);
     }
 
-    fn wish_of_data(&mut self, words: &mut SplitWhitespace) {
+    fn request_of_data(&mut self, words: &mut SplitWhitespace) {
         let (name, what, at) = (word(words), word(words), seconds(word(words)));
-        let wish = DataRequest { serial: 1, action: action(name, what), at };
+        let request = DataRequest { serial: 1, action: action(name, what), at };
         let instance = self.desired.instances.get_mut(&read::<InstanceName>(name)).expect("it is wanted");
         instance.origin =
-            wish.action.goal().and(wish.action.source()).cloned().map(crate::facts::InstanceOrigin::Backup);
-        instance.data = Some(wish);
+            request.action.goal().and(request.action.source()).cloned().map(crate::facts::InstanceOrigin::Backup);
+        instance.data = Some(request);
     }
 
     /// The ids as they are promised.
@@ -126,7 +126,7 @@ fn backup_id(name: &str, began: &str) -> BackupId {
 /// Returns the kind of a word about data.
 pub fn kind_of(what: &str) -> Option<DataKind> {
     match what.split('/').next() {
-        Some("backup" | "wish") => Some(DataKind::Backup),
+        Some("backup" | "request") => Some(DataKind::Backup),
         Some("drill") => Some(DataKind::Drill),
         Some("restore" | "anew") => Some(DataKind::Restore),
         Some("forget") => Some(DataKind::Forget),
@@ -154,6 +154,6 @@ pub fn action(name: &str, what: &str) -> DataAction {
             privileges: Default::default(),
         },
         Some(DataKind::Forget) => DataAction::Forget { from: central, backups: [].into() },
-        Some(DataKind::Backup) | None => DataAction::Backup { to: [central].into(), cause: Cause::Wished },
+        Some(DataKind::Backup) | None => DataAction::Backup { to: [central].into(), cause: Cause::Requested },
     }
 }

@@ -51,7 +51,7 @@ async fn nothing_is_forgotten_while_a_host_may_be_using_the_repository() {
     for number in 1..=3 {
         harness.backup(number, u64::from(9 - number) * DAY, b"SELECT 1;").await;
     }
-    let action = Action::Data(DataAction::Backup { to: [read("central")].into(), cause: Cause::Wished });
+    let action = Action::Data(DataAction::Backup { to: [read("central")].into(), cause: Cause::Requested });
     let order =
         Order { id: read(id(7).as_str()), instance: read("notes-1"), action, deadline: Duration::from_secs(60) };
     let open = OpenOrder { host: read("lab-1"), order, rollout: None, asked: now() };
@@ -216,9 +216,9 @@ async fn large_manifests_of_a_host_are_neither_read_for_another_backup_nor_all_a
     let large = harness.repository_service.manifest(&central, &notes, &id(2), 1 << 20).await.expect_err("it is large");
     assert!(large.to_string().contains("`manifest.json` is larger than 1 MiB"), "{large}");
     // Of an unreported one, too: it is read alone.
-    let mut untold = serde_json::to_vec(&manifest(6, Time(now().0 - 2 * DAY), 1000)).expect("it is JSON");
-    untold.resize(12 << 20, b' ');
-    harness.work(Work::WriteSet { part: part(6, Time(now().0 - 2 * DAY)), manifest: untold }).await;
+    let mut undeliverable = serde_json::to_vec(&manifest(6, Time(now().0 - 2 * DAY), 1000)).expect("it is JSON");
+    undeliverable.resize(12 << 20, b' ');
+    harness.work(Work::WriteSet { part: part(6, Time(now().0 - 2 * DAY)), manifest: undeliverable }).await;
     let Answer::Sets(sets) = harness.work(Work::Sets).await else { panic!("it was asked for its sets") };
     let backups: Vec<String> = sets.unread.iter().map(|part| part.backup.to_string()).collect();
     assert!(sets.unreadable.is_empty() && sets.sets.len() == 2, "{:?}", sets.unreadable);

@@ -218,8 +218,8 @@ impl Harness {
     }
 
     async fn turn(&self, plan: Plan, at: Time) {
-        let wishes = self.facts.read().wishes();
-        self.facts.ask(plan, wishes, at, |_| {}).await.expect("the store is whole");
+        let desired_revision = self.facts.read().desired_revision();
+        self.facts.ask(plan, desired_revision, at, |_| {}).await.expect("the store is whole");
     }
 
     pub fn catalog(&self) -> BTreeMap<InstanceName, CopyOnWrite<Backups>> {
@@ -263,7 +263,7 @@ fn instance() -> InstanceDesired {
         release: release(),
         revision: 1,
         drift: DriftRule::Heal,
-        power: PowerDesired { wish: PowerRequest::Start, serial: 0 },
+        power: PowerDesired { request: PowerRequest::Start, serial: 0 },
         removal: None,
         data: None,
         origin: None,

@@ -108,7 +108,7 @@ async fn a_host_makes_the_repository_in_its_folder_while_nobody_knows_of_a_backu
 #[tokio::test]
 async fn an_order_to_back_up_waits_for_its_repository_and_one_to_restore_for_none() {
     let harness = Harness::new().await;
-    let backup = order(Action::Data(DataAction::Backup { to: [read("central")].into(), cause: Cause::Wished }));
+    let backup = order(Action::Data(DataAction::Backup { to: [read("central")].into(), cause: Cause::Requested }));
     let waits = harness.repository_service.accesses(&backup).expect_err("it is not there");
     assert!(matches!(waits, RepositoryServiceError::BeingMade(_)), "{waits}");
     let from =

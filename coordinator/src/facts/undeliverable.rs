@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// An order that is withheld from its host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Untold {
+pub struct Undeliverable {
     /// Reason, as text for people.
     pub why: Box<str>,
     /// True if it resolves itself soon: the missing part is being made.
@@ -16,10 +16,14 @@ pub struct Untold {
 impl Facts {
     /// Records which of a host's open orders were left out of the last message, with the reason. Returns those for
     /// which this is new.
-    pub fn note_untold(&self, host: &HostName, untold: &BTreeMap<OrderId, Untold>) -> Vec<OrderId> {
+    pub fn note_undeliverable(
+        &self,
+        host: &HostName,
+        undeliverable: &BTreeMap<OrderId, Undeliverable>,
+    ) -> Vec<OrderId> {
         let is_as_before = {
             let snapshot = self.read();
-            snapshot.orders_of(host).all(|id| snapshot.untold(id) == untold.get(id))
+            snapshot.orders_of(host).all(|id| snapshot.undeliverable(id) == undeliverable.get(id))
         };
         if is_as_before {
             return Vec::new();
@@ -28,10 +32,10 @@ impl Facts {
             let open: Vec<OrderId> = snapshot.orders_of(host).cloned().collect();
             let mut news = Vec::new();
             for id in open {
-                match untold.get(&id) {
-                    None => drop(snapshot.untold.remove(&id)),
+                match undeliverable.get(&id) {
+                    None => drop(snapshot.undeliverable.remove(&id)),
                     Some(why) => {
-                        let before = snapshot.untold.insert(id.clone(), why.clone());
+                        let before = snapshot.undeliverable.insert(id.clone(), why.clone());
                         if before.is_none_or(|before| before.is_passing) && !why.is_passing {
                             news.push(id);
                         }

@@ -21,7 +21,7 @@ async fn repositories_that_did_not_come_back_are_said_to_be_lost_and_are_made_an
     harness.backup(1, DAY, &noise(1, 100_000)).await;
     std::fs::rename(harness.folder(), harness.home.path().join("gone")).expect("it can be moved");
     let harness = came_back(harness).await;
-    let backup = order(Action::Data(DataAction::Backup { to: [read("central")].into(), cause: Cause::Wished }));
+    let backup = order(Action::Data(DataAction::Backup { to: [read("central")].into(), cause: Cause::Requested }));
     let lost = harness.repository_service.miss_lost(Time(2)).await.expect("it can be found out");
     assert_eq!(lost, [(read("central"), read("notes-1"))]);
     assert!(harness.catalog().is_empty());

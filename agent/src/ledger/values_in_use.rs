@@ -10,7 +10,7 @@ const LIMIT: usize = 64;
 
 /// Values, and the release that declares which of them are secret.
 #[derive(Clone, PartialEq, Eq)]
-pub struct KnownValues {
+pub struct InstanceValues {
     /// Release of the values; none if unknown.
     pub release: Option<Digest>,
     /// Values by name.
@@ -19,11 +19,11 @@ pub struct KnownValues {
 
 /// All that is known, by instance. Never written down.
 #[derive(Default)]
-pub struct StateSnapshot(BTreeMap<InstanceName, VecDeque<KnownValues>>);
+pub struct ValuesInUse(BTreeMap<InstanceName, VecDeque<InstanceValues>>);
 
-impl StateSnapshot {
+impl ValuesInUse {
     /// Returns the value sets of an instance.
-    pub fn of(&self, instance: &InstanceName) -> impl Iterator<Item = &KnownValues> {
+    pub fn of(&self, instance: &InstanceName) -> impl Iterator<Item = &InstanceValues> {
         self.0.get(instance).into_iter().flatten()
     }
 
@@ -35,7 +35,7 @@ impl StateSnapshot {
     /// Adds the values of a settled state.
     pub fn note_settled(&mut self, instance: &InstanceName, settled: &Settled) {
         let (release, values) = (Some(settled.release.digest.clone()), settled.values.0.clone());
-        self.note(instance, KnownValues { release, values });
+        self.note(instance, InstanceValues { release, values });
     }
 
     /// Adds the values of an open order's states.
@@ -45,10 +45,10 @@ impl StateSnapshot {
         open.from.iter().chain(&open.to).for_each(|settled| self.note_settled(instance, settled));
         let release = open.to.as_ref().or(open.from.as_ref()).map(|settled| settled.release.digest.clone());
         let release = entry.order.action.goal().map(|goal| goal.release.digest.clone()).or(release);
-        self.note(instance, KnownValues { release, values: open.values.0.clone() });
+        self.note(instance, InstanceValues { release, values: open.values.0.clone() });
     }
 
-    fn note(&mut self, instance: &InstanceName, values: KnownValues) {
+    fn note(&mut self, instance: &InstanceName, values: InstanceValues) {
         if values.values.is_empty() {
             return;
         }
@@ -62,13 +62,13 @@ impl StateSnapshot {
     }
 }
 
-impl std::fmt::Debug for KnownValues {
+impl std::fmt::Debug for InstanceValues {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} values", self.values.len())
     }
 }
 
-impl std::fmt::Debug for StateSnapshot {
+impl std::fmt::Debug for ValuesInUse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "values of {} instances", self.0.len())
     }
