@@ -6,7 +6,6 @@
 #![warn(missing_docs)]
 
 mod agent_context;
-mod answer;
 mod beneath;
 mod bundles;
 mod clock;
@@ -23,6 +22,7 @@ mod metrics;
 mod path_resolver;
 mod perform;
 pub mod policy;
+mod query;
 pub mod repositories;
 mod repository_place;
 mod run;

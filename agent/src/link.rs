@@ -11,7 +11,7 @@ mod renewal;
 mod report;
 
 pub use backoff::{AttemptEnd, wait};
-pub use listen::{OpenSet, ToAnswer, Unknown};
+pub use listen::{OpenSet, QueryChange, Unknown};
 #[cfg(test)]
 pub use report::stream;
 
@@ -70,7 +70,7 @@ pub struct Wires {
     /// None until the coordinator has said which orders are open.
     pub open: watch::Sender<Option<Arc<OpenSet>>>,
     /// Queries that the link receives.
-    pub questions: mpsc::Sender<ToAnswer>,
+    pub queries: mpsc::Sender<QueryChange>,
     /// Present channel to the coordinator, if there is one, for tasks with their own streams.
     pub channel: watch::Sender<Option<Channel>>,
     /// Counters of the link.
@@ -194,12 +194,12 @@ fn streams(
     channel: Channel,
     heard: oneshot::Sender<()>,
 ) -> Streams {
-    let Wires { status_board, greeting, open, questions, .. } = wires;
+    let Wires { status_board, greeting, open, queries, .. } = wires;
     let words = report::stream(greeting.clone(), status_board.clone(), open.subscribe(), Arc::clone(events_so_far));
-    let (open, questions, address) = (open.clone(), questions.clone(), identity.address.clone());
+    let (open, queries, address) = (open.clone(), queries.clone(), identity.address.clone());
     let streams = async move {
         tokio::select! {
-            error = listen::listen(&address, channel.clone(), &open, &questions, heard) => error,
+            error = listen::listen(&address, channel.clone(), &open, &queries, heard) => error,
             error = report::report(&address, channel.clone(), words) => error,
         }
     };

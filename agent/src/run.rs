@@ -7,14 +7,14 @@ use crate::runtime::ContainerRuntime;
 use crate::status_board::{StatusBoard, StatusWriter};
 
 use crate::agent_context::AgentContext;
-use crate::link::{self, Greeting, OpenSet, ToAnswer, Who, Wires};
+use crate::link::{self, Greeting, OpenSet, QueryChange, Who, Wires};
 use crate::metrics::{AgentMetrics, LoopbackAddress, serve_metrics};
 use crate::path_resolver::PathResolver;
 use crate::perform::Drifted;
 use crate::policy::LivePolicy;
 use crate::repositories::Repositories;
 use crate::watch::Watcher;
-use crate::{answer, clock, mask, perform};
+use crate::{clock, mask, perform, query};
 use fleet_core::access::Subject;
 use fleet_core::facts::{Doing, Running};
 use fleet_core::names::{HostName, InstanceName};
@@ -200,14 +200,14 @@ impl Rooms {
 
     async fn work(self, who: Who, listener: Option<TcpListener>, stop: CancellationToken) {
         let open: watch::Sender<Option<Arc<OpenSet>>> = watch::Sender::new(None);
-        let (ask, questions) = mpsc::channel::<ToAnswer>(QUESTIONS);
+        let (ask, queries) = mpsc::channel::<QueryChange>(QUESTIONS);
         let drifted = watch::Sender::new(Drifted::new());
         let performing = perform::run(Arc::clone(&self.context), open.subscribe(), drifted.subscribe());
         let perform = async {
             end_left_tools(&self.context).await;
             performing.await;
         };
-        let answer = answer::run(Arc::clone(&self.context), questions);
+        let reply = query::run(Arc::clone(&self.context), queries);
         let mut watcher = Watcher::new(Arc::clone(&self.context), drifted);
         let serving = serve_metrics(Arc::clone(&self.context), listener);
         let is_stopped = stop.clone();
@@ -221,7 +221,7 @@ impl Rooms {
             let (status_board, greeting) = (said.subscribe(), self.host_info.greeting.subscribe());
             let heard = open.subscribe();
             let metrics = Arc::clone(&self.context.metrics);
-            let wires = Wires { status_board, greeting, open, questions: ask, channel: self.channel, metrics };
+            let wires = Wires { status_board, greeting, open, queries: ask, channel: self.channel, metrics };
             tokio::join!(
                 link::run(who, wires, stop),
                 watcher.run(self.attention),
@@ -232,7 +232,7 @@ impl Rooms {
         tokio::select! {
             () = is_stopped.cancelled() => tracing::info!("stopping; what runs keeps running"),
             () = perform => {}
-            () = answer => {}
+            () = reply => {}
             () = reporting => {}
             () = serving => {}
         }

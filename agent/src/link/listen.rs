@@ -45,9 +45,9 @@ pub struct Unknown {
 
 /// A question, or the end of the interest in one.
 #[derive(Debug, Clone)]
-pub enum ToAnswer {
+pub enum QueryChange {
     /// A query, with the connection on which the reply is sent.
-    Question(Box<v1::Question>, Channel),
+    Asked(Box<v1::HostQuery>, Channel),
     /// The caller no longer needs the reply to the query with this id.
     Forget(u64),
 }
@@ -82,7 +82,7 @@ pub async fn listen(
     address: &str,
     channel: Channel,
     open: &watch::Sender<Option<Arc<OpenSet>>>,
-    questions: &mpsc::Sender<ToAnswer>,
+    queries: &mpsc::Sender<QueryChange>,
     heard: oneshot::Sender<()>,
 ) -> LinkError {
     let mut heard = Some(heard);
@@ -93,14 +93,14 @@ pub async fn listen(
         protocol_min: PROTOCOL_MIN,
     };
     let mut stream = match timeout(ANSWER_LIMIT, client.watch(request)).await {
-        Ok(Ok(answer)) => answer.into_inner(),
+        Ok(Ok(reply)) => reply.into_inner(),
         Ok(Err(status)) => return LinkError::from_status(address, status),
         Err(_) => return LinkError::TimedOut { address: address.to_owned() },
     };
     let mut told_unknown = false;
     loop {
         match stream.message().await {
-            Ok(Some(v1::ToAgent { kind: Some(kind) })) => pass_on(kind, &channel, open, questions, &mut heard),
+            Ok(Some(v1::ToAgent { kind: Some(kind) })) => pass_on(kind, &channel, open, queries, &mut heard),
             Ok(Some(v1::ToAgent { kind: None })) => {
                 if !std::mem::replace(&mut told_unknown, true) {
                     tracing::warn!("the coordinator says something that this agent does not know: is it newer?");
@@ -116,7 +116,7 @@ fn pass_on(
     kind: Kind,
     channel: &Channel,
     open: &watch::Sender<Option<Arc<OpenSet>>>,
-    questions: &mpsc::Sender<ToAnswer>,
+    queries: &mpsc::Sender<QueryChange>,
     heard: &mut Option<oneshot::Sender<()>>,
 ) {
     let to_answer = match kind {
@@ -130,8 +130,8 @@ fn pass_on(
             }
             return;
         }
-        Kind::Question(question) => ToAnswer::Question(Box::new(question), channel.clone()),
-        Kind::ForgetQuestion(id) => ToAnswer::Forget(id),
+        Kind::Query(query) => QueryChange::Asked(Box::new(query), channel.clone()),
+        Kind::ForgetQuery(id) => QueryChange::Forget(id),
         Kind::Hello(hello) => {
             let theirs = ProtocolRange::said(hello.protocol, hello.protocol_min);
             match negotiate(ProtocolRange::OWN, theirs) {
@@ -142,7 +142,7 @@ fn pass_on(
             return;
         }
     };
-    if questions.try_send(to_answer).is_err() {
+    if queries.try_send(to_answer).is_err() {
         tracing::warn!("a question was dropped: too many at once");
     }
 }

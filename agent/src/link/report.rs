@@ -62,7 +62,7 @@ fn hello(greeting: &Greeting) -> v1::Hello {
         disk_free: greeting.disk_free,
         start: greeting.start.clone(),
         engine_id: greeting.engine_id.clone(),
-        answers_claims: true,
+        replies_to_claims: true,
         protocol_min: PROTOCOL_MIN,
         capabilities: capability::own().iter().map(ToString::to_string).collect(),
     }

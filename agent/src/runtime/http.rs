@@ -10,13 +10,13 @@ use tokio::net::TcpStream;
 const BODY_LIMIT: usize = 64 * 1024;
 
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub body: String,
 }
 
 /// Sends one request over its own connection; the caller sets the deadline. The error is a sentence for people.
-pub async fn get(address: IpAddr, port: u16, host: &str, path: &str) -> Result<Answer, String> {
+pub async fn get(address: IpAddr, port: u16, host: &str, path: &str) -> Result<Response, String> {
     let no_connection = |error: std::io::Error| format!("no connection to {address}:{port}: {error}");
     let stream = TcpStream::connect(SocketAddr::new(address, port)).await.map_err(no_connection)?;
     let broken = |error: hyper::Error| format!("the connection broke: {error}");
@@ -32,7 +32,7 @@ pub async fn get(address: IpAddr, port: u16, host: &str, path: &str) -> Result<A
         let status = response.status().as_u16();
         let body = Limited::new(response.into_body(), BODY_LIMIT).collect().await;
         let body = body.map_err(|_| format!("its answer broke off, or is longer than {} KiB", BODY_LIMIT / 1024))?;
-        Ok(Answer { status, body: String::from_utf8_lossy(&body.to_bytes()).into_owned() })
+        Ok(Response { status, body: String::from_utf8_lossy(&body.to_bytes()).into_owned() })
     };
     // The connection lives exactly as long as the question.
     let mut answer = std::pin::pin!(answer);

@@ -6,7 +6,7 @@ use fleet_core::app::Bundle;
 use fleet_core::backup::{DataAction, DataResult, Others};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, Goal, Outcome};
-use fleet_proto::v1::answer_piece::Kind as Piece;
+use fleet_proto::v1::query_reply::Kind as Piece;
 use fleet_proto::v1::{self, to_agent};
 use std::time::Duration;
 
@@ -89,11 +89,11 @@ async fn what_an_app_prints_leaves_the_host_without_secrets() {
     let end = lab.carry_out(&lab.order(&instance, Action::Install { goal: lab.goal() })).await;
     assert_eq!(end.outcome, Outcome::Done);
     assert_eq!(images::docker(&["logs", &format!("{name}-web-1")]), "SECRET_KEY=s3cret");
-    let logs = v1::LogsQuestion { instance: name, ..Default::default() };
-    let question = v1::Question { id: 1, kind: Some(v1::question::Kind::Logs(logs)) };
-    lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));
+    let logs = v1::LogsQuery { instance: name, ..Default::default() };
+    let question = v1::HostQuery { id: 1, kind: Some(v1::host_query::Kind::Logs(logs)) };
+    lab.coordinator.says.send_replace(Some(to_agent::Kind::Query(question)));
     let mut heard = lab.coordinator.heard.subscribe();
-    let text = |piece: &v1::AnswerPiece| match &piece.kind {
+    let text = |piece: &v1::QueryReply| match &piece.kind {
         Some(Piece::Line(line)) => Some(line.text.clone()),
         _ => None,
     };

@@ -13,7 +13,7 @@ use fleet_proto::v1::from_agent::Kind;
 use fleet_proto::v1::identity_server::{Identity, IdentityServer};
 use fleet_proto::v1::join_server::{Join, JoinServer};
 use fleet_proto::v1::repositories_server::RepositoriesServer;
-use fleet_proto::v1::{self, AdmitRequest, AnswerPiece, Certificate, FromAgent, RenewRequest, ToAgent, to_agent};
+use fleet_proto::v1::{self, AdmitRequest, Certificate, FromAgent, QueryReply, RenewRequest, ToAgent, to_agent};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use rcgen::{BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, IsCa, Issuer, KeyPair};
@@ -37,7 +37,7 @@ use tonic::{Request, Response, Status, Streaming};
 #[derive(Debug, Default, Clone)]
 pub struct Heard {
     pub reports: Vec<Kind>,
-    pub answers: Vec<AnswerPiece>,
+    pub answers: Vec<QueryReply>,
     pub watches: usize,
     /// Number of messages sent to watching agents.
     pub said: usize,
@@ -252,13 +252,13 @@ impl Agents for Services {
         Ok(Response::new(stream::iter(pieces).boxed()))
     }
 
-    async fn answer(&self, request: Request<Streaming<AnswerPiece>>) -> Result<Response<v1::AnswerEnd>, Status> {
+    async fn reply(&self, request: Request<Streaming<QueryReply>>) -> Result<Response<v1::QueryReplyEnd>, Status> {
         let mut pieces = request.into_inner();
         while let Some(piece) = pieces.message().await? {
             if piece.kind.is_some() {
                 self.0.heard.send_modify(|heard| heard.answers.push(piece));
             }
         }
-        Ok(Response::new(v1::AnswerEnd {}))
+        Ok(Response::new(v1::QueryReplyEnd {}))
     }
 }

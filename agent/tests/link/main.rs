@@ -21,8 +21,8 @@ use fleet_core::time::Time;
 use fleet_link::{Identity, admit};
 use fleet_proto::convert::OutgoingOrder;
 use fleet_proto::refusal::{RefusalReason, refuse};
-use fleet_proto::v1::answer_piece::Kind as Piece;
 use fleet_proto::v1::from_agent::Kind;
+use fleet_proto::v1::query_reply::Kind as Piece;
 use fleet_proto::v1::{self, to_agent};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -246,9 +246,9 @@ async fn while_the_new_certificate_is_not_taken_the_old_connection_does_all_ther
     assert_eq!((heard.silences, count(&heard, |kind| matches!(kind, Kind::Order(_)))), (0, 0));
     lab.ask();
     lab.coordinator.wait_for(|heard| ends(heard) > 0).await;
-    let logs = v1::LogsQuestion { instance: "oasis-9".to_owned(), ..Default::default() };
-    let question = v1::Question { id: 1, kind: Some(v1::question::Kind::Logs(logs)) };
-    lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));
+    let logs = v1::LogsQuery { instance: "oasis-9".to_owned(), ..Default::default() };
+    let query = v1::HostQuery { id: 1, kind: Some(v1::host_query::Kind::Logs(logs)) };
+    lab.coordinator.says.send_replace(Some(to_agent::Kind::Query(query)));
     lab.coordinator.wait_for(|heard| !heard.answers.is_empty()).await;
     lab.say(Vec::new());
     *lab.coordinator.refusal.lock().expect("no fault") = None;
@@ -280,15 +280,15 @@ async fn a_flood_in_a_log_delays_no_order() {
     let _agent = lab.run();
     lab.coordinator.wait_for(|heard| ends(heard) > 0).await;
     lab.say(Vec::new());
-    let logs = v1::LogsQuestion { instance: "oasis-1".to_owned(), follow: true, ..Default::default() };
-    let question = v1::Question { id: 5, kind: Some(v1::question::Kind::Logs(logs)) };
-    lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));
+    let logs = v1::LogsQuery { instance: "oasis-1".to_owned(), follow: true, ..Default::default() };
+    let query = v1::HostQuery { id: 5, kind: Some(v1::host_query::Kind::Logs(logs)) };
+    lab.coordinator.says.send_replace(Some(to_agent::Kind::Query(query)));
     lab.coordinator.wait_for(|heard| heard.answers.len() > 2000).await;
     lab.ask();
     // The flood never ends by itself: an order that waited for it would not end either.
     let so_far = lab.coordinator.wait_for(|heard| ends(heard) > 1).await.answers.len();
     lab.coordinator.wait_for(|heard| heard.answers.len() > so_far).await;
-    lab.coordinator.says.send_replace(Some(to_agent::Kind::ForgetQuestion(5)));
+    lab.coordinator.says.send_replace(Some(to_agent::Kind::ForgetQuery(5)));
 }
 
 #[tokio::test]
@@ -296,16 +296,16 @@ async fn questions_are_answered_or_told_why_not() {
     let lab = Lab::new(DAY).await;
     let _agent = lab.run();
     lab.coordinator.wait_for(|heard| completes(heard) > 0).await;
-    let logs = v1::LogsQuestion { instance: "oasis-9".to_owned(), ..Default::default() };
-    let question = v1::Question { id: 1, kind: Some(v1::question::Kind::Logs(logs)) };
-    lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));
+    let logs = v1::LogsQuery { instance: "oasis-9".to_owned(), ..Default::default() };
+    let query = v1::HostQuery { id: 1, kind: Some(v1::host_query::Kind::Logs(logs)) };
+    lab.coordinator.says.send_replace(Some(to_agent::Kind::Query(query)));
     let heard = lab.coordinator.wait_for(|heard| !heard.answers.is_empty()).await;
     assert!(matches!(&heard.answers[0].kind, Some(Piece::Failure(why)) if why.contains("oasis-9")), "{heard:?}");
-    let resolve = v1::ResolveQuestion { images: vec!["a:1".to_owned(), "b:1".to_owned()] };
-    let question = v1::Question { id: 2, kind: Some(v1::question::Kind::Resolve(resolve)) };
-    lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));
+    let resolve = v1::ResolveQuery { images: vec!["a:1".to_owned(), "b:1".to_owned()] };
+    let query = v1::HostQuery { id: 2, kind: Some(v1::host_query::Kind::Resolve(resolve)) };
+    lab.coordinator.says.send_replace(Some(to_agent::Kind::Query(query)));
     let heard = lab.coordinator.wait_for(|heard| heard.answers.len() > 2).await;
-    assert!(heard.answers[1..].iter().all(|piece| piece.question == 2));
+    assert!(heard.answers[1..].iter().all(|piece| piece.query == 2));
 }
 
 #[tokio::test]
@@ -314,7 +314,7 @@ async fn whether_something_could_be_claimed_is_answered_with_the_owners_name() {
     lab.ask();
     let _agent = lab.run();
     let heard = lab.coordinator.wait_for(|heard| ends(heard) > 0).await;
-    assert!(count(&heard, |kind| matches!(kind, Kind::Hello(hello) if hello.answers_claims)) > 0);
+    assert!(count(&heard, |kind| matches!(kind, Kind::Hello(hello) if hello.replies_to_claims)) > 0);
     let cases = [
         ("oasis-1", "oasis-2_data", "", "the project `oasis-1` is oasis-1's"),
         ("oasis-2", "oasis-1_data", "", "the volume `oasis-1_data` is oasis-1's"),
@@ -330,10 +330,10 @@ async fn whether_something_could_be_claimed_is_answered_with_the_owners_name() {
             used_networks,
             ..Default::default()
         };
-        let claims = v1::ClaimsQuestion { instance: "oasis-2".to_owned(), claims: Some(claims) };
-        let question = v1::Question { id: answered, kind: Some(v1::question::Kind::Claims(claims)) };
-        lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));
-        let is_it = |piece: &v1::AnswerPiece| piece.question == answered && piece.kind.is_some();
+        let claims = v1::ClaimsQuery { instance: "oasis-2".to_owned(), claims: Some(claims) };
+        let query = v1::HostQuery { id: answered, kind: Some(v1::host_query::Kind::Claims(claims)) };
+        lab.coordinator.says.send_replace(Some(to_agent::Kind::Query(query)));
+        let is_it = |piece: &v1::QueryReply| piece.query == answered && piece.kind.is_some();
         let heard = lab.coordinator.wait_for(|heard| heard.answers.iter().any(is_it)).await;
         let piece = heard.answers.iter().find(|piece| is_it(piece)).expect("it is there");
         let Some(Piece::Claims(answer)) = &piece.kind else { panic!("{piece:?}") };

@@ -2,8 +2,8 @@
 
 use super::coordinator::Heard;
 use super::{DAY, Lab, completes, count, ends};
-use fleet_proto::v1::answer_piece::Kind as Piece;
 use fleet_proto::v1::from_agent::Kind;
+use fleet_proto::v1::query_reply::Kind as Piece;
 use fleet_proto::v1::{self, order_report::Outcome, to_agent};
 
 #[tokio::test]
@@ -28,8 +28,8 @@ async fn what_a_newer_coordinator_says_is_refused_by_itself_and_the_rest_is_done
         Some(Outcome::Refused(refused)) => assert!(refused.reason.contains("does not understand"), "{refused:?}"),
         other => panic!("expected a refusal, found {other:?}"),
     }
-    let question = v1::Question { id: 7, kind: None };
-    lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));
+    let query = v1::HostQuery { id: 7, kind: None };
+    lab.coordinator.says.send_replace(Some(to_agent::Kind::Query(query)));
     let heard = lab.coordinator.wait_for(|heard| !heard.answers.is_empty()).await;
     assert!(matches!(heard.answers[0].kind, Some(Piece::Failure(_))), "{:?}", heard.answers);
     assert_eq!((heard.watches, heard.silences), (1, 0), "on the same connection");
@@ -61,7 +61,7 @@ async fn a_set_of_open_orders_that_is_older_than_the_known_one_is_ignored() {
 
 /// Sends the agent a query: its reply shows that it has read all earlier messages.
 async fn has_read_all(lab: &Lab) -> Heard {
-    let question = v1::Question { id: 7, kind: None };
-    lab.coordinator.says.send_replace(Some(to_agent::Kind::Question(question)));
+    let query = v1::HostQuery { id: 7, kind: None };
+    lab.coordinator.says.send_replace(Some(to_agent::Kind::Query(query)));
     lab.coordinator.wait_for(|heard| !heard.answers.is_empty()).await
 }

@@ -156,7 +156,7 @@ impl Report {
             disk_free: Some(hello.disk_free).filter(|bytes| *bytes > 0),
             capabilities: fleet_core::capability::reported(&hello.capabilities),
         };
-        self.session.greet(now, hello.answers_claims);
+        self.session.greet(now, hello.replies_to_claims);
         let greeting = Greeting {
             at: now,
             start: id(&hello.start),

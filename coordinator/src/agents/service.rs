@@ -1,9 +1,9 @@
 //! The four calls of a host.
 
-use super::answers::Questions;
 use super::budget::Budgets;
 use super::bundles;
 use super::protocol;
+use super::queries::HostQueries;
 use super::report::Report;
 use super::session::Sessions;
 use super::watch::Watch;
@@ -30,7 +30,7 @@ pub struct AgentsService {
     /// Connected hosts.
     pub sessions: Arc<Sessions>,
     /// Open queries to hosts.
-    pub questions: Arc<Questions>,
+    pub queries: Arc<HostQueries>,
     /// Values of instances.
     pub values: Arc<Values>,
     /// Service that manages the repositories.
@@ -82,10 +82,10 @@ impl Agents for AgentsService {
         Ok(Response::new(bundles::pieces(Arc::clone(&self.facts), digest).boxed()))
     }
 
-    async fn answer(&self, request: Request<Streaming<v1::AnswerPiece>>) -> Result<Response<v1::AnswerEnd>, Status> {
+    async fn reply(&self, request: Request<Streaming<v1::QueryReply>>) -> Result<Response<v1::QueryReplyEnd>, Status> {
         let (host, _) = caller_of(&request)?.host(&self.facts)?;
         self.forward(&host, request.into_inner()).await?;
-        Ok(Response::new(v1::AnswerEnd {}))
+        Ok(Response::new(v1::QueryReplyEnd {}))
     }
 }
 
@@ -96,13 +96,13 @@ fn coordinator_hello() -> v1::CoordinatorHello {
 
 impl AgentsService {
     /// Passes reply pieces on as fast as the caller takes them.
-    async fn forward(&self, host: &HostName, mut pieces: Streaming<v1::AnswerPiece>) -> Result<(), Status> {
+    async fn forward(&self, host: &HostName, mut pieces: Streaming<v1::QueryReply>) -> Result<(), Status> {
         let nobody = || refused(Code::NotFound, "could not pass the answer on: nobody waits for it", None);
         let mut way = None;
         while let Some(piece) = pieces.message().await? {
             let way = match &mut way {
                 Some(way) => way,
-                None => way.insert(self.questions.way(host, piece.question).ok_or_else(nobody)?),
+                None => way.insert(self.queries.way(host, piece.query).ok_or_else(nobody)?),
             };
             way.pass(piece).await.map_err(|_| nobody())?;
         }

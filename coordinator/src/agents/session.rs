@@ -34,7 +34,7 @@ pub struct Session {
     greeted: AtomicU64,
     completed: AtomicBool,
     /// True if the agent supports queries about claims, as its `Hello` said.
-    answers_claims: AtomicBool,
+    replies_to_claims: AtomicBool,
     /// Counts the calls of `Watch`: only the newest is served.
     watches: AtomicU64,
     outbox: Mutex<VecDeque<ToAgent>>,
@@ -57,7 +57,7 @@ impl Session {
             due: AtomicU64::new(now.0),
             greeted: AtomicU64::new(0),
             completed: AtomicBool::new(false),
-            answers_claims: AtomicBool::new(false),
+            replies_to_claims: AtomicBool::new(false),
             watches: AtomicU64::new(0),
             outbox: Mutex::default(),
             unread: Mutex::default(),
@@ -76,8 +76,8 @@ impl Session {
     }
 
     /// Records a `Hello`, with the capability to answer queries about claims.
-    pub fn greet(&self, now: Time, answers_claims: bool) {
-        self.answers_claims.store(answers_claims, Relaxed);
+    pub fn greet(&self, now: Time, replies_to_claims: bool) {
+        self.replies_to_claims.store(replies_to_claims, Relaxed);
         self.completed.store(false, Relaxed);
         self.unread().clear();
         self.greeted.store(now.0, Relaxed);
@@ -89,8 +89,8 @@ impl Session {
     }
 
     /// Returns whether the agent supports queries about claims.
-    pub fn answers_claims(&self) -> bool {
-        self.answers_claims.load(Relaxed)
+    pub fn replies_to_claims(&self) -> bool {
+        self.replies_to_claims.load(Relaxed)
     }
 
     /// When the host said hello, if it has not yet said all it has.

@@ -111,7 +111,7 @@ fn queues(page: &mut Page<'_>, shared: &Shared) -> fmt::Result {
     let lengths = [
         ("store", shared.facts.store().metrics().queue_length()),
         ("outboxes", i64::try_from(outboxes).unwrap_or(i64::MAX)),
-        ("questions", i64::try_from(shared.questions.count()).unwrap_or(i64::MAX)),
+        ("questions", i64::try_from(shared.queries.count()).unwrap_or(i64::MAX)),
         ("readers", i64::try_from(shared.readers.calls()).unwrap_or(i64::MAX)),
         ("renderings", i64::try_from(shared.renderings.calls()).unwrap_or(i64::MAX)),
     ];

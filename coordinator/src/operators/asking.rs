@@ -10,7 +10,7 @@ use fleet_core::host_policy::Reaches;
 use fleet_core::names::{HostName, InstanceName, OperatorName};
 use fleet_core::rollout::Proposal;
 use fleet_core::spec::InstanceSpec;
-use fleet_proto::v1::{self, answer_piece, question};
+use fleet_proto::v1::{self, host_query, query_reply};
 use futures_util::StreamExt;
 use futures_util::stream;
 use std::collections::{BTreeMap, HashMap};
@@ -197,20 +197,20 @@ impl OperatorsService {
         if !session.has_greeted() {
             return Err("it has only just connected".to_owned());
         }
-        if !session.answers_claims() {
+        if !session.replies_to_claims() {
             return Err("its fleet-agent is too old to be asked".to_owned());
         }
         let claims = Some(claims_of(to).into());
-        let question = question::Kind::Claims(v1::ClaimsQuestion { instance: of.name.to_string(), claims });
-        let asked = self.shared.questions.ask(&self.shared.sessions, of.host, question, by);
+        let query = host_query::Kind::Claims(v1::ClaimsQuery { instance: of.name.to_string(), claims });
+        let asked = self.shared.queries.ask(&self.shared.sessions, of.host, query, by);
         let mut asking = asked.map_err(|error| error.to_string())?;
         while let Some(piece) = asking.next().await {
             match piece.map_err(|lost| lost.to_string())?.kind {
-                Some(answer_piece::Kind::Claims(v1::ClaimsAnswer { refusal })) => {
+                Some(query_reply::Kind::Claims(v1::ClaimsReply { refusal })) => {
                     return Ok(Some(refusal).filter(|refusal| !refusal.is_empty()));
                 }
-                Some(answer_piece::Kind::Failure(failure)) => return Err(failure),
-                Some(answer_piece::Kind::Line(_) | answer_piece::Kind::Resolved(_)) | None => {}
+                Some(query_reply::Kind::Failure(failure)) => return Err(failure),
+                Some(query_reply::Kind::Line(_) | query_reply::Kind::Resolved(_)) | None => {}
             }
         }
         Err("its answer was cut off".to_owned())

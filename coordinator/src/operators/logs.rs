@@ -5,7 +5,7 @@ use super::service::OperatorsService;
 use crate::agents::{AskError, Asking};
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName};
-use fleet_proto::v1::{self, answer_piece, question};
+use fleet_proto::v1::{self, host_query, query_reply};
 use futures_util::stream::{Stream, unfold};
 use tonic::Status;
 
@@ -23,8 +23,8 @@ impl OperatorsService {
         let again =
             if request.follow { Hint::FollowLogsAgain(name.clone()) } else { Hint::ReadLogsAgain(name.clone()) };
         let v1::ReadLogsRequest { instance, service, follow, tail } = request;
-        let question = question::Kind::Logs(v1::LogsQuestion { instance, service, follow, tail });
-        let asked = self.shared.questions.ask(&self.shared.sessions, &host, question, by);
+        let query = host_query::Kind::Logs(v1::LogsQuery { instance, service, follow, tail });
+        let asked = self.shared.queries.ask(&self.shared.sessions, &host, query, by);
         let asking = asked.map_err(|error| {
             let hint = match &error {
                 AskError::NotConnected(_) => Hint::LogsAreOnHost(host.clone()),
@@ -50,12 +50,12 @@ async fn next(mut asking: Asking, again: Hint) -> Option<(Result<v1::LogView, St
             Err(lost) => return Some((Err(hindered(ATTEMPT, lost, again)), None)),
         };
         match piece.kind {
-            Some(answer_piece::Kind::Line(line)) => {
+            Some(query_reply::Kind::Line(line)) => {
                 let v1::LogLine { service, stream, at_ms, text } = line;
                 return Some((Ok(v1::LogView { service, stream, at_ms, text }), Some((asking, again))));
             }
-            Some(answer_piece::Kind::Failure(failure)) => return Some((Err(hindered(ATTEMPT, failure, None)), None)),
-            Some(answer_piece::Kind::Resolved(_) | answer_piece::Kind::Claims(_)) | None => {}
+            Some(query_reply::Kind::Failure(failure)) => return Some((Err(hindered(ATTEMPT, failure, None)), None)),
+            Some(query_reply::Kind::Resolved(_) | query_reply::Kind::Claims(_)) | None => {}
         }
     }
 }

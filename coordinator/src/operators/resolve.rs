@@ -4,7 +4,7 @@ use super::request::{hindered, wrong};
 use super::service::OperatorsService;
 use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, OperatorName};
-use fleet_proto::v1::{self, answer_piece, question};
+use fleet_proto::v1::{self, host_query, query_reply};
 use std::time::Duration;
 use tokio::time::timeout;
 use tonic::Status;
@@ -42,21 +42,21 @@ impl OperatorsService {
         images: &[String],
         by: &OperatorName,
     ) -> Result<Vec<v1::ImageDigest>, Status> {
-        let question = question::Kind::Resolve(v1::ResolveQuestion { images: images.to_vec() });
-        let asked = self.shared.questions.ask(&self.shared.sessions, host, question, by);
+        let query = host_query::Kind::Resolve(v1::ResolveQuery { images: images.to_vec() });
+        let asked = self.shared.queries.ask(&self.shared.sessions, host, query, by);
         let mut asking = asked.map_err(|error| hindered(ATTEMPT, error, None))?;
         let late = |_| hindered(ATTEMPT, format!("`{host}` did not answer in {} s", LIMIT.as_secs()), None);
         let mut found = Vec::new();
         while found.len() < images.len() {
             let Some(piece) = timeout(LIMIT, asking.next()).await.map_err(late)? else { break };
             match piece.map_err(|lost| hindered(ATTEMPT, lost, None))?.kind {
-                Some(answer_piece::Kind::Resolved(v1::ResolvedImage { image, digest, failure })) => {
+                Some(query_reply::Kind::Resolved(v1::ResolvedImage { image, digest, failure })) => {
                     found.push(v1::ImageDigest { image, digest, failure });
                 }
-                Some(answer_piece::Kind::Failure(failure)) => {
+                Some(query_reply::Kind::Failure(failure)) => {
                     return Err(hindered(ATTEMPT, format!("`{host}` says: {failure}"), None));
                 }
-                Some(answer_piece::Kind::Line(_) | answer_piece::Kind::Claims(_)) | None => {}
+                Some(query_reply::Kind::Line(_) | query_reply::Kind::Claims(_)) | None => {}
             }
         }
         if found.len() < images.len() {

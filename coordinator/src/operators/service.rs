@@ -44,17 +44,17 @@ impl OperatorsService {
     }
 }
 
-type Answer<T> = Result<Response<T>, Status>;
-type Answers<T> = BoxStream<'static, Result<T, Status>>;
+type Reply<T> = Result<Response<T>, Status>;
+type ReplyStream<T> = BoxStream<'static, Result<T, Status>>;
 
 #[tonic::async_trait]
 impl Operators for OperatorsService {
-    type FollowChangeStream = Answers<v1::ChangeProgress>;
-    type FollowRolloutStream = Answers<v1::RolloutView>;
-    type ListEventsStream = Answers<v1::EventView>;
-    type ReadLogsStream = Answers<v1::LogView>;
+    type FollowChangeStream = ReplyStream<v1::ChangeProgress>;
+    type FollowRolloutStream = ReplyStream<v1::RolloutView>;
+    type ListEventsStream = ReplyStream<v1::EventView>;
+    type ReadLogsStream = ReplyStream<v1::LogView>;
 
-    async fn who_am_i(&self, request: Request<v1::WhoAmIRequest>) -> Answer<v1::Me> {
+    async fn who_am_i(&self, request: Request<v1::WhoAmIRequest>) -> Reply<v1::Me> {
         let caller = caller_of(&request)?;
         let (name, role) = caller.operator(&self.shared.facts, Role::Viewer)?;
         Ok(Response::new(v1::Me {
@@ -68,124 +68,124 @@ impl Operators for OperatorsService {
         }))
     }
 
-    async fn get_status(&self, request: Request<v1::GetStatusRequest>) -> Answer<v1::Status> {
+    async fn get_status(&self, request: Request<v1::GetStatusRequest>) -> Reply<v1::Status> {
         self.caller(&request, Role::Viewer)?;
         let operators = self.clone();
         let status = self.shared.facts.off_runtime(move |_| operators.status_shared(clock::now()));
         Ok(Response::new(status.await))
     }
 
-    async fn add_host(&self, request: Request<v1::AddHostRequest>) -> Answer<v1::JoinInvitation> {
+    async fn add_host(&self, request: Request<v1::AddHostRequest>) -> Reply<v1::JoinInvitation> {
         let by = self.caller(&request, Role::Administrator)?;
         self.add_host_as(&by, request.into_inner()).await.map(Response::new)
     }
 
-    async fn remove_host(&self, request: Request<v1::RemoveHostRequest>) -> Answer<v1::RemoveHostReply> {
+    async fn remove_host(&self, request: Request<v1::RemoveHostRequest>) -> Reply<v1::RemoveHostReply> {
         let by = self.caller(&request, Role::Administrator)?;
         self.remove_host_as(&by, request.into_inner()).await.map(Response::new)
     }
 
-    async fn list_hosts(&self, request: Request<v1::ListHostsRequest>) -> Answer<v1::HostList> {
+    async fn list_hosts(&self, request: Request<v1::ListHostsRequest>) -> Reply<v1::HostList> {
         self.caller(&request, Role::Viewer)?;
         self.list_hosts_now(request.get_ref()).map(Response::new)
     }
 
-    async fn add_operator(&self, request: Request<v1::AddOperatorRequest>) -> Answer<v1::JoinInvitation> {
+    async fn add_operator(&self, request: Request<v1::AddOperatorRequest>) -> Reply<v1::JoinInvitation> {
         let by = self.caller(&request, Role::Administrator)?;
         self.add_operator_as(&by, request.into_inner()).await.map(Response::new)
     }
 
-    async fn remove_operator(&self, request: Request<v1::RemoveOperatorRequest>) -> Answer<v1::RemoveOperatorReply> {
+    async fn remove_operator(&self, request: Request<v1::RemoveOperatorRequest>) -> Reply<v1::RemoveOperatorReply> {
         let by = self.caller(&request, Role::Administrator)?;
         self.remove_operator_as(&by, request.into_inner()).await.map(Response::new)
     }
 
-    async fn list_operators(&self, request: Request<v1::ListOperatorsRequest>) -> Answer<v1::OperatorList> {
+    async fn list_operators(&self, request: Request<v1::ListOperatorsRequest>) -> Reply<v1::OperatorList> {
         self.caller(&request, Role::Viewer)?;
         Ok(Response::new(self.list_operators_now()))
     }
 
-    async fn list_tokens(&self, request: Request<v1::ListTokensRequest>) -> Answer<v1::TokenList> {
+    async fn list_tokens(&self, request: Request<v1::ListTokensRequest>) -> Reply<v1::TokenList> {
         self.caller(&request, Role::Administrator)?;
         Ok(Response::new(self.list_tokens_now(clock::now())))
     }
 
-    async fn revoke_token(&self, request: Request<v1::RevokeTokenRequest>) -> Answer<v1::RevokeTokenReply> {
+    async fn revoke_token(&self, request: Request<v1::RevokeTokenRequest>) -> Reply<v1::RevokeTokenReply> {
         let by = self.caller(&request, Role::Administrator)?;
         self.revoke_token_as(&by, request.into_inner()).await.map(Response::new)
     }
 
-    async fn push_release(&self, request: Request<Streaming<v1::PushReleasePiece>>) -> Answer<v1::ReleaseView> {
+    async fn push_release(&self, request: Request<Streaming<v1::PushReleasePiece>>) -> Reply<v1::ReleaseView> {
         let by = self.caller(&request, Role::Operator)?;
         self.push_as(&by, request.into_inner()).await.map(Response::new)
     }
 
-    async fn list_apps(&self, request: Request<v1::ListAppsRequest>) -> Answer<v1::AppList> {
+    async fn list_apps(&self, request: Request<v1::ListAppsRequest>) -> Reply<v1::AppList> {
         self.caller(&request, Role::Viewer)?;
         Ok(Response::new(self.list_apps_now()))
     }
 
-    async fn show_release(&self, request: Request<v1::ShowReleaseRequest>) -> Answer<v1::ReleaseView> {
+    async fn show_release(&self, request: Request<v1::ShowReleaseRequest>) -> Reply<v1::ReleaseView> {
         self.caller(&request, Role::Viewer)?;
         self.show_release_now(request.get_ref()).map(Response::new)
     }
 
-    async fn resolve_images(&self, request: Request<v1::ResolveImagesRequest>) -> Answer<v1::ResolveImagesReply> {
+    async fn resolve_images(&self, request: Request<v1::ResolveImagesRequest>) -> Reply<v1::ResolveImagesReply> {
         let by = self.caller(&request, Role::Operator)?;
         self.resolve_now(request.into_inner(), &by).await.map(Response::new)
     }
 
-    async fn install_instance(&self, request: Request<v1::InstallInstanceRequest>) -> Answer<v1::InstanceChange> {
+    async fn install_instance(&self, request: Request<v1::InstallInstanceRequest>) -> Reply<v1::InstanceChange> {
         let by = self.caller(&request, Role::Operator)?;
         self.install_as(&by, request.into_inner()).await.map(Response::new)
     }
 
-    async fn configure_instance(&self, request: Request<v1::ConfigureInstanceRequest>) -> Answer<v1::InstanceChange> {
+    async fn configure_instance(&self, request: Request<v1::ConfigureInstanceRequest>) -> Reply<v1::InstanceChange> {
         let by = self.caller(&request, Role::Operator)?;
         self.configure_as(&by, request.into_inner()).await.map(Response::new)
     }
 
-    async fn power_instance(&self, request: Request<v1::PowerInstanceRequest>) -> Answer<v1::InstanceChange> {
+    async fn power_instance(&self, request: Request<v1::PowerInstanceRequest>) -> Reply<v1::InstanceChange> {
         let by = self.caller(&request, Role::Operator)?;
         self.power_as(&by, request.into_inner()).await.map(Response::new)
     }
 
-    async fn remove_instance(&self, request: Request<v1::RemoveInstanceRequest>) -> Answer<v1::InstanceChange> {
+    async fn remove_instance(&self, request: Request<v1::RemoveInstanceRequest>) -> Reply<v1::InstanceChange> {
         let by = self.caller(&request, Role::Operator)?;
         self.remove_as(&by, request.into_inner()).await.map(Response::new)
     }
 
-    async fn list_instances(&self, request: Request<v1::ListInstancesRequest>) -> Answer<v1::InstanceList> {
+    async fn list_instances(&self, request: Request<v1::ListInstancesRequest>) -> Reply<v1::InstanceList> {
         let by = self.caller(&request, Role::Viewer)?;
         self.list_instances_now(&by, request.get_ref(), clock::now()).await.map(Response::new)
     }
 
-    async fn follow_change(&self, request: Request<v1::FollowChangeRequest>) -> Answer<Self::FollowChangeStream> {
+    async fn follow_change(&self, request: Request<v1::FollowChangeRequest>) -> Reply<Self::FollowChangeStream> {
         self.caller(&request, Role::Viewer)?;
         self.follow_change_now(request.get_ref()).map(|stream| Response::new(stream.boxed()))
     }
 
-    async fn propose_rollout(&self, request: Request<v1::ProposeRolloutRequest>) -> Answer<v1::Proposal> {
+    async fn propose_rollout(&self, request: Request<v1::ProposeRolloutRequest>) -> Reply<v1::Proposal> {
         let by = self.caller(&request, Role::Operator)?;
         self.propose_now(&by, request.get_ref(), clock::now()).await.map(Response::new)
     }
 
-    async fn start_rollout(&self, request: Request<v1::ProposeRolloutRequest>) -> Answer<v1::RolloutView> {
+    async fn start_rollout(&self, request: Request<v1::ProposeRolloutRequest>) -> Reply<v1::RolloutView> {
         let by = self.caller(&request, Role::Operator)?;
         self.start_rollout_as(&by, request.into_inner()).await.map(Response::new)
     }
 
-    async fn steer_rollout(&self, request: Request<v1::SteerRolloutRequest>) -> Answer<v1::RolloutView> {
+    async fn steer_rollout(&self, request: Request<v1::SteerRolloutRequest>) -> Reply<v1::RolloutView> {
         let by = self.caller(&request, Role::Operator)?;
         self.steer_as(&by, request.into_inner()).await.map(Response::new)
     }
 
-    async fn list_rollouts(&self, request: Request<v1::ListRolloutsRequest>) -> Answer<v1::RolloutList> {
+    async fn list_rollouts(&self, request: Request<v1::ListRolloutsRequest>) -> Reply<v1::RolloutList> {
         self.caller(&request, Role::Viewer)?;
         Ok(Response::new(self.list_rollouts_now(request.get_ref(), clock::now())))
     }
 
-    async fn show_rollout(&self, request: Request<v1::ShowRolloutRequest>) -> Answer<v1::RolloutView> {
+    async fn show_rollout(&self, request: Request<v1::ShowRolloutRequest>) -> Reply<v1::RolloutView> {
         self.caller(&request, Role::Viewer)?;
         let mut view = self.show_rollout_now(request.get_ref(), clock::now())?;
         if request.get_ref().way_back {
@@ -194,17 +194,17 @@ impl Operators for OperatorsService {
         Ok(Response::new(view))
     }
 
-    async fn follow_rollout(&self, request: Request<v1::ShowRolloutRequest>) -> Answer<Self::FollowRolloutStream> {
+    async fn follow_rollout(&self, request: Request<v1::ShowRolloutRequest>) -> Reply<Self::FollowRolloutStream> {
         self.caller(&request, Role::Viewer)?;
         self.follow_rollout_now(request.get_ref()).map(|stream| Response::new(stream.boxed()))
     }
 
-    async fn list_events(&self, request: Request<v1::ListEventsRequest>) -> Answer<Self::ListEventsStream> {
+    async fn list_events(&self, request: Request<v1::ListEventsRequest>) -> Reply<Self::ListEventsStream> {
         self.caller(&request, Role::Viewer)?;
         Ok(Response::new(self.list_events_now(request.into_inner()).boxed()))
     }
 
-    async fn read_logs(&self, request: Request<v1::ReadLogsRequest>) -> Answer<Self::ReadLogsStream> {
+    async fn read_logs(&self, request: Request<v1::ReadLogsRequest>) -> Reply<Self::ReadLogsStream> {
         let by = self.caller(&request, Role::Viewer)?;
         self.read_logs_now(request.into_inner(), &by).map(|stream| Response::new(stream.boxed()))
     }

@@ -7,7 +7,7 @@ use super::mark::RunMark;
 use super::port::Port;
 use super::router::Router;
 use super::{Connections, IdentityService, JoinService};
-use crate::agents::{AgentsService, Budgets, Questions, Sessions};
+use crate::agents::{AgentsService, Budgets, HostQueries, Sessions};
 use crate::clock;
 use crate::facts::Facts;
 use crate::home::Home;
@@ -146,7 +146,7 @@ pub struct Shared {
     /// Connected hosts.
     pub sessions: Arc<Sessions>,
     /// Open queries to hosts.
-    pub questions: Arc<Questions>,
+    pub queries: Arc<HostQueries>,
     /// Limits on what each host may send.
     pub budgets: Arc<Budgets>,
     /// Values of instances.
@@ -211,7 +211,7 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
     let shared = Shared {
         facts,
         sessions: Arc::default(),
-        questions: Arc::default(),
+        queries: Arc::default(),
         budgets: Arc::default(),
         values: Arc::new(Values::new(home.seal)),
         connections: Arc::default(),
@@ -253,7 +253,7 @@ fn services(shared: &Shared, admissions: Arc<Admissions>) -> Router {
     let agents = AgentsService {
         facts: facts(),
         sessions: Arc::clone(&shared.sessions),
-        questions: Arc::clone(&shared.questions),
+        queries: Arc::clone(&shared.queries),
         values: Arc::clone(&shared.values),
         repository_service: Arc::clone(&shared.repository_service),
         budgets: Arc::clone(&shared.budgets),

@@ -175,8 +175,7 @@ impl FakeAgent {
             let message = timeout(LIMIT, self.watch.message()).await.expect("something comes in time")?;
             match message.ok_or_else(|| Status::cancelled("the stream ended"))?.kind {
                 Some(to_agent::Kind::Orders(orders)) => return Ok(orders),
-                Some(to_agent::Kind::Question(_) | to_agent::Kind::ForgetQuestion(_) | to_agent::Kind::Hello(_))
-                | None => {}
+                Some(to_agent::Kind::Query(_) | to_agent::Kind::ForgetQuery(_) | to_agent::Kind::Hello(_)) | None => {}
             }
         }
     }
@@ -191,12 +190,12 @@ impl FakeAgent {
         }
     }
 
-    pub async fn question(&mut self) -> v1::Question {
+    pub async fn query(&mut self) -> v1::HostQuery {
         loop {
             let message = timeout(LIMIT, self.watch.message()).await.expect("something comes in time");
             let message = message.expect("the stream goes on").expect("the stream goes on");
-            if let Some(to_agent::Kind::Question(question)) = message.kind {
-                return question;
+            if let Some(to_agent::Kind::Query(query)) = message.kind {
+                return query;
             }
         }
     }
@@ -233,7 +232,7 @@ pub fn hello_of(start: &str, now: Time) -> from_agent::Kind {
         disk_free: 100 << 30,
         start: start.to_owned(),
         engine_id: "ABCD:EFGH".to_owned(),
-        answers_claims: false,
+        replies_to_claims: false,
         protocol_min: PROTOCOL_MIN,
         capabilities: Vec::new(),
     })
@@ -320,30 +319,30 @@ pub fn agreed(plan_digest: &str) -> Option<v1::AgreedPlan> {
     Some(v1::AgreedPlan { plan_digest: plan_digest.to_owned(), request_id })
 }
 
-type Answer<T> = Result<tonic::Response<T>, Status>;
+type Reply<T> = Result<tonic::Response<T>, Status>;
 
 /// Asks for a plan and starts it.
-pub async fn start_rollout(admin: &mut Operators, request: v1::ProposeRolloutRequest) -> Answer<v1::RolloutView> {
+pub async fn start_rollout(admin: &mut Operators, request: v1::ProposeRolloutRequest) -> Reply<v1::RolloutView> {
     let shown = admin.propose_rollout(request.clone()).await?.into_inner();
     admin.start_rollout(v1::ProposeRolloutRequest { agreed: agreed(&shown.plan_digest), ..request }).await
 }
 
 /// Asks what other values would do, and sets them.
-pub async fn configure(admin: &mut Operators, request: v1::ConfigureInstanceRequest) -> Answer<v1::InstanceChange> {
+pub async fn configure(admin: &mut Operators, request: v1::ConfigureInstanceRequest) -> Reply<v1::InstanceChange> {
     let asked = v1::ConfigureInstanceRequest { dry_run: true, ..request.clone() };
     let shown = admin.configure_instance(asked).await?.into_inner();
     admin.configure_instance(v1::ConfigureInstanceRequest { agreed: agreed(&shown.plan_digest), ..request }).await
 }
 
 /// Asks what a removal would do, and removes the instance.
-pub async fn remove(admin: &mut Operators, request: v1::RemoveInstanceRequest) -> Answer<v1::InstanceChange> {
+pub async fn remove(admin: &mut Operators, request: v1::RemoveInstanceRequest) -> Reply<v1::InstanceChange> {
     let asked = v1::RemoveInstanceRequest { dry_run: true, ..request.clone() };
     let shown = admin.remove_instance(asked).await?.into_inner();
     admin.remove_instance(v1::RemoveInstanceRequest { agreed: agreed(&shown.plan_digest), ..request }).await
 }
 
 /// Asks what a restore would do, and begins it.
-pub async fn restore(backups: &mut BackupsClient<Channel>, request: v1::RestoreRequest) -> Answer<v1::InstanceChange> {
+pub async fn restore(backups: &mut BackupsClient<Channel>, request: v1::RestoreRequest) -> Reply<v1::InstanceChange> {
     let asked = v1::RestoreRequest { dry_run: true, ..request.clone() };
     let shown = backups.restore(asked).await?.into_inner();
     backups.restore(v1::RestoreRequest { agreed: agreed(&shown.plan_digest), ..request }).await

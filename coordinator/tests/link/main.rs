@@ -15,7 +15,7 @@ mod metrics;
 mod own;
 mod port;
 mod program;
-mod questions;
+mod queries;
 mod refusing;
 mod repositories;
 mod roles;

@@ -5,7 +5,7 @@ use crate::harness::{
     FakeAgent, LIMIT, Operators, bundle, done, goal, hello, install, now, push, settled, start_rollout,
 };
 use crate::stories::{fleet, until};
-use fleet_proto::v1::{self, answer_piece, from_agent, question};
+use fleet_proto::v1::{self, from_agent, host_query, query_reply};
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
@@ -101,9 +101,9 @@ async fn an_undo_names_what_the_policy_of_a_host_refuses_and_does_not_begin() {
 async fn a_rollout_asks_the_engines_of_its_members() {
     let (_harness, mut admin, _, mut agent) = fleet().await;
     let order = installed(&mut admin, &mut agent).await;
-    greet(&agent, &order, |greeting| greeting.answers_claims = true).await;
+    greet(&agent, &order, |greeting| greeting.replies_to_claims = true).await;
     for is_dry in [true, false] {
-        let (refused, question) = loop {
+        let (refused, query) = loop {
             let mut asker = admin.clone();
             let mut asking = tokio::spawn(async move {
                 match is_dry {
@@ -112,16 +112,16 @@ async fn a_rollout_asks_the_engines_of_its_members() {
                 }
             });
             tokio::select! {
-                question = agent.question() => break (asking, question),
+                query = agent.query() => break (asking, query),
                 told = &mut asking => assert!(is_dry && told.is_ok_and(|told| told.is_ok()), "it was asked before"),
             }
         };
-        let Some(question::Kind::Claims(claims)) = &question.kind else { panic!("{question:?}") };
+        let Some(host_query::Kind::Claims(claims)) = &query.kind else { panic!("{query:?}") };
         assert_eq!(claims.instance, "notes-1");
         let refusal = "port 80 on this host is already taken by container guest".to_owned();
-        let kind = Some(answer_piece::Kind::Claims(v1::ClaimsAnswer { refusal }));
-        let piece = v1::AnswerPiece { question: question.id, kind };
-        agent.client.answer(tokio_stream::iter([piece])).await.expect("somebody waits for it");
+        let kind = Some(query_reply::Kind::Claims(v1::ClaimsReply { refusal }));
+        let piece = v1::QueryReply { query: query.id, kind };
+        agent.client.reply(tokio_stream::iter([piece])).await.expect("somebody waits for it");
         let refused = refused.await.expect("no fault").expect_err("its only member is refused");
         check_refused(&refused, "`lab-1` says: port 80 on this host is already taken by container guest");
     }
@@ -141,12 +141,12 @@ async fn a_rollout_that_begins_without_the_word_of_a_host_says_so() {
 fn answer_slowly(mut agent: FakeAgent, after: Duration) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         loop {
-            let (question, mut client) = (agent.question().await, agent.client.clone());
+            let (query, mut client) = (agent.query().await, agent.client.clone());
             tokio::spawn(async move {
                 sleep(after).await;
-                let kind = Some(answer_piece::Kind::Claims(v1::ClaimsAnswer::default()));
-                let piece = v1::AnswerPiece { question: question.id, kind };
-                let _ = client.answer(tokio_stream::iter([piece])).await;
+                let kind = Some(query_reply::Kind::Claims(v1::ClaimsReply::default()));
+                let piece = v1::QueryReply { query: query.id, kind };
+                let _ = client.reply(tokio_stream::iter([piece])).await;
             });
         }
     })
@@ -168,7 +168,7 @@ async fn a_host_that_answers_slowly_is_asked_about_a_few_at_a_time_and_not_for_l
     }
     push(&mut admin, "1.2", &bundle("notes:1.2")).await.expect("it is a good bundle");
     let from_agent::Kind::Hello(mut greeting) = hello(now()) else { unreachable!("it is a hello") };
-    greeting.answers_claims = true;
+    greeting.replies_to_claims = true;
     agent.say(from_agent::Kind::Hello(greeting)).await;
     for (name, order) in names.iter().zip(&orders) {
         agent.say(settled(name, goal(order).expect("it has a goal"), 0)).await;

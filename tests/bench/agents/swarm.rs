@@ -169,7 +169,7 @@ impl SimulatedAgent {
             disk_free: 100 << 30,
             start: format!("{:016x}", self.number),
             engine_id: format!("ENGINE:{}", self.number),
-            answers_claims: false,
+            replies_to_claims: false,
             protocol_min: 0,
             capabilities: Vec::new(),
         };

@@ -99,7 +99,7 @@ async fn attempt(data: &DataWork<'_>, opened: &Opened) -> Result<Vec<String>, Da
     data.work.perform(spec, |found| without_starting(found, spec), Finish::AsIs).await?;
     let loaded: Vec<_> = fillings.iter().copied().filter(is_loaded).collect();
     checks.extend(as_it_was(load_all(data, opened, &loaded, spec, &side).await.map_err(blamed)?)?);
-    checks.extend(questions(data, spec, &fillings).await?);
+    checks.extend(queries(data, spec, &fillings).await?);
     checks.extend(said);
     if checks.is_empty() {
         return Err(DataError::BadBackup("there is nothing in it that could be compared".to_owned()));
@@ -118,11 +118,7 @@ pub fn fillings<'a>(was: &'a Rendered, parts: &'a [Part]) -> Result<Vec<Filling<
 }
 
 /// Starts what else the app's own questions need, and asks them.
-async fn questions(
-    data: &DataWork<'_>,
-    spec: &InstanceSpec,
-    fillings: &[Filling<'_>],
-) -> Result<Vec<String>, DataError> {
+async fn queries(data: &DataWork<'_>, spec: &InstanceSpec, fillings: &[Filling<'_>]) -> Result<Vec<String>, DataError> {
     let services: BTreeSet<String> = spec.containers.iter().map(|container| container.service.clone()).collect();
     data.work.perform(spec, |found| starting(found, spec, &services), Finish::AsIs).await?;
     let mut checks = Vec::new();

@@ -92,7 +92,7 @@ async fn get(
     port: u16,
     path: &str,
     limit: Period,
-) -> Result<http::Answer, String> {
+) -> Result<http::Response, String> {
     let (address, port) = address(spec, found, service, port)?;
     let limit = limit.as_duration();
     match tokio::time::timeout(limit, http::get(address, port, service, path)).await {

@@ -17,12 +17,12 @@ async fn logs_come_from_the_host_and_end_with_whoever_asked() {
         let mut admin = admin.clone();
         async move { admin.read_logs(request).await }
     });
-    let question = agent.question().await;
-    let line = |text: &str| v1::AnswerPiece {
-        question: question.id,
-        kind: Some(v1::answer_piece::Kind::Line(v1::LogLine { text: text.to_owned(), ..Default::default() })),
+    let query = agent.query().await;
+    let line = |text: &str| v1::QueryReply {
+        query: query.id,
+        kind: Some(v1::query_reply::Kind::Line(v1::LogLine { text: text.to_owned(), ..Default::default() })),
     };
-    agent.client.answer(tokio_stream::iter([line("one"), line("two")])).await.expect("somebody waits for it");
+    agent.client.reply(tokio_stream::iter([line("one"), line("two")])).await.expect("somebody waits for it");
     let mut lines = asking.await.expect("it is asked").expect("the host is there").into_inner();
     let mut heard = Vec::new();
     while let Some(line) = lines.next().await {
@@ -61,13 +61,13 @@ async fn logs_that_are_cut_off_say_so_whether_or_not_the_answer_had_begun() {
     // The host reconnects while it replies, as it does with each new certificate.
     let mut next = None;
     let read = logs_after(&admin, async || {
-        let question = agent.question().await.id;
-        let line = v1::answer_piece::Kind::Line(v1::LogLine { text: "one".to_owned(), ..Default::default() });
+        let query = agent.query().await.id;
+        let line = v1::query_reply::Kind::Line(v1::LogLine { text: "one".to_owned(), ..Default::default() });
         let (pieces, received) = tokio::sync::mpsc::channel(4);
-        pieces.send(v1::AnswerPiece { question, kind: Some(line) }).await.expect("it is read");
+        pieces.send(v1::QueryReply { query, kind: Some(line) }).await.expect("it is read");
         let mut client = agent.client.clone();
         tokio::spawn(async move {
-            let answered = client.answer(tokio_stream::wrappers::ReceiverStream::new(received)).await;
+            let answered = client.reply(tokio_stream::wrappers::ReceiverStream::new(received)).await;
             drop((pieces, answered));
         });
         next = Some(FakeAgent::connect(&identity).await.expect("it is welcome"));
@@ -78,7 +78,7 @@ async fn logs_that_are_cut_off_say_so_whether_or_not_the_answer_had_begun() {
     let mut agent = next.expect("it has connected anew");
     lost(
         logs_after(&admin, async || {
-            agent.question().await;
+            agent.query().await;
             drop(agent);
         })
         .await,
@@ -86,15 +86,15 @@ async fn logs_that_are_cut_off_say_so_whether_or_not_the_answer_had_begun() {
 }
 
 /// Answers a question of the coordinator about images.
-async fn resolved(agent: &mut FakeAgent, kinds: Vec<v1::answer_piece::Kind>) {
-    let question = agent.question().await.id;
-    let pieces = kinds.into_iter().map(move |kind| v1::AnswerPiece { question, kind: Some(kind) });
-    agent.client.answer(tokio_stream::iter(pieces)).await.expect("somebody waits for it");
+async fn resolved(agent: &mut FakeAgent, kinds: Vec<v1::query_reply::Kind>) {
+    let query = agent.query().await.id;
+    let pieces = kinds.into_iter().map(move |kind| v1::QueryReply { query, kind: Some(kind) });
+    agent.client.reply(tokio_stream::iter(pieces)).await.expect("somebody waits for it");
 }
 
 #[tokio::test]
 async fn images_are_resolved_through_a_host_that_can_say() {
-    use v1::answer_piece::Kind;
+    use v1::query_reply::Kind;
     let (harness, mut admin, _, mut first) = fleet().await;
     let request = v1::ResolveImagesRequest { images: vec!["notes:1.1".to_owned(), "notes:9".to_owned()] };
     let asker = admin.clone();
@@ -149,7 +149,7 @@ async fn follow(
         }
         Ok(())
     });
-    (reading, agent.question().await.id)
+    (reading, agent.query().await.id)
 }
 
 #[tokio::test]
@@ -177,7 +177,7 @@ async fn one_operator_follows_once_on_a_host_and_everybody_else_is_answered() {
     let resolving = tokio::spawn(async move { asker.clone().resolve_images(images).await });
     let image =
         v1::ResolvedImage { image: "notes:1.1".to_owned(), digest: "sha256:11".to_owned(), ..Default::default() };
-    resolved(&mut agent, vec![v1::answer_piece::Kind::Resolved(image)]).await;
+    resolved(&mut agent, vec![v1::query_reply::Kind::Resolved(image)]).await;
     resolving.await.expect("no fault").expect("images are resolved meanwhile");
     drop(harness);
 }
@@ -191,7 +191,7 @@ async fn one_operator_has_few_questions_open_to_a_host() {
     for _ in 0..2 {
         let mut asker = admin.clone();
         open.push(tokio::spawn(async move { asker.read_logs(request()).await }));
-        agent.question().await;
+        agent.query().await;
     }
     let refused = admin.read_logs(request()).await.expect_err("it is one too many");
     assert!(refused.message().contains("2 questions to `lab-1` open"), "{refused}");
@@ -213,13 +213,13 @@ async fn install_asked(
     admin: &Operators,
     agent: &mut FakeAgent,
     request: &v1::InstallInstanceRequest,
-) -> (tokio::task::JoinHandle<Result<v1::InstanceChange, tonic::Status>>, v1::Question) {
+) -> (tokio::task::JoinHandle<Result<v1::InstanceChange, tonic::Status>>, v1::HostQuery) {
     loop {
         let (mut asker, request) = (admin.clone(), request.clone());
         let mut asking =
             tokio::spawn(async move { asker.install_instance(request).await.map(tonic::Response::into_inner) });
         tokio::select! {
-            question = agent.question() => return (asking, question),
+            query = agent.query() => return (asking, query),
             told = &mut asking => {
                 let plan = told.expect("no fault").expect("nothing stands against it").plan;
                 assert!(plan.iter().any(|line| line.contains("was not asked")), "{plan:?}");
@@ -230,43 +230,42 @@ async fn install_asked(
 
 #[tokio::test]
 async fn a_change_is_refused_for_what_its_host_says_and_silence_is_told() {
-    use v1::answer_piece::Kind;
+    use v1::query_reply::Kind;
     let (_harness, mut admin, _, mut agent) = fleet().await;
     let request = v1::InstallInstanceRequest { dry_run: true, ..wanted("notes-1") };
     let plan = admin.install_instance(request.clone()).await.expect("nothing stands against it").into_inner().plan;
     let old = "not known: whether `lab-1` would refuse it, for its Engine was not asked: its fleet-agent is too old to be asked";
     assert!(plan.iter().any(|line| line == old), "{plan:?}");
     let v1::from_agent::Kind::Hello(greeting) = hello(now()) else { unreachable!("it is a hello") };
-    agent.say(v1::from_agent::Kind::Hello(v1::Hello { answers_claims: true, ..greeting })).await;
+    agent.say(v1::from_agent::Kind::Hello(v1::Hello { replies_to_claims: true, ..greeting })).await;
     agent.say(v1::from_agent::Kind::Complete(v1::Complete {})).await;
     for dry_run in [true, false] {
         let request = v1::InstallInstanceRequest { dry_run, ..request.clone() };
-        let (asked, question) =
+        let (asked, query) =
             install_asked(&admin, &mut agent, &v1::InstallInstanceRequest { dry_run: true, ..request.clone() }).await;
-        let Some(v1::question::Kind::Claims(claims)) = &question.kind else { panic!("{question:?}") };
+        let Some(v1::host_query::Kind::Claims(claims)) = &query.kind else { panic!("{query:?}") };
         assert_eq!(claims.instance, "notes-1");
         assert_eq!(claims.claims.as_ref().map(|it| it.project.as_str()), Some("notes-1"));
         let refusal = "the volume `notes-1_data` is of somebody unknown".to_owned();
-        let answer = |kind| tokio_stream::iter([v1::AnswerPiece { question: question.id, kind: Some(kind) }]);
-        agent.client.answer(answer(Kind::Claims(v1::ClaimsAnswer { refusal }))).await.expect("somebody waits for it");
+        let answer = |kind| tokio_stream::iter([v1::QueryReply { query: query.id, kind: Some(kind) }]);
+        agent.client.reply(answer(Kind::Claims(v1::ClaimsReply { refusal }))).await.expect("somebody waits for it");
         let refused = asked.await.expect("no fault").expect_err("its host would refuse it");
         assert!(
             refused.message().contains("`lab-1` says: the volume `notes-1_data` is of somebody unknown"),
             "{refused}"
         );
         // A host that does not answer has not agreed.
-        let (asked, question) = install_asked(&admin, &mut agent, &request).await;
-        let piece =
-            v1::AnswerPiece { question: question.id, kind: Some(Kind::Failure("its Engine is away".to_owned())) };
+        let (asked, query) = install_asked(&admin, &mut agent, &request).await;
+        let piece = v1::QueryReply { query: query.id, kind: Some(Kind::Failure("its Engine is away".to_owned())) };
         agent.client.answer(tokio_stream::iter([piece])).await.expect("somebody waits for it");
         let plan = asked.await.expect("no fault").expect("nothing is known against it").plan;
         assert!(plan.iter().any(|line| line.ends_with("was not asked: its Engine is away")), "{plan:?}");
     }
     // A host that is asked again, and has no objection.
     let request = v1::InstallInstanceRequest { dry_run: true, ..wanted("notes-2") };
-    let (asked, question) = install_asked(&admin, &mut agent, &request).await;
-    let piece = v1::AnswerPiece { question: question.id, kind: Some(Kind::Claims(v1::ClaimsAnswer::default())) };
-    agent.client.answer(tokio_stream::iter([piece])).await.expect("somebody waits for it");
+    let (asked, query) = install_asked(&admin, &mut agent, &request).await;
+    let piece = v1::QueryReply { query: query.id, kind: Some(Kind::Claims(v1::ClaimsReply::default())) };
+    agent.client.reply(tokio_stream::iter([piece])).await.expect("somebody waits for it");
     let plan = asked.await.expect("no fault").expect("nothing stands against it").plan;
     assert!(!plan.iter().any(|line| line.contains("not asked")), "{plan:?}");
 }

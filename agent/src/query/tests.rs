@@ -10,10 +10,9 @@ fn a_long_line_is_cut_between_characters() {
 #[tokio::test]
 async fn followed_logs_leave_places_to_images_and_to_logs_that_end() {
     let mut open = Open::default();
-    let question =
-        |follow| Question { id: 0, kind: Some(Kind::Logs(LogsQuestion { follow, ..LogsQuestion::default() })) };
-    let (follow, read) = (Work::of(&question(true)), Work::of(&question(false)));
-    let resolve = Work::of(&Question { id: 0, kind: Some(Kind::Resolve(ResolveQuestion::default())) });
+    let query = |follow| HostQuery { id: 0, kind: Some(Kind::Logs(LogsQuery { follow, ..LogsQuery::default() })) };
+    let (follow, read) = (Work::of(&query(true)), Work::of(&query(false)));
+    let resolve = Work::of(&HostQuery { id: 0, kind: Some(Kind::Resolve(ResolveQuery::default())) });
     let mut id = 0;
     while open.has_room_for(follow) {
         id += 1;

@@ -7,15 +7,15 @@ mod claims;
 mod pace;
 
 use crate::agent_context::AgentContext;
-use crate::link::ToAnswer;
+use crate::link::QueryChange;
 use crate::mask::Mask;
 use crate::runtime::{ContainerRuntime, LogLine, LogRequest, LogStream, Resolved};
 use fleet_core::names::InstanceName;
 use fleet_core::spec::Switch;
 use fleet_proto::v1::agents_client::AgentsClient;
-use fleet_proto::v1::answer_piece::Kind as PieceKind;
-use fleet_proto::v1::question::Kind;
-use fleet_proto::v1::{self, AnswerPiece, LogsQuestion, Question, ResolveQuestion, ResolvedImage};
+use fleet_proto::v1::host_query::Kind;
+use fleet_proto::v1::query_reply::Kind as PieceKind;
+use fleet_proto::v1::{self, HostQuery, LogsQuery, QueryReply, ResolveQuery, ResolvedImage};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt};
 use std::collections::BTreeMap;
@@ -42,26 +42,25 @@ const LINE_LIMIT: usize = 16 << 10;
 const CUT_BEFORE: usize = 128;
 
 /// Answers until it is dropped.
-pub async fn run(context: Arc<AgentContext>, mut questions: mpsc::Receiver<ToAnswer>) {
+pub async fn run(context: Arc<AgentContext>, mut queries: mpsc::Receiver<QueryChange>) {
     let mut tasks = JoinSet::new();
     let mut open = Open::default();
     loop {
-        let question = tokio::select! {
-            Some(question) = questions.recv() => question,
+        let query = tokio::select! {
+            Some(query) = queries.recv() => query,
             Some(_) = tasks.join_next() => {
                 open.0.retain(|_, (_, handle)| !handle.is_finished());
                 continue;
             }
             else => return,
         };
-        match question {
-            ToAnswer::Forget(id) => open.0.remove(&id).into_iter().for_each(|(_, handle)| handle.abort()),
-            ToAnswer::Question(question, channel) => {
-                let (id, work) = (question.id, Work::of(&question));
-                let kinds =
-                    if open.has_room_for(work) { kinds(&context, *question) } else { failure(&work.too_many()) };
-                let answer = tasks.spawn(send(channel, Pieces { question: id, is_named: false, kinds }));
-                open.0.insert(id, (work, answer));
+        match query {
+            QueryChange::Forget(id) => open.0.remove(&id).into_iter().for_each(|(_, handle)| handle.abort()),
+            QueryChange::Asked(query, channel) => {
+                let (id, work) = (query.id, Work::of(&query));
+                let kinds = if open.has_room_for(work) { kinds(&context, *query) } else { failure(&work.too_many()) };
+                let reply = tasks.spawn(send(channel, Pieces { query: id, is_named: false, kinds }));
+                open.0.insert(id, (work, reply));
             }
         }
     }
@@ -77,8 +76,8 @@ enum Work {
 }
 
 impl Work {
-    fn of(question: &Question) -> Self {
-        match &question.kind {
+    fn of(query: &HostQuery) -> Self {
+        match &query.kind {
             Some(Kind::Logs(logs)) if logs.follow => Self::Follow,
             Some(Kind::Logs(_)) | None => Self::Read,
             Some(Kind::Resolve(_)) => Self::Resolve,
@@ -119,7 +118,7 @@ impl Open {
 
 /// The pieces of an answer, each with the name of its question.
 struct Pieces {
-    question: u64,
+    query: u64,
     /// False until the first piece was sent, which carries only the name: without it, an empty reply could not be
     /// assigned to its query.
     is_named: bool,
@@ -127,34 +126,32 @@ struct Pieces {
 }
 
 impl Stream for Pieces {
-    type Item = AnswerPiece;
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<AnswerPiece>> {
-        let question = self.question;
+    type Item = QueryReply;
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<QueryReply>> {
+        let query = self.query;
         if !std::mem::replace(&mut self.is_named, true) {
-            return Poll::Ready(Some(AnswerPiece { question, kind: None }));
+            return Poll::Ready(Some(QueryReply { query, kind: None }));
         }
         let kind = self.kinds.poll_next_unpin(context);
-        kind.map(|kind| kind.map(|kind| AnswerPiece { question, kind: Some(kind) }))
+        kind.map(|kind| kind.map(|kind| QueryReply { query, kind: Some(kind) }))
     }
 }
 
 async fn send(channel: Channel, pieces: Pieces) {
-    let question = pieces.question;
-    if let Err(status) = AgentsClient::new(channel).answer(pieces).await {
-        tracing::debug!(question, %status, "the answer was cut off");
+    let query = pieces.query;
+    if let Err(status) = AgentsClient::new(channel).reply(pieces).await {
+        tracing::debug!(query, %status, "the answer was cut off");
     }
 }
 
-fn kinds(context: &Arc<AgentContext>, question: Question) -> BoxStream<'static, PieceKind> {
-    match question.kind {
+fn kinds(context: &Arc<AgentContext>, query: HostQuery) -> BoxStream<'static, PieceKind> {
+    match query.kind {
         Some(Kind::Logs(logs)) => match request(context, &logs) {
             Ok((name, request)) => lines(&context.runtime, request, Mask::of(context, &name)),
             Err(reason) => failure(&reason),
         },
         Some(Kind::Resolve(resolve)) => masked_failures(resolved(&context.runtime, resolve), Mask::of_all(context)),
-        Some(Kind::Claims(question)) => {
-            masked_failures(claims::answer(Arc::clone(context), question), Mask::of_all(context))
-        }
+        Some(Kind::Claims(query)) => masked_failures(claims::reply(Arc::clone(context), query), Mask::of_all(context)),
         None => failure("this fleet-agent does not understand the question"),
     }
 }
@@ -166,7 +163,7 @@ fn masked_failures(kinds: BoxStream<'static, PieceKind>, mask: Mask) -> BoxStrea
         PieceKind::Resolved(image) => {
             PieceKind::Resolved(ResolvedImage { failure: mask.apply(image.failure), ..image })
         }
-        PieceKind::Claims(answer) => PieceKind::Claims(v1::ClaimsAnswer { refusal: mask.apply(answer.refusal) }),
+        PieceKind::Claims(reply) => PieceKind::Claims(v1::ClaimsReply { refusal: mask.apply(reply.refusal) }),
         PieceKind::Line(_) => kind,
     };
     kinds.map(masked).boxed()
@@ -177,7 +174,7 @@ fn failure(reason: &str) -> BoxStream<'static, PieceKind> {
     stream::once(async { piece }).boxed()
 }
 
-fn request(context: &AgentContext, logs: &LogsQuestion) -> Result<(InstanceName, LogRequest), String> {
+fn request(context: &AgentContext, logs: &LogsQuery) -> Result<(InstanceName, LogRequest), String> {
     let name: InstanceName = logs.instance.parse().map_err(|error: fleet_core::names::NameError| error.to_string())?;
     let ledger = context.ledger();
     let spec = ledger.instances().get(&name).and_then(|entry| entry.spec());
@@ -235,7 +232,7 @@ fn cut(mut text: String) -> String {
     text
 }
 
-fn resolved(runtime: &Arc<dyn ContainerRuntime>, question: ResolveQuestion) -> BoxStream<'static, PieceKind> {
+fn resolved(runtime: &Arc<dyn ContainerRuntime>, query: ResolveQuery) -> BoxStream<'static, PieceKind> {
     let runtime = Arc::clone(runtime);
     let ask = move |image: String| {
         let runtime = Arc::clone(&runtime);
@@ -248,7 +245,7 @@ fn resolved(runtime: &Arc<dyn ContainerRuntime>, question: ResolveQuestion) -> B
             PieceKind::Resolved(ResolvedImage { image, digest, failure })
         }
     };
-    stream::iter(question.images).map(ask).buffered(AT_ONCE).boxed()
+    stream::iter(query.images).map(ask).buffered(AT_ONCE).boxed()
 }
 
 #[cfg(test)]

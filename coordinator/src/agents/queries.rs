@@ -7,7 +7,7 @@
 
 use super::session::Sessions;
 use fleet_core::names::{HostName, OperatorName};
-use fleet_proto::v1::{AnswerPiece, Question, ToAgent, question, to_agent};
+use fleet_proto::v1::{HostQuery, QueryReply, ToAgent, host_query, to_agent};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,13 +51,13 @@ pub enum Lost {
 /// Message on a reply's channel. A channel that closes without an end message was cut off.
 #[derive(Debug)]
 enum Passed {
-    Piece(AnswerPiece),
+    Piece(QueryReply),
     End,
 }
 
 /// The questions that are open.
 #[derive(Debug, Default)]
-pub struct Questions {
+pub struct HostQueries {
     next: AtomicU64,
     open: Mutex<HashMap<u64, Open>>,
 }
@@ -83,11 +83,11 @@ enum Lasts {
 }
 
 impl Lasts {
-    fn of(kind: &question::Kind) -> Self {
+    fn of(kind: &host_query::Kind) -> Self {
         match kind {
-            question::Kind::Logs(logs) if logs.follow => Self::Follows,
-            question::Kind::Logs(_) | question::Kind::Resolve(_) => Self::UntilAnswered,
-            question::Kind::Claims(_) => Self::Shortly,
+            host_query::Kind::Logs(logs) if logs.follow => Self::Follows,
+            host_query::Kind::Logs(_) | host_query::Kind::Resolve(_) => Self::UntilAnswered,
+            host_query::Kind::Claims(_) => Self::Shortly,
         }
     }
 }
@@ -101,11 +101,11 @@ pub struct Asking {
     is_over: bool,
     session_ended: CancellationToken,
     replaced: CancellationToken,
-    questions: Arc<Questions>,
+    queries: Arc<HostQueries>,
     sessions: Arc<Sessions>,
 }
 
-impl Questions {
+impl HostQueries {
     fn open(&self) -> MutexGuard<'_, HashMap<u64, Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -120,7 +120,7 @@ impl Questions {
         self: &Arc<Self>,
         sessions: &Arc<Sessions>,
         host: &HostName,
-        kind: question::Kind,
+        kind: host_query::Kind,
         by: &OperatorName,
     ) -> Result<Asking, AskError> {
         let session = sessions.get(host).ok_or_else(|| AskError::NotConnected(host.clone()))?;
@@ -128,7 +128,7 @@ impl Questions {
         let ((sender, pieces), replaced) = (mpsc::channel(ROOM), CancellationToken::new());
         let open = Open { host: host.clone(), by: by.clone(), lasts, sender, replaced: replaced.clone() };
         for previous in self.enter(id, open)? {
-            session.send(ToAgent { kind: Some(to_agent::Kind::ForgetQuestion(previous)) });
+            session.send(ToAgent { kind: Some(to_agent::Kind::ForgetQuery(previous)) });
         }
         let asking = Asking {
             id,
@@ -137,11 +137,11 @@ impl Questions {
             is_over: false,
             session_ended: session.ended.clone(),
             replaced,
-            questions: Arc::clone(self),
+            queries: Arc::clone(self),
             sessions: Arc::clone(sessions),
         };
-        let question = Question { id, kind: Some(kind) };
-        match session.send(ToAgent { kind: Some(to_agent::Kind::Question(question)) }) {
+        let query = HostQuery { id, kind: Some(kind) };
+        match session.send(ToAgent { kind: Some(to_agent::Kind::Query(query)) }) {
             true => Ok(asking),
             false => Err(AskError::TooMany(host.clone())),
         }
@@ -168,28 +168,28 @@ impl Questions {
     }
 
     /// Returns the route for a host's reply; none if no caller waits for it.
-    pub fn way(self: &Arc<Self>, host: &HostName, id: u64) -> Option<AnswerRoute> {
+    pub fn way(self: &Arc<Self>, host: &HostName, id: u64) -> Option<ReplyRoute> {
         let open = self.open();
         let asked = open.get(&id).filter(|asked| asked.host == *host)?;
-        Some(AnswerRoute { id, sender: asked.sender.clone(), questions: Arc::clone(self) })
+        Some(ReplyRoute { id, sender: asked.sender.clone(), queries: Arc::clone(self) })
     }
 }
 
 /// The way of one answer; however it ends, the question is closed.
 #[derive(Debug)]
-pub struct AnswerRoute {
+pub struct ReplyRoute {
     id: u64,
     sender: mpsc::Sender<Passed>,
-    questions: Arc<Questions>,
+    queries: Arc<HostQueries>,
 }
 
 /// Whoever asked listens no more.
 #[derive(Debug)]
 pub struct Unheard;
 
-impl AnswerRoute {
+impl ReplyRoute {
     /// Passes a piece on, waiting until the channel has room.
-    pub async fn pass(&self, piece: AnswerPiece) -> Result<(), Unheard> {
+    pub async fn pass(&self, piece: QueryReply) -> Result<(), Unheard> {
         self.sender.send(Passed::Piece(piece)).await.map_err(|_| Unheard)
     }
 
@@ -199,15 +199,15 @@ impl AnswerRoute {
     }
 }
 
-impl Drop for AnswerRoute {
+impl Drop for ReplyRoute {
     fn drop(&mut self) {
-        self.questions.open().remove(&self.id);
+        self.queries.open().remove(&self.id);
     }
 }
 
 impl Asking {
     /// The next piece of the answer; none after the last, or after the error.
-    pub async fn next(&mut self) -> Option<Result<AnswerPiece, Lost>> {
+    pub async fn next(&mut self) -> Option<Result<QueryReply, Lost>> {
         if self.is_over {
             return None;
         }
@@ -230,9 +230,9 @@ impl Asking {
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        let was_open = self.questions.open().remove(&self.id).is_some();
+        let was_open = self.queries.open().remove(&self.id).is_some();
         if let Some(session) = self.sessions.get(&self.host).filter(|_| was_open) {
-            session.send(ToAgent { kind: Some(to_agent::Kind::ForgetQuestion(self.id)) });
+            session.send(ToAgent { kind: Some(to_agent::Kind::ForgetQuery(self.id)) });
         }
     }
 }
