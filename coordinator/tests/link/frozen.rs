@@ -104,11 +104,11 @@ fn check_instances(snapshot: &StateSnapshot) {
 fn check_rollouts(snapshot: &StateSnapshot) {
     let rollout = |of: &str| &snapshot.desired().rollouts[&name(of)];
     let (done, aborted, under_way) = (rollout("notes-1"), rollout("notes-2"), rollout("notes-3"));
-    let desired_revision = [done, aborted, under_way].map(|it| (it.version.to_string(), it.request, it.members.len()));
+    let wanted = [done, aborted, under_way].map(|it| (it.version.to_string(), it.intent, it.members.len()));
     let of = |version: &str, request, members| (version.to_owned(), request, members);
     let expect =
         [of("1.2", RolloutIntent::Run, 2), of("1.3", RolloutIntent::Abort, 3), of("1.4", RolloutIntent::Run, 3)];
-    assert_eq!(desired_revision, expect);
+    assert_eq!(wanted, expect);
     assert_eq!(done.strategy.window.as_ref().map(ToString::to_string).as_deref(), Some("00:00-23:59+02:00"));
     assert_eq!(done.strategy.per.get("site"), Some(&1));
     assert_eq!(done.members[0].from_revision, Some(1));
@@ -187,7 +187,7 @@ async fn a_coordinator_of_0_1_goes_on_and_what_it_writes_opens_again() {
     let home = Home::open(folder.path()).expect("it opens again");
     let facts = Facts::load(Arc::clone(&home.store)).expect("all of it can be read");
     let snapshot = facts.read();
-    assert_eq!(snapshot.desired().rollouts[&name("notes-3")].request, RolloutIntent::Abort);
+    assert_eq!(snapshot.desired().rollouts[&name("notes-3")].intent, RolloutIntent::Abort);
     assert!(snapshot.desired().held.is_empty());
     check_instances(&snapshot);
     let (before, after) = (exported(), kept(home.store.as_ref()));

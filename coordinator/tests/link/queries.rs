@@ -257,7 +257,7 @@ async fn a_change_is_refused_for_what_its_host_says_and_silence_is_told() {
         // A host that does not answer has not agreed.
         let (asked, query) = install_asked(&admin, &mut agent, &request).await;
         let piece = v1::QueryReply { query: query.id, kind: Some(Kind::Failure("its Engine is away".to_owned())) };
-        agent.client.answer(tokio_stream::iter([piece])).await.expect("somebody waits for it");
+        agent.client.reply(tokio_stream::iter([piece])).await.expect("somebody waits for it");
         let plan = asked.await.expect("no fault").expect("nothing is known against it").plan;
         assert!(plan.iter().any(|line| line.ends_with("was not asked: its Engine is away")), "{plan:?}");
     }

@@ -150,7 +150,7 @@ fn add_order(message: &mut Vec<u8>, order: &[u8]) {
 fn unknown_orders() -> [Vec<u8>; 3] {
     let order =
         |id: &str, action| v1::Order { id: id.to_owned(), instance: "notes-1".to_owned(), deadline_ms: 60_000, action };
-    let power = order::Action::Power(v1::Power { request: VALUE, serial: 99 });
+    let power = order::Action::Power(v1::Power { action: VALUE, serial: 99 });
     let release = Some(v1::Release { app: "notes".to_owned(), version: "1.1".to_owned(), digest: digest() });
     let goal = v1::Goal { release, revision: 9, drift: VALUE, ..Default::default() };
     let install = order::Action::Install(v1::Install { goal: Some(goal) });
