@@ -7,7 +7,7 @@ mod follow;
 #[cfg(test)]
 mod tests;
 
-use fleet_core::host_policy::Leads;
+use fleet_core::host_policy::{LeadError, Leads};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -24,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 const THREADS: usize = 128;
 const STACK: usize = 128 << 10;
 
-type Lead = Result<String, String>;
+type Lead = Result<String, LeadError>;
 type Follow = Arc<dyn Fn(&str) -> Lead + Send + Sync>;
 
 /// Running lookups of paths.
@@ -78,7 +78,7 @@ impl PathResolver {
     }
 
     async fn look(&self, path: &str) -> Lead {
-        let late = || Err(format!("could not look at {path} in time"));
+        let late = || Err(LeadError::Late { path: path.to_owned() });
         loop {
             match self.enter(path) {
                 // The result of a running lookup may be older than the request: it is waited for, and then repeated.
@@ -104,7 +104,7 @@ impl PathResolver {
     }
 
     async fn look_alone(&self, under: Under) -> Lead {
-        let could_not = |why: String| Err(format!("could not look at it: {why}"));
+        let could_not = |why: String| Err(LeadError::NotLooked { reason: why });
         let room = Arc::clone(&self.room).acquire_owned().await;
         let (answer, answered) = oneshot::channel();
         let follow = Arc::clone(&self.follow);

@@ -321,9 +321,21 @@ impl Store {
     }
 }
 
+/// Answer that is not the expected one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{check}: `{shown}` instead of {wanted}")]
+pub struct CheckError {
+    check: String,
+    shown: String,
+    wanted: String,
+}
+
 impl Check {
     /// Judges what was answered; either way in words for people.
-    pub fn judge(&self, answer: &str) -> Result<String, String> {
+    ///
+    /// # Errors
+    /// The answer is not the expected one.
+    pub fn judge(&self, answer: &str) -> Result<String, CheckError> {
         let answer = answer.trim();
         let shown: String = answer.chars().take(80).collect();
         let (is_good, wanted) = match &self.expect {
@@ -333,7 +345,11 @@ impl Check {
                 (answer.parse::<u64>().is_ok_and(|found| found >= *least), format!("at least {least}"))
             }
         };
-        if is_good { Ok(format!("{self}: {shown}")) } else { Err(format!("{self}: `{shown}` instead of {wanted}")) }
+        if is_good {
+            Ok(format!("{self}: {shown}"))
+        } else {
+            Err(CheckError { check: self.to_string(), shown, wanted })
+        }
     }
 }
 

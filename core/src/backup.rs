@@ -31,10 +31,12 @@ mod source_note;
 pub(crate) mod testing;
 mod tool;
 
-pub use crate::zone::{Zone, ZoneError, moment};
+pub use crate::zone::{MomentError, Zone, ZoneError, moment};
 pub use access::{FilesParent, LocationAccess, RepositoryAccess, Secret};
 pub use backup_health::{BackupHealth, CopyHealth, HealthInput, HealthLevel, Next, has_failed, rough};
-pub use backup_plan::{BackupPhase, BackupPlan, QuiesceWindow, backup_plan, is_files, works_in};
+pub use backup_plan::{
+    BackupPhase, BackupPlan, BackupPlanError, Clash, QuiesceWindow, backup_plan, is_files, works_in,
+};
 pub use catalog::{Backups, Newest};
 pub use counted::{Changes, CounterReading, around, between, exactly, lacking, unequal};
 pub use coverage::{
@@ -44,11 +46,11 @@ pub use data_mounts::data_mounts;
 pub use data_request::{BackupSource, DataAction, DataKind, DataRequest, Others, Privileges};
 pub use data_result::{CopyMade, DataResult, DrillMade, RestoreMade};
 pub use due::{About, Due, backup_due, drill_due, forget_due};
-pub use dump_validator::DumpValidator;
+pub use dump_validator::{DumpError, DumpValidator};
 pub use file_kind::FileKind;
 pub use fleet_compose::store::{
-    Bucket, Check, Commands, DatabaseEngine, DatabaseQuestion, EngineKind, Expected, Files, Rebuild, Server, Store,
-    StoreKind, is_pattern, matches_pattern, rebuild_lines,
+    Bucket, Check, CheckError, Commands, DatabaseEngine, DatabaseQuestion, EngineKind, Expected, Files, Rebuild,
+    Server, Store, StoreKind, is_pattern, matches_pattern, rebuild_lines,
 };
 pub use manifest::{Cause, Counted, Hold, HoldKind, Kept, Manifest, ManifestError, Part, Root};
 pub use policy::{BackupPolicy, DEADLINE, Held, Keep, PolicyError};
@@ -62,16 +64,16 @@ pub use seen::{BackupKey, BackupSeen, Coverage, Proof, StoreSeen, StoreState};
 pub use shrunk::Shrunk;
 pub use side_files::{
     COUNT_LIMIT_OF_FILES, DataPlace, FILE_LIMIT, PutTime, RestoreTo, SaidFiles, SideContent, SideFile, SideFiles,
-    SideFolder, TOTAL_LIMIT, can_descend, data_folder, data_place, has_side_files, is_fit, is_log, is_named_log,
-    is_of_server, is_side_file, mentioned, mentioned_logs, pack, put_time, refused_without_side_files, relative,
-    said_files, short, side_file_lines, side_file_note, side_files_tool, side_path, uncovered_side_files, unpack,
-    without_side_files,
+    SideFolder, TOTAL_LIMIT, UnpackError, can_descend, data_folder, data_place, has_side_files, is_fit, is_log,
+    is_named_log, is_of_server, is_side_file, mentioned, mentioned_logs, pack, put_time, refused_without_side_files,
+    relative, said_files, short, side_file_lines, side_file_note, side_files_tool, side_path, uncovered_side_files,
+    unpack, without_side_files,
 };
 pub use snapshot_paths::{renamed, root_path, stream_path};
 pub use snapshots::{AskedBy, Snapshots};
-pub use source_note::{Differences, NOTE_LIMIT, NotedAt, SourceNote};
+pub use source_note::{Differences, NOTE_LIMIT, NoteError, NotedAt, SourceNote};
 pub use tool::{
-    COUNT_LIMIT, ExecTarget, SETTLED, Tool, ToolEnd, after_tools, check_tool, count_tool, counts, dump_tool, load_tool,
-    loads_beside, note_tool, others, others_tool, prepare_tools, reading, ready_tool, rebuild_tool, settled_tool,
-    undo_tools,
+    COUNT_LIMIT, CountError, ExecTarget, SETTLED, Tool, ToolEnd, after_tools, check_tool, count_tool, counts,
+    dump_tool, load_tool, loads_beside, note_tool, others, others_tool, prepare_tools, reading, ready_tool,
+    rebuild_tool, settled_tool, undo_tools,
 };

@@ -12,7 +12,7 @@ mod testing;
 mod tests;
 
 pub use check::violations;
-pub use links::{Leads, is_shown_in_part};
+pub use links::{LeadError, Leads, is_shown_in_part};
 pub use logging::USUAL_DRIVERS;
 pub use reach::{ExecUse, HostReach, Lead, PathUse, Power, Refusal, joined};
 pub use reaches::Reaches;

@@ -21,6 +21,11 @@ pub struct Zone {
 #[error("`{0}` is not a time zone: write its name, such as `Europe/Berlin`, an offset, such as `+02:00`, or `UTC`")]
 pub struct ZoneError(String);
 
+/// Text that is not a moment with its offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("write a moment with its offset, such as 2026-11-19T18:00:00Z or 2026-11-19T19:00:00+01:00")]
+pub struct MomentError;
+
 impl Default for Zone {
     fn default() -> Self {
         Self { name: "UTC".into(), rules: TimeZone::UTC }
@@ -67,11 +72,9 @@ impl FromStr for Zone {
 }
 
 /// Reads a moment as people write it: `2026-11-19T18:00:00Z`, or with an offset.
-pub fn moment(text: &str) -> Result<Time, String> {
-    let wrong =
-        || "write a moment with its offset, such as 2026-11-19T18:00:00Z or 2026-11-19T19:00:00+01:00".to_owned();
-    let moment: Timestamp = text.trim().parse().map_err(|_| wrong())?;
-    u64::try_from(moment.as_millisecond()).map(Time).map_err(|_| wrong())
+pub fn moment(text: &str) -> Result<Time, MomentError> {
+    let moment: Timestamp = text.trim().parse().map_err(|_| MomentError)?;
+    u64::try_from(moment.as_millisecond()).map(Time).map_err(|_| MomentError)
 }
 
 fn offset_minutes(text: &str) -> Option<i32> {

@@ -1,6 +1,6 @@
 //! Follows a path through the links of this host's file system.
 
-use fleet_core::host_policy::is_shown_in_part;
+use fleet_core::host_policy::{LeadError, is_shown_in_part};
 use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 const MOST_LINKS: u32 = 40;
 
 /// Resolves a path, whether it exists or not: links to missing targets are followed too.
-pub fn follow(path: &str) -> Result<String, String> {
+pub fn follow(path: &str) -> Result<String, LeadError> {
     let mut ahead = parts_from_last(Path::new(path));
     let (mut place, mut links) = (PathBuf::from("/"), 0);
     while let Some(part) = ahead.pop() {
@@ -23,7 +23,7 @@ pub fn follow(path: &str) -> Result<String, String> {
             Ok(target) => {
                 links += 1;
                 if links > MOST_LINKS {
-                    return Err("too many links".to_owned());
+                    return Err(LeadError::TooManyLinks);
                 }
                 place.pop();
                 if target.is_absolute() {
@@ -32,13 +32,16 @@ pub fn follow(path: &str) -> Result<String, String> {
                 ahead.extend(parts_from_last(&target));
             }
             Err(error) if error.kind() == ErrorKind::NotFound && place.to_str().is_none_or(is_shown_in_part) => {
-                return Err(format!("{} is not shown to the agent", place.display()));
+                return Err(LeadError::NotShown { path: place.display().to_string() });
             }
             Err(error) if is_no_link(error.kind()) => {}
-            Err(error) => return Err(format!("could not look at {}: {error}", place.display())),
+            Err(error) => {
+                let (path, reason) = (place.display().to_string(), error.to_string());
+                return Err(LeadError::Unreadable { path, reason });
+            }
         }
     }
-    place.into_os_string().into_string().map_err(|place| format!("{} is no text", place.display()))
+    place.into_os_string().into_string().map_err(|place| LeadError::NotText { path: place.display().to_string() })
 }
 
 /// Returns whether the path is something other than a link, or does not exist.
@@ -112,7 +115,7 @@ mod tests {
     #[test]
     fn what_the_system_may_not_show_is_not_taken_for_nothing() {
         for hidden in ["/dev/fleet-is-not-here", "/proc/fleet-is-not-here", "/sys/fleet-is-not-here"] {
-            assert_eq!(follow(&format!("{hidden}/x")), Err(format!("{hidden} is not shown to the agent")));
+            assert_eq!(follow(&format!("{hidden}/x")), Err(LeadError::NotShown { path: hidden.to_owned() }));
         }
         assert_eq!(follow("/dev/null"), Ok("/dev/null".to_owned()));
         let harness = Harness::new(&[("data/x", "/dev/fleet-is-not-here")]);
@@ -122,6 +125,6 @@ mod tests {
     #[test]
     fn links_that_never_end_lead_nowhere() {
         let harness = Harness::new(&[("a", "b"), ("b", "a")]);
-        assert_eq!(follow(&harness.root.join("a").display().to_string()), Err("too many links".to_owned()));
+        assert_eq!(follow(&harness.root.join("a").display().to_string()), Err(LeadError::TooManyLinks));
     }
 }

@@ -37,7 +37,7 @@ impl Mounts {
 
 async fn look(looks: &PathResolver, paths: &str) -> String {
     let leads = looks.follow(paths.split(' ').map(str::to_owned).collect()).await;
-    leads.into_values().map(|lead| lead.unwrap_or_else(|error| error)).collect::<Vec<_>>().join(", ")
+    leads.into_values().map(|lead| lead.unwrap_or_else(|error| error.to_string())).collect::<Vec<_>>().join(", ")
 }
 
 #[tokio::test]

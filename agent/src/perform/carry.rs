@@ -7,7 +7,7 @@ use super::data;
 use super::end::end;
 use super::expect::outcome_at_once;
 use super::forward::forward;
-use super::prepare::{prepare, refuse_to_start};
+use super::prepare::{PrepareError, prepare, refuse_to_start};
 use super::work::Work;
 use crate::agent_context::AgentContext;
 use crate::clock;
@@ -111,7 +111,7 @@ impl Carrying<'_> {
         let prepared = timeout(self.left, self.prepared(&open)).await;
         let to = match prepared {
             Ok(Ok(to)) => to,
-            Ok(Err(reason)) => return self.end(Outcome::Refused { reason }, None).await,
+            Ok(Err(error)) => return self.end(Outcome::Refused { reason: crate::chain(&error) }, None).await,
             Err(_) => {
                 let reason = format!("its deadline of {} was over before it could begin", self.deadline());
                 return self.end(Outcome::Refused { reason }, None).await;
@@ -137,30 +137,29 @@ impl Carrying<'_> {
     }
 
     /// Returns the target state of the instance; none if nothing of it will be left.
-    async fn prepared(&self, open: &OpenState) -> Result<Option<Settled>, String> {
+    async fn prepared(&self, open: &OpenState) -> Result<Option<Settled>, PrepareError> {
         let from = open.from.as_ref();
         if let Some(from) = from.filter(|_| starts_something(&self.order.action)) {
-            refuse_to_start(self.work.context, from).await.map_err(|error| crate::chain(&error))?;
+            refuse_to_start(self.work.context, from).await?;
         }
         match &self.order.action {
             Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => {
                 self.work.say(format!("preparing {}", goal.release));
                 let context = self.work.context;
                 let to = prepare(context, &self.order.instance, goal, &open.values, open.drift, from).await;
-                to.map(Some).map_err(|error| crate::chain(&error))
+                to.map(Some)
             }
             Action::Power { request, serial } => {
                 if let Some(from) = from.filter(|_| starts_something(&self.order.action)) {
-                    let allowed = allow_instance(self.work.context, &from.rendered).await;
-                    allowed.map_err(|error| crate::chain(&error))?;
+                    allow_instance(self.work.context, &from.rendered).await?;
                 }
                 let power = PowerDesired { request: *request, serial: *serial };
                 Ok(from.map(|from| Settled { power, ..from.clone() }))
             }
             Action::Remove { volumes } => {
                 let spec = self.spec(open).unwrap_or_else(|| self.bare_spec(volumes));
-                let deletable = expect_deletable(self.work.context, &spec, volumes).await;
-                deletable.map(|()| None).map_err(|error| crate::chain(&error))
+                expect_deletable(self.work.context, &spec, volumes).await?;
+                Ok(None)
             }
             // Work on data is prepared separately.
             Action::Data(_) => Ok(None),

@@ -14,6 +14,7 @@ mod copies;
 mod drill;
 mod dumps;
 mod error;
+mod fault;
 mod fill;
 mod forget;
 mod holds;

@@ -117,7 +117,7 @@ impl Harness {
             validator.observe(&piece);
             bytes.extend_from_slice(&piece);
         }
-        validator.verdict(&ToolEnd::well(), None).map(|_| bytes)
+        validator.verdict(&ToolEnd::well(), None).map(|_| bytes).map_err(|error| error.to_string())
     }
 
     /// Replaces the present data with a dump.

@@ -43,8 +43,45 @@ pub enum BackupPhase {
     Files,
 }
 
+/// Reason why stores cannot be backed up together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BackupPlanError {
+    /// A service must be stopped for one store, and another is read from it.
+    #[error(
+        "the store `{store}` wants `{service}` to stand still while it is read, but `{other}` is read from `{service}` itself",
+        store = .0.store, service = .0.service, other = .0.other
+    )]
+    ReadFromIt(Clash),
+    /// A service must be stopped for one store, and it dumps another.
+    #[error(
+        "the store `{store}` wants `{service}` to stand still while it is dumped, but `{other}` is dumped by `{service}` itself",
+        store = .0.store, service = .0.service, other = .0.other
+    )]
+    DumpedByIt(Clash),
+}
+
+/// Two stores that want different things of one service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clash {
+    /// Store that wants the service to be stopped.
+    pub store: StoreName,
+    /// Compose service.
+    pub service: String,
+    /// Store that needs the service.
+    pub other: StoreName,
+}
+
+impl Clash {
+    fn of(store: &StoreName, service: &str, other: &StoreName) -> Self {
+        Self { store: store.clone(), service: service.to_owned(), other: other.clone() }
+    }
+}
+
 /// The course of a backup of these stores, or why there is none.
-pub fn backup_plan(stores: &BTreeMap<StoreName, Store>, spec: &InstanceSpec) -> Result<BackupPlan, String> {
+///
+/// # Errors
+/// Two stores want different things of one service.
+pub fn backup_plan(stores: &BTreeMap<StoreName, Store>, spec: &InstanceSpec) -> Result<BackupPlan, BackupPlanError> {
     let of = |wanted: fn(&Store) -> bool| {
         let names = stores.iter().filter(move |(_, store)| wanted(store)).map(|(name, _)| name.clone());
         names.collect::<Vec<_>>()
@@ -94,19 +131,15 @@ fn phases(
     name: &StoreName,
     store: &Store,
     service: &str,
-) -> Result<(BackupPhase, BackupPhase), String> {
+) -> Result<(BackupPhase, BackupPhase), BackupPlanError> {
     let needs_it = |other: &&StoreName| stores.get(*other).and_then(works_in) == Some(service);
     let needed_by = backup_plan.streams.iter().find(needs_it);
     if let Some(other) = backup_plan.files.iter().find(needs_it).filter(|_| is_kept_as_files(store)) {
-        return Err(format!(
-            "the store `{name}` wants `{service}` to stand still while it is read, but `{other}` is read from `{service}` itself"
-        ));
+        return Err(BackupPlanError::ReadFromIt(Clash::of(name, service, other)));
     }
     match (is_kept_as_files(store), needed_by) {
         (false, None) => Ok((BackupPhase::Streams, BackupPhase::Streams)),
-        (false, Some(other)) => Err(format!(
-            "the store `{name}` wants `{service}` to stand still while it is dumped, but `{other}` is dumped by `{service}` itself"
-        )),
+        (false, Some(other)) => Err(BackupPlanError::DumpedByIt(Clash::of(name, service, other))),
         (true, None) => Ok((BackupPhase::Streams, BackupPhase::Files)),
         (true, Some(_)) => Ok((BackupPhase::Files, BackupPhase::Files)),
     }

@@ -3,6 +3,7 @@
 //! **Invariant:** a truncated dump never passes, whatever its tool reports, if its format has a recognisable end.
 
 mod copied;
+mod error;
 mod inserted;
 mod mongodb;
 mod postgresql;
@@ -13,6 +14,7 @@ use super::tool::ToolEnd;
 use super::{DatabaseEngine, Store};
 use crate::grammar::count;
 use copied::Copied;
+pub use error::DumpError;
 use inserted::Inserted;
 use mongodb::Archive;
 use postgresql::Script;
@@ -100,37 +102,36 @@ impl DumpValidator {
 
     /// Decides whether the dump counts. Returns remarks for people, or the reason for rejection. `previous` are the
     /// bytes of the last one.
-    pub fn verdict(&self, end: &ToolEnd, previous: Option<u64>) -> Result<Vec<String>, String> {
+    pub fn verdict(&self, end: &ToolEnd, previous: Option<u64>) -> Result<Vec<String>, DumpError> {
         if end.code != 0 {
-            let words = end.words.trim();
-            let words = if words.is_empty() { String::new() } else { format!(": {words}") };
-            return Err(format!("its tool ended with {}{words}", end.code));
+            return Err(DumpError::ToolFailed { code: end.code, words: end.words.clone() });
         }
         if self.bytes == 0 {
-            return Err("the dump is empty".to_owned());
+            return Err(DumpError::Empty);
         }
         if let Some(reason) = engine_error(&self.head) {
-            return Err(format!("its tool could not be started: {reason}"));
+            return Err(DumpError::NotStarted { reason });
         }
         self.form()?;
         Ok(shrunk(self.bytes, previous).into_iter().collect())
     }
 
-    fn form(&self) -> Result<(), String> {
+    fn form(&self) -> Result<(), DumpError> {
         let tail: Vec<u8> = self.tail.iter().copied().collect();
-        let check = |is_well: bool, reason: &str| if is_well { Ok(()) } else { Err(reason.to_owned()) };
+        let begins = |is_well, form| if is_well { Ok(()) } else { Err(DumpError::WrongBeginning { form }) };
+        let ends = |is_well, missing| if is_well { Ok(()) } else { Err(DumpError::BreaksOff { missing }) };
         match &self.form {
             Form::Postgresql(script, _) => script.verdict(&self.head, &tail),
             Form::Sql(_) => {
-                check(begins_as_sql(&self.head), "it does not begin as a dump of MariaDB or MySQL does")?;
-                check(ends_as_sql(&tail), "it breaks off: the line `-- Dump completed` is missing")
+                begins(begins_as_sql(&self.head), "a dump of MariaDB or MySQL")?;
+                ends(ends_as_sql(&tail), "the line `-- Dump completed` is missing")
             }
             Form::Mongodb(archive) => archive.verdict(),
             Form::Redis(rdb) => rdb.verdict(&self.head, &tail),
             Form::Neo4j(frames) => frames.verdict(&self.head),
             Form::Own { magic, trailer } => {
-                check(self.head.starts_with(magic), "it does not begin as app.yaml says that it does")?;
-                check(tail.ends_with(trailer), "it breaks off: it does not end as app.yaml says that it does")
+                begins(self.head.starts_with(magic), "app.yaml says that it")?;
+                ends(tail.ends_with(trailer), "it does not end as app.yaml says that it does")
             }
         }
     }

@@ -7,7 +7,7 @@ mod location;
 mod logs;
 mod rules;
 
-pub use archive::{is_fit, pack, unpack};
+pub use archive::{UnpackError, is_fit, pack, unpack};
 pub use location::{DataPlace, data_place, mentioned, mentioned_logs, relative};
 pub use logs::{is_log, is_named_log};
 pub use rules::{PutTime, can_descend, is_of_server, is_side_file, put_time};

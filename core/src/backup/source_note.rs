@@ -39,6 +39,13 @@ pub struct SourceNote {
     pub is_partial: bool,
 }
 
+/// Line of a note tool that is not one of its.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{line}` is nothing that can be noted")]
+pub struct NoteError {
+    line: String,
+}
+
 /// A note at one moment, which has a name that stays the same as long as nothing is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NotedAt {
@@ -72,13 +79,13 @@ impl NotedAt {
     ///
     /// # Errors
     /// The beginning of a line that is not one of its.
-    pub fn read(printed: &str) -> Result<Self, String> {
+    pub fn read(printed: &str) -> Result<Self, NoteError> {
         let (mut noted, mut bytes) = (Self::default(), 0);
         for (number, line) in printed.lines().map(|line| line.trim_end_matches('\r')).enumerate() {
             if line.is_empty() {
                 continue;
             }
-            let wrong = || format!("`{}` is nothing that can be noted", line.chars().take(80).collect::<String>());
+            let wrong = || NoteError { line: line.chars().take(80).collect() };
             let mut fields = line.split('\t');
             let kind = fields.next().ok_or_else(wrong)?;
             let fields: Vec<String> = fields.map(from_hex).collect::<Option<_>>().ok_or_else(wrong)?;

@@ -10,7 +10,47 @@ use super::reaches::Reaches;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Targets of paths after all links, or the reason why a path cannot be resolved.
-pub type Leads = BTreeMap<String, Result<String, String>>;
+pub type Leads = BTreeMap<String, Result<String, LeadError>>;
+
+/// Reason why it is not known where a path leads. Where it has a text, that is the operating system's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LeadError {
+    /// More links than Linux follows.
+    #[error("too many links")]
+    TooManyLinks,
+    /// Each service sees another part of this folder.
+    #[error("{path} is not shown to the agent")]
+    NotShown {
+        /// Path that is not there for the agent.
+        path: String,
+    },
+    /// A path is not UTF-8.
+    #[error("{path} is no text")]
+    NotText {
+        /// The path, as far as it can be shown.
+        path: String,
+    },
+    /// The file system refused.
+    #[error("could not look at {path}: {reason}")]
+    Unreadable {
+        /// Path that was looked at.
+        path: String,
+        /// Message of the operating system.
+        reason: String,
+    },
+    /// The file system did not answer.
+    #[error("could not look at {path} in time")]
+    Late {
+        /// Path that was looked at.
+        path: String,
+    },
+    /// The agent could not begin to look.
+    #[error("could not look at it: {reason}")]
+    NotLooked {
+        /// Message of the operating system.
+        reason: String,
+    },
+}
 
 /// List of a policy that applies to a path.
 #[derive(Clone, Copy)]
@@ -148,7 +188,7 @@ mod tests {
     use crate::host_policy::testing::rendered;
 
     /// Follows links as a file system would that has only these; a link to `?` cannot be read.
-    fn follow(path: &str, links: &[(&str, &str)]) -> Result<String, String> {
+    fn follow(path: &str, links: &[(&str, &str)]) -> Result<String, LeadError> {
         let mut place = path.to_owned();
         for _ in 0..10 {
             let found = links.iter().find(|(link, _)| {
@@ -156,12 +196,12 @@ mod tests {
                 rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             });
             match found {
-                Some((_, "?")) => return Err("permission denied".to_owned()),
+                Some((_, "?")) => return Err(LeadError::NotLooked { reason: "permission denied".to_owned() }),
                 Some((link, to)) => place = format!("{to}{}", &place[link.len()..]),
                 None => return Ok(place),
             }
         }
-        Err("too many links".to_owned())
+        Err(LeadError::TooManyLinks)
     }
 
     fn check(paths: &[&str], mounted: &str, links: &[(&str, &str)], expect: &[&str]) {
@@ -188,20 +228,24 @@ mod tests {
 
     #[test]
     fn where_nobody_can_look_there_may_be_a_link() {
-        let expect = ["the host does not allow mounting /srv/data/x: it may be a link: permission denied"];
+        let expect =
+            ["the host does not allow mounting /srv/data/x: it may be a link: could not look at it: permission denied"];
         check(&["/srv/data"], "/srv/data/x", &[("/srv/data/x", "?")], &expect);
     }
 
     #[test]
     fn where_the_system_shows_a_part_only_what_is_written_out_counts() {
         let hidden = [("/dev/disk", "?")];
-        let expect = ["the host does not allow mounting /dev/disk/by-id/a: it may be a link: permission denied"];
+        let expect = [
+            "the host does not allow mounting /dev/disk/by-id/a: it may be a link: could not look at it: permission denied",
+        ];
         check(&["/dev"], "/dev/disk/by-id/a", &hidden, &expect);
         check(&["/dev", "/dev/disk/by-id/a"], "/dev/disk/by-id/a", &hidden, &expect);
         check(&["/dev/disk/by-id/a"], "/dev/disk/by-id/a", &hidden, &[]);
         check(&["/dev/shm", "/proc"], "/dev/shm", &[], &[]);
         check(&["/dev/shm", "/proc"], "/proc", &[], &[]);
-        let expect = ["the host does not allow mounting /srv/data: it may be a link: permission denied"];
+        let expect =
+            ["the host does not allow mounting /srv/data: it may be a link: could not look at it: permission denied"];
         check(&["/srv/data"], "/srv/data", &[("/srv/data", "?")], &expect);
     }
 

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** only a [`HostReach`] can be requested, and each variant is matched explicitly where it is checked.
 
+use super::links::LeadError;
 use crate::app::Probe;
 use crate::backup::Bucket;
 use crate::names::{AppName, RepositoryName, StoreName};
@@ -164,7 +165,7 @@ pub enum Lead {
     /// Leads to this path.
     To(String),
     /// Nobody could look, for this reason if one is known.
-    Unknown(Option<String>),
+    Unknown(Option<LeadError>),
 }
 
 impl Power {

@@ -14,6 +14,7 @@ use crate::names::{HostName, InstanceName, OperatorName, RolloutId};
 use crate::order::Release;
 use crate::plan::PlanContext;
 use crate::time::Time;
+use checks::Skipped;
 
 /// Request of an operator: a release, its targets, and the pace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +96,7 @@ pub fn propose(
 
 type Named<'a> = (&'a InstanceName, &'a InstanceDesired);
 
-fn sort(observed: &Observed, to: &Release, selected: &[Named]) -> (Vec<Member>, Vec<LeftOut>) {
+fn sort(observed: &Observed, to: &Release, selected: &[Named]) -> (Vec<Member>, Vec<Skipped>) {
     let (mut members, mut left_out) = (Vec::new(), Vec::new());
     for (name, instance) in selected {
         match checks::present(observed, to, name, instance) {
@@ -106,7 +107,7 @@ fn sort(observed: &Observed, to: &Release, selected: &[Named]) -> (Vec<Member>, 
                 from_revision: Some(said.revision),
                 to_revision: None,
             }),
-            Err(reason) => left_out.push(LeftOut { instance: (*name).clone(), reason }),
+            Err(reason) => left_out.push(Skipped { instance: (*name).clone(), reason }),
         }
     }
     (members, left_out)
@@ -118,11 +119,12 @@ fn proposal(
     to: Release,
     strategy: Strategy,
     members: Vec<Member>,
-    left_out: Vec<LeftOut>,
+    left_out: Vec<Skipped>,
 ) -> Proposal {
     let names = members.iter().map(|member| member.instance.clone());
     let (online, offline): (Vec<_>, Vec<_>) = names.partition(|name| is_online(desired, observed, name));
     let waves = waves(&strategy, members.len(), &online);
+    let left_out = left_out.into_iter().map(LeftOut::from).collect();
     Proposal { to, strategy, members, left_out, waves, offline }
 }
 

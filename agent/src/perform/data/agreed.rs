@@ -1,6 +1,7 @@
 //! Files beside dumps that a restore would lose, and loses only with an operator's consent.
 
 use super::DataError;
+use super::error::UnfitError;
 use super::side_files::Gathered;
 use super::source::Opened;
 use fleet_core::backup::{Others, refused_without_side_files, without_side_files};
@@ -11,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub fn expect_side_files(opened: &Opened, only: &BTreeSet<StoreName>, may: Others) -> Result<(), DataError> {
     match (without_side_files(&opened.manifest, only), may) {
         (stores, Others::Kept) if !stores.is_empty() => {
-            Err(DataError::Unfit(format!("{}; agree with --drop-others", refused_without_side_files(&stores))))
+            Err(UnfitError::WithoutSideFiles { refused: refused_without_side_files(&stores) }.into())
         }
         (_, Others::Kept | Others::Dropped) => Ok(()),
     }
@@ -25,10 +26,7 @@ pub fn expect_kept(today: &BTreeMap<StoreName, Gathered>, may: Others) -> Result
     };
     let lost: Vec<String> = today.iter().flat_map(of_store).collect();
     match may {
-        Others::Kept if !lost.is_empty() => Err(DataError::Unfit(format!(
-            "it would be lost, for it cannot be kept: {}; move it out of the data folder, or agree with --drop-others",
-            lost.join("; ")
-        ))),
+        Others::Kept if !lost.is_empty() => Err(UnfitError::SideFilesLost { lost }.into()),
         Others::Kept | Others::Dropped => Ok(lost),
     }
 }

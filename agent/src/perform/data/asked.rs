@@ -4,6 +4,7 @@
 
 use super::DataWork;
 use super::dumps::AllDumped;
+use super::fault::AskError;
 use super::ready::until_ready;
 use crate::runtime::RuntimeError;
 use fleet_core::backup::{CounterReading, NotedAt, QuiesceWindow, SourceNote, Store, count_tool, note_tool, reading};
@@ -17,8 +18,8 @@ pub type Early = BTreeMap<StoreName, Asked>;
 /// Count of a store and reply of its server, or the reason why there is none.
 #[derive(Debug)]
 pub struct Asked {
-    pub counted: Result<CounterReading, String>,
-    pub noted: Option<Result<NotedAt, String>>,
+    pub counted: Result<CounterReading, AskError>,
+    pub noted: Option<Result<NotedAt, AskError>>,
 }
 
 /// Queries the stores whose services will be stopped for their dumps.
@@ -53,24 +54,24 @@ pub async fn settle_early(
         let (Some(store), Some(before), Some(dumped)) = (store, noted, dumped.stores.get_mut(&name)) else { continue };
         let after = match until_ready(data, store, spec).await {
             Ok(()) => note(data, spec, store, before.as_ref().ok()).await.unwrap_or_else(|| Ok(NotedAt::default())),
-            Err(reason) => Err(reason),
+            Err(error) => Err(error.into()),
         };
         (dumped.source, _) = settled(before, after, &mut dumped.notes);
     }
 }
 
 /// Runs the store's own counter and returns its result.
-pub async fn count(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Result<CounterReading, String> {
+pub async fn count(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Result<CounterReading, AskError> {
     let Some(tool) = count_tool(store) else { return Ok(CounterReading::default()) };
-    let said = data.context().runtime.run_tool(&tool, spec).await.map_err(|error| crate::chain(&error))?;
-    reading(store, &said)
+    let said = data.context().runtime.run_tool(&tool, spec).await?;
+    Ok(reading(store, &said)?)
 }
 
 /// Compares both replies and returns whether nothing was written in between. A server that cannot be queried does not
 /// make its dump bad.
 pub fn settled(
-    before: Result<NotedAt, String>,
-    after: Result<NotedAt, String>,
+    before: Result<NotedAt, AskError>,
+    after: Result<NotedAt, AskError>,
     notes: &mut Vec<String>,
 ) -> (Option<SourceNote>, bool) {
     match before.and_then(|before| Ok((before, after?))) {
@@ -94,10 +95,10 @@ pub async fn note(
     spec: &InstanceSpec,
     store: &Store,
     before: Option<&NotedAt>,
-) -> Option<Result<NotedAt, String>> {
+) -> Option<Result<NotedAt, AskError>> {
     let tool = note_tool(store, before.map(|before| &before.note))?;
-    let said = data.context().runtime.run_tool(&tool, spec).await.map_err(|error| crate::chain(&error));
-    Some(said.and_then(|said| NotedAt::read(&said)))
+    let said = data.context().runtime.run_tool(&tool, spec).await;
+    Some(said.map_err(AskError::from).and_then(|said| Ok(NotedAt::read(&said)?)))
 }
 
 /// The same of what was noted, to be compared: of more than can be read nothing is known.
@@ -106,14 +107,14 @@ pub async fn note_found(
     spec: &InstanceSpec,
     store: &Store,
     noted: &SourceNote,
-) -> Option<Result<NotedAt, String>> {
+) -> Option<Result<NotedAt, AskError>> {
     let said = data.context().runtime.run_tool(&note_tool(store, Some(noted))?, spec).await;
     Some(match said {
         Err(RuntimeError::TooMuch { .. }) => {
             let note = SourceNote { is_partial: true, ..SourceNote::default() };
             Ok(NotedAt { note, ..NotedAt::default() })
         }
-        Err(error) => Err(crate::chain(&error)),
-        Ok(said) => NotedAt::read(&said),
+        Err(error) => Err(error.into()),
+        Ok(said) => NotedAt::read(&said).map_err(AskError::from),
     })
 }

@@ -8,6 +8,7 @@ use super::asked::{Early, ask_early, settle_early};
 use super::bereft::bereft;
 use super::copies::{Copies, Copy, There};
 use super::dumps::{self, AllDumped};
+use super::error::{HostFault, UnfitError};
 use super::holds;
 use super::others;
 use super::side_files::{self, Gathered};
@@ -27,6 +28,7 @@ use fleet_core::claims::ClaimKind;
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::Outcome;
 use fleet_core::units::Period;
+use fleet_repository::client::RepositoryError;
 use fleet_repository::{ArchivedTrees, Part, SetRecord};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -34,7 +36,7 @@ use tokio::time::{Instant, timeout};
 
 /// A backup as an order of its own.
 pub async fn back_up(data: &DataWork<'_>, to: &BTreeSet<RepositoryName>, cause: Cause) -> Result<OrderEnd, DataError> {
-    let Some(settled) = &data.open.from else { return Err(DataError::Unfit("there is no such instance".to_owned())) };
+    let Some(settled) = &data.open.from else { return Err(UnfitError::NoInstance.into()) };
     let Taken { copies, refused } = take(data, settled, to, cause).await?;
     Ok(OrderEnd { outcome: outcome(&copies, &refused), made: Some(DataResult::Backup(copies)), becomes: None })
 }
@@ -113,15 +115,28 @@ fn course_of(settled: &Settled, refused: &BTreeMap<StoreName, String>) -> Result
     let Rendered { spec, stores, .. } = &settled.rendered;
     let is_read = |(name, _): &(&StoreName, &Store)| !refused.contains_key(*name);
     let read = stores.iter().filter(is_read).map(|(name, store)| (name.clone(), store.clone())).collect();
-    let backup_plan = backup_plan(&read, spec).map_err(DataError::Unfit)?;
+    let backup_plan = backup_plan(&read, spec).map_err(UnfitError::from)?;
     if !backup_plan.streams.is_empty() || !backup_plan.files.is_empty() {
         return Ok(backup_plan);
     }
     if refused.is_empty() {
-        return Err(DataError::Unfit("its app declares no store that can be backed up".to_owned()));
+        return Err(UnfitError::NoStore.into());
     }
     let reasons: Vec<String> = refused.iter().map(|(name, reason)| format!("the store `{name}`: {reason}")).collect();
     Err(Forbidden::ByPolicy(reasons.join("; ")).into())
+}
+
+/// Reason why one copy of a backup could not be completed.
+#[derive(Debug, thiserror::Error)]
+enum CopyError {
+    #[error("the repository `{repository}` did not say what it kept of the {part}")]
+    NothingSaid { repository: RepositoryName, part: &'static str },
+    #[error("the repository `{repository}` does not show what was written")]
+    NotShown { repository: RepositoryName },
+    #[error("it could not be read back: {}", crate::chain(.0))]
+    NotReadBack(RepositoryError),
+    #[error("{}", crate::chain(.0))]
+    Repository(RepositoryError),
 }
 
 struct Taking<'a> {
@@ -206,12 +221,7 @@ impl Taking<'_> {
             return reading.await;
         }
         let longest = holds::longest(self.data.order);
-        let late = || {
-            DataError::Failed(format!(
-                "services stood still for {}, which is the longest they may",
-                Period::from(longest)
-            ))
-        };
+        let late = || HostFault::StoodStill { limit: Period::from(longest) }.into();
         let left = longest.saturating_sub(self.since.map_or(Duration::ZERO, |since| since.elapsed()));
         timeout(left, reading).await.unwrap_or_else(|_| Err(late()))
     }
@@ -231,7 +241,7 @@ impl Taking<'_> {
     /// Writes the manifest of each copy, and sees that it is there.
     async fn write(&self, copies: &mut Copies, read: &Read, cause: Cause) {
         self.data.work.say("writing the manifest");
-        let open: Vec<(RepositoryName, Result<There, String>)> = {
+        let open: Vec<(RepositoryName, Result<There, CopyError>)> = {
             let writing = copies.open.iter().map(async |copy| {
                 let written = self.write_copy(copy, read, cause).await;
                 (copy.name.clone(), written)
@@ -241,21 +251,21 @@ impl Taking<'_> {
         for (name, written) in open {
             match written {
                 Ok(there) => copies.done(&name, there),
-                Err(reason) => copies.lose(&name, &reason),
+                Err(error) => copies.lose(&name, &error.to_string()),
             }
         }
     }
 
-    async fn write_copy(&self, copy: &Copy, read: &Read, cause: Cause) -> Result<There, String> {
+    async fn write_copy(&self, copy: &Copy, read: &Read, cause: Cause) -> Result<There, CopyError> {
         let manifest = self.manifest(&copy.name, read, cause)?;
         let bytes = serde_json::to_vec(&manifest).expect("a manifest has text keys only, so it is JSON");
-        let written = copy.repository.write_set(&self.part, bytes).await.map_err(|error| crate::chain(&error))?;
+        let written = copy.repository.write_set(&self.part, bytes).await.map_err(CopyError::Repository)?;
         let sets = repositories::sets_of(&copy.repository, &self.part.backup).await;
-        let sets = sets.map_err(|error| format!("it could not be read back: {}", crate::chain(&error)))?;
+        let sets = sets.map_err(CopyError::NotReadBack)?;
         let is_it = |set: &&SetRecord| set.set == written && set.read_manifest().as_ref() == Ok(&manifest);
         match sets.iter().find(is_it) {
             Some(set) => Ok(There { snapshots: Some(set.snapshots()), manifest }),
-            None => Err(format!("the repository `{}` does not show what was written", copy.name)),
+            None => Err(CopyError::NotShown { repository: copy.name.clone() }),
         }
     }
 }

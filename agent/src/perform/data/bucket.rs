@@ -4,7 +4,9 @@
 //! **Invariant:** a bucket outside of the instance is touched only where the host's own policy has it, and never by a drill.
 
 use super::compare::hashed;
-use super::fill::{Filling, of_host, services_of};
+use super::error::{BackupFault, HostFault};
+use super::fault::StoreFault;
+use super::fill::{Filling, services_of};
 use super::source::{Opened, pick};
 use super::stages::starting;
 use super::trees::{Tree, TreeOrigin};
@@ -51,12 +53,12 @@ async fn reached(
     name: &StoreName,
     store: &Store,
 ) -> Result<Bucket, DataError> {
-    let unfit = |reason: &str| of_host(name, reason);
-    let bucket = store.bucket().ok_or_else(|| unfit("it is no bucket"))?;
+    let unfit = |fault: StoreFault| fault.of_host(name);
+    let bucket = store.bucket().ok_or_else(|| unfit(StoreFault::NoBucket))?;
     allow(data.context(), &Reaches::of_store(name, store, spec, [])).await?;
     let (Some(service), Some((_, port))) = (&bucket.service, bucket.authority()) else { return Ok(bucket.clone()) };
     let address = data.context().runtime.address(spec, service, port).await;
-    let address = address.map_err(|error| unfit(&crate::chain(&error)))?;
+    let address = address.map_err(|error| unfit(StoreFault::Runtime(error)))?;
     let scheme = if bucket.endpoint.starts_with("https://") { "https" } else { "http" };
     Ok(Bucket { endpoint: format!("{scheme}://{address}"), ..bucket.clone() })
 }
@@ -78,18 +80,16 @@ pub async fn fill(
     data.work.say(format!("filling the bucket of {name}"));
     put(data, &opened.repository, &opened.set, part, &bucket).await?;
     let found = look(&opened.repository, part, &bucket).await?;
-    let bad = |reason: String| DataError::BadBackup(format!("the store `{name}`: {reason}"));
+    let bad = |fault: StoreFault| fault.of_backup(name);
     match (&part.kept, found.wrong) {
-        (_, Some(wrong)) => Err(bad(wrong)),
+        (_, Some(wrong)) => Err(bad(StoreFault::SampleDiffers(wrong))),
         (Kept::Files { files, .. }, None) if found.objects == *files && found.bytes == part.bytes => Ok(()),
-        (Kept::Files { files, .. }, None) => Err(bad(format!(
-            "{} of {} came back of {} of {}",
-            count(found.objects, "object"),
-            count(found.bytes, "byte"),
-            count(*files, "object"),
-            count(part.bytes, "byte")
-        ))),
-        (Kept::Stream { .. }, None) => Err(bad("it was not kept as a bucket".to_owned())),
+        (Kept::Files { files, .. }, None) => Err(bad(StoreFault::Incomplete {
+            noun: "object",
+            found: (found.objects, found.bytes),
+            expected: (*files, part.bytes),
+        })),
+        (Kept::Stream { .. }, None) => Err(bad(StoreFault::NotKeptAsBucket)),
     }
 }
 
@@ -122,7 +122,7 @@ fn root(part: &Part) -> Result<&Root, DataError> {
         Kept::Files { roots, .. } => roots.as_slice(),
         Kept::Stream { .. } => &[],
     };
-    roots.first().ok_or_else(|| DataError::BadBackup(format!("the store `{}` was not kept as a bucket", part.store)))
+    Ok(roots.first().ok_or_else(|| BackupFault::NotKeptAsBucket { store: part.store.clone() })?)
 }
 
 /// Returns the results of comparing a filled bucket, for people.
@@ -136,6 +136,7 @@ pub fn compared(filling: &Filling<'_>) -> Vec<String> {
 async fn until_listening(data: &DataWork<'_>, name: &StoreName, bucket: &Bucket) -> Result<(), DataError> {
     let Some((host, port)) = bucket.authority().filter(|_| bucket.service.is_some()) else { return Ok(()) };
     data.work.say(format!("waiting until {name} answers"));
+    let silent = |reason| StoreFault::NotListening { address: format!("{host}:{port}"), reason }.of_host(name);
     let began = Instant::now();
     loop {
         match timeout(CONNECT, TcpStream::connect((host.trim_matches(['[', ']']), port))).await {
@@ -143,8 +144,8 @@ async fn until_listening(data: &DataWork<'_>, name: &StoreName, bucket: &Bucket)
             Ok(Err(_)) | Err(_) if began.elapsed() < READY_LIMIT.min(data.order.deadline / 2) => {
                 sleep(BETWEEN_CONNECTS).await;
             }
-            Ok(Err(error)) => return Err(of_host(name, &format!("{host}:{port} does not answer: {error}"))),
-            Err(_) => return Err(of_host(name, &format!("{host}:{port} does not answer"))),
+            Ok(Err(error)) => return Err(silent(format!(": {error}"))),
+            Err(_) => return Err(silent(String::new())),
         }
     }
 }
@@ -156,9 +157,7 @@ pub async fn expect_unused(data: &DataWork<'_>, opened: &Opened, to: &Rendered) 
         let bucket = reached(data, &to.spec, name, store).await?;
         let found = opened.repository.look_at_bucket(s3_address(&bucket), BTreeMap::new()).await?;
         if found.objects > 0 {
-            let (place, objects) = (bucket.place(), count(found.objects, "object"));
-            let reason = format!("{place} has {objects}; nothing is restored over what others may have there");
-            return Err(DataError::of_store(name, reason));
+            return Err(StoreFault::BucketInUse { place: bucket.place(), objects: found.objects }.of_store(name));
         }
     }
     Ok(())
@@ -181,9 +180,7 @@ pub async fn put_back(data: &DataWork<'_>, settled: &Settled) -> Result<(), Data
         .collect();
     let fillings: Vec<Filling<'_>> = parts.iter().map(|(name, store, part)| Filling { name, store, part }).collect();
     if fillings.len() < filled.len() {
-        return Err(DataError::Failed(
-            "the safety backup does not have every bucket that was being replaced".to_owned(),
-        ));
+        return Err(HostFault::SafetyBackupLacksBucket.into());
     }
     let services = services_of(&fillings, spec);
     data.work.perform(spec, |found| starting(found, spec, &services), Finish::AsIs).await?;
@@ -221,5 +218,5 @@ async fn safety(data: &DataWork<'_>) -> Result<(RepositoryClient, SetRecord, Man
             Err(error) => last = crate::chain(&error),
         }
     }
-    Err(DataError::Failed(format!("a bucket was being replaced, and there is no safety backup to put back: {last}")))
+    Err(HostFault::NoSafetyBackup { reason: last }.into())
 }

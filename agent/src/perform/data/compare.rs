@@ -1,6 +1,7 @@
 //! Compares a loaded store with what was noted when it was backed up, and asks the app's own questions of it.
 
 use super::asked;
+use super::fault::StoreFault;
 use super::fill::{Filling, is_of_data, of_tool};
 use super::ready::until_ready;
 use super::{DataError, DataWork};
@@ -25,16 +26,15 @@ pub async fn recount(
     spec: &InstanceSpec,
 ) -> Result<Vec<String>, DataError> {
     let (name, store) = (filling.name, filling.store);
-    until_ready(data, store, spec).await.map_err(|reason| match loads_beside(store, spec) {
+    until_ready(data, store, spec).await.map_err(|error| match loads_beside(store, spec) {
         // It starts with the loaded data for the first time.
-        true => DataError::of_store(name, reason),
-        false => DataError::Failed(format!("the store `{name}`: {reason}")),
+        true => StoreFault::NotReady(error).of_store(name),
+        false => StoreFault::NotReady(error).of_host(name),
     })?;
     let Some(tool) = count_tool(store).filter(|_| !filling.part.counts.is_empty()) else { return Ok(Vec::new()) };
-    let printed = data.context().runtime.run_tool(&tool, spec).await.map_err(|error| of_tool(name, &error))?;
-    let found = counts(store, &printed).map_err(|reason| DataError::of_store(name, reason))?;
-    as_counted(name, &filling.part.counts, &found)
-        .map_err(|reason| DataError::BadBackup(format!("the store `{name}`: {reason}")))
+    let printed = data.context().runtime.run_tool(&tool, spec).await.map_err(|error| of_tool(name, error))?;
+    let found = counts(store, &printed).map_err(|error| StoreFault::Counts(error).of_store(name))?;
+    as_counted(name, &filling.part.counts, &found).map_err(|fault| fault.of_backup(name))
 }
 
 /// Asks the server of a loaded store what was asked of it when it was dumped. Says what was compared, and in what it differs.
@@ -48,8 +48,7 @@ pub async fn renote(
     let Some(found) = asked::note_found(data, spec, filling.store, source).await else {
         return Ok((Vec::new(), Differences::default()));
     };
-    let found = found
-        .map_err(|reason| DataError::Failed(format!("the store `{name}`: its server could not be asked: {reason}")))?;
+    let found = found.map_err(|error| StoreFault::NotAsked(error).of_host(name))?;
     let differences = source.differences(&found.note);
     let (facts, samples) = source.size();
     let part = if found.note.is_partial { ", as far as its answer could be read" } else { "" };
@@ -107,13 +106,13 @@ async fn answered(
         let wrong = match data.context().runtime.run_tool(tool, spec).await {
             Ok(answer) => match check.judge(&answer) {
                 Ok(said) => return Ok(said),
-                Err(reason) => reason,
+                Err(error) => StoreFault::Check(error),
             },
-            Err(error) if is_of_data(&error) => format!("{check}: {}", crate::chain(&error)),
+            Err(error) if is_of_data(&error) => StoreFault::NotChecked { check: check.to_string(), error },
             Err(error) => return Err(error.into()),
         };
         if began.elapsed() >= limit {
-            return Err(DataError::BadBackup(format!("the store `{name}`: {wrong}")));
+            return Err(wrong.of_backup(name));
         }
         sleep(BETWEEN_QUESTIONS).await;
     }
@@ -129,14 +128,15 @@ fn as_counted(
     store: &StoreName,
     noted: &BTreeMap<String, Counted>,
     found: &BTreeMap<String, u64>,
-) -> Result<Vec<String>, String> {
+) -> Result<Vec<String>, StoreFault> {
     let wrong = noted.iter().find_map(|(name, Counted { low, high })| {
         let count = found.get(name).copied().unwrap_or(0);
         let expected = if low == high { low.to_string() } else { format!("{low} to {high}") };
-        (count < *low || count > *high).then(|| format!("`{name}` has {count}, and had {expected}"))
+        let is_wrong = count < *low || count > *high;
+        is_wrong.then(|| StoreFault::CountDiffers { name: name.clone(), found: count, expected })
     });
     match wrong {
-        Some(reason) => Err(reason),
+        Some(fault) => Err(fault),
         None => {
             Ok(noted.keys().map(|name| format!("{store}: {name}: {}", found.get(name).copied().unwrap_or(0))).collect())
         }

@@ -1,5 +1,6 @@
 //! The copies of one backup: one for each repository, each with an end of its own.
 
+use super::error::UnfitError;
 use super::source::{PickError, pick};
 use super::{DataError, DataWork};
 use crate::repositories;
@@ -91,7 +92,7 @@ async fn looked(data: &DataWork<'_>, name: &RepositoryName, id: &BackupId) -> Re
         Err(PickError::Missing { .. }) => {}
         // One more would make it worse.
         Err(error @ (PickError::Ambiguous { .. } | PickError::Replaced { .. })) => {
-            return Err(DataError::Unfit(error.to_string()));
+            return Err(UnfitError::Doubtful(error).into());
         }
     }
     repository.resume().await?;
@@ -102,13 +103,15 @@ async fn looked(data: &DataWork<'_>, name: &RepositoryName, id: &BackupId) -> Re
 
 /// Recognises a backup that this order has made before, as opposed to another one under the same id.
 fn there(data: &DataWork<'_>, set: &SetRecord) -> Result<There, DataError> {
-    let unfit = |reason: String| DataError::Unfit(format!("a backup {} is there: {reason}", set.backup));
-    let manifest = set.read_manifest().map_err(|error| unfit(error.to_string()))?;
+    let backup = set.backup.clone();
+    let manifest =
+        set.read_manifest().map_err(|error| UnfitError::UnreadableIsThere { backup: backup.clone(), error })?;
     let is_its_own = manifest.backup == set.backup
         && manifest.instance == data.order.instance
         && manifest.host == data.context().host;
     if !is_its_own {
-        return Err(unfit(format!("it says that it is of {} on {}", manifest.instance, manifest.host)));
+        let (instance, host) = (manifest.instance, manifest.host);
+        return Err(UnfitError::OtherIsThere { backup, instance, host }.into());
     }
     Ok(There { snapshots: Some(set.snapshots()), manifest })
 }

@@ -5,6 +5,8 @@
 //! against it: a full disk or a lost link proves nothing.
 
 use super::compare::{hashed, question};
+use super::error::{BackupFault, HostFault, UnfitError};
+use super::fault::StoreFault;
 use super::fill::{Filling, Loaded, load_all};
 use super::room::{Wanted, expect_room};
 use super::source::{self, Opened};
@@ -102,7 +104,7 @@ async fn attempt(data: &DataWork<'_>, opened: &Opened) -> Result<Vec<String>, Da
     checks.extend(queries(data, spec, &fillings).await?);
     checks.extend(said);
     if checks.is_empty() {
-        return Err(DataError::BadBackup("there is nothing in it that could be compared".to_owned()));
+        return Err(BackupFault::NothingToCompare.into());
     }
     Ok(checks)
 }
@@ -111,7 +113,7 @@ async fn attempt(data: &DataWork<'_>, opened: &Opened) -> Result<Vec<String>, Da
 pub fn fillings<'a>(was: &'a Rendered, parts: &'a [Part]) -> Result<Vec<Filling<'a>>, DataError> {
     let find = |part: &'a Part| {
         let known = was.stores.get_key_value(&part.store).filter(|(_, store)| store.engine.kind() == part.engine);
-        let unfit = || DataError::Unfit(format!("the release has no store `{}` of that kind", part.store));
+        let unfit = || UnfitError::OtherKindOfStore { store: part.store.clone() }.into();
         known.map(|(name, store)| Filling { name, store, part }).ok_or_else(unfit)
     };
     parts.iter().map(find).collect()
@@ -141,15 +143,13 @@ fn is_loaded(filling: &Filling<'_>) -> bool {
 fn as_it_was(loaded: Loaded) -> Result<Vec<String>, DataError> {
     let words = |(store, it): &(_, Differences)| Some(format!("the store `{store}`: {}", it.words()?));
     let different: Vec<String> = loaded.differing.iter().filter_map(words).collect();
-    if different.is_empty() { Ok(loaded.said) } else { Err(DataError::BadBackup(different.join("; "))) }
+    if different.is_empty() { Ok(loaded.said) } else { Err(BackupFault::Differs { differences: different }.into()) }
 }
 
 /// A dump that its own database does not take is not good.
 fn blamed(error: DataError) -> DataError {
     match error {
-        DataError::Store { store, reason } => {
-            DataError::BadBackup(format!("the store `{store}` could not be loaded: {reason}"))
-        }
+        DataError::Store { store, fault } => BackupFault::NotLoaded { store, fault: *fault }.into(),
         other => other,
     }
 }
@@ -165,7 +165,7 @@ async fn files(
     for filling in fillings.iter().filter(|it| !is_loaded(it)) {
         let Kept::Files { roots, sample, files } = &filling.part.kept else { continue };
         let store = filling.name;
-        let bad = |reason: String| DataError::BadBackup(format!("the store `{store}`: {reason}"));
+        let bad = |fault: StoreFault| fault.of_backup(store);
         let places = places(data, spec, filling, roots).await?;
         let told = data.told(&format!("restoring {store}"));
         let mut left_out = 0;
@@ -176,22 +176,15 @@ async fn files(
         }
         let (compared, sample) = (sample.len(), sample.clone());
         let looked = tokio::task::spawn_blocking(move || (first_wrong(&sample, &places), found_in(&places))).await;
-        let (wrong, found) = looked.map_err(|error| DataError::Failed(error.to_string()))?;
+        let (wrong, found) = looked.map_err(HostFault::Panicked)?;
         if let Some(reason) = wrong {
-            return Err(bad(reason));
+            return Err(bad(StoreFault::SampleDiffers(reason)));
         }
         let found =
             found.map_err(|source| DataError::Disk { doing: "read back", path: undo::scratch(data), source })?;
         // Older backups have devices, which are never made.
         if (found.0 + left_out, found.1) != (*files, filling.part.bytes) {
-            let (files_found, bytes_found) = found;
-            return Err(bad(format!(
-                "{} of {} came back of {} of {}",
-                count(files_found, "file"),
-                count(bytes_found, "byte"),
-                count(*files, "file"),
-                count(filling.part.bytes, "byte")
-            )));
+            return Err(bad(StoreFault::Incomplete { noun: "file", found, expected: (*files, filling.part.bytes) }));
         }
         let what = match filling.store.bucket() {
             Some(_) => format!("{}, restored to a folder", count(*files, "object")),

@@ -5,6 +5,7 @@
 
 use super::asked::{Asked, Early, count, note, settled};
 use super::copies::Copies;
+use super::fault::{AskError, StoreFault};
 use super::tee::Tee;
 use super::{DataError, DataWork};
 use crate::clock;
@@ -159,24 +160,23 @@ struct Dumping<'a> {
 impl Dumping<'_> {
     async fn dump(&self, previous: Option<u64>, tee: &mut Tee) -> Result<Dumped, DataError> {
         let Self { data, spec, name, store, .. } = *self;
-        let of_store = |reason: String| DataError::of_store(name, reason);
+        let of_store = |fault: StoreFault| fault.of_store(name);
         let (began, doing) = (tokio::time::Instant::now(), format!("dump {name}"));
         data.work.say(doing.clone());
-        let tool = dump_tool(store).ok_or_else(|| of_store("it has no tool that dumps it".to_owned()))?;
-        let validator =
-            DumpValidator::of(store).ok_or_else(|| of_store("nobody can tell whether it is whole".to_owned()))?;
+        let tool = dump_tool(store).ok_or_else(|| of_store(StoreFault::NoDumpTool))?;
+        let validator = DumpValidator::of(store).ok_or_else(|| of_store(StoreFault::NoValidator))?;
         let noted = self.note(None).await;
         let before = match self.early {
             None => self.count().await?,
             Some(_) => CounterReading::default(),
         };
-        let failed = |error: &dyn std::error::Error| of_store(crate::chain(error));
-        let mut stream = data.context().runtime.dump(&tool, spec).await.map_err(|error| failed(&error))?;
+        let failed = |error| of_store(StoreFault::Runtime(error));
+        let mut stream = data.context().runtime.dump(&tool, spec).await.map_err(failed)?;
         let (mut validator, mut hash, told) = (validator, Sha256::new(), data.told(&doing));
         let (mut bytes, mut said) = (0_u64, 0_u64);
         let mut next = stream.next().await;
         while let Some(piece) = next {
-            let piece = piece.map_err(|error| failed(&error))?;
+            let piece = piece.map_err(failed)?;
             validator.observe(&piece);
             hash.update(&piece);
             bytes += piece.len() as u64;
@@ -186,7 +186,8 @@ impl Dumping<'_> {
                 told.say(bytes);
             }
         }
-        let mut notes = validator.verdict(&ToolEnd::well(), previous).map_err(of_store)?;
+        let mut notes =
+            validator.verdict(&ToolEnd::well(), previous).map_err(|error| of_store(StoreFault::Dump(error)))?;
         let (source, is_still) = self.settled(noted, &mut notes).await;
         let counts = self.counted(&before, validator.counts(), is_still, &mut notes).await?;
         let sha256 = HEXLOWER.encode(&hash.finalize());
@@ -211,14 +212,14 @@ impl Dumping<'_> {
             }
             (None, None) => Ok(between(self.store, before, &self.count().await?)),
             (None, Some(dumped)) if is_still => match unequal(&before.counts, &dumped) {
-                Some(reason) => Err(DataError::of_store(self.name, reason)),
+                Some(reason) => Err(StoreFault::DumpDiffers(reason).of_store(self.name)),
                 None => Ok(exactly(&before.counts, &dumped)),
             },
             (None, Some(dumped)) => {
                 let is_lacking = lacking(&before.counts, &dumped, &before.counts).is_some();
                 let after = if is_lacking { self.count().await?.counts } else { BTreeMap::new() };
                 match lacking(&before.counts, &dumped, &after) {
-                    Some(name) => Err(DataError::of_store(self.name, format!("its dump has nothing of `{name}`"))),
+                    Some(name) => Err(StoreFault::NothingOf { name: name.clone() }.of_store(self.name)),
                     None => Ok(exactly(&before.counts, &dumped)),
                 }
             }
@@ -226,7 +227,7 @@ impl Dumping<'_> {
     }
 
     /// Returns the reply of its server; nothing if it is stopped, or if no query is known for it.
-    async fn note(&self, before: Option<&NotedAt>) -> Option<Result<NotedAt, String>> {
+    async fn note(&self, before: Option<&NotedAt>) -> Option<Result<NotedAt, AskError>> {
         match self.early {
             None => note(self.data, self.spec, self.store, before).await,
             Some(_) => None,
@@ -236,7 +237,7 @@ impl Dumping<'_> {
     /// Repeats the query and returns whether nothing was written meanwhile.
     async fn settled(
         &self,
-        before: Option<Result<NotedAt, String>>,
+        before: Option<Result<NotedAt, AskError>>,
         notes: &mut Vec<String>,
     ) -> (Option<SourceNote>, bool) {
         let Some(before) = before else { return (None, false) };
@@ -246,7 +247,7 @@ impl Dumping<'_> {
 
     async fn count(&self) -> Result<CounterReading, DataError> {
         let counted = count(self.data, self.spec, self.store).await;
-        counted.map_err(|error| DataError::of_store(self.name, format!("it could not be counted: {error}")))
+        counted.map_err(|error| StoreFault::NotCounted(error).of_store(self.name))
     }
 }
 

@@ -1,10 +1,19 @@
 //! Reason why work on data did not do what was asked.
 
+use super::fault::StoreFault;
+use super::source::PickError;
+use crate::bundles::FetchError;
 use crate::ledger::LedgerError;
 use crate::perform::allow::Forbidden;
+use crate::perform::claims::ClaimError;
 use crate::perform::prepare::PrepareError;
 use crate::perform::work::WorkError;
 use crate::runtime::RuntimeError;
+use fleet_core::backup::{BackupPlanError, ManifestError};
+use fleet_core::names::{BackupId, HostName, InstanceName, RepositoryName, StoreName};
+use fleet_core::order::Release;
+use fleet_core::units::Period;
+use fleet_render::RenderError;
 use fleet_repository::client::RepositoryError;
 use std::io;
 use std::path::PathBuf;
@@ -12,15 +21,16 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// The order does not fit what is here.
-    #[error("{0}")]
-    Unfit(String),
-    #[error("{0}")]
-    Failed(String),
+    #[error(transparent)]
+    Unfit(Box<UnfitError>),
+    /// This host could not do it.
+    #[error(transparent)]
+    Host(Box<HostFault>),
     /// The backed-up data is damaged or unusable: the backup is the cause, not the access to it.
-    #[error("{0}")]
-    BadBackup(String),
-    #[error("the store `{store}`: {reason}")]
-    Store { store: String, reason: String },
+    #[error(transparent)]
+    BadBackup(Box<BackupFault>),
+    #[error("the store `{store}`: {fault}")]
+    Store { store: StoreName, fault: Box<StoreFault> },
     #[error("could not {doing} `{path}`")]
     Disk { doing: &'static str, path: PathBuf, source: io::Error },
     #[error(transparent)]
@@ -39,19 +49,32 @@ pub enum DataError {
     Ledger(#[from] LedgerError),
 }
 
-impl DataError {
-    /// Names the store that it is about.
-    pub fn of_store(store: &fleet_core::names::StoreName, reason: impl Into<String>) -> Self {
-        Self::Store { store: store.to_string(), reason: reason.into() }
+impl From<UnfitError> for DataError {
+    fn from(error: UnfitError) -> Self {
+        Self::Unfit(Box::new(error))
     }
+}
 
+impl From<HostFault> for DataError {
+    fn from(fault: HostFault) -> Self {
+        Self::Host(Box::new(fault))
+    }
+}
+
+impl From<BackupFault> for DataError {
+    fn from(fault: BackupFault) -> Self {
+        Self::BadBackup(Box::new(fault))
+    }
+}
+
+impl DataError {
     /// Returns whether the backup itself is the cause: then a drill has a result.
     pub fn is_of_backup(&self) -> bool {
         match self {
             Self::BadBackup(_) => true,
             Self::Repository(error) => error.is_damage(),
             Self::Unfit(_)
-            | Self::Failed(_)
+            | Self::Host(_)
             | Self::Store { .. }
             | Self::Disk { .. }
             | Self::Forbidden(_)
@@ -62,4 +85,142 @@ impl DataError {
             | Self::Ledger(_) => false,
         }
     }
+}
+
+/// Reason why an order does not fit what is here. Nothing was touched.
+#[derive(Debug, thiserror::Error)]
+pub enum UnfitError {
+    #[error("there is no such instance")]
+    NoInstance,
+    #[error("there is such an instance already")]
+    InstanceExists,
+    #[error("its app declares no store that can be backed up")]
+    NoStore,
+    #[error(transparent)]
+    Plan(#[from] BackupPlanError),
+    #[error("it is a backup of {was}, and {is} is here: put the instance to {was} first")]
+    OtherRelease { was: Release, is: Release },
+    #[error("it is a backup of {was}, and {wanted} is wanted")]
+    OtherReleaseWanted { was: Release, wanted: Release },
+    #[error("the backup has no store `{store}`")]
+    StoreMissing { store: StoreName },
+    #[error("the release has no store `{store}` of that kind")]
+    OtherKindOfStore { store: StoreName },
+    #[error("{} is on this host already; nothing is restored over it", volumes.join(", "))]
+    VolumesExist { volumes: Vec<String> },
+    #[error("`{path}` is not empty; nothing is restored over what others may have there")]
+    FolderInUse { path: PathBuf },
+    #[error(
+        "the store `{store}` keeps its data in `{path}`, too, and would be lost: restore both, or into another instance"
+    )]
+    SharedFolder { store: StoreName, path: PathBuf },
+    #[error(
+        "{} runs and has `{folder}`, which is to be replaced, and is no part of this instance: stop it first",
+        quoted(containers)
+    )]
+    ForeignContainer { containers: Vec<String>, folder: PathBuf },
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    #[error("{refused}; agree with --drop-others")]
+    WithoutSideFiles { refused: String },
+    #[error(
+        "it would be lost, for it cannot be kept: {}; move it out of the data folder, or agree with --drop-others",
+        lost.join("; ")
+    )]
+    SideFilesLost { lost: Vec<String> },
+    #[error(
+        "it would be lost, and is not in this backup: {}; declare it as a store, or agree with --drop-others",
+        lost.join("; ")
+    )]
+    OthersLost { lost: Vec<String> },
+    #[error("the order came without the way into the repository `{repository}` of {instance}")]
+    NoAccess { repository: RepositoryName, instance: InstanceName },
+    #[error("backups in `{repository}` are forgotten by the coordinator, not by this host")]
+    NotOfThisHost { repository: RepositoryName },
+    #[error("{repository}: {error}")]
+    Ambiguous { repository: RepositoryName, error: PickError },
+    #[error(transparent)]
+    Doubtful(PickError),
+    #[error("the backup {backup}: {error}")]
+    Manifest { backup: BackupId, error: ManifestError },
+    #[error("a backup {backup} is there: {error}")]
+    UnreadableIsThere { backup: BackupId, error: ManifestError },
+    #[error("a backup {backup} is there: it says that it is of {instance} on {host}")]
+    OtherIsThere { backup: BackupId, instance: InstanceName, host: HostName },
+    #[error("{release}: {}", problems.join("; "))]
+    NotRendered { release: Release, problems: Vec<String> },
+}
+
+/// Reason that lies in this host, its Engine or its repositories, and proves nothing against a backup.
+#[derive(Debug, thiserror::Error)]
+pub enum HostFault {
+    #[error("the store `{store}`: {fault}")]
+    Store { store: StoreName, fault: StoreFault },
+    #[error("the safety backup failed, so nothing was replaced: {} (`--no-safety` goes without)", reasons.join("; "))]
+    SafetyBackupFailed { reasons: Vec<String> },
+    #[error("the safety backup does not have every bucket that was being replaced")]
+    SafetyBackupLacksBucket,
+    #[error("a bucket was being replaced, and there is no safety backup to put back: {reason}")]
+    NoSafetyBackup { reason: String },
+    #[error(
+        "there is not enough room on this host's disk {at}: {} MB are needed, {} MB are free",
+        needed / 1_000_000, free / 1_000_000
+    )]
+    NoRoom { at: String, needed: u64, free: u64 },
+    #[error("services stood still for {limit}, which is the longest they may")]
+    StoodStill { limit: Period },
+    #[error("`{service}` could not be let go on")]
+    NotResumed { service: String },
+    #[error("{}", crate::perform::data::tee::all(.0))]
+    AllCopiesLost(Vec<RepositoryError>),
+    #[error("the release that was backed up: {}", crate::chain(.0))]
+    Release(FetchError),
+    #[error("{}", crate::chain(.0))]
+    Render(RenderError),
+    #[error("{left}: {failures}; {hint}")]
+    SandboxLeft { left: String, failures: String, hint: String },
+    #[error(transparent)]
+    Panicked(tokio::task::JoinError),
+}
+
+/// Reason why a backup is damaged or unusable.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupFault {
+    #[error("the store `{store}`: {fault}")]
+    Store { store: StoreName, fault: StoreFault },
+    #[error("the store `{store}` could not be loaded: {fault}")]
+    NotLoaded { store: StoreName, fault: StoreFault },
+    #[error("the store `{store}` was not kept as a bucket")]
+    NotKeptAsBucket { store: StoreName },
+    #[error("the backup {backup} is not in {repository}")]
+    Missing { backup: BackupId, repository: RepositoryName },
+    #[error("{repository}: {error}")]
+    Replaced { repository: RepositoryName, error: PickError },
+    #[error("its manifest is of the backup {backup} of {instance}")]
+    OtherManifest { backup: BackupId, instance: InstanceName },
+    #[error("the files beside the dump of `{store}`: {fault}")]
+    SideFiles { store: StoreName, fault: SideFilesFault },
+    #[error("{}", differences.join("; "))]
+    Differs { differences: Vec<String> },
+    #[error("there is nothing in it that could be compared")]
+    NothingToCompare,
+}
+
+/// Reason why files beside a dump cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SideFilesFault {
+    #[error("they cannot be read")]
+    Unreadable,
+    #[error("their archive is not what was kept")]
+    Differ,
+    #[error(transparent)]
+    Archive(fleet_core::backup::UnpackError),
+    #[error("`{path}`: {fault}")]
+    Unfit { path: String, fault: &'static str },
+    #[error("`{path}` is not what it was")]
+    FileDiffers { path: String },
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

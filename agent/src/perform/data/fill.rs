@@ -3,6 +3,7 @@
 //! **Invariant:** a stream whose bytes are not those of the manifest fails the load, also after the last of them.
 
 use super::compare::{recount, renote};
+use super::fault::StoreFault;
 use super::ready::until_ready;
 use super::side_plan::SidePlan;
 use super::source::Opened;
@@ -83,7 +84,9 @@ pub async fn load_all(
     let (mut said, mut differing) = (Vec::new(), Vec::new());
     for filling in streams() {
         if !loads_beside(filling.store, spec) {
-            until_ready(data, filling.store, spec).await.map_err(|reason| of_host(filling.name, &reason))?;
+            until_ready(data, filling.store, spec)
+                .await
+                .map_err(|error| StoreFault::NotReady(error).of_host(filling.name))?;
             load(data, opened, filling, spec).await?;
         }
         said.push(format!("{}: {} loaded", filling.name, count(filling.part.bytes, "byte")));
@@ -116,7 +119,7 @@ async fn put_late(
     let services = services_of(fillings, spec);
     data.work.perform(spec, |found| starting(found, spec, &services), Finish::AsIs).await?;
     for filling in fillings.iter().filter(|it| !is_files(it.store) && it.store.bucket().is_none()) {
-        let late = |reason: String| of_host(filling.name, &format!("with the files beside its dump: {reason}"));
+        let late = |error| StoreFault::NotReadyWithFiles(error).of_host(filling.name);
         until_ready(data, filling.store, spec).await.map_err(late)?;
     }
     Ok(())
@@ -131,9 +134,9 @@ async fn load(
 ) -> Result<(), DataError> {
     let (name, store) = (filling.name, filling.store);
     let Kept::Stream { path, sha256 } = &filling.part.kept else { return Ok(()) };
-    let tool = load_tool(store, spec).ok_or_else(|| of_host(name, "it has no tool that loads it"))?;
+    let tool = load_tool(store, spec).ok_or_else(|| StoreFault::NoLoadTool.of_host(name))?;
     data.work.say(format!("loading {name}"));
-    run_all(data, &prepare_tools(store), spec).await.map_err(|error| of_host(name, &crate::chain(&error)))?;
+    run_all(data, &prepare_tools(store), spec).await.map_err(|error| StoreFault::Runtime(error).of_host(name))?;
     let kept = opened.repository.read_stream_of(&opened.set, path).await?;
     let (checked, broken) = checked(kept, filling.part.bytes, sha256, data, name);
     let loaded = data.context().runtime.load(&tool, spec, checked).await;
@@ -141,23 +144,19 @@ async fn load(
     let broken = broken.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(broken) = broken {
         return Err(match broken {
-            Broken::Differs(reason) => DataError::BadBackup(format!("the store `{name}`: {reason}")),
+            Broken::Differs(fault) => fault.of_backup(name),
             Broken::Unread(error) => error.into(),
         });
     }
-    loaded.map_err(|error| of_tool(name, &error))?;
-    run_all(data, &after_tools(store), spec).await.map_err(|error| of_tool(name, &error))
-}
-
-/// Nothing that the backup could be blamed for.
-pub fn of_host(store: &StoreName, reason: &str) -> DataError {
-    DataError::Failed(format!("the store `{store}`: {reason}"))
+    loaded.map_err(|error| of_tool(name, error))?;
+    run_all(data, &after_tools(store), spec).await.map_err(|error| of_tool(name, error))
 }
 
 /// Converts a tool's error: a message about the data is one about the backup, but a tool that could not run is not.
-pub fn of_tool(store: &StoreName, error: &RuntimeError) -> DataError {
-    let reason = crate::chain(error);
-    if is_of_data(error) { DataError::of_store(store, reason) } else { of_host(store, &reason) }
+pub fn of_tool(store: &StoreName, error: RuntimeError) -> DataError {
+    let is_of_data = is_of_data(&error);
+    let fault = StoreFault::Runtime(error);
+    if is_of_data { fault.of_store(store) } else { fault.of_host(store) }
 }
 
 /// Returns whether a tool ended by itself, possibly because of its input. One that was killed or had no space did not.
@@ -176,7 +175,7 @@ async fn run_all(data: &DataWork<'_>, tools: &[Tool], spec: &InstanceSpec) -> Re
 /// Reason why a stream did not come as it was kept.
 #[derive(Debug)]
 enum Broken {
-    Differs(String),
+    Differs(StoreFault),
     Unread(RepositoryError),
 }
 
@@ -217,11 +216,9 @@ fn checked(
                     if found == sha256 && so_far == bytes {
                         return None;
                     }
-                    let text = format!(
-                        "{} came out of the repository, and not the {bytes} that went in",
-                        count(so_far, "byte")
-                    );
-                    (Broken::Differs(text.clone()), text)
+                    let differs = StoreFault::StreamDiffers { found: so_far, expected: bytes };
+                    let text = differs.to_string();
+                    (Broken::Differs(differs), text)
                 }
             };
             *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);

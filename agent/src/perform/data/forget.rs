@@ -1,5 +1,6 @@
 //! Removes backups in a folder of this host, which only its agent can reach.
 
+use super::error::UnfitError;
 use super::{DataError, DataWork, OrderEnd};
 use fleet_core::backup::DataResult;
 use fleet_core::grammar::count;
@@ -12,8 +13,7 @@ pub async fn forget(
     backups: &BTreeSet<BackupId>,
 ) -> Result<OrderEnd, DataError> {
     if !data.is_in_folder(from)? {
-        let reason = format!("backups in `{from}` are forgotten by the coordinator, not by this host");
-        return Err(DataError::Unfit(reason));
+        return Err(UnfitError::NotOfThisHost { repository: from.clone() }.into());
     }
     data.work.say(format!("forgetting {} in {from}", count(backups.len(), "backup")));
     let repository = data.repository(from, &data.order.instance).await?;

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a service is written to the ledger before it is stopped, and removed from it only when it runs again.
 
+use super::error::HostFault;
 use super::{DataError, DataWork};
 use crate::clock;
 use crate::ledger::Held;
@@ -106,7 +107,7 @@ async fn retry_until_ok(data: &DataWork<'_>, spec: &InstanceSpec, held: &Held) -
         sleep(BETWEEN_ATTEMPTS).await;
     }
     let Some(settled) = &data.open.from else {
-        return Err(DataError::Failed(format!("`{}` could not be let go on", held.service)));
+        return Err(HostFault::NotResumed { service: held.service.clone() }.into());
     };
     Ok(data.work.perform(spec, |found| stages(found, settled), Finish::AsIs).await?)
 }

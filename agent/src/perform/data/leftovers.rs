@@ -3,7 +3,7 @@
 //!
 //! **Invariant:** only folders that a restore moved aside, and that has passed, are removed here.
 
-use super::{DataWork, set_aside, undo};
+use super::{DataError, DataWork, set_aside, undo};
 use crate::agent_context::AgentContext;
 use crate::clock;
 use crate::ledger::{Aside, LeftFolder, Leftover};
@@ -21,7 +21,7 @@ pub async fn remove_old(data: &DataWork<'_>, asides: &[Aside]) -> Vec<String> {
     let mut folders = Vec::new();
     for aside in asides {
         data.work.say(format!("removing {}", aside.waits.display()));
-        folders.extend(remove(aside).await.err().map(|reason| LeftFolder { aside: aside.clone(), reason }));
+        folders.extend(remove(aside).await.err().map(|error| left(aside, reason_of(&error))));
     }
     let now = clock::now();
     let (order, instance) = (data.order.id.clone(), data.order.instance.clone());
@@ -32,11 +32,20 @@ pub async fn remove_old(data: &DataWork<'_>, asides: &[Aside]) -> Vec<String> {
     left.folders.iter().map(words).collect()
 }
 
-async fn remove(aside: &Aside) -> Result<(), String> {
-    undo::moved(aside, "remove", set_aside::let_go).await.map_err(|error| match std::error::Error::source(&error) {
+async fn remove(aside: &Aside) -> Result<(), DataError> {
+    undo::moved(aside, "remove", set_aside::let_go).await
+}
+
+/// What the disk said, without the path.
+fn reason_of(error: &DataError) -> String {
+    match std::error::Error::source(error) {
         Some(source) => source.to_string(),
-        None => crate::chain(&error),
-    })
+        None => crate::chain(error),
+    }
+}
+
+fn left(aside: &Aside, reason: String) -> LeftFolder {
+    LeftFolder { aside: aside.clone(), reason }
 }
 
 /// One folder that is left, with what to do about it, in one line for people.
@@ -76,14 +85,14 @@ pub async fn try_again(context: &AgentContext, instance: &InstanceName) {
     for before in all {
         let mut folders = Vec::new();
         for LeftFolder { aside, .. } in &before.folders {
-            let removed = timeout(LIMIT, remove(aside)).await;
-            match removed.unwrap_or_else(|_| Err("it took too long".to_owned())) {
-                Ok(()) => {
+            match timeout(LIMIT, remove(aside)).await {
+                Ok(Ok(())) => {
                     let text = format!("the data of before its restore is removed now: `{}`", aside.waits.display());
                     tracing::warn!(%instance, "{text}");
                     context.status_writer.tell(clock::now(), Some(instance), text);
                 }
-                Err(reason) => folders.push(LeftFolder { aside: aside.clone(), reason }),
+                Ok(Err(error)) => folders.push(left(aside, reason_of(&error))),
+                Err(_) => folders.push(left(aside, "it took too long".to_owned())),
             }
         }
         keep(context, before, folders).await;

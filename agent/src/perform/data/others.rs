@@ -1,9 +1,11 @@
 //! Databases that the servers hold beside the restored stores: their whole folders are replaced, so these would be
 //! lost.
 
+use super::error::UnfitError;
 use super::fill::Filling;
 use super::targets::Target;
 use super::{DataError, DataWork};
+use crate::runtime::RuntimeError;
 use fleet_core::app::Rendered;
 use fleet_core::backup::{DatabaseEngine, Others, Store, is_files, others, others_tool};
 use fleet_core::names::StoreName;
@@ -42,10 +44,7 @@ pub async fn expect_none(
     if lost.is_empty() || may == Others::Dropped {
         return Ok(lost);
     }
-    Err(DataError::Unfit(format!(
-        "it would be lost, and is not in this backup: {}; declare it as a store, or agree with --drop-others",
-        lost.join("; ")
-    )))
+    Err(UnfitError::OthersLost { lost }.into())
 }
 
 fn is_used(target: &Target) -> bool {
@@ -59,7 +58,7 @@ async fn beside(data: &DataWork<'_>, rendered: &Rendered, service: &str, stores:
     data.work.say(format!("asking {service} what else it holds"));
     match asked(data, rendered, stores).await {
         Ok(found) => found.into_iter().map(|what| format!("{what} of {service}")).collect(),
-        Err(reason) => vec![format!("whatever else {service} holds, which could not be asked: {reason}")],
+        Err(error) => vec![unasked(service, &error)],
     }
 }
 
@@ -74,17 +73,21 @@ pub async fn beside_stores(data: &DataWork<'_>, rendered: &Rendered, stores: &[(
     for (service, stores) in of_service {
         match asked(data, rendered, &stores).await {
             Ok(beside) => found.extend(beside.into_iter().map(|what| format!("{what} of {service}"))),
-            Err(error) => found.push(format!("whatever else {service} holds, which could not be asked: {error}")),
+            Err(error) => found.push(unasked(service, &error)),
         }
     }
     found
 }
 
+fn unasked(service: &str, error: &RuntimeError) -> String {
+    format!("whatever else {service} holds, which could not be asked: {}", crate::chain(error))
+}
+
 /// Returns the other databases that the server of these stores reports.
-async fn asked(data: &DataWork<'_>, rendered: &Rendered, stores: &[&Store]) -> Result<Vec<String>, String> {
+async fn asked(data: &DataWork<'_>, rendered: &Rendered, stores: &[&Store]) -> Result<Vec<String>, RuntimeError> {
     // One that is all that its server has leaves nothing to ask for.
     let tools: Option<Vec<_>> = stores.iter().map(|store| others_tool(store)).collect();
     let Some(tool) = tools.and_then(|mut tools| tools.pop()) else { return Ok(Vec::new()) };
-    let printed = data.context().runtime.run_tool(&tool, &rendered.spec).await.map_err(|error| crate::chain(&error))?;
+    let printed = data.context().runtime.run_tool(&tool, &rendered.spec).await?;
     Ok(others(stores.iter().copied(), &printed))
 }

@@ -1,5 +1,7 @@
 //! The repositories and folders of an order about data, each as far as the host's people allow it.
 
+use super::error::UnfitError;
+use super::fault::StoreFault;
 use super::{DataError, DataWork};
 use crate::perform::allow::{allow, allow_where};
 use crate::runtime::RootFound;
@@ -14,9 +16,8 @@ impl DataWork<'_> {
     /// The way into a repository that came beside the order.
     fn access(&self, name: &RepositoryName, of: &InstanceName) -> Result<&RepositoryAccess, DataError> {
         let is_it = |access: &&RepositoryAccess| access.repository == *name && access.instance == *of;
-        let missing =
-            || DataError::Unfit(format!("the order came without the way into the repository `{name}` of {of}"));
-        self.open.access.iter().find(is_it).ok_or_else(missing)
+        let missing = || UnfitError::NoAccess { repository: name.clone(), instance: of.clone() };
+        Ok(self.open.access.iter().find(is_it).ok_or_else(missing)?)
     }
 
     /// Returns whether a repository of this order's instance is a folder on this host.
@@ -42,7 +43,7 @@ impl DataWork<'_> {
         store: &Store,
     ) -> Result<Vec<RootFound>, DataError> {
         let found = self.context().runtime.roots(spec, store).await;
-        let found = found.map_err(|error| DataError::of_store(name, crate::chain(&error)))?;
+        let found = found.map_err(|error| StoreFault::Runtime(error).of_store(name))?;
         let reaches = Reaches::of_store(name, store, spec, found.iter().map(|root| &root.mount));
         let leads = allow_where(self.context(), &reaches).await;
         let leads = leads.map_err(|source| DataError::StoreForbidden { store: name.to_string(), source })?;
@@ -53,7 +54,7 @@ impl DataWork<'_> {
         };
         let mut folders = found.iter().filter(|root| matches!(root.mount.source, MountedFrom::Folder(_)));
         match folders.find(|root| !is_same(root)) {
-            Some(root) => Err(DataError::of_store(name, format!("`{}` leads elsewhere by now", root.from))),
+            Some(root) => Err(StoreFault::LeadsElsewhere { path: root.from.clone() }.of_store(name)),
             None => Ok(found),
         }
     }

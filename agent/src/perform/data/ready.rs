@@ -5,6 +5,7 @@
 //! known: its service's health check decides.
 
 use super::DataWork;
+use super::fault::{MissingReply, NotReady};
 use crate::runtime::RuntimeError;
 use fleet_core::backup::{SETTLED, Store, Tool, ready_tool, settled_tool};
 use fleet_core::spec::InstanceSpec;
@@ -19,7 +20,7 @@ const BETWEEN_QUESTIONS: Duration = Duration::from_millis(500);
 const STAYING: Duration = Duration::from_secs(60);
 
 /// Waits until a store's service answers, and is the one that stays.
-pub async fn until_ready(data: &DataWork<'_>, store: &Store, spec: &InstanceSpec) -> Result<(), String> {
+pub async fn until_ready(data: &DataWork<'_>, store: &Store, spec: &InstanceSpec) -> Result<(), NotReady> {
     let Some(service) = store.engine.service() else { return Ok(()) };
     data.work.say(format!("waiting until {service} answers"));
     let began = Instant::now();
@@ -33,24 +34,29 @@ pub async fn until_ready(data: &DataWork<'_>, store: &Store, spec: &InstanceSpec
                     return Ok(());
                 }
                 seen = Some((which, since));
-                "only the server that begins its data did".to_owned()
+                MissingReply::OnlyTemporary
             }
-            Err(reason) => {
+            Err(missing) => {
                 seen = None;
-                reason
+                missing
             }
         };
         if began.elapsed() > READY_LIMIT.min(data.order.deadline / 2) {
-            return Err(format!("`{service}` does not answer: {missing}"));
+            return Err(NotReady { service: service.to_owned(), missing });
         }
         sleep(BETWEEN_QUESTIONS).await;
     }
 }
 
 /// Returns the server that answers, or the reason why none does.
-async fn answering(data: &DataWork<'_>, store: &Store, service: &str, spec: &InstanceSpec) -> Result<String, String> {
+async fn answering(
+    data: &DataWork<'_>,
+    store: &Store,
+    service: &str,
+    spec: &InstanceSpec,
+) -> Result<String, MissingReply> {
     match ready_tool(store) {
-        Some(ready) => asked(data, store, &ready, spec).await.map_err(|error| crate::chain(&error)),
+        Some(ready) => Ok(asked(data, store, &ready, spec).await?),
         None => looked(data, service, spec).await.map(|()| SETTLED.to_owned()),
     }
 }
@@ -67,13 +73,13 @@ async fn asked(data: &DataWork<'_>, store: &Store, ready: &Tool, spec: &Instance
 }
 
 /// Checks the container's own health check; without one, it is enough that the container runs.
-async fn looked(data: &DataWork<'_>, service: &str, spec: &InstanceSpec) -> Result<(), String> {
-    let found = data.context().runtime.look(spec).await.map_err(|error| crate::chain(&error))?;
-    let container = found.of_service(service).next().ok_or("it has no container")?;
+async fn looked(data: &DataWork<'_>, service: &str, spec: &InstanceSpec) -> Result<(), MissingReply> {
+    let found = data.context().runtime.look(spec).await?;
+    let container = found.of_service(service).next().ok_or(MissingReply::NoContainer)?;
     let is_well = match container.health {
         ContainerHealth::Unchecked | ContainerHealth::Healthy => container.state == ContainerState::Running,
         ContainerHealth::Starting | ContainerHealth::Unhealthy => false,
     };
     let (state, health) = (container.state.word(), container.health.word());
-    if is_well { Ok(()) } else { Err(format!("its container is {state}, and by its health check {health}")) }
+    if is_well { Ok(()) } else { Err(MissingReply::NotHealthy { state, health }) }
 }

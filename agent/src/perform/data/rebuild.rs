@@ -8,7 +8,8 @@ use super::fill::with_needs;
 use super::stages::starting;
 use crate::ledger::Settled;
 use crate::perform::allow::allow_spec;
-use crate::perform::work::Finish;
+use crate::perform::work::{Finish, WorkError};
+use crate::runtime::RuntimeError;
 use fleet_core::backup::{Rebuild, rebuild_tool};
 use fleet_core::names::StoreName;
 use fleet_core::order::PowerRequest;
@@ -25,6 +26,15 @@ pub struct Unbuilt {
     pub hint: String,
 }
 
+/// Reason why a store could not be rebuilt.
+#[derive(Debug, thiserror::Error)]
+enum RebuildError {
+    #[error("what it needs could not be started: {}", crate::chain(.0))]
+    NotStarted(WorkError),
+    #[error("{}", crate::chain(.0))]
+    Failed(RuntimeError),
+}
+
 /// Rebuilds what the journal names; each is tried, whatever became of the others.
 pub async fn rebuild_left(data: &DataWork<'_>, settled: &Settled) -> Option<Unbuilt> {
     let (mut failed, mut commands) = (Vec::new(), Vec::new());
@@ -34,15 +44,15 @@ pub async fn rebuild_left(data: &DataWork<'_>, settled: &Settled) -> Option<Unbu
         let began = Instant::now();
         let started = if stands_still { start_for(data, settled, rebuild).await } else { Ok(()) };
         let ended = match started {
-            Ok(()) => run(data, settled, &name, rebuild).await,
-            Err(reason) => Err(format!("what it needs could not be started: {reason}")),
+            Ok(()) => run(data, settled, &name, rebuild).await.map_err(RebuildError::Failed),
+            Err(error) => Err(RebuildError::NotStarted(error)),
         };
         let note = match &ended {
             Ok(()) => format!("{name}: rebuilt in {} s", began.elapsed().as_secs()),
-            Err(reason) => format!("{name}: NOT rebuilt: {reason}"),
+            Err(error) => format!("{name}: NOT rebuilt: {error}"),
         };
-        if let Err(reason) = ended {
-            failed.push(format!("{name}: {rebuild}: {reason}"));
+        if let Err(error) = ended {
+            failed.push(format!("{name}: {rebuild}: {error}"));
             commands.push(by_hand(settled, rebuild));
         }
         let rebuilt = name.clone();
@@ -58,8 +68,9 @@ pub async fn rebuild_left(data: &DataWork<'_>, settled: &Settled) -> Option<Unbu
     }
     let instance = &data.order.instance;
     // Also where the last of them was done before a crash.
-    if stands_still && let Err(reason) = stop_again(data, settled).await {
-        let reason = format!("what was started to rebuild what is derived could not be stopped: {reason}");
+    if stands_still && let Err(error) = stop_again(data, settled).await {
+        let error = crate::chain(&error);
+        let reason = format!("what was started to rebuild what is derived could not be stopped: {error}");
         if failed.is_empty() {
             return Some(Unbuilt { reason, hint: format!("`fleet instance stop {instance}`") });
         }
@@ -86,21 +97,19 @@ pub async fn rebuild_left(data: &DataWork<'_>, settled: &Settled) -> Option<Unbu
 }
 
 /// Starts the services that a rebuild needs in a stopped instance.
-async fn start_for(data: &DataWork<'_>, settled: &Settled, rebuild: &Rebuild) -> Result<(), String> {
+async fn start_for(data: &DataWork<'_>, settled: &Settled, rebuild: &Rebuild) -> Result<(), WorkError> {
     let spec = &settled.rendered.spec;
     let services = with_needs([rebuild.service.clone()].into(), spec);
-    allow_spec(data.context(), spec).await.map_err(|error| crate::chain(&error))?;
-    let started = data.work.perform(spec, |found| starting(found, spec, &services), Finish::AsIs).await;
-    started.map_err(|error| crate::chain(&error))
+    allow_spec(data.context(), spec).await?;
+    data.work.perform(spec, |found| starting(found, spec, &services), Finish::AsIs).await
 }
 
-async fn stop_again(data: &DataWork<'_>, settled: &Settled) -> Result<(), String> {
+async fn stop_again(data: &DataWork<'_>, settled: &Settled) -> Result<(), WorkError> {
     let spec = &settled.rendered.spec;
-    let stopped = data.work.perform(spec, |found| steps_for_power(found, spec, PowerRequest::Stop), Finish::AsIs).await;
-    stopped.map_err(|error| crate::chain(&error))
+    data.work.perform(spec, |found| steps_for_power(found, spec, PowerRequest::Stop), Finish::AsIs).await
 }
 
-async fn run(data: &DataWork<'_>, settled: &Settled, name: &StoreName, rebuild: &Rebuild) -> Result<(), String> {
+async fn run(data: &DataWork<'_>, settled: &Settled, name: &StoreName, rebuild: &Rebuild) -> Result<(), RuntimeError> {
     let doing = format!("rebuilding {name}");
     data.work.say(doing.clone());
     let (told, began, mut ticks) = (data.work.progress_of(&doing), Instant::now(), interval(TOLD));
@@ -109,7 +118,7 @@ async fn run(data: &DataWork<'_>, settled: &Settled, name: &StoreName, rebuild: 
     tokio::pin!(running);
     loop {
         tokio::select! {
-            ended = &mut running => return ended.map(|_| ()).map_err(|error| crate::chain(&error)),
+            ended = &mut running => return ended.map(drop),
             _ = ticks.tick() => told(format!("{} s of at most {}", began.elapsed().as_secs(), rebuild.limit)),
         }
     }

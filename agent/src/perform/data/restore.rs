@@ -7,6 +7,8 @@ use super::agreed::{expect_kept, expect_side_files};
 use super::backup::Taken;
 use super::bereft::{expect_rest, make_removed};
 use super::drill::fillings;
+use super::error::{HostFault, UnfitError};
+use super::fault::StoreFault;
 use super::fill::{Filling, Loaded, load_all};
 use super::passed::{note_passed, passed};
 use super::room::expect_room;
@@ -40,7 +42,7 @@ pub async fn in_place(
     (others, privileges): (Others, Privileges),
 ) -> Result<OrderEnd, DataError> {
     let began = tokio::time::Instant::now();
-    let Some(settled) = &data.open.from else { return Err(DataError::Unfit("there is no such instance".to_owned())) };
+    let Some(settled) = &data.open.from else { return Err(UnfitError::NoInstance.into()) };
     let opened = source::open(data, from, privileges).await?;
     expect_same(&opened, settled)?;
     expect_rest(data, settled, only).await?;
@@ -82,12 +84,12 @@ pub async fn anew(
 ) -> Result<OrderEnd, DataError> {
     let began = tokio::time::Instant::now();
     if data.open.from.is_some() {
-        return Err(DataError::Unfit("there is such an instance already".to_owned()));
+        return Err(UnfitError::InstanceExists.into());
     }
     let opened = source::open(data, from, privileges).await?;
     if opened.manifest.release.name != goal.release.name {
-        let (was, wanted) = (&opened.manifest.release, &goal.release);
-        return Err(DataError::Unfit(format!("it is a backup of {was}, and {wanted} is wanted")));
+        let (was, wanted) = (opened.manifest.release.clone(), goal.release.clone());
+        return Err(UnfitError::OtherReleaseWanted { was, wanted }.into());
     }
     data.work.say(format!("preparing {}", goal.release));
     let values = &data.open.values;
@@ -96,8 +98,7 @@ pub async fn anew(
     bucket::expect_unused(data, &opened, &to.rendered).await?;
     let there = undo::volumes_there(data, spec).await?;
     if !there.is_empty() {
-        let there = there.join(", ");
-        return Err(DataError::Unfit(format!("{there} is on this host already; nothing is restored over it")));
+        return Err(UnfitError::VolumesExist { volumes: there }.into());
     }
     let parts = chosen(&opened, only)?;
     let fillings = fillings(&to.rendered, &parts)?;
@@ -117,7 +118,7 @@ async fn note_begun(data: &DataWork<'_>, to: &Settled) -> Result<(), DataError> 
     let (id, to) = (data.order.id.clone(), to.clone());
     let begin = move |ledger: &mut LedgerWriter| {
         let unclaimed = expect_unclaimed(&ledger.ledger(), &to.rendered.spec, None);
-        unclaimed.map_err(|taken| DataError::Unfit(taken.to_string()))?;
+        unclaimed.map_err(UnfitError::from)?;
         ledger.mark(&id, |open| {
             open.to = Some(to);
             open.values = Values::default();
@@ -171,10 +172,7 @@ fn expect_unused(own: &str, of_host: &[Target]) -> Result<(), DataError> {
         !target.path.starts_with(own) && has_something
     };
     match of_host.iter().find(is_used) {
-        Some(target) => {
-            let path = target.path.display();
-            Err(DataError::Unfit(format!("`{path}` is not empty; nothing is restored over what others may have there")))
-        }
+        Some(target) => Err(UnfitError::FolderInUse { path: target.path.clone() }.into()),
         None => Ok(()),
     }
 }
@@ -185,13 +183,13 @@ fn expect_same(opened: &Opened, settled: &Settled) -> Result<(), DataError> {
     if was.name == is.name {
         return Ok(());
     }
-    Err(DataError::Unfit(format!("it is a backup of {was}, and {is} is here: put the instance to {was} first")))
+    Err(UnfitError::OtherRelease { was: was.clone(), is: is.clone() }.into())
 }
 
 fn chosen(opened: &Opened, only: &BTreeSet<StoreName>) -> Result<Vec<Part>, DataError> {
     let parts = &opened.manifest.parts;
     if let Some(missing) = only.iter().find(|name| !parts.iter().any(|part| part.store == **name)) {
-        return Err(DataError::Unfit(format!("the backup has no store `{missing}`")));
+        return Err(UnfitError::StoreMissing { store: missing.clone() }.into());
     }
     let is_wanted = |part: &&Part| only.is_empty() || only.contains(&part.store);
     Ok(parts.iter().filter(is_wanted).cloned().collect())
@@ -200,7 +198,7 @@ fn chosen(opened: &Opened, only: &BTreeSet<StoreName>) -> Result<Vec<Part>, Data
 /// Returns how each folder will be moved aside. Changes nothing.
 fn planned(data: &DataWork<'_>, targets: &[Target]) -> Result<Vec<Aside>, DataError> {
     let plan = |target: &Target| {
-        set_aside::plan(&target.path, &data.order.id).map_err(|reason| DataError::of_store(&target.store, reason))
+        set_aside::plan(&target.path, &data.order.id).map_err(|error| StoreFault::Aside(error).of_store(&target.store))
     };
     targets.iter().map(plan).collect()
 }
@@ -221,10 +219,7 @@ async fn keep_safe(data: &DataWork<'_>, settled: &Settled, to: &BTreeSet<Reposit
     if failed.is_empty() {
         return Ok(());
     }
-    let failed = failed.join("; ");
-    Err(DataError::Failed(format!(
-        "the safety backup failed, so nothing was replaced: {failed} (`--no-safety` goes without)"
-    )))
+    Err(HostFault::SafetyBackupFailed { reasons: failed }.into())
 }
 
 /// Stops the instance and moves its folders aside. The way of moving is decided when nothing of the instance writes any
@@ -289,7 +284,7 @@ async fn restore_files(
 async fn note_different(data: &DataWork<'_>, loaded: &Loaded) -> Result<(), DataError> {
     if let Some((store, rows)) = loaded.differing.iter().find(|(_, it)| !it.rows.is_empty()) {
         let reason = rows.words().unwrap_or_default();
-        return Err(DataError::BadBackup(format!("the store `{store}`: {reason}")));
+        return Err(StoreFault::RowsDiffer(reason).of_backup(store));
     }
     let notes = loaded.differing.iter().filter_map(|(store, it)| Some(format!("warning: {store}: {}", it.words()?)));
     let notes: Vec<String> = notes.collect();
@@ -323,6 +318,8 @@ mod tests {
         let own = host.path().join("own").display().to_string();
         expect_unused(&own, &[target("empty"), target("own"), target("absent")]).expect("nobody has anything there");
         let refused = expect_unused(&own, &[target("empty"), target("used")]).expect_err("somebody has");
-        assert!(refused.to_string().contains("used"), "{refused}");
+        let path = host.path().join("used");
+        let DataError::Unfit(refused) = refused else { panic!("{refused}") };
+        assert!(matches!(&*refused, UnfitError::FolderInUse { path: at } if *at == path), "{refused}");
     }
 }

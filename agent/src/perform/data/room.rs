@@ -1,5 +1,6 @@
 //! Checks that the host's disks have space for the restored data, each disk for its part.
 
+use super::error::HostFault;
 use super::{DataError, DataWork};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -39,7 +40,7 @@ pub async fn expect_room(data: &DataWork<'_>, wanted: &[Wanted]) -> Result<(), D
         }
     }
     match loads.into_values().find(|load| load.free < load.needed()) {
-        Some(load) => Err(DataError::Failed(load.refusal())),
+        Some(load) => Err(load.refusal().into()),
         None => Ok(()),
     }
 }
@@ -49,12 +50,11 @@ impl Load {
         self.bytes.saturating_mul(ROOM).saturating_add(RESERVE)
     }
 
-    fn refusal(&self) -> String {
-        let (free, needed) = (self.free / 1_000_000, self.needed() / 1_000_000);
+    fn refusal(&self) -> HostFault {
         let at = match &self.path {
             Some(path) => format!("where `{}` is", path.display()),
             None => "where the Engine keeps its volumes".to_owned(),
         };
-        format!("there is not enough room on this host's disk {at}: {needed} MB are needed, {free} MB are free")
+        HostFault::NoRoom { at, needed: self.needed(), free: self.free }
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** only what a drill made is removed here: what carries the name of its own project, and its own folders.
 
+use super::error::HostFault;
 use super::undo::{own_volumes, remove_folder, scratch_of};
 use super::{DataError, DataWork};
 use crate::agent_context::AgentContext;
@@ -92,7 +93,7 @@ pub async fn try_again(context: &AgentContext, instance: &InstanceName) {
     for sandbox in left_of(context, instance) {
         let failure = match timeout(LIMIT, remove(context, &sandbox)).await {
             Ok(Ok(())) => continue,
-            Ok(Err(failure)) => failure,
+            Ok(Err(failures)) => failures.to_string(),
             Err(_) => "it took too long".to_owned(),
         };
         tracing::warn!(%instance, project = sandbox.spec.project, failure, "what a drill made could not be removed yet");
@@ -104,9 +105,10 @@ pub async fn try_again(context: &AgentContext, instance: &InstanceName) {
 pub async fn clear(data: &DataWork<'_>) -> Result<(), DataError> {
     for sandbox in left_of(data.context(), &data.order.instance) {
         data.work.say("removing what an earlier drill made");
-        let removed = remove(data.context(), &sandbox).await;
-        removed
-            .map_err(|failure| DataError::Failed(format!("{}: {failure}; {}", words(&sandbox), hint(&sandbox.spec))))?;
+        if let Err(failures) = remove(data.context(), &sandbox).await {
+            let (left, hint) = (words(&sandbox), hint(&sandbox.spec));
+            return Err(HostFault::SandboxLeft { left, failures: failures.to_string(), hint }.into());
+        }
     }
     Ok(())
 }
@@ -126,12 +128,23 @@ async fn say_again(context: &AgentContext, before: LeftoverSandbox) {
     }
 }
 
-/// Removes all removable parts of a sandbox; returns the reason if something stays.
-async fn remove(context: &AgentContext, sandbox: &LeftoverSandbox) -> Result<(), String> {
+/// Failures that leave something of a sandbox, and the parts that are left.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("; "))]
+struct NotRemoved(Vec<String>);
+
+impl From<RuntimeError> for NotRemoved {
+    fn from(error: RuntimeError) -> Self {
+        Self(vec![crate::chain(&error)])
+    }
+}
+
+/// Removes all removable parts of a sandbox.
+async fn remove(context: &AgentContext, sandbox: &LeftoverSandbox) -> Result<(), NotRemoved> {
     let spec = &sandbox.spec;
     let mut failures = Vec::new();
     failures.extend(context.runtime.sweep_tools(spec).await.err().map(|error| crate::chain(&error)));
-    let found = context.runtime.look(spec).await.map_err(|error| crate::chain(&error))?;
+    let found = context.runtime.look(spec).await?;
     // One part that stays keeps no other from going.
     for stage in steps_to_remove(&found, spec, &own_volumes(spec)) {
         let notes = Notes::unheard();
@@ -141,13 +154,10 @@ async fn remove(context: &AgentContext, sandbox: &LeftoverSandbox) -> Result<(),
     for folder in folders(context, &sandbox.order, spec) {
         failures.extend(remove_folder(folder).await.err().map(|error| crate::chain(&error)));
     }
-    let parts = parts(context, &sandbox.order, spec).await.map_err(|error| crate::chain(&error))?;
+    let parts = parts(context, &sandbox.order, spec).await?;
     if !parts.is_empty() || !failures.is_empty() {
-        return Err(failures
-            .into_iter()
-            .chain(parts.into_iter().map(|part| format!("{part} is there")))
-            .collect::<Vec<_>>()
-            .join("; "));
+        failures.extend(parts.into_iter().map(|part| format!("{part} is there")));
+        return Err(NotRemoved(failures));
     }
     let order = sandbox.order.clone();
     context.retry_until_ok(move |ledger| ledger.double_is_gone(&order)).await;

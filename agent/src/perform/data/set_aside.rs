@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** each of these is safe to repeat after a crash anywhere in the middle of it.
 
+use super::fault::AsideError;
 use crate::ledger::{Aside, DataSwap};
 use data_encoding::HEXLOWER;
 use fleet_core::names::OrderId;
@@ -13,20 +14,17 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 /// Returns how a folder will be moved aside for an order, or why it cannot be. Changes nothing.
-pub fn plan(path: &Path, order: &OrderId) -> Result<Aside, String> {
+pub fn plan(path: &Path, order: &OrderId) -> Result<Aside, AsideError> {
     let waits = beside(path, &format!(".before-{order}"));
-    let waits = waits.ok_or_else(|| format!("`{}` is no folder that can be put in another's place", path.display()))?;
+    let waits = waits.ok_or_else(|| AsideError::NoPlace { path: path.to_owned() })?;
     let way = match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => DataSwap::Renamed,
-        Ok(_) => return Err(format!("`{}` is not a folder", path.display())),
+        Ok(_) => return Err(AsideError::NotAFolder { path: path.to_owned() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => DataSwap::Absent,
-        Err(error) => return Err(format!("could not look at `{}`: {error}", path.display())),
+        Err(error) => return Err(AsideError::Unreadable { path: path.to_owned(), reason: error.to_string() }),
     };
     match mounted_at_or_below(path) {
-        Some(mounted) => Err(format!(
-            "`{}` cannot be moved aside, because `{mounted}` is mounted there; unmount it, or restore to another instance",
-            path.display()
-        )),
+        Some(mounted) => Err(AsideError::Mounted { path: path.to_owned(), mounted }),
         None => Ok(Aside { path: path.to_owned(), waits, way }),
     }
 }
@@ -247,7 +245,7 @@ mod tests {
     #[test]
     fn what_is_mounted_is_not_moved() {
         let refused = plan(Path::new("/proc"), &order_id(&["a"]));
-        assert!(refused.is_err_and(|reason| reason.contains("is mounted there")));
+        assert!(matches!(refused, Err(AsideError::Mounted { .. })), "{refused:?}");
         assert_eq!(unescaped(r"/mnt/a\040b\134"), r"/mnt/a b\");
     }
 }

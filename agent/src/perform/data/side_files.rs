@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** what is known to be there and is not kept is named.
 
-use super::DataWork;
+use super::{DataError, DataWork};
 use crate::beneath::{Entry, Folder, Owner};
 use data_encoding::HEXLOWER;
 use fleet_core::backup::{
@@ -49,17 +49,29 @@ pub async fn gather_all(
     for (name, store) in stores.iter().filter(|(_, store)| has_side_files(store.engine.kind())) {
         data.work.say(format!("looking at the files beside {name}"));
         let found = gather(data, spec, store).await;
-        let lost = |reason: String| Gathered {
-            kept: SideFiles { left_out: vec![reason.clone()], ..SideFiles::default() },
-            files: Vec::new(),
-            lost: vec![reason],
+        let lost = |error: GatherError| {
+            let reason = error.to_string();
+            Gathered {
+                kept: SideFiles { left_out: vec![reason.clone()], ..SideFiles::default() },
+                files: Vec::new(),
+                lost: vec![reason],
+            }
         };
         all.insert((*name).clone(), found.unwrap_or_else(lost));
     }
     all
 }
 
-async fn gather(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Result<Gathered, String> {
+/// Reason why the files beside a dump cannot be had.
+#[derive(Debug, thiserror::Error)]
+enum GatherError {
+    #[error("{}", crate::chain(.0))]
+    Root(#[from] DataError),
+    #[error("its folder could not be looked at: {0}")]
+    Look(io::Error),
+}
+
+async fn gather(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Result<Gathered, GatherError> {
     let mut said = SaidFiles::default();
     let mut unasked = None;
     if let Some(tool) = side_files_tool(store) {
@@ -76,7 +88,7 @@ async fn gather(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Resu
         Ok(found) => found,
         // A missing folder has no files.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Looked::default(),
-        Err(error) => return Err(format!("its folder could not be looked at: {error}")),
+        Err(error) => return Err(GatherError::Look(error)),
     };
     let lost = left_out.clone();
     left_out.extend(unasked);
@@ -118,10 +130,10 @@ pub async fn root_of(
     spec: &InstanceSpec,
     store: &Store,
     folder: &str,
-) -> Result<Option<DataRoot>, String> {
+) -> Result<Option<DataRoot>, DataError> {
     let Some(place) = data_place(store, spec, folder) else { return Ok(None) };
     let name: StoreName = "data".parse().expect("it is a name");
-    let roots = data.roots(spec, &name, &place.root).await.map_err(|error| crate::chain(&error))?;
+    let roots = data.roots(spec, &name, &place.root).await?;
     Ok(roots.into_iter().next().map(|root| DataRoot { path: root.path, below: place.below }))
 }
 

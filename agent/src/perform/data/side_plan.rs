@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** a restore reads and checks them before it touches anything.
 
+use super::error::{BackupFault, SideFilesFault};
+use super::fault::StoreFault;
 use super::fill::Filling;
 use super::side_files::{Contents, DataRoot, Gathered, above, hash, root_of};
 use super::source::Opened;
@@ -71,26 +73,25 @@ pub async fn plan(
 }
 
 async fn of_backup(opened: &Opened, filling: &Filling<'_>, kept: &SideFiles) -> Result<Contents, DataError> {
-    let bad =
-        |reason: String| DataError::BadBackup(format!("the files beside the dump of `{}`: {reason}", filling.name));
+    let bad = |fault| DataError::from(BackupFault::SideFiles { store: filling.name.clone(), fault });
     if kept.files.is_empty() {
         return Ok(Vec::new());
     }
     let archive = opened.small(&side_path(filling.name)).await;
-    let archive = archive.ok_or_else(|| bad("they cannot be read".to_owned()))?;
+    let archive = archive.ok_or_else(|| bad(SideFilesFault::Unreadable))?;
     if hash(&archive) != kept.sha256 {
-        return Err(bad("their archive is not what was kept".to_owned()));
+        return Err(bad(SideFilesFault::Differ));
     }
-    let mut contents = unpack(&archive).map_err(bad)?;
+    let mut contents = unpack(&archive).map_err(|error| bad(SideFilesFault::Archive(error)))?;
     let file = |file: &SideFile| {
         if let Some(fault) = file.fault(filling.part.engine) {
-            return Err(bad(format!("`{}`: {fault}", file.path)));
+            return Err(bad(SideFilesFault::Unfit { path: file.path.clone(), fault }));
         }
         let content = match &file.content {
             SideContent::Link { .. } => Vec::new(),
             SideContent::File { sha256, .. } => {
                 let content = contents.remove(&file.path).filter(|content| hash(content) == *sha256);
-                content.ok_or_else(|| bad(format!("`{}` is not what it was", file.path)))?
+                content.ok_or_else(|| bad(SideFilesFault::FileDiffers { path: file.path.clone() }))?
             }
         };
         Ok((file.clone(), content))
@@ -130,9 +131,10 @@ impl SidePlan {
         for filling in fillings {
             let Some(planned) = self.of(filling.name, time) else { continue };
             data.work.say(format!("putting {} beside {}", count(planned.files.len(), "file"), filling.name));
-            let failed = |reason: String| DataError::of_store(filling.name, reason);
-            let root = root_of(data, spec, filling.store, &planned.folder).await.map_err(failed)?;
-            let root = root.ok_or_else(|| failed("its folder is in no volume or folder with a name".to_owned()))?;
+            let failed = |fault: StoreFault| fault.of_store(filling.name);
+            let root = root_of(data, spec, filling.store, &planned.folder).await;
+            let root = root.map_err(|error| failed(StoreFault::Folder(Box::new(error))))?;
+            let root = root.ok_or_else(|| failed(StoreFault::FolderWithoutName))?;
             let (files, folders) = (planned.files.clone(), planned.folders.clone());
             let path = root.path.clone();
             let written = tokio::task::spawn_blocking(move || write(&root, &files, &folders)).await;

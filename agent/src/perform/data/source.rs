@@ -1,6 +1,7 @@
 //! The backup that a drill or a restore begins with: found in its repository, with a manifest that can be trusted.
 
 use super::dumps::BUNDLE;
+use super::error::{BackupFault, HostFault, UnfitError};
 use super::{DataError, DataWork};
 use crate::repositories;
 use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Placement, Rendered};
@@ -56,17 +57,16 @@ pub async fn open(data: &DataWork<'_>, source: &BackupSource, privileges: Privil
     let repository = data.repository(&source.repository, &source.instance).await?;
     let sets = repositories::sets_of(&repository, &source.backup).await?;
     let set = pick(sets, &source.backup, source.snapshots.as_ref()).map_err(|error| match error {
-        PickError::Ambiguous { .. } => DataError::Unfit(format!("{}: {error}", source.repository)),
-        PickError::Replaced { .. } => DataError::BadBackup(format!("{}: {error}", source.repository)),
-        PickError::Missing { backup } => {
-            DataError::BadBackup(format!("the backup {backup} is not in {}", source.repository))
+        PickError::Ambiguous { .. } => {
+            DataError::from(UnfitError::Ambiguous { repository: source.repository.clone(), error })
         }
+        PickError::Replaced { .. } => BackupFault::Replaced { repository: source.repository.clone(), error }.into(),
+        PickError::Missing { backup } => BackupFault::Missing { backup, repository: source.repository.clone() }.into(),
     })?;
     let manifest =
-        set.read_manifest().map_err(|reason| DataError::Unfit(format!("the backup {}: {reason}", source.backup)))?;
+        set.read_manifest().map_err(|error| UnfitError::Manifest { backup: source.backup.clone(), error })?;
     if manifest.backup != source.backup || manifest.instance != source.instance {
-        let (backup, instance) = (&manifest.backup, &manifest.instance);
-        return Err(DataError::BadBackup(format!("its manifest is of the backup {backup} of {instance}")));
+        return Err(BackupFault::OtherManifest { backup: manifest.backup, instance: manifest.instance }.into());
     }
     Ok(Opened { repository, set, manifest, privileges })
 }
@@ -85,7 +85,7 @@ impl Opened {
             return Ok(bundle);
         }
         let fetched = data.context().bundles.get(digest).await;
-        fetched.map_err(|error| DataError::Failed(format!("the release that was backed up: {}", crate::chain(&error))))
+        Ok(fetched.map_err(HostFault::Release)?)
     }
 
     /// A stream that fits into memory; none where it cannot be had.
@@ -113,7 +113,7 @@ impl Opened {
             return Ok(settled.rendered.clone());
         }
         let bundle = self.bundle(data).await?;
-        let unfit = |texts: Vec<String>| DataError::Unfit(format!("{}: {}", manifest.release, texts.join("; ")));
+        let unfit = |problems| UnfitError::NotRendered { release: manifest.release.clone(), problems };
         let definition = AppDefinition::of(&bundle)
             .map_err(|problems| unfit(problems.0.iter().map(ToString::to_string).collect()))?;
         let values: &BTreeMap<String, String> = &manifest.values;
@@ -126,8 +126,8 @@ impl Opened {
             working_dir: data.context().working_dir(&manifest.instance).display().to_string(),
         };
         data.context().renderer.render(&bundle, &values, &placement).await.map_err(|error| match error {
-            RenderError::Refused(problems) => unfit(problems.0.iter().map(ToString::to_string).collect()),
-            RenderError::Busy | RenderError::Start(_) | RenderError::Talk(_) => DataError::Failed(crate::chain(&error)),
+            RenderError::Refused(problems) => unfit(problems.0.iter().map(ToString::to_string).collect()).into(),
+            RenderError::Busy | RenderError::Start(_) | RenderError::Talk(_) => HostFault::Render(error).into(),
         })
     }
 }

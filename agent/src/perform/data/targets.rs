@@ -1,5 +1,7 @@
 //! Destinations of a backup's data on this host: the folders of its volumes, and those that databases fill themselves.
 
+use super::error::UnfitError;
+use super::fault::StoreFault;
 use super::fill::Filling;
 use super::room::Wanted;
 use super::source::Opened;
@@ -81,8 +83,8 @@ fn expect_apart(found: &[Target]) -> Result<(), DataError> {
     for target in found {
         let Some(root) = &target.root else { continue };
         if let Some(other) = seen.insert(&target.path, root) {
-            let reason = format!("`{}` and `{}` would both go into `{}`", other.from, root.from, target.path.display());
-            return Err(DataError::of_store(&target.store, reason));
+            let (one, other, path) = (other.from.clone(), root.from.clone(), target.path.clone());
+            return Err(StoreFault::SameFolder { one, other, path }.of_store(&target.store));
         }
     }
     Ok(())
@@ -105,10 +107,7 @@ async fn of_files(
         found.retain(|root| root.mount.owner == Owner::Instance);
     }
     if roots.is_empty() {
-        return Err(DataError::of_store(
-            filling.name,
-            "the backup says that it has it, and there is nothing of it in it",
-        ));
+        return Err(StoreFault::NothingKept.of_store(filling.name));
     }
     let (mut targets, mut missing) = (Vec::new(), Vec::new());
     for root in roots {
@@ -119,13 +118,10 @@ async fn of_files(
             // someone else.
             None if roots.len() == 1 && found.len() == 1 && is_one(filling.store) => found[0].clone(),
             None if name.starts_with('/') || spec.volumes.is_empty() => {
-                let reason = format!("there is no folder or volume `{name}` to restore into");
-                return Err(DataError::of_store(filling.name, reason));
+                return Err(StoreFault::NoTarget { name }.of_store(filling.name));
             }
             None if !takes(filling.store, spec, &name) => {
-                let reason =
-                    format!("it takes no volume `{name}`, which is in the backup: nothing is restored beside it");
-                return Err(DataError::of_store(filling.name, reason));
+                return Err(StoreFault::TakesNoVolume { name }.of_store(filling.name));
             }
             None => {
                 missing.push(Missing { store: filling.name.clone(), volume: name, root: root.clone() });
@@ -144,7 +140,10 @@ fn expect_not_others(data: &DataWork<'_>, spec: &InstanceSpec, store: &StoreName
     let shared = expect_unshared(&data.context().ledger(), spec, &[ClaimKind::Project, ClaimKind::Volume]);
     shared.map_err(PrepareError::from)?;
     match owner_of_volume(from, &claims_of(spec), &others(&data.context().ledger(), &spec.instance)) {
-        Some(owner) => Err(DataError::of_store(store, format!("the volume `{from}` is {owner}'s: it is not replaced"))),
+        Some(owner) => {
+            let (volume, owner) = (from.to_owned(), owner.clone());
+            Err(StoreFault::ForeignVolume { volume, owner }.of_store(store))
+        }
         None => Ok(()),
     }
 }
@@ -200,10 +199,7 @@ pub async fn expect_alone(
                 found.iter().any(|root| root.path.starts_with(&target.path) || target.path.starts_with(&root.path))
             };
             if let Some(target) = targets.iter().find(shares) {
-                return Err(DataError::Unfit(format!(
-                    "the store `{name}` keeps its data in `{}`, too, and would be lost: restore both, or into another instance",
-                    target.path.display()
-                )));
+                return Err(UnfitError::SharedFolder { store: name.clone(), path: target.path.clone() }.into());
             }
         }
     }
@@ -218,12 +214,8 @@ pub async fn expect_nobody(data: &DataWork<'_>, spec: &InstanceSpec, targets: &[
     let folders: Vec<PathBuf> = targets.iter().map(|target| target.path.clone()).collect();
     let foreign = data.context().runtime.foreign_containers(spec, &folders).await?;
     let Some(ForeignContainer { folder, .. }) = foreign.first() else { return Ok(()) };
-    let names: Vec<String> = foreign.iter().map(|it| format!("`{}`", it.container)).collect();
-    Err(DataError::Unfit(format!(
-        "{} runs and has `{}`, which is to be replaced, and is no part of this instance: stop it first",
-        names.join(", "),
-        folder.display()
-    )))
+    let containers = foreign.iter().map(|it| it.container.clone()).collect();
+    Err(UnfitError::ForeignContainer { containers, folder: folder.clone() }.into())
 }
 
 /// Makes the volumes that came later than the instance and are gone. The journal has each before it is there.
@@ -234,22 +226,23 @@ pub async fn make_missing(
 ) -> Result<Vec<Target>, DataError> {
     let mut made = Vec::new();
     for Missing { store, volume, root } in missing {
-        let failed = |reason: &str| DataError::of_store(store, format!("the volume `{volume}` {reason}"));
+        let name = || volume.clone();
         let find = async || {
             let found = data.roots(&rendered.spec, store, &rendered.stores[store]).await?;
             Ok::<_, DataError>(found.into_iter().find(|it| it.from == *volume))
         };
-        let wider = wider(&rendered.spec, volume).ok_or_else(|| failed("has no model among the instance's own"))?;
+        let wider =
+            wider(&rendered.spec, volume).ok_or_else(|| StoreFault::NoModel { volume: name() }.of_store(store))?;
         // Also one that the store does not see, such as another instance's: it would be taken for what was made here, and removed
         // with it.
         if look(data.context(), &wider).await?.volumes.contains(volume) {
-            return Err(failed("is on this host already, and is not of this store: nothing is restored over it"));
+            return Err(StoreFault::VolumeExists { volume: name() }.of_store(store));
         }
         let noted = volume.clone();
         data.note(|journal| journal.made_volumes.push(noted)).await?;
         let step = Step::CreateVolume { volume: volume.clone() };
         data.context().runtime.perform(&step, &wider, &Notes::unheard()).await?;
-        let found = find().await?.ok_or_else(|| failed("was made and is not found"))?;
+        let found = find().await?.ok_or_else(|| StoreFault::VolumeNotFound { volume: name() }.of_store(store))?;
         made.push(Target { store: store.clone(), path: found.path, root: Some(root.clone()), is_of_host: false });
     }
     Ok(made)
@@ -297,8 +290,7 @@ async fn of_database(
         }));
     }
     if targets.is_empty() {
-        let reason = "its data is in no volume or folder with a name, so that it could not be put back";
-        return Err(DataError::of_store(filling.name, reason));
+        return Err(StoreFault::DataWithoutName.of_store(filling.name));
     }
     Ok(targets)
 }

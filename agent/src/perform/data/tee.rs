@@ -4,6 +4,7 @@
 
 use super::DataError;
 use super::copies::Copies;
+use super::error::HostFault;
 use bytes::Bytes;
 use fleet_core::names::RepositoryName;
 use fleet_repository::client::{RepositoryError, StreamsUpload};
@@ -107,8 +108,12 @@ impl Tee {
         self.any()
     }
 
-    fn any(&self) -> Result<(), DataError> {
-        if self.uploads.is_empty() { Err(DataError::Failed(all(&self.lost))) } else { Ok(()) }
+    fn any(&mut self) -> Result<(), DataError> {
+        if self.uploads.is_empty() {
+            Err(HostFault::AllCopiesLost(std::mem::take(&mut self.lost)).into())
+        } else {
+            Ok(())
+        }
     }
 }
 

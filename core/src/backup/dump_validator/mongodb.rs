@@ -1,5 +1,6 @@
 //! MongoDB: an archive lists its collections at its beginning, and marks the end of each.
 
+use super::DumpError;
 use std::collections::{BTreeMap, BTreeSet};
 
 const MAGIC: [u8; 4] = [0x6d, 0xe2, 0x99, 0x81];
@@ -21,7 +22,7 @@ pub struct Archive {
     /// Documents by collection, of the one whose part is being read last.
     documents: BTreeMap<(String, String), u64>,
     current: (String, String),
-    problem: Option<&'static str>,
+    problem: Option<DumpError>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -65,7 +66,7 @@ impl Archive {
         let word: [u8; 4] = self.held.as_slice().try_into().unwrap_or_default();
         match (self.place, word) {
             (ParserState::Magic, MAGIC) => self.place = ParserState::Prelude { is_first: true },
-            (ParserState::Magic, _) => self.problem = Some("it does not begin as a dump of MongoDB does"),
+            (ParserState::Magic, _) => self.problem = Some(DumpError::WrongBeginning { form: "a dump of MongoDB" }),
             (_, TERMINATOR) => self.place = ParserState::Header,
             (_, length) => match u32::from_le_bytes(length) {
                 length @ 5..=DOCUMENT_LIMIT => {
@@ -75,7 +76,7 @@ impl Archive {
                     }
                     return;
                 }
-                _ => self.problem = Some("it is not what MongoDB writes: a document has an impossible length"),
+                _ => self.problem = Some(DumpError::ImpossibleLength),
             },
         }
         self.held.clear();
@@ -114,15 +115,17 @@ impl Archive {
         self.documents.iter().map(named).collect()
     }
 
-    pub fn verdict(&self) -> Result<(), String> {
-        if let Some(problem) = self.problem {
-            return Err(problem.to_owned());
+    pub fn verdict(&self) -> Result<(), DumpError> {
+        if let Some(problem) = &self.problem {
+            return Err(problem.clone());
         }
         if self.place != ParserState::Header || self.left > 0 || !self.held.is_empty() {
-            return Err("it breaks off in the middle of a part".to_owned());
+            return Err(DumpError::PartBreaksOff);
         }
         match self.promised.difference(&self.ended).next() {
-            Some((database, collection)) => Err(format!("it breaks off: `{database}.{collection}` has no end")),
+            Some((database, collection)) => {
+                Err(DumpError::CollectionBreaksOff { collection: format!("{database}.{collection}") })
+            }
             None => Ok(()),
         }
     }

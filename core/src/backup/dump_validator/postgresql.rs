@@ -1,6 +1,8 @@
 //! PostgreSQL: a script with a final comment that it is complete. Newer versions restrict the script's commands at the
 //! beginning, and lift that with the same key at the very end.
 
+use super::DumpError;
+
 const COMPLETE: &[u8] = b"--\n-- PostgreSQL database dump complete\n--\n\n";
 const RESTRICT: &[u8] = b"\\restrict ";
 /// Line after the restriction: data follow, in which a line may be anything.
@@ -36,9 +38,9 @@ impl Script {
         }
     }
 
-    pub fn verdict(&self, head: &[u8], tail: &[u8]) -> Result<(), String> {
+    pub fn verdict(&self, head: &[u8], tail: &[u8]) -> Result<(), DumpError> {
         if !head.starts_with(b"--") {
-            return Err("it does not begin as a dump of PostgreSQL does".to_owned());
+            return Err(DumpError::WrongBeginning { form: "a dump of PostgreSQL" });
         }
         let end = match &self.key {
             Some(key) => [COMPLETE, b"\\unrestrict ", key, b"\n\n"].concat(),
@@ -47,6 +49,6 @@ impl Script {
         if tail.ends_with(&end) {
             return Ok(());
         }
-        Err("it breaks off: the lines that PostgreSQL ends a dump with are missing".to_owned())
+        Err(DumpError::BreaksOff { missing: "the lines that PostgreSQL ends a dump with are missing" })
     }
 }

@@ -1,5 +1,6 @@
 //! Redis: the file ends with a mark and a checksum over all before it.
 
+use super::DumpError;
 use std::sync::OnceLock;
 
 /// The mark of the end, and the checksum behind it.
@@ -21,19 +22,19 @@ impl Rdb {
         self.held.drain(..sure);
     }
 
-    pub fn verdict(&self, head: &[u8], tail: &[u8]) -> Result<(), String> {
+    pub fn verdict(&self, head: &[u8], tail: &[u8]) -> Result<(), DumpError> {
         if !head.starts_with(b"REDIS") {
-            return Err("it does not begin as a dump of Redis does".to_owned());
+            return Err(DumpError::WrongBeginning { form: "a dump of Redis" });
         }
         let is_marked = tail.len() > END && tail[tail.len() - END] == MARK;
         let said: Option<[u8; 8]> = self.held.as_slice().try_into().ok();
         let said = said.map(u64::from_le_bytes).filter(|_| is_marked);
         match said {
-            None => Err("it breaks off: the mark of its end is missing".to_owned()),
+            None => Err(DumpError::BreaksOff { missing: "the mark of its end is missing" }),
             // The server is configured to write none.
             Some(0) => Ok(()),
             Some(said) if said == self.crc => Ok(()),
-            Some(_) => Err("its checksum is wrong".to_owned()),
+            Some(_) => Err(DumpError::WrongChecksum),
         }
     }
 }

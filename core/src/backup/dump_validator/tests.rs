@@ -20,7 +20,7 @@ fn store(engine: DatabaseEngine) -> Store {
 }
 
 /// Judges the bytes as a tool that ended well gave them, in pieces of some size.
-fn judge(engine: &DatabaseEngine, bytes: &[u8], pieces: usize) -> Result<Vec<String>, String> {
+fn judge(engine: &DatabaseEngine, bytes: &[u8], pieces: usize) -> Result<Vec<String>, DumpError> {
     let mut validator = DumpValidator::of(&store(engine.clone())).expect("it is dumped");
     bytes.chunks(pieces).for_each(|piece| validator.observe(piece));
     assert_eq!(validator.bytes(), bytes.len() as u64);
@@ -144,7 +144,10 @@ fn what_the_engine_says_is_no_dump() {
         b"OCI runtime exec failed: exec failed: container_linux.go:380: \"pg_dump\": executable file not found\r\n";
     for (engine, _) in good() {
         let evaluate = judge(&engine, said, 4096).expect_err("it is no dump");
-        assert!(evaluate.starts_with("its tool could not be started: OCI runtime exec failed"), "{evaluate}");
+        assert!(
+            matches!(&evaluate, DumpError::NotStarted { reason } if reason.starts_with("OCI runtime exec failed")),
+            "{evaluate}"
+        );
     }
 }
 
@@ -167,7 +170,9 @@ fn a_tool_that_failed_made_no_dump_however_it_looks() {
         let mut validator = DumpValidator::of(&store(engine)).expect("it is dumped");
         validator.observe(&dump);
         let end = ToolEnd { code: 1, words: " connection lost\n".to_owned() };
-        assert_eq!(validator.verdict(&end, None), Err("its tool ended with 1: connection lost".to_owned()));
+        let error = validator.verdict(&end, None).expect_err("its tool failed");
+        assert!(matches!(error, DumpError::ToolFailed { code: 1, .. }), "{error}");
+        assert_eq!(error.to_string(), "its tool ended with 1: connection lost");
     }
 }
 
@@ -175,7 +180,7 @@ fn a_tool_that_failed_made_no_dump_however_it_looks() {
 fn a_byte_that_changed_on_the_way_is_seen_by_a_checksum() {
     let mut dump = rdb(b"\x00\x01a\x01b");
     dump[12] ^= 1;
-    assert_eq!(judge(&DatabaseEngine::Redis(server()), &dump, 64), Err("its checksum is wrong".to_owned()));
+    assert_eq!(judge(&DatabaseEngine::Redis(server()), &dump, 64), Err(DumpError::WrongChecksum));
     // The server is configured to write none.
     let end = dump.len() - 8;
     dump[end..].fill(0);
@@ -190,7 +195,7 @@ fn an_archive_says_which_collection_is_cut_off() {
     let shorter = whole.len() - (without_b.len() - archive(&[]).len())
         + document(&[("db", "lab"), ("collection", "a"), ("type", "collection")], None).len();
     let evaluate = judge(&DatabaseEngine::Mongodb(server()), &whole[..shorter], 64);
-    assert_eq!(evaluate, Err("it breaks off: `lab.b` has no end".to_owned()));
+    assert_eq!(evaluate, Err(DumpError::CollectionBreaksOff { collection: "lab.b".to_owned() }));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Neo4j: a magic word, then compressed frames, which contain their own lengths.
 
+use super::DumpError;
+
 /// Bytes before the frames: for zstd compression, and for gzip compression.
 const ZSTD: &[u8] = b"DZV1";
 const GZIP: [&[u8]; 2] = [b"DGV1", b"\x1f\x8b"];
@@ -92,19 +94,19 @@ impl Frames {
         }
     }
 
-    pub fn verdict(&self, head: &[u8]) -> Result<(), String> {
+    pub fn verdict(&self, head: &[u8]) -> Result<(), DumpError> {
         if GZIP.iter().any(|magic| head.starts_with(magic)) {
             // Such a stream has no mark of its end: the tool's exit code must be enough.
             return Ok(());
         }
         if !head.starts_with(ZSTD) {
-            return Err("it does not begin as a dump of Neo4j does".to_owned());
+            return Err(DumpError::WrongBeginning { form: "a dump of Neo4j" });
         }
         let is_whole = self.state == State::Magic && self.held.is_empty() && head.len() > ZSTD.len();
         match self.state {
             _ if is_whole => Ok(()),
             State::Other if head.get(4..8).is_some_and(|magic| magic != FRAME) => Ok(()),
-            _ => Err("it breaks off: its last frame is not complete".to_owned()),
+            _ => Err(DumpError::BreaksOff { missing: "its last frame is not complete" }),
         }
     }
 }

@@ -66,24 +66,44 @@ fn number(header: &mut [u8; BLOCK], at: usize, width: usize, number: u64) {
     header[at] |= 0x80;
 }
 
+/// Reason why an archive of files beside a dump cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnpackError {
+    /// It has no end.
+    #[error("it is cut off")]
+    CutOff,
+    /// A file that is larger than any that is kept, or too many of them.
+    #[error("`{path}` is more than is ever kept")]
+    TooMuch {
+        /// Path of the file.
+        path: String,
+    },
+    /// A field for text has something else.
+    #[error("a name in it is no text")]
+    NoText,
+    /// A field for a number has something else.
+    #[error("a size in it is no number")]
+    NoNumber,
+}
+
 /// The contents of an archive by path; links have none.
 ///
 /// # Errors
 /// Problem of the archive, as text for people.
-pub fn unpack(archive: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, String> {
+pub fn unpack(archive: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, UnpackError> {
     let (mut found, mut rest) = (BTreeMap::new(), archive);
     loop {
-        let Some((header, below)) = rest.split_at_checked(BLOCK) else { return Err("it is cut off".to_owned()) };
+        let Some((header, below)) = rest.split_at_checked(BLOCK) else { return Err(UnpackError::CutOff) };
         if header.iter().all(|byte| *byte == 0) {
             return Ok(found);
         }
         let path = text(&header[..NAME_LIMIT])?;
         let bytes = usize::try_from(octal(&header[124..136])?).unwrap_or(usize::MAX);
         if bytes as u64 > FILE_LIMIT || found.len() >= COUNT_LIMIT_OF_FILES {
-            return Err(format!("`{path}` is more than is ever kept"));
+            return Err(UnpackError::TooMuch { path });
         }
         let padded = bytes.next_multiple_of(BLOCK);
-        let Some((content, below)) = below.split_at_checked(padded) else { return Err("it is cut off".to_owned()) };
+        let Some((content, below)) = below.split_at_checked(padded) else { return Err(UnpackError::CutOff) };
         if header[156] == b'0' {
             found.insert(path, content[..bytes].to_vec());
         }
@@ -91,12 +111,12 @@ pub fn unpack(archive: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, String> {
     }
 }
 
-fn text(field: &[u8]) -> Result<String, String> {
+fn text(field: &[u8]) -> Result<String, UnpackError> {
     let end = field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
-    String::from_utf8(field[..end].to_vec()).map_err(|_| "a name in it is no text".to_owned())
+    String::from_utf8(field[..end].to_vec()).map_err(|_| UnpackError::NoText)
 }
 
-fn octal(field: &[u8]) -> Result<u64, String> {
+fn octal(field: &[u8]) -> Result<u64, UnpackError> {
     let digits = text(field)?;
-    u64::from_str_radix(digits.trim(), 8).map_err(|_| "a size in it is no number".to_owned())
+    u64::from_str_radix(digits.trim(), 8).map_err(|_| UnpackError::NoNumber)
 }

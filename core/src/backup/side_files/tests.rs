@@ -64,8 +64,8 @@ fn an_archive_gives_back_what_went_in() {
     let back = unpack(&archive).expect("it is whole");
     assert_eq!(back.len(), 3);
     assert!(files[..3].iter().all(|(file, content)| back[&file.path] == *content));
-    assert!(unpack(&archive[..archive.len() - 1024]).is_err(), "its end is missing");
-    assert!(unpack(&archive[..700]).is_err());
+    assert_eq!(unpack(&archive[..archive.len() - 1024]), Err(UnpackError::CutOff), "its end is missing");
+    assert_eq!(unpack(&archive[..700]), Err(UnpackError::CutOff));
 }
 
 #[test]

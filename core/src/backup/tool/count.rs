@@ -9,8 +9,15 @@ pub const COUNT_LIMIT: usize = 1000;
 /// The longest name.
 const NAME_LIMIT: usize = 256;
 
+/// Line of a count tool that is not a name and a number.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{line}` is not a name and a number")]
+pub struct CountError {
+    line: String,
+}
+
 /// Rows by table, documents by collection, keys by database, nodes by label.
-pub fn counts(store: &Store, printed: &str) -> Result<BTreeMap<String, u64>, String> {
+pub fn counts(store: &Store, printed: &str) -> Result<BTreeMap<String, u64>, CountError> {
     let mut found = BTreeMap::new();
     for line in printed.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let read = match &store.engine {
@@ -31,8 +38,8 @@ pub fn counts(store: &Store, printed: &str) -> Result<BTreeMap<String, u64>, Str
                 line.split_once('\t').and_then(|(name, number)| numbered(name.to_owned(), number))
             }
         };
-        let shown = || line.chars().take(80).collect::<String>();
-        let (name, number) = read.ok_or_else(|| format!("`{}` is not a name and a number", shown()))?;
+        let wrong = || CountError { line: line.chars().take(80).collect() };
+        let (name, number) = read.ok_or_else(wrong)?;
         if found.len() == COUNT_LIMIT {
             break;
         }
@@ -46,7 +53,7 @@ fn numbered(name: String, number: &str) -> Option<(String, u64)> {
 }
 
 /// Parses the output of a counter: the numbers of items, and the number of changes if it is reported.
-pub fn reading(store: &Store, printed: &str) -> Result<CounterReading, String> {
+pub fn reading(store: &Store, printed: &str) -> Result<CounterReading, CountError> {
     let changes = if let DatabaseEngine::Redis(_) = store.engine { changes(printed) } else { None };
     Ok(CounterReading { counts: counts(store, printed)?, changes })
 }

@@ -134,7 +134,8 @@ fn counts_are_read_as_each_engine_prints_them() {
     let check = |index: usize, printed: &str, expect: &str| {
         let found = counts(&store(engines().remove(index)), printed);
         let line = |(name, number): (&String, &u64)| format!("{name}={number}");
-        let found = found.map_or_else(|error| error, |found| found.iter().map(line).collect::<Vec<_>>().join(" "));
+        let found =
+            found.map_or_else(|error| error.to_string(), |found| found.iter().map(line).collect::<Vec<_>>().join(" "));
         assert_eq!(found, expect, "for {printed:?}");
     };
     check(0, "7075626c69632e61\t3\n622062\t0\n", "b b=0 public.a=3");

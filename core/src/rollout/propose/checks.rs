@@ -1,14 +1,44 @@
 //! Checks of a request before it becomes a rollout.
 
 use crate::facts::{Desired, InstanceDesired, InstanceSaid, Observed, Running};
-use crate::names::{AppName, InstanceName};
+use crate::names::{AppName, HostName, InstanceName, Version};
 use crate::order::Release;
 use crate::plan::{PlanContext, RolloutPhase, forbids_another};
 use crate::rollout::{LeftOut, RolloutRefusal, Strategy, StrategyRequest};
 use std::time::Duration;
 
-/// Reason why an instance that is there already is left out.
-pub(super) const ALREADY: &str = "it is at that version already";
+/// Reason why a rollout or its undo leaves an instance out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum LeftOutReason {
+    #[error("it is being removed")]
+    BeingRemoved,
+    #[error("it was removed")]
+    Removed,
+    #[error("the policy of {host} does not allow {app}")]
+    Forbidden { host: HostName, app: AppName },
+    #[error("it has not reported")]
+    NotReported,
+    #[error("it is not installed")]
+    NotInstalled,
+    #[error("it is being installed")]
+    BeingInstalled,
+    #[error("it is at that version already")]
+    AlreadyThere,
+    #[error("it is at {version} now")]
+    Elsewhere { version: Version },
+}
+
+/// Instance that is left out, before the reason becomes text for people.
+pub(super) struct Skipped {
+    pub instance: InstanceName,
+    pub reason: LeftOutReason,
+}
+
+impl From<Skipped> for LeftOut {
+    fn from(skipped: Skipped) -> Self {
+        Self { instance: skipped.instance, reason: skipped.reason.to_string() }
+    }
+}
 
 /// The limits, each by itself.
 pub(super) fn limits_can_work(desired: &Desired, request: &StrategyRequest) -> Result<(), RolloutRefusal> {
@@ -62,27 +92,27 @@ pub(super) fn present<'a>(
     to: &Release,
     name: &InstanceName,
     instance: &InstanceDesired,
-) -> Result<&'a InstanceSaid, String> {
+) -> Result<&'a InstanceSaid, LeftOutReason> {
     if instance.removal.is_some() {
-        return Err("it is being removed".to_owned());
+        return Err(LeftOutReason::BeingRemoved);
     }
     let policy = observed.hosts.get(&instance.host).map(|host| &host.said.policy);
     if policy.is_some_and(|policy| !policy.allows_app(&to.name.app)) {
-        return Err(format!("the policy of {} does not allow {}", instance.host, to.name.app));
+        return Err(LeftOutReason::Forbidden { host: instance.host.clone(), app: to.name.app.clone() });
     }
     let seen = observed.instances.get(name).filter(|seen| seen.host == instance.host);
     let said = match seen.map(|seen| &seen.running) {
-        None => return Err("it has not reported".to_owned()),
-        Some(Running::Absent) => return Err("it is not installed".to_owned()),
-        Some(running) => running.last().ok_or("it is being installed")?,
+        None => return Err(LeftOutReason::NotReported),
+        Some(Running::Absent) => return Err(LeftOutReason::NotInstalled),
+        Some(running) => running.last().ok_or(LeftOutReason::BeingInstalled)?,
     };
-    if said.release == *to { Err(ALREADY.to_owned()) } else { Ok(said) }
+    if said.release == *to { Err(LeftOutReason::AlreadyThere) } else { Ok(said) }
 }
 
-pub(super) fn nothing_to_move(to: &Release, left_out: Vec<LeftOut>) -> RolloutRefusal {
+pub(super) fn nothing_to_move(to: &Release, left_out: Vec<Skipped>) -> RolloutRefusal {
     let release = to.name.clone();
-    if left_out.iter().all(|one| one.reason == ALREADY) {
+    if left_out.iter().all(|one| one.reason == LeftOutReason::AlreadyThere) {
         return RolloutRefusal::AllThere { release, count: left_out.len() };
     }
-    RolloutRefusal::NothingToMove { release, left_out }
+    RolloutRefusal::NothingToMove { release, left_out: left_out.into_iter().map(LeftOut::from).collect() }
 }

@@ -1,10 +1,11 @@
 //! Taking back what a rollout moved.
 
+use super::checks::{LeftOutReason, Skipped};
 use super::{Proposal, checks, proposal};
 use crate::facts::{Asked, Desired, Observed};
 use crate::names::InstanceName;
 use crate::plan::{MemberState, PlanContext, RolloutPhase, forbids_another};
-use crate::rollout::{LeftOut, Member, Rollout, RolloutRefusal, Strategy};
+use crate::rollout::{Member, Rollout, RolloutRefusal, Strategy};
 use crate::time::Time;
 
 /// Proposes to undo a rollout, each member to the release that it had before. The caller, which stores the values, adds
@@ -29,7 +30,7 @@ pub fn propose_undo(
         }
         match way_back(desired, observed, member) {
             Ok(back) => members.push(back),
-            Err(reason) => left_out.push(LeftOut { instance: member.instance.clone(), reason }),
+            Err(reason) => left_out.push(Skipped { instance: member.instance.clone(), reason }),
         }
     }
     let Some(first) = members.first() else {
@@ -55,13 +56,12 @@ fn nothing_is_under_way(plan_context: &PlanContext, rollout: &Rollout) -> Result
     Ok(())
 }
 
-fn way_back(desired: &Desired, observed: &Observed, member: &Member) -> Result<Member, String> {
-    let gone = || "it was removed".to_owned();
+fn way_back(desired: &Desired, observed: &Observed, member: &Member) -> Result<Member, LeftOutReason> {
     let name: &InstanceName = &member.instance;
-    let instance = desired.instances.get(name).ok_or_else(gone)?;
+    let instance = desired.instances.get(name).ok_or(LeftOutReason::Removed)?;
     let said = checks::present(observed, &member.from, name, instance)?;
     if said.release != member.to {
-        return Err(format!("it is at {} now", said.release.name.version));
+        return Err(LeftOutReason::Elsewhere { version: said.release.name.version.clone() });
     }
     Ok(Member {
         instance: name.clone(),

@@ -1,6 +1,6 @@
 //! Content of a backup's manifest in one repository.
 
-use super::{Read, Taking};
+use super::{CopyError, Read, Taking};
 use crate::clock;
 use crate::perform::data::dumps::Dumped;
 use crate::perform::data::trees::Tree;
@@ -10,7 +10,7 @@ use fleet_repository::ArchivedTrees;
 use std::collections::BTreeMap;
 
 impl Taking<'_> {
-    pub fn manifest(&self, name: &RepositoryName, read: &Read, cause: Cause) -> Result<Manifest, String> {
+    pub(super) fn manifest(&self, name: &RepositoryName, read: &Read, cause: Cause) -> Result<Manifest, CopyError> {
         let settled = self.settled;
         let mut uncovered = read.uncovered.clone();
         let known =
@@ -42,8 +42,8 @@ impl Taking<'_> {
         })
     }
 
-    fn parts(&self, name: &RepositoryName, read: &Read) -> Result<Vec<Part>, String> {
-        let lacking = |what: &str| format!("the repository `{name}` did not say what it kept of the {what}");
+    fn parts(&self, name: &RepositoryName, read: &Read) -> Result<Vec<Part>, CopyError> {
+        let lacking = |part| CopyError::NothingSaid { repository: name.clone(), part };
         let mut parts = Vec::new();
         if !read.dumped.stores.is_empty() {
             let kept = read.dumped.kept.get(name).ok_or_else(|| lacking("dumps"))?;

@@ -72,7 +72,7 @@ async fn a_store_with_commands_of_its_own_waits_for_its_services_health_check() 
         let mut waiting = std::pin::pin!(until_ready(data, &store, spec));
         timeout(Duration::from_secs(1), &mut waiting).await.expect_err("it is not healthy");
         set_database(&harness, true, ContainerState::Running, None);
-        assert_eq!(timeout(AT_ONCE, waiting).await, Ok(Ok(())));
+        timeout(AT_ONCE, waiting).await.expect("in time").expect("it is ready");
     })
     .await;
 }
@@ -86,7 +86,7 @@ async fn where_there_is_no_health_check_its_container_has_to_run() {
         let mut waiting = std::pin::pin!(until_ready(data, &store, spec));
         timeout(Duration::from_secs(1), &mut waiting).await.expect_err("it does not run");
         set_database(&harness, false, ContainerState::Running, None);
-        assert_eq!(timeout(AT_ONCE, waiting).await, Ok(Ok(())));
+        timeout(AT_ONCE, waiting).await.expect("in time").expect("it is ready");
     })
     .await;
 }
@@ -98,7 +98,7 @@ async fn a_service_that_never_becomes_healthy_is_given_up_with_the_reason() {
     set_database(&harness, true, ContainerState::Running, Some(Behaviour::Sick));
     let ready = working(&harness, &agent, async |data, spec| until_ready(data, &command_store(), spec).await).await;
     let reason = "`db` does not answer: its container is running, and by its health check unhealthy";
-    assert_eq!(ready, Err(reason.to_owned()));
+    assert_eq!(ready.expect_err("it does not answer").to_string(), reason);
 }
 
 fn part_without_counts() -> Part {

@@ -1,0 +1,155 @@
+//! Faults of one store: in its data on this host, in its tools, or in its backup. Who is to blame says the error that carries it.
+
+use super::DataError;
+use super::error::{BackupFault, HostFault};
+use crate::runtime::RuntimeError;
+use fleet_core::backup::{CheckError, CountError, DumpError, NoteError};
+use fleet_core::grammar::count;
+use fleet_core::names::{InstanceName, StoreName};
+use std::path::PathBuf;
+
+/// Fault of one store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreFault {
+    #[error("it has no tool that dumps it")]
+    NoDumpTool,
+    #[error("it has no tool that loads it")]
+    NoLoadTool,
+    #[error("nobody can tell whether it is whole")]
+    NoValidator,
+    #[error("it is no bucket")]
+    NoBucket,
+    #[error("it was not kept as a bucket")]
+    NotKeptAsBucket,
+    #[error("{}", crate::chain(.0))]
+    Runtime(RuntimeError),
+    #[error(transparent)]
+    Dump(DumpError),
+    #[error(transparent)]
+    NotReady(NotReady),
+    #[error("with the files beside its dump: {0}")]
+    NotReadyWithFiles(NotReady),
+    #[error("it could not be counted: {0}")]
+    NotCounted(AskError),
+    #[error("its server could not be asked: {0}")]
+    NotAsked(AskError),
+    #[error(transparent)]
+    Counts(CountError),
+    #[error("its dump has nothing of `{name}`")]
+    NothingOf { name: String },
+    #[error("{0}")]
+    DumpDiffers(String),
+    #[error("`{name}` has {found}, and had {expected}")]
+    CountDiffers { name: String, found: u64, expected: String },
+    #[error("{} came out of the repository, and not the {expected} that went in", count(*found, "byte"))]
+    StreamDiffers { found: u64, expected: u64 },
+    #[error("{0}")]
+    RowsDiffer(String),
+    #[error("{0}")]
+    SampleDiffers(String),
+    #[error(
+        "{} of {} came back of {} of {}",
+        count(found.0, noun), count(found.1, "byte"), count(expected.0, noun), count(expected.1, "byte")
+    )]
+    Incomplete { noun: &'static str, found: (u64, u64), expected: (u64, u64) },
+    #[error(transparent)]
+    Check(CheckError),
+    #[error("{check}: {}", crate::chain(error))]
+    NotChecked { check: String, error: RuntimeError },
+    #[error("{address} does not answer{reason}")]
+    NotListening { address: String, reason: String },
+    #[error("{place} has {}; nothing is restored over what others may have there", count(*objects, "object"))]
+    BucketInUse { place: String, objects: u64 },
+    #[error(transparent)]
+    Aside(AsideError),
+    #[error("`{path}` leads elsewhere by now")]
+    LeadsElsewhere { path: String },
+    #[error("`{one}` and `{other}` would both go into `{path}`")]
+    SameFolder { one: String, other: String, path: PathBuf },
+    #[error("the backup says that it has it, and there is nothing of it in it")]
+    NothingKept,
+    #[error("there is no folder or volume `{name}` to restore into")]
+    NoTarget { name: String },
+    #[error("it takes no volume `{name}`, which is in the backup: nothing is restored beside it")]
+    TakesNoVolume { name: String },
+    #[error("the volume `{volume}` is {owner}'s: it is not replaced")]
+    ForeignVolume { volume: String, owner: InstanceName },
+    #[error("the volume `{volume}` has no model among the instance's own")]
+    NoModel { volume: String },
+    #[error("the volume `{volume}` is on this host already, and is not of this store: nothing is restored over it")]
+    VolumeExists { volume: String },
+    #[error("the volume `{volume}` was made and is not found")]
+    VolumeNotFound { volume: String },
+    #[error("its data is in no volume or folder with a name, so that it could not be put back")]
+    DataWithoutName,
+    #[error("its folder is in no volume or folder with a name")]
+    FolderWithoutName,
+    #[error("{}", crate::chain(.0))]
+    Folder(Box<DataError>),
+}
+
+impl StoreFault {
+    /// Converts a fault of a store that cannot be blamed on its backup.
+    pub fn of_host(self, store: &StoreName) -> DataError {
+        HostFault::Store { store: store.clone(), fault: self }.into()
+    }
+
+    /// Converts a fault in the backup of a store.
+    pub fn of_backup(self, store: &StoreName) -> DataError {
+        BackupFault::Store { store: store.clone(), fault: self }.into()
+    }
+
+    /// Converts a fault that a drill holds against the backup, and a restore against nobody.
+    pub fn of_store(self, store: &StoreName) -> DataError {
+        DataError::Store { store: store.clone(), fault: Box::new(self) }
+    }
+}
+
+/// Reason why a server could not be queried about a store.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    #[error("{}", crate::chain(.0))]
+    Tool(#[from] RuntimeError),
+    #[error(transparent)]
+    Counts(#[from] CountError),
+    #[error(transparent)]
+    Note(#[from] NoteError),
+    #[error(transparent)]
+    NotReady(#[from] NotReady),
+}
+
+/// A service that does not answer.
+#[derive(Debug, thiserror::Error)]
+#[error("`{service}` does not answer: {missing}")]
+pub struct NotReady {
+    pub service: String,
+    pub missing: MissingReply,
+}
+
+/// Reason why a service does not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum MissingReply {
+    #[error("only the server that begins its data did")]
+    OnlyTemporary,
+    #[error("it has no container")]
+    NoContainer,
+    #[error("its container is {state}, and by its health check {health}")]
+    NotHealthy { state: &'static str, health: &'static str },
+    #[error("{}", crate::chain(.0))]
+    Runtime(#[from] RuntimeError),
+}
+
+/// Reason why a folder cannot be moved aside.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AsideError {
+    #[error("`{path}` is no folder that can be put in another's place")]
+    NoPlace { path: PathBuf },
+    #[error("`{path}` is not a folder")]
+    NotAFolder { path: PathBuf },
+    #[error("could not look at `{path}`: {reason}")]
+    Unreadable { path: PathBuf, reason: String },
+    #[error(
+        "`{path}` cannot be moved aside, because `{mounted}` is mounted there; unmount it, or restore to another instance"
+    )]
+    Mounted { path: PathBuf, mounted: String },
+}
