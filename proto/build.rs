@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// The files whose messages are shown as JSON.
 const SHOWN: [&str; 2] = ["fleet/v1/operators.proto", "fleet/v1/hints.proto"];
 
-/// Each enum field that is shown as JSON, with the attribute by which its word is written in place of its number.
+/// Returns each enum field that is written to JSON as a word, with its attribute.
 fn enum_words(descriptors: &FileDescriptorSet) -> Vec<(String, String)> {
     let shown = descriptors.file.iter().filter(|file| SHOWN.contains(&file.name())).flat_map(|file| &file.message_type);
     let fields = shown.flat_map(|message| message.field.iter().map(move |field| (message, field)));

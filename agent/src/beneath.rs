@@ -12,7 +12,7 @@ use std::path::Path;
 /// Maximum number of names in one folder that are read.
 const NAMES_LIMIT: usize = 100_000;
 
-/// A folder that is open: what it is called afterwards does not matter.
+/// An open folder: a later rename does not affect it.
 pub struct Folder(OwnedFd);
 
 /// Kind of the entry under a name.

@@ -50,7 +50,7 @@ impl Bundles {
         Self { folder, channel, secret_names: Mutex::default(), metrics: Arc::default() }
     }
 
-    /// Counts what is fetched in these metrics.
+    /// Counts fetches in these metrics.
     #[must_use]
     pub fn counted(self, metrics: Arc<AgentMetrics>) -> Self {
         Self { metrics, ..self }

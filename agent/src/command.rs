@@ -50,7 +50,7 @@ enum Command {
     Join(Join),
     /// Carry out the coordinator's orders until stopped.
     Run(Run),
-    /// Show what this agent knows, without asking the coordinator.
+    /// Show this agent's state, without contacting the coordinator.
     Status(Status),
     /// This host's own policy, which outranks the coordinator.
     #[command(subcommand)]
@@ -111,7 +111,7 @@ struct Status {
 
 #[derive(Debug, Subcommand)]
 enum Policy {
-    /// Check that a policy file is well written, and show what it means.
+    /// Check that a policy file is valid, and show its meaning.
     Check {
         /// The file to read.
         #[arg(default_value = ORDINARY_PATH)]

@@ -1,7 +1,7 @@
 //! Hands without an Engine, for tests: a world of containers with a memory, and with faults on request.
 //!
-//! **Invariant:** what an Engine would refuse, it refuses: a name or a port that is taken, an image, network or volume
-//! that is not there, removing what runs or is in use.
+//! **Invariant:** it refuses whatever an Engine would refuse: a name or port in use, a missing image, network or
+//! volume, and the removal of something that runs or is in use.
 
 mod data;
 mod steps;
@@ -208,7 +208,7 @@ impl ToolRunner for FakeRuntime {
         }
         let is_half = fault == Some(ToolFault::FailsHalfway);
         if is_half {
-            // A load that fails has changed what was there.
+            // A failed load has damaged the data.
             read.truncate(read.len() / 2);
         }
         self.counted(|world| {

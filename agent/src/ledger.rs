@@ -66,7 +66,7 @@ pub enum LedgerError {
     },
 }
 
-/// Instances, orders and what drills and restores left, in memory as on disk.
+/// Instances, orders, and remains of drills and restores, in memory as on disk.
 #[derive(Debug)]
 pub struct Ledger {
     folder: PathBuf,

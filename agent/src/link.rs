@@ -36,7 +36,7 @@ use tonic::transport::Channel;
 /// Duration after which a connection counts as successful: its end does not increase the backoff.
 const LASTING: Duration = Duration::from_secs(5);
 
-/// As whom the link speaks.
+/// Identity of the link.
 #[derive(Debug)]
 pub struct Who {
     /// Certificate and key of the host.
@@ -151,7 +151,7 @@ impl Link {
         }
     }
 
-    /// Says what an attempt's end means: without another connection, this host is away.
+    /// Reports the end of an attempt: without another connection, this host is offline.
     fn tell_lost(&mut self, error: &LinkError) {
         if self.before.is_some() {
             let (error, hint) = (crate::chain(error), link_hint(error));

@@ -1,4 +1,4 @@
-//! Keeps secret values out of what leaves this host as text: log lines, events, reasons.
+//! Removes secret values from texts that leave this host: log lines, events, reasons.
 //!
 //! **Invariant:** a value is masked in its plain form and in the forms of URLs, JSON and base64. Other transformations
 //! by an app cannot be recognised.
@@ -18,7 +18,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::watch;
 
-/// In base64 a value has no beginning of its own: what is the same wherever it stands is only that much shorter.
+/// In base64, the first and last characters of a value depend on its neighbours, so that the comparable part is
+/// shorter.
 const SHORTEST_ENCODED: usize = 8;
 /// Minimum length of a value that is masked when it is not known which values are secret.
 const SHORTEST_UNKNOWN: usize = 8;
@@ -50,7 +51,8 @@ impl Mask {
         Self { secrets }
     }
 
-    /// The secrets of an instance: of what it is, of what it is to become, and of what it was since this agent started.
+    /// Returns the secrets of an instance: those of its present state, of its target state, and of its states since
+    /// this agent started.
     pub fn of(context: &AgentContext, instance: &InstanceName) -> Self {
         Self::new(secrets(context, std::slice::from_ref(instance)).iter().map(String::as_str))
     }
@@ -239,7 +241,7 @@ fn base64_encoded(text: &str) -> Vec<String> {
         let bytes: Vec<u8> = std::iter::repeat_n(0, before).chain(text.bytes()).collect();
         let whole = bytes.len() / 3 * 3;
         let letters = BASE64.encode(&bytes[..whole]);
-        // The first letters have bits of what is before.
+        // The first letters contain bits of the preceding text.
         let own = letters[[0, 2, 3][before].min(letters.len())..].to_owned();
         found.push(own.replace('+', "-").replace('/', "_"));
         found.push(own);

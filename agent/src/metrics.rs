@@ -33,7 +33,7 @@ pub struct AgentMetrics {
     request: Family<Labels, Histogram, fn() -> Histogram>,
 }
 
-/// Returns a histogram of what takes seconds to hours.
+/// Returns a histogram for durations from seconds to hours.
 fn lasting() -> Histogram {
     Histogram::new([0.5, 1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14_400.0])
 }

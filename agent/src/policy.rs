@@ -39,7 +39,7 @@ pub enum PolicyError {
     },
 }
 
-/// The policy file as it was last read.
+/// Last read content of the policy file.
 #[derive(Debug)]
 pub struct PolicyFile {
     path: PathBuf,

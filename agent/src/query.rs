@@ -1,4 +1,4 @@
-//! Answers questions: log lines, the digests of images, and what stands against claims. Nothing here is kept or ordered.
+//! Answers queries: log lines, digests of images, and objections to claims. Nothing here is stored or ordered.
 //!
 //! **Invariant:** an answer is read from its source only as fast as the coordinator takes it, and never faster than its
 //! pace: a flood in a log delays neither heartbeats nor orders.

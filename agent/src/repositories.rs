@@ -1,6 +1,6 @@
 //! The repositories in which backups are kept, as those who work on data open them.
 //!
-//! **Invariant:** what was archived counts for nothing before its `set` is written, and the set is written last.
+//! **Invariant:** archived data counts for nothing before its `set` is written, and the set is written last.
 
 use crate::repository_place::RepositoryRoute;
 use fleet_core::backup::{Bucket, LocationAccess, RepositoryAccess};

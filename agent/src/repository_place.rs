@@ -29,7 +29,7 @@ impl From<RepositoryRoute> for serde_json::Value {
     }
 }
 
-/// Opens what the coordinator keeps, in a worker of this program.
+/// Opens the coordinator's repositories in a worker of this program.
 #[derive(Debug, Clone, Copy)]
 pub struct AtCoordinator;
 

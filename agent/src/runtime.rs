@@ -69,8 +69,8 @@ pub trait Containers: Send + Sync + 'static {
 /// Runs the tools of stores: dumps, loads and short queries.
 #[tonic::async_trait]
 pub trait ToolRunner: Send + Sync + 'static {
-    /// Runs a tool whose output is a dump: the stream ends with an error unless the tool ended with 0, and nothing but what the
-    /// tool itself wrote is in it. It is read only as fast as it is polled; dropping it ends the tool.
+    /// Runs a tool with a dump as its output. The stream ends with an error unless the tool exited with 0, and contains
+    /// only the tool's own output. It is read only as fast as it is polled; dropping it ends the tool.
     async fn dump(&self, tool: &Tool, spec: &InstanceSpec) -> Result<DumpStream, RuntimeError>;
 
     /// Runs a tool that reads a dump. Where the bytes end with an error the tool is ended, and never sees their end.
@@ -79,7 +79,7 @@ pub trait ToolRunner: Send + Sync + 'static {
     /// Runs a tool for its short answer.
     async fn run_tool(&self, tool: &Tool, spec: &InstanceSpec) -> Result<String, RuntimeError>;
 
-    /// Ends and removes what tools have left behind, such as those of an agent that was killed.
+    /// Ends and removes leftover tools, such as those of a killed agent.
     async fn sweep_tools(&self, spec: &InstanceSpec) -> Result<(), RuntimeError>;
 }
 
@@ -95,8 +95,8 @@ pub trait HostStorage: Send + Sync + 'static {
     /// Returns the folders of a store's files on this host; none for stores of other kinds.
     async fn roots(&self, spec: &InstanceSpec, store: &Store) -> Result<Vec<RootFound>, RuntimeError>;
 
-    /// Containers that are not the instance's, run, and have one of these folders or something in it. They would keep the folder
-    /// that is moved away, and not see the one that takes its place.
+    /// Returns running foreign containers that mount one of these folders or a part of it. They would keep the old
+    /// folder, and not see the new one.
     async fn foreign_containers(
         &self,
         spec: &InstanceSpec,

@@ -1,7 +1,7 @@
 //! State of this host for reports: the link reads it, and the other tasks write it.
 //!
-//! **Invariant:** it holds states, not messages. Whoever reads it late misses nothing but what is no longer so; only
-//! events, which are for people, can be overwritten.
+//! **Invariant:** it holds states, not messages. A late reader misses only outdated states; only events, which are for
+//! people, can be overwritten.
 
 use fleet_core::facts::Running;
 use fleet_core::names::{InstanceName, OrderId};
@@ -28,7 +28,7 @@ pub struct StatusBoard {
     events_so_far: u64,
 }
 
-/// Something worth telling a person.
+/// An event for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// Time of the event.

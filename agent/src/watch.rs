@@ -23,7 +23,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// Settled instances are looked at this often even if nothing happens: probes see what the Engine does not.
+/// Interval at which settled instances are inspected even without events: probes find problems that the Engine does
+/// not.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(30);
 /// Events come in bursts; one look answers them all.
 const BURST: Duration = Duration::from_millis(400);

@@ -1,4 +1,4 @@
-//! Dumps and loads of real databases, and of what goes wrong with them.
+//! Dumps and loads of real databases, and their faults.
 //!
 //! Needs an Engine and the images that `tests/prepare.sh` makes. Without them these tests print this and pass, unless
 //! `FLEET_TEST_DOCKER=required`.

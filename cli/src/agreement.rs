@@ -1,4 +1,4 @@
-//! From a plan to its start: what was shown is what is started, and a start whose answer was lost is sent again.
+//! From a plan to its start: the shown plan is started, and a start with a lost answer is sent again.
 
 use crate::context::Context;
 use fleet_core::command_error::{CommandError, ErrorKind};

@@ -1,4 +1,4 @@
-//! The command line: what is common to all commands.
+//! Command line: arguments that all commands share.
 
 use crate::commands::Command;
 use clap::Parser;

@@ -9,7 +9,7 @@ use std::sync::PoisonError;
 /// The most bytes of a line that is read.
 const LINE_LIMIT: usize = 64 * 1024;
 
-/// Asks for a yes. `what` completes "could not …".
+/// Asks for confirmation. `what` completes "could not …".
 pub fn agree(context: &Context, what: &str, question: &str) -> Result<(), CommandError> {
     let said = reply(context, what, &format!("{question} [y/N] "))?;
     match said.trim().to_ascii_lowercase().as_str() {
@@ -18,7 +18,7 @@ pub fn agree(context: &Context, what: &str, question: &str) -> Result<(), Comman
     }
 }
 
-/// Asks for a name to be typed, for what cannot be taken back.
+/// Asks for a name to be typed, before something irreversible.
 pub fn type_the_name(context: &Context, what: &str, name: &str) -> Result<(), CommandError> {
     let said = reply(context, what, &format!("Type `{name}` to go on: "))?;
     if said.trim() == name {

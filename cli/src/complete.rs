@@ -80,7 +80,7 @@ pub fn tokens() -> Vec<CompletionCandidate> {
 
 type Named = Vec<(String, String)>;
 
-/// Asks for names with what they are. Whatever goes wrong: no names, and not a word.
+/// Returns names with their descriptions. Any failure gives no names, without a message.
 fn names(question: impl AsyncFnOnce(&Session) -> Result<Named, CommandError>) -> Vec<CompletionCandidate> {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return Vec::new();

@@ -81,7 +81,7 @@ where
         self.broke_at.is_some_and(|broke_at| broke_at.elapsed() < GATHERING)
     }
 
-    /// Tells of a break once, and passes on what is more than a break.
+    /// Reports a break of the connection once, and returns other errors.
     fn bear(&mut self, error: CommandError) -> Result<(), CommandError> {
         if error.kind() != ErrorKind::Unreachable || self.heard_at.elapsed() > PATIENCE {
             return Err(error);

@@ -73,7 +73,7 @@ fn read_bounded(path: &PathBuf) -> Result<String, CommandError> {
     if text.len() > FILE_LIMIT { Err(failed("it has more than 1 MiB".to_owned())) } else { Ok(text) }
 }
 
-/// Each value is the text that stands in the file: `1.10` stays `1.10`.
+/// Parses values as their literal text: `1.10` stays `1.10`.
 fn read_yaml(text: &str) -> Result<BTreeMap<String, String>, String> {
     if text.trim().is_empty() {
         return Ok(BTreeMap::new());

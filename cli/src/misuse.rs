@@ -27,7 +27,7 @@ pub fn say(printer: &Printer, said: &clap::Error, command: &Command, arguments: 
     }
 }
 
-/// Makes our lines of clap's paragraphs: what is wrong, then a tip or how it is written.
+/// Makes our lines from clap's text: the problem, then a tip or the usage.
 fn shortened(said: &clap::Error, text: &str, verb: &str) -> CommandError {
     let mut paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
     let first = paragraphs.next().unwrap_or("the command line is wrong");

@@ -85,7 +85,7 @@ impl Printer {
         let _ = stderr.writer.write_all(text.as_bytes()).and_then(|()| stderr.writer.flush());
     }
 
-    /// A line of the story that may move: a terminal writes what it becomes over it.
+    /// Prints a line of progress that may be overwritten by its successor on a terminal.
     pub fn story_that_moves(&self, text: impl Into<Painted>) {
         match self.story_terminal() {
             Some((width, _)) => {
@@ -124,7 +124,7 @@ impl Printer {
         let _ = stderr.writer.write_all(text.as_bytes()).and_then(|()| stderr.writer.flush());
     }
 
-    /// Says what failed, why, and what to do next, in at most three lines.
+    /// Prints the failure, its cause and the hint, in at most three lines.
     pub fn error(&self, error: &CommandError) {
         if error.is_silent() {
             return;

@@ -47,7 +47,7 @@ impl Session {
         self.backups.clone()
     }
 
-    /// Asks one question; `what` completes "could not …".
+    /// Sends one request; `what` completes "could not …".
     pub async fn ask<T>(
         &self,
         what: &str,
@@ -127,7 +127,7 @@ pub fn link_error(what: &str, error: &LinkError) -> CommandError {
     }
 }
 
-/// Names the deepest cause only: what lies between is the machinery of HTTP.
+/// Returns the error with its deepest cause only: the layers between are HTTP.
 fn unreachable(what: &str, error: &LinkError) -> CommandError {
     let mut deepest = None;
     let mut next = std::error::Error::source(error);
@@ -153,7 +153,7 @@ fn refusal(what: &str, text: &str) -> CommandError {
     let verb = |text: &str| text.split(' ').take(3).map(str::to_owned).collect::<Vec<_>>();
     let is_same = |attempt: &str| attempt.starts_with("could not ") && verb(attempt) == verb(what);
     let reason = match text.split_once(": ") {
-        // A login is what the coordinator calls joining.
+        // A login is called joining at the coordinator.
         Some((attempt, reason)) if is_same(attempt) || attempt == "could not join" => reason,
         Some(_) | None => text,
     };

@@ -11,7 +11,7 @@ pub mod status;
 
 use crate::format::one_line;
 
-/// Lines of `name  value`, the values under each other; what is empty is left out.
+/// Returns lines of `name  value` with aligned values; empty values are left out.
 pub fn pairs(pairs: &[(&str, String)]) -> Vec<String> {
     let shown: Vec<_> = pairs.iter().filter(|(_, value)| !value.is_empty()).collect();
     let width = shown.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Reads a Compose file as its users wrote it, and refuses what we would not honour.
+//! Parses a Compose file unchanged, and refuses keys that fleet would not honour.
 //!
 //! **Invariant:** nothing is silently ignored. A key is honoured, or it is a problem that names file, line and key.
 

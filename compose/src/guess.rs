@@ -1,12 +1,12 @@
-//! Guesses which known name someone meant.
+//! Guesses the known name that a person meant.
 
 use strsim::osa_distance;
 
 /// Longest text that is compared: the distance takes time in proportion to the product of both lengths.
 const LONGEST: usize = 64;
 
-/// Returns the known name that is closest to what was written, if it is close enough: one slip (a letter added, removed,
-/// replaced, or swapped with its neighbour) per three letters, three at most.
+/// Returns the known name that is most similar to the written one, if it is similar enough: one slip (a letter added,
+/// removed, replaced, or swapped with its neighbour) per three letters, three at most.
 pub fn closest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = written.chars().count();
     if length > LONGEST {

@@ -8,7 +8,7 @@ pub fn is_registry(first: &str) -> bool {
     first.contains(['.', ':']) || first == "localhost"
 }
 
-/// The reference without the registry: what stays the same where each site has a registry of its own.
+/// Returns the reference without its registry, which is the same at sites with different registries.
 fn without_registry(reference: &str) -> &str {
     match reference.split_once('/') {
         Some((first, rest)) if is_registry(first) => rest,

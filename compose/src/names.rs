@@ -100,7 +100,7 @@ name_type!(
     SnapshotId, "a snapshot id", check_sha256
 );
 name_type!(
-    /// A place that keeps repositories, one for each instance.
+    /// A location that holds repositories, one for each instance.
     RepositoryName, "a repository name", check_name
 );
 name_type!(

@@ -1,7 +1,7 @@
 //! A store of an instance: a database or a set of files, with all that its tools need to know of it.
 //!
-//! **Invariant:** a store in hand is complete: app.yaml's defaults and the instance's values are in it, and a secret stands only in
-//! a [`Text`] that does not show it.
+//! **Invariant:** a store is complete: app.yaml's defaults and the instance's values are filled in, and secrets are
+//! only in [`Text`]s that hide them.
 
 mod pattern;
 mod rebuild;
@@ -111,7 +111,7 @@ pub struct Server {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Files {
-    /// Volumes by their names in the Compose file or at the Engine; `*` and `?` stand for any letters.
+    /// Volumes by their names in the Compose file or at the Engine; `*` and `?` match any characters.
     Volume(String),
     /// A folder that is mounted from the host.
     Path(String),
@@ -331,7 +331,7 @@ pub struct CheckError {
 }
 
 impl Check {
-    /// Judges what was answered; either way in words for people.
+    /// Evaluates the answer; both results are text for people.
     ///
     /// # Errors
     /// The answer is not the expected one.

@@ -1,6 +1,6 @@
 //! Lengths of time and amounts of bytes, as people write them: `1h30m`, `512m`.
 //!
-//! **Invariant:** what is shown can be read again and means the same.
+//! **Invariant:** displayed values can be parsed again with the same meaning.
 
 mod period;
 mod size;

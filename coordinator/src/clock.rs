@@ -1,4 +1,4 @@
-//! The one place where the coordinator reads the time.
+//! Clock of the coordinator: the only place that reads the time.
 
 use fleet_core::time::Time;
 use std::time::{Duration, SystemTime};

@@ -25,7 +25,7 @@ use tokio::signal::unix::{SignalKind, signal};
 const PORT: u16 = 7443;
 const DAY: &str = "24h";
 
-/// Keeps the facts of a fleet, decides what each host does next, and answers operators.
+/// Keeps the facts of a fleet, decides the next actions of each host, and serves operators.
 #[derive(Debug, clap::Parser)]
 #[command(
     name = "fleet-coordinator",
@@ -102,7 +102,8 @@ struct Own {
     /// directory.
     #[arg(long, value_name = "PLACE")]
     backup_to: Option<String>,
-    /// Seals what restores those backups to this age key; without, it is a file that only its owner may read.
+    /// Recipient key of age that seals the recovery file of those backups; without it, the file is readable by its
+    /// owner only.
     #[arg(long, value_name = "AGE1...")]
     backup_recipient: Option<String>,
 }

@@ -1,10 +1,10 @@
 //! The facts in memory, and the order in which they change.
 //!
-//! A change is made under a short lock: it checks, applies itself to memory and begins its commit. Commits happen in the
-//! order in which they were begun, so memory and disk change in the same order; an answer waits until the disk has it.
-//! **Invariant:** each fact has one writing module (`desired`, `asked`, `observed`), and no lock is held across `.await`.
-//! **Invariant:** a change that panics is not written, and what it left in memory is not used: like a store that cannot be
-//! written, it stops the coordinator, and a restart reads again what is true.
+//! A change is made under a short lock: it checks, applies itself to memory and begins its commit. Commits happen in
+//! the order in which they were begun, so memory and disk change in the same order; an answer waits until the change is
+//! on disk. **Invariant:** each fact has one writing module (`desired`, `asked`, `observed`), and no lock is held
+//! across `.await`. **Invariant:** a change that panics is not written, and its partial result in memory is not used:
+//! like a failed store, it stops the coordinator, and a restart loads the stored facts.
 
 mod asked;
 mod backups;
@@ -80,7 +80,7 @@ impl Facts {
     /// Looks at the facts. Hold the guard for moments only.
     ///
     /// # Panics
-    /// After a change has panicked: what it left in memory is not used.
+    /// Panics if a change has panicked, because its partial result must not be used.
     pub fn read(&self) -> RwLockReadGuard<'_, StateSnapshot> {
         self.snapshot.read().expect("no change has panicked; one that does stops the coordinator")
     }
@@ -97,7 +97,7 @@ impl Facts {
         }
     }
 
-    /// Waits until nothing that was begun off the runtime uses the store.
+    /// Waits until no work that was begun off the runtime uses the store.
     pub async fn idle(&self) {
         self.works.close();
         self.works.wait().await;
@@ -108,7 +108,7 @@ impl Facts {
         self.store.as_ref()
     }
 
-    /// Returns what is counted of facts, plans and orders.
+    /// Returns the counters of facts, plans and orders.
     pub fn metrics(&self) -> &FactsMetrics {
         &self.metrics
     }

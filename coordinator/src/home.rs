@@ -22,7 +22,7 @@ use std::time::Duration;
 /// Lifetime of the first administrator's token.
 const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
 const STORE: &str = "store";
-/// There while a coordinator is being brought back: what is there is not one yet.
+/// Marker file during a restore of the coordinator: the directory is not a coordinator yet.
 const UNFINISHED: &str = "restore-unfinished";
 
 /// Settings from `init` that `serve` uses.
@@ -195,8 +195,8 @@ fn check_address(address: &str) -> Result<(), HomeError> {
 }
 
 impl Home {
-    /// Takes the directory for what is restored into it: an empty one but for repositories that survived, or one in which that was
-    /// cut off. It is no coordinator until the restore is finished.
+    /// Prepares a directory for a restore: an empty one except for surviving repositories, or one with an interrupted
+    /// restore. It is no coordinator until the restore is finished.
     pub fn begin_restore(path: &Path) -> Result<(), HomeError> {
         let wrong = |source| HomeError::Directory { path: path.to_owned(), source };
         let marker = path.join(UNFINISHED);
@@ -220,7 +220,7 @@ impl Home {
         finish().map_err(|source| HomeError::Directory { path: path.to_owned(), source })
     }
 
-    /// Takes back what `init` has made, where what goes with it failed: nothing was answered for yet.
+    /// Removes everything that `init` has created after a later part failed: nothing has been confirmed yet.
     pub fn undo_init(path: &Path) -> Result<(), HomeError> {
         clear(path, &[]).map_err(|source| HomeError::Directory { path: path.to_owned(), source })
     }

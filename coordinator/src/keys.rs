@@ -36,7 +36,7 @@ pub const RELEASES: &str = "release/";
 pub const TOKENS: &str = "token/";
 pub const SUBJECTS: &str = "subject/";
 pub const EVENTS: &str = "event/";
-/// Requests that have begun something, so that the same one begins nothing again.
+/// Requests that have started something, so that a repeated one starts nothing again.
 pub const REQUESTS: &str = "request/";
 pub const SETTINGS: &str = "settings";
 /// Number of the coordinator's latest start, as sent to hosts.

@@ -47,12 +47,12 @@ const LIMIT: Duration = Duration::from_secs(10);
 const SHARED_FOR: Duration = Duration::from_secs(2);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Returns a histogram of what takes milliseconds.
+/// Returns a histogram for durations of milliseconds.
 fn quick() -> Histogram {
     Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
 }
 
-/// Returns a histogram of what takes seconds to hours.
+/// Returns a histogram for durations from seconds to hours.
 fn lasting() -> Histogram {
     Histogram::new([0.5, 1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14_400.0])
 }

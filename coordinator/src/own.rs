@@ -1,7 +1,7 @@
 //! The coordinator's own backups: its facts, its CA and its keys, in a repository of restic's format like everybody's.
 //!
-//! **Invariant:** what is needed to read them is written once, when the coordinator is made, for its operator to keep elsewhere;
-//! the coordinator itself never shows it again.
+//! **Invariant:** the secrets needed to read them are written once, when the coordinator is created, for its operator
+//! to keep elsewhere; the coordinator itself never shows them again.
 
 mod location;
 mod restore;

@@ -21,7 +21,7 @@ pub struct CaughtPanics {
 }
 
 impl Panics {
-    /// Logs and counts a panic that was caught in `place`.
+    /// Logs and counts a panic that was caught in the loop or call `place`.
     pub fn note(&self, place: &'static str, panic: &(dyn Any + Send)) {
         let message = panic_text(panic).to_owned();
         tracing::error!(place, message, "a panic was caught");
@@ -31,7 +31,7 @@ impl Panics {
         caught.insert(place, CaughtPanics { count, last, message });
     }
 
-    /// Everything that was caught, by place.
+    /// Returns all caught panics, by loop or `call`.
     pub fn all(&self) -> BTreeMap<&'static str, CaughtPanics> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -33,7 +33,7 @@ impl Bounds {
     pub const RENDERING: Self = Self { at_once: WORKERS, of_one: WORKERS / 2, waiting: 16, doing: "render releases" };
 }
 
-/// Reason why there is no place.
+/// Reason why there is no slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoPermit {
     #[error("{} of your calls {} or wait to do so", .0.waiting, .0.doing)]
@@ -67,7 +67,7 @@ struct Line {
     turn: tokio::sync::Mutex<()>,
 }
 
-/// A place; it is free again when this is dropped.
+/// A slot; it is free again when this is dropped.
 #[derive(Debug)]
 pub struct Permit {
     _place: OwnedSemaphorePermit,
@@ -215,7 +215,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         }
-        // One place is free, and all calls go through it.
+        // One slot is free, and all calls go through it.
         drop(held.pop());
         while waiting.join_next().await.is_some() {}
         let served = served.lock().expect("nobody panicked");

@@ -1,4 +1,4 @@
-//! The repositories of the fleet's instances: those on the coordinator's disk, their keys, and what is looked after in them.
+//! Repositories of the fleet's instances: those on the coordinator's disk, their keys, and their maintenance.
 //!
 //! **Invariant:** a host can add to its own repositories and read them; none of its requests removes or overwrites a
 //! file.

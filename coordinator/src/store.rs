@@ -128,15 +128,15 @@ pub enum StoreError {
     /// Entries could not be read.
     #[error("could not read the store")]
     Scan(#[source] engine::Error),
-    /// Everything after this fails as well: only a restart reads again what is true.
+    /// Everything after this fails as well; a restart loads the stored facts.
     #[error("could not write the store: {0}")]
     Broken(String),
-    /// A change of the facts in memory panicked and was not written: only a restart reads again what is true.
+    /// A change of the facts in memory panicked and was not written; a restart loads the stored facts.
     #[error("a change of the facts panicked and was not kept: the coordinator stops")]
     HalfChanged,
 }
 
-/// The answer to a commit: the revision of what was written.
+/// Result of a commit: the revision of the written entries.
 #[derive(Debug)]
 #[must_use = "what is not awaited may not be flushed yet"]
 pub struct Committed(oneshot::Receiver<Result<u64, StoreError>>);

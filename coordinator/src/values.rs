@@ -28,7 +28,7 @@ pub enum ValuesError {
     Store(#[from] StoreError),
 }
 
-/// A value that is not what it was, as people may see both; what is nothing has its default.
+/// A changed value, as people may see it before and after; none means its default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValueDifference {
     pub name: String,
@@ -123,7 +123,7 @@ impl Values {
         self.put(batch, instance, again.revision, &values, &secret, drift)
     }
 
-    /// In what the values of two revisions differ.
+    /// Returns the differences between the values of two revisions.
     pub fn differences(
         &self,
         store: &dyn Store,

@@ -22,7 +22,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// Tells whether this role may do what asks for `needed`.
+    /// Returns whether this role includes `needed`.
     pub fn allows(self, needed: Self) -> bool {
         self >= needed
     }

@@ -1,4 +1,4 @@
-//! Backups: what one holds, where it is kept, what was proven of it.
+//! Backups: their content, their locations, and their proofs.
 
 mod access;
 mod backup_health;

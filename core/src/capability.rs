@@ -1,8 +1,8 @@
-//! Abilities that agents learned after protocol 2, and what needs them.
+//! Capabilities that agents got after protocol 2, and the features that need them.
 //!
-//! All actions, keys of `app.yaml` and engines that protocol 2 has are in every agent that speaks it, and have no name here. Whatever
-//! comes later gets a row in one of the tables below: an agent reports the rows that it has, and an instance whose host lacks one
-//! waits for that reason instead of being asked for something that its agent would refuse or leave out.
+//! All actions, keys of `app.yaml` and engines of protocol 2 are in every agent that supports it, and have no name
+//! here. Each later one gets a row in one of the tables below. An agent reports its rows, and an instance whose host
+//! lacks one waits for that reason, instead of getting an order that its agent would refuse or misread.
 
 use crate::app::AppDefinition;
 use crate::order::Action;

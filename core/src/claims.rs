@@ -100,8 +100,8 @@ pub fn claims_of(spec: &InstanceSpec) -> Claims {
 
 /// Returns everything that `new` claims and others claim already.
 ///
-/// A port of another over which the instance stands by now (`present`) is no reason to refuse it a change: only one of them can
-/// be open. One that it has at another address or with another protocol is no such port.
+/// A port of another that the instance conflicts with already (`present`) is no reason to refuse a change: only one of
+/// them can be open. A port at another address or with another protocol is not such a port.
 pub fn conflicts<'a, O: Clone + 'a>(
     new: &Claims,
     present: Option<&Claims>,

@@ -41,12 +41,12 @@ pub struct CommandError {
 }
 
 impl CommandError {
-    /// Makes an error of what the fleet or this machine said no to.
+    /// Makes the error of a refusal by the fleet or this machine.
     pub fn refused(what: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Refused, &what)
     }
 
-    /// Makes an error of what was given on the command line and cannot be meant.
+    /// Makes the error of an invalid command line.
     pub fn misused(what: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Misused, &what)
     }
@@ -95,7 +95,7 @@ impl CommandError {
         self
     }
 
-    /// Adds what to do next.
+    /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(one_line(&hint.to_string()));
@@ -108,7 +108,7 @@ impl CommandError {
         Self { kind: ErrorKind::PlanChanged, ..self }
     }
 
-    /// Returns what failed.
+    /// Returns the failed action.
     pub fn what(&self) -> &str {
         &self.what
     }
@@ -118,7 +118,7 @@ impl CommandError {
         self.because.as_deref().filter(|text| !text.is_empty())
     }
 
-    /// Returns what to do next.
+    /// Returns the hint.
     pub fn advice(&self) -> Option<&str> {
         self.hint.as_deref().filter(|text| !text.is_empty())
     }

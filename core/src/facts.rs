@@ -1,4 +1,4 @@
-//! The three facts, one writer each: what is wanted, what is asked, what was seen.
+//! The three facts, one writer each: desired, asked, observed.
 //!
 //! Everything else (the phase of a rollout, why a host waits) is derived from these, so that it cannot disagree with
 //! them. **Invariant:** heartbeats are not facts.
@@ -204,7 +204,7 @@ pub struct Observed {
     pub ended: CopyOnWrite<BTreeMap<OrderId, Ended>>,
     /// The catalog: all copies of all backups. It is worked out from the repositories, and kept so as not to ask them.
     pub backups: CopyOnWrite<BTreeMap<InstanceName, CopyOnWrite<Backups>>>,
-    /// Hosts that were refused when they last called, for they speak another protocol than the coordinator.
+    /// Hosts that were refused at their last connect because of another protocol than the coordinator's.
     pub other_protocols: CopyOnWrite<BTreeMap<HostName, OtherProtocol>>,
     /// Greetings of each host's agents, which distinguish two machines with one identity from a restart.
     pub greetings: CopyOnWrite<BTreeMap<HostName, Greetings>>,
@@ -222,9 +222,9 @@ impl Observed {
 /// Host that was refused because of its protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OtherProtocol {
-    /// Version that the host speaks.
+    /// Newest protocol of the host.
     pub protocol: u32,
-    /// The oldest protocol that it speaks; 0: the newest alone.
+    /// Oldest protocol that it supports; 0 means only the newest.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub protocol_min: u32,
     /// Time of the first refusal.

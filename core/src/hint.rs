@@ -101,7 +101,7 @@ pub enum Hint {
     PushUnderOtherVersion,
     /// Push the release again.
     PushAgain,
-    /// Push the app as it was when the backup was taken.
+    /// Push the app in its version at the time of the backup.
     PushAsItWas,
     /// List all problems of an app.
     LintApp,
@@ -173,9 +173,9 @@ pub enum Hint {
     ResumeRollout(RolloutId),
     /// Resume, undo or abort a halted rollout.
     ResumeUndoOrAbort(RolloutId),
-    /// See what stands in the way.
+    /// Read the obstacles in `fleet status`.
     SeeStatus,
-    /// Say which app is meant.
+    /// Name the app.
     ChooseApp(Vec<AppName>),
     /// Leave out the canary.
     LeaveOutCanary,
@@ -207,7 +207,7 @@ pub enum Hint {
     TakeBackup,
     /// Take a backup that may add more.
     TakeLargerBackup,
-    /// See how the backups of an instance stand, or take one.
+    /// Check the health of an instance's backups, or take one.
     MendBackups(InstanceName),
     /// Verify the backups.
     VerifyBackups,
@@ -261,7 +261,7 @@ pub enum Hint {
     MoveUnreadableFile,
     /// Upgrade the coordinator, and look at the instance on its host.
     UpgradeAndLook,
-    /// Look at what is left of a project that a drill made.
+    /// Inspect the remains of a drill's project.
     LookAtSandbox(String),
     /// Start a stopped instance, run commands, and stop it.
     RebuildStopped(InstanceName, Vec<String>),

@@ -31,7 +31,7 @@ pub struct HostPolicy {
     pub apps: Option<BTreeSet<AppName>>,
     /// The registries that images may come from, as `host[:port][/path]`; absent: all.
     pub registries: Option<BTreeSet<String>>,
-    /// Host paths that may be mounted, with what lies below them. An instance's own directory is always allowed.
+    /// Host paths that may be mounted, including everything below them. An instance's own directory is always allowed.
     pub paths: BTreeSet<String>,
     /// The buckets outside of an instance that its stores may be, as `host[:port][/bucket]`.
     pub buckets: BTreeSet<String>,

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-/// A release by name and by what it is: the digest of its bundle.
+/// A release by name and by the digest of its bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Release {
     /// App and version.
@@ -94,7 +94,7 @@ pub enum Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PowerRequest {
-    /// Start what is stopped.
+    /// Start a stopped instance.
     Start,
     /// Stop all containers.
     Stop,
@@ -147,7 +147,7 @@ pub enum Outcome {
     AlreadySo,
     /// The goal was reached.
     Done,
-    /// The instance is again what it was before.
+    /// The instance has its earlier state again.
     RolledBack {
         /// Reason, for people.
         reason: String,

@@ -3,7 +3,8 @@
 /// Number of digits of a digest that are shown to people.
 const SHORT_DIGEST: usize = 12;
 
-/// Escapes what could act on a terminal or mislead its reader; newlines and tabs stay. The escapes are those of JSON.
+/// Escapes characters that could act on a terminal or mislead its reader; newlines and tabs stay. The escapes are those
+/// of JSON.
 #[must_use]
 pub fn clean(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
@@ -17,7 +18,7 @@ pub fn clean(text: &str) -> String {
     cleaned
 }
 
-/// Cleans a text for people: an image's digest is cut to what people compare. `-o json` has the whole.
+/// Cleans a text for people: digests of images are shortened. `-o json` has the full text.
 #[must_use]
 pub fn readable(text: &str) -> String {
     const MARK: &str = "@sha256:";

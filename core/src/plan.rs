@@ -1,4 +1,4 @@
-//! `plan()`: from the three facts and the time to what is asked next, what waits, and because of what.
+//! `plan()`: computes the next orders, the waiting instances and their reasons from the three facts and the time.
 
 mod blocker;
 mod context;
@@ -175,7 +175,7 @@ pub enum MemberState {
     Removed,
 }
 
-/// Decides what is asked next.
+/// Returns the next orders and all waiting instances.
 pub fn plan(desired: &Desired, asked: &Asked, observed: &Observed, now: Time) -> Plan {
     PlanContext::new(desired, asked, observed, now).plan()
 }
@@ -196,7 +196,7 @@ pub fn members<'a>(
     PlanContext::new(desired, asked, observed, now).members(rollout)
 }
 
-/// Says in sentences where a rollout stands, what it waits for, and what to do next.
+/// Explains in sentences the phase of a rollout, the reasons why it waits, and the next action.
 pub fn explain(rollout: &Rollout, desired: &Desired, asked: &Asked, observed: &Observed, now: Time) -> Vec<String> {
     let plan_context = PlanContext::new(desired, asked, observed, now);
     plan_context.explain(&plan_context.progress(rollout))
@@ -215,7 +215,7 @@ pub fn is_active(phase: &RolloutPhase) -> bool {
     }
 }
 
-/// Tells whether a rollout in this phase stands in the way of another of the same app.
+/// Returns whether a rollout in this phase blocks another one of the same app.
 ///
 /// One that has done all but its offline members does not: they may be away for months. Where a newer rollout names
 /// such a member, the newer one has it; where none does, the older one catches up when it is back.

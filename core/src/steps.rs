@@ -1,11 +1,11 @@
-//! From what is there to what shall be: the steps between a host as found and an instance's spec.
+//! Steps between a host as found and an instance's spec.
 //!
 //! The way back is the same function with the previous spec as its goal, and a crash in the middle is answered by
 //! looking again and asking again: every step leaves the host in a state from which the same goal is still reached.
 //!
-//! **Invariant:** a change never removes a volume; only [`steps_to_remove`] names one, and only where the order did.
-//! **Invariant:** all that can fail without touching what runs (pulls, files, networks, new containers) comes before
-//! the first stop.
+//! **Invariant:** a change never removes a volume; only [`steps_to_remove`] names one, and only if the order does.
+//! **Invariant:** everything that can fail without affecting running containers (pulls, files, networks, new
+//! containers) comes before the first stop.
 
 mod await_limit;
 mod change;
@@ -32,7 +32,7 @@ pub use step::{Stage, Step};
 
 use crate::spec::InstanceSpec;
 
-/// The stages that lead from what was found to the goal; none where it is reached.
+/// Returns the stages from the found state to the goal; none if it is reached.
 ///
 /// The steps of one stage may run in parallel; a stage begins when the one before is done. The gate comes after all
 /// changes, and only unused parts are removed after it. A caller that continues after a crash and gets no stages still

@@ -64,7 +64,7 @@ impl FromStr for Zone {
             let offset = Offset::from_seconds(minutes * 60).map_err(|_| unknown())?;
             return Ok(Self { name: text.into(), rules: TimeZone::fixed(offset) });
         }
-        // The system's own data may differ from host to host: what counts is in the program.
+        // The system's own data may differ from host to host, so the program's data is used.
         let rules = TimeZoneDatabase::bundled().get(text).map_err(|_| unknown())?;
         let name = rules.iana_name().ok_or_else(unknown)?.into();
         Ok(Self { name, rules })

@@ -35,7 +35,7 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(13);
 /// data.
 const UNSENT: u32 = 128 * 1024;
 
-/// Small windows: what flows here is small, and bulk has streams of its own that wait for each other.
+/// Small windows: control messages are small, and bulk data has streams with flow control of their own.
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 const FRAME: u32 = 64 * 1024;

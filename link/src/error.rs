@@ -218,7 +218,7 @@ fn is_timeout(error: &(dyn Error + 'static)) -> bool {
         .any(|cause| cause.kind() == io::ErrorKind::TimedOut)
 }
 
-/// The error, its sources, and what an `io::Error` on the way holds (it does not count its content among its sources).
+/// Returns the error, its sources, and the content of an `io::Error` among them, which is not one of its sources.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |cause: &&'a (dyn Error + 'static)| next_cause(*cause))
 }

@@ -1,4 +1,4 @@
-//! The only place where the wire's messages and core's words meet.
+//! The only conversion between the wire's messages and core's types.
 //!
 //! Words become messages by `From`; messages become words by `TryFrom`, which refuses whatever is not said in full.
 
@@ -29,7 +29,7 @@ use std::str::FromStr;
 /// The most names or lines of one list of an order or of a result.
 const LIST_LIMIT: usize = 10_000;
 
-/// Says which part of a message is not what it should be.
+/// Invalid part of a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConvertError {
     /// A required part is missing; the text names the field.

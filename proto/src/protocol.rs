@@ -1,17 +1,17 @@
-//! The versions of the wire that two programs can speak with each other.
+//! Versions of the wire, and the common one of two programs.
 //!
 //! A coordinator of protocol N serves agents and commands of N and N−1, so that an agent works with a coordinator of N−1, N and N+1.
 //! Both sides work out the same with [`negotiate`].
 
 use std::fmt;
 
-/// The newest protocol that this program speaks.
+/// Newest protocol that this program supports.
 pub const PROTOCOL: u32 = 2;
 
 /// The first protocol that promises anything. Protocol 1 was that of fleet 0.1.
 const FIRST: u32 = 2;
 
-/// The oldest protocol that this program speaks.
+/// Oldest protocol that this program supports.
 pub const PROTOCOL_MIN: u32 = oldest_beside(PROTOCOL);
 
 /// Product in the `user-agent` header that states a caller's protocols, as `fleet-protocol/OLDEST-NEWEST`.
@@ -25,7 +25,7 @@ pub fn user_agent(version: &str) -> String {
     format!("{PROGRAM}{version} {PRODUCT}{PROTOCOL_MIN}-{PROTOCOL}")
 }
 
-/// The protocols that a program speaks, from its `user-agent`. Nothing where it is not one of fleet's programs.
+/// Returns the protocols of a program from its `user-agent`; nothing if it is none of fleet's programs.
 pub fn protocols_of(user_agent: &str) -> Option<ProtocolRange> {
     let mut products = user_agent.split(' ');
     if let Some(said) = products.clone().find_map(|product| product.strip_prefix(PRODUCT)) {
@@ -39,7 +39,7 @@ const fn oldest_beside(newest: u32) -> u32 {
     if newest > FIRST { newest - 1 } else { FIRST }
 }
 
-/// The protocols that a program speaks.
+/// Range of protocols that a program supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProtocolRange {
     /// Oldest protocol.
@@ -58,7 +58,7 @@ impl ProtocolRange {
         Self { oldest, newest }
     }
 
-    /// Reads what [`fmt::Display`] writes.
+    /// Parses the output of [`fmt::Display`].
     pub fn read(text: &str) -> Option<Self> {
         let (oldest, newest) = text.split_once(" to ").unwrap_or((text, text));
         Some(Self { oldest: oldest.parse().ok()?, newest: newest.parse().ok()? })
@@ -74,7 +74,7 @@ impl fmt::Display for ProtocolRange {
     }
 }
 
-/// The side that must be upgraded before two programs can speak with each other.
+/// Side that must be upgraded before two programs can communicate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TooOld {
     /// This program.
@@ -83,7 +83,7 @@ pub enum TooOld {
     Other,
 }
 
-/// The newest protocol that both sides speak.
+/// Returns the newest protocol that both sides support.
 ///
 /// # Errors
 /// The side that is too old, where there is none.

@@ -1,4 +1,4 @@
-//! Refusals of the coordinator: a gRPC status with a stable word for programs, and a hint of what to do.
+//! Refusals of the coordinator: a gRPC status with a stable word for programs and a hint.
 
 use crate::convert::incoming_hint;
 use crate::protocol::ProtocolRange;
@@ -31,9 +31,9 @@ pub enum RefusalReason {
     CertificateUnknown,
     /// The call needs a certificate and came without one.
     CertificateMissing,
-    /// The caller speaks no protocol that is new enough: the caller is to be upgraded.
+    /// The caller's protocols are too old: the caller must be upgraded.
     ProtocolOld,
-    /// The caller speaks no protocol that is old enough: the coordinator is to be upgraded.
+    /// The caller's protocols are too new: the coordinator must be upgraded.
     ProtocolNew,
     /// The operator's role does not allow the call.
     Role,
@@ -91,7 +91,7 @@ pub fn refuse_as(code: Code, word: RefusalReason, text: impl Into<String>, hint:
     status
 }
 
-/// A refusal for lack of a common protocol, with those that this program speaks.
+/// Makes the status of a refusal without a common protocol, with those that this program supports.
 pub fn refuse_protocol(word: RefusalReason, text: impl Into<String>, hint: impl Into<Option<Hint>>) -> Status {
     let mut status = refuse(word, text, hint);
     if let Ok(own) = ProtocolRange::OWN.to_string().parse() {

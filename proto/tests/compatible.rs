@@ -1,4 +1,4 @@
-//! The protocol as it was frozen: what is there stays, under its name, number and type.
+//! Frozen protocol: each field keeps its name, number and type.
 //!
 //! `fleet.v1.txt` has a line for each method, field and enum value. Where one was removed, renamed, renumbered or retyped, peers of
 //! the version before read something else. New lines are added with `FLEET_WRITE=1 cargo test -p fleet-proto --test compatible`.

@@ -34,7 +34,7 @@ const ABORTED: i32 = 6;
 /// Reason why a release was not rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
-    /// The release, or what was given for it, is at fault.
+    /// The release, or the values for it, are invalid.
     #[error("{0}")]
     Refused(Problems),
     /// All workers are busy.
@@ -134,7 +134,7 @@ impl Renderer {
     }
 }
 
-/// A place among those who render, with a worker as soon as one is needed. Dropped, the worker is killed.
+/// A slot among the running renderings, with a worker as soon as one is needed. On drop, the worker is killed.
 #[derive(Debug)]
 pub struct Session {
     program: Program,
@@ -226,7 +226,7 @@ fn another() -> RenderError {
     RenderError::Talk(io::Error::other("something else was answered than was asked"))
 }
 
-/// A refusal that names the template with which the worker had begun.
+/// Returns a refusal that names the worker's current template.
 fn refused(begun: Option<String>, text: &str) -> RenderError {
     let file = begun.unwrap_or_else(|| "app.yaml".to_owned());
     RenderError::Refused(Problem::of_file(&file, text).into())
@@ -282,7 +282,7 @@ impl Worker {
     }
 }
 
-/// Reason why a worker ended, if what it rendered is to blame.
+/// Returns the reason why a worker ended, if its template is the cause.
 fn why(status: ExitStatus) -> Option<String> {
     match status.signal() {
         Some(ABORTED) => Some(format!("rendering takes more than {} MiB of memory", MEMORY >> 20)),

@@ -1,9 +1,9 @@
 //! Renders releases in a process of its own, with its memory and its time limited.
 //!
-//! A template is a program of an operator. Its steps and its output are bounded in `fleet-core`; what it holds in memory is
-//! not, and an allocation that fails ends the process it is in. So coordinator, agent and command start their own program once
-//! more (`render-worker`), which renders one release after the other. A template that takes too much ends that process, and is
-//! refused by its name.
+//! A template is a program of an operator. `fleet-core` limits its steps and its output, but not its memory, and a
+//! failed allocation ends its process. So coordinator, agent and command start their own program again
+//! (`render-worker`), which renders one release after the other. A template that takes too much ends that process, and
+//! is refused by its name.
 
 #![warn(missing_docs)]
 

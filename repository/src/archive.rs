@@ -61,7 +61,7 @@ impl Repository {
         self.write_note(Kind::Set, MANIFEST, part, manifest)
     }
 
-    /// Writes down what a drill of a backup found.
+    /// Stores the result of a drill of a backup.
     pub fn write_proof(&self, part: &Part, proof: Vec<u8>) -> Result<SnapshotId> {
         self.write_note(Kind::Proof, PROOF, part, proof)
     }
@@ -103,7 +103,7 @@ impl Repository {
         let archived = repository
             .to_indexed_ids()
             .and_then(|repository| repository.archive(&options, &job.source, snapshot, &job.paths));
-        // Whatever became of the run: what has arrived is not to be sent again.
+        // Packs that have arrived must not be sent again, whatever the result of the run.
         let known = register.flush(self.place());
         let file = archived.map_err(|error| self.engine_error("archive", &backend, Some(&job.gate), &error))?;
         known.map_err(self.at_place("write an index"))?;

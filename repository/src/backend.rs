@@ -23,7 +23,7 @@ use std::str::FromStr;
 /// The largest file that a repository is taken to hold.
 pub const MAX_FILE: u64 = u32::MAX as u64;
 
-/// The name of a file: the SHA-256 of what is in it. All zero for the config.
+/// Name of a file: the SHA-256 of its content. All zero for the config.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId(pub [u8; 32]);
 
@@ -137,7 +137,8 @@ pub trait Backend: Send + Sync {
     /// Says, for people, where this is. Never a secret.
     fn name(&self) -> String;
 
-    /// All files of a kind, with their sizes, in any order. An empty place has none; that is no error.
+    /// Returns all files of a kind, with their sizes, in any order. Storage without files returns none, without an
+    /// error.
     fn list(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>, BackendError>;
 
     /// A whole file.

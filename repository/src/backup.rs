@@ -115,7 +115,7 @@ impl SetRecord {
 pub enum SnapshotOwner {
     /// The backup that the tags name.
     Backup(BackupId),
-    /// Its tags have an id that is none of a backup of fleet: it is not part of any.
+    /// The tags have an id that belongs to no backup of fleet.
     Foreign,
     /// The snapshot cannot be read or has no tags of a backup, so it may belong to any.
     Unknown,

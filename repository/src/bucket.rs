@@ -45,7 +45,7 @@ pub(crate) struct Bucket {
     activity: ActivityCounter,
 }
 
-/// An object as it was listed.
+/// An object of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ListedObject {
     /// Below the prefix.
@@ -130,7 +130,7 @@ impl Bucket {
         })
     }
 
-    /// The key of what is at a path below the prefix.
+    /// Returns the key for a path below the prefix.
     fn key(&self, path: &Path) -> Result<Key> {
         let text = path.to_str().map(|path| match self.prefix.as_str() {
             "" => path.to_owned(),

@@ -37,7 +37,7 @@ pub enum ReadData {
     All,
 }
 
-/// A pack that is gone or not what it was.
+/// A pack that is missing or damaged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DamagedPack {
     /// Id of the pack.
@@ -75,7 +75,7 @@ pub struct CheckReport {
     /// The config or keys: no backup of ours needs them to be restored, but stock restic does.
     #[serde(default)]
     pub unreadable: Vec<Unreadable>,
-    /// Packs in no index: what a run that was cut off has left. No damage.
+    /// Packs in no index, left by an interrupted run. They are no damage.
     pub unknown_packs: u64,
 }
 

@@ -36,7 +36,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-/// One repository, with what its workers need. Nothing is asked of it before the first request.
+/// Client of one repository, with the settings of its workers. No request is sent before the first call.
 #[derive(Debug, Clone)]
 pub struct RepositoryClient {
     /// Name of the repository, for errors and logs.
@@ -49,7 +49,7 @@ pub struct RepositoryClient {
     reading: Limits,
 }
 
-/// Takes the answer of the kind that was asked for.
+/// Extracts the answer of the requested kind.
 macro_rules! answered {
     ($client:expr, $doing:expr, $answer:expr, $kind:pat => $value:expr) => {
         match $answer {
@@ -83,14 +83,13 @@ impl RepositoryClient {
         Self { rate, ..self }
     }
 
-    /// Limits what a worker may take that reads one backup's manifest.
+    /// Sets the limits of workers that read one backup's manifest.
     #[must_use]
     pub fn with_reading_limits(self, reading: Limits) -> Self {
         Self { reading, ..self }
     }
 
-    /// Creates the repository. A repository that was created with the same keys is left as it is. Does nothing if this
-    /// client has no password, because then another party creates the repository.
+    /// Creates the repository, unless it exists with the same keys. Does nothing without a password.
     pub async fn create(&self) -> Result<(), RepositoryError> {
         if self.secrets.password.is_empty() {
             return Ok(());
@@ -99,13 +98,13 @@ impl RepositoryClient {
         answered!(self, doing, self.ask(doing, Work::Create).await?, Answer::Created => ())
     }
 
-    /// Makes known what an interrupted run left, so that it is not sent again.
+    /// Adds packs of an interrupted run to the index, so that they are not sent again.
     pub async fn resume(&self) -> Result<(), RepositoryError> {
         let doing = "find what arrived before";
         answered!(self, doing, self.ask(doing, Work::Resume).await?, Answer::Resumed(_) => ())
     }
 
-    /// Lists the backups that exist, and what cannot be read.
+    /// Lists the existing backups and the unreadable files.
     pub async fn sets(&self) -> Result<Sets, RepositoryError> {
         let doing = "read the backups";
         answered!(self, doing, self.ask(doing, Work::Sets).await?, Answer::Sets(sets) => sets)
@@ -124,7 +123,7 @@ impl RepositoryClient {
     /// Reads the sets that carry one backup's id.
     ///
     /// # Errors
-    /// Fails also where there are too many of them to read: one that was not read may be the backup.
+    /// Also fails if there are too many of them to read: an unread one may be the backup.
     pub async fn all_of(&self, backup: &BackupId) -> Result<Sets, RepositoryError> {
         let sets = self.set(backup, MAX_MANIFEST).await?;
         if sets.unread.is_empty() {
@@ -134,66 +133,66 @@ impl RepositoryClient {
         Err(self.error("read the backup", WorkerError::Failed(Failure { kind: FailureKind::Refused, text })))
     }
 
-    /// Lists what drills have found.
+    /// Lists the results of drills.
     pub async fn proofs(&self) -> Result<Proofs, RepositoryError> {
         let doing = "read what drills found";
         answered!(self, doing, self.ask(doing, Work::Proofs).await?, Answer::Proofs(proofs) => proofs)
     }
 
-    /// Lists parts whose backup never came to be.
+    /// Lists parts whose backup does not exist.
     pub async fn unfinished(&self) -> Result<Vec<PartRecord>, RepositoryError> {
         let doing = "read which backups are unfinished";
         answered!(self, doing, self.ask(doing, Work::Unfinished).await?, Answer::Unfinished(parts) => parts)
     }
 
-    /// Forgets backups, and returns those that were there. What only they used stays until [`Self::prune`].
+    /// Removes backups, and returns those that existed. Their data stays until [`Self::prune`].
     pub async fn forget(&self, backups: BTreeSet<BackupId>) -> Result<Vec<BackupId>, RepositoryError> {
         let doing = "forget backups";
         let answer = self.ask(doing, Work::Forget { backups }).await?;
         answered!(self, doing, answer, Answer::Forgotten(forgotten) => forgotten.backups)
     }
 
-    /// Removes what no backup needs, and returns the number of bytes; hosts may add to the repository meanwhile.
+    /// Removes data that no backup needs, and returns the number of bytes; hosts may add to the repository meanwhile.
     pub async fn prune(&self) -> Result<u64, RepositoryError> {
         let doing = "remove what no backup needs";
         let answer = self.ask(doing, Work::Prune { how: Prune::Marking }).await?;
         answered!(self, doing, answer, Answer::Pruned { bytes } => bytes)
     }
 
-    /// Checks that everything is there and, as far as asked, that it can be read.
+    /// Checks that all files exist and, as far as requested, that they can be read.
     pub async fn check(&self, read: ReadData) -> Result<CheckReport, RepositoryError> {
         let doing = "check the repository";
         answered!(self, doing, self.ask(doing, Work::Check { read }).await?, Answer::Checked(report) => report)
     }
 
-    /// Measures what is stored.
+    /// Measures the repository.
     pub async fn stats(&self) -> Result<Stats, RepositoryError> {
         let doing = "measure the repository";
         answered!(self, doing, self.ask(doing, Work::Stats).await?, Answer::Stats(stats) => stats)
     }
 
-    /// Lists a folder of a snapshot; its root where the path is empty.
+    /// Lists a folder of a snapshot; its root if the path is empty.
     pub async fn list(&self, snapshot: &SnapshotId, path: &[u8]) -> Result<Vec<Entry>, RepositoryError> {
         let doing = "list a folder of a backup";
         let work = Work::List { snapshot: snapshot.clone(), path: path.to_vec() };
         answered!(self, doing, self.ask(doing, work).await?, Answer::Entries(entries) => entries)
     }
 
-    /// Writes the manifest, and returns its snapshot: from then on the backup exists.
+    /// Writes the manifest, and returns its snapshot: this makes the backup exist.
     pub async fn write_set(&self, part: &Part, manifest: Vec<u8>) -> Result<SnapshotId, RepositoryError> {
         let doing = "write the manifest";
         let answer = self.ask(doing, Work::WriteSet { part: part.clone(), manifest }).await?;
         answered!(self, doing, answer, Answer::Set { snapshot } => snapshot)
     }
 
-    /// Notes what a drill of a backup found.
+    /// Stores the result of a drill of a backup.
     pub async fn write_proof(&self, part: &Part, proof: Vec<u8>) -> Result<(), RepositoryError> {
         let doing = "note what the drill found";
         let answer = self.ask(doing, Work::WriteProof { part: part.clone(), proof }).await?;
         answered!(self, doing, answer, Answer::Proof { .. } => ())
     }
 
-    /// Begins the snapshot of streams of one backup. They are given in their order, which is that of their names.
+    /// Begins the snapshot of one backup's streams, which must be sent in the order of their names.
     pub async fn archive_streams(
         &self,
         part: &Part,
@@ -218,7 +217,7 @@ impl RepositoryClient {
         answered!(self, doing, answer, Answer::Trees(archived) => archived)
     }
 
-    /// Reads one file of a snapshot as it comes. The last item is an error unless it came whole.
+    /// Reads one file of a snapshot as a stream. The last item is an error unless it is complete.
     pub async fn read(
         &self,
         snapshot: &SnapshotId,
@@ -253,7 +252,7 @@ impl RepositoryClient {
         self.read(&snapshot, path.as_bytes()).await
     }
 
-    /// Restores what a backup's files have below a path into an empty folder.
+    /// Restores a backup's files below a path into an empty folder.
     pub async fn restore_files(
         &self,
         set: &SetRecord,
@@ -269,7 +268,7 @@ impl RepositoryClient {
         answered!(self, &doing, answer, Answer::Restored(restored) => restored)
     }
 
-    /// Makes a bucket what a backup's files have below a path; what is in it besides is removed.
+    /// Makes a bucket equal to a backup's files below a path; other objects in it are removed.
     pub async fn fill_bucket(
         &self,
         set: &SetRecord,
@@ -284,7 +283,7 @@ impl RepositoryClient {
         answered!(self, &doing, answer, Answer::Filled(filled) => filled)
     }
 
-    /// Counts what is in a bucket, and compares a sample: SHA-256 by path below its prefix.
+    /// Counts the objects of a bucket, and compares a sample: SHA-256 by path below its prefix.
     pub async fn look_at_bucket(
         &self,
         bucket: S3Address,
@@ -338,7 +337,7 @@ impl RepositoryClient {
         }
     }
 
-    /// Returns a snapshot that a backup must have.
+    /// Returns a snapshot of a backup; an error if it is missing.
     fn there(&self, doing: &str, snapshot: Option<SnapshotId>) -> Result<SnapshotId, RepositoryError> {
         let text = "the snapshot that it belongs to is gone".to_owned();
         let gone = || self.error(doing, WorkerError::Failed(Failure { kind: FailureKind::Missing, text }));

@@ -9,7 +9,7 @@ use std::io::Read;
 pub(crate) const OVERHEAD: u32 = 32;
 /// An index, a snapshot or a config that unpacks to more than this is not taken for one.
 const MAX_UNPACKED: u64 = 1 << 30;
-/// The first byte of what is packed with zstd.
+/// First byte of data compressed with zstd.
 const PACKED: u8 = 2;
 
 /// The key of a repository.
@@ -41,7 +41,7 @@ impl Key {
         Ok(Self(key))
     }
 
-    /// Opens what was sealed as it is: a blob, a pack's header.
+    /// Opens sealed data without decompression: a blob, a pack's header.
     pub(crate) fn open(&self, sealed: &[u8]) -> Result<Vec<u8>, Unopened> {
         let (nonce, sealed) = sealed.split_at_checked(16).ok_or(Unopened::Seal)?;
         let nonce = aead::Nonce::<Aes256CtrPoly1305Aes>::from_slice(nonce);

@@ -43,7 +43,7 @@ impl Unreadable {
     }
 }
 
-/// Passes over what is damaged; any other error stays one.
+/// Records damage and returns nothing for it; other errors are returned.
 pub(crate) fn pass_over<T>(found: Result<T>, unreadable: &mut Vec<Unreadable>) -> Result<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
@@ -56,8 +56,8 @@ pub(crate) fn pass_over<T>(found: Result<T>, unreadable: &mut Vec<Unreadable>) -
 }
 
 impl Repository {
-    /// Reads and opens a file of JSON: nothing where it is gone since it was listed, [`Error::Damaged`] where it is not what
-    /// it was.
+    /// Reads and opens a JSON file. Returns nothing if it is gone since the listing, and [`Error::Damaged`] if its
+    /// content is wrong.
     pub(crate) fn open_file(&self, kind: FileKind, id: &FileId) -> Result<Option<Vec<u8>>> {
         let damaged = |reason: String| Error::Damaged { kind, id: *id, reason };
         let sealed = match self.place().read(kind, id) {

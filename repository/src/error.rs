@@ -23,7 +23,7 @@ pub fn brief(path: &Path) -> String {
     format!("{head}…{tail} ({} bytes)", path.as_os_str().len())
 }
 
-/// Reason why a repository did not do what was asked.
+/// Failure of a repository.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A request to the repository's storage failed.
@@ -149,7 +149,7 @@ impl Error {
         if is_of_way { self } else { Self::Unreadable { path: path.to_owned(), reason: self.line() } }
     }
 
-    /// The error and what caused it, in one line: for where a chain cannot be kept.
+    /// Returns the error and its causes in one line, for use where an error chain cannot be kept.
     pub fn line(&self) -> String {
         let mut line = self.to_string();
         let mut cause = std::error::Error::source(self);

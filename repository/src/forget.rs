@@ -1,4 +1,4 @@
-//! Forgetting backups, and removing what no backup needs any more.
+//! Removes backups, and data that no backup needs.
 
 use crate::backend::{FileId, FileKind};
 use crate::backup::Kind;
@@ -76,7 +76,7 @@ impl Repository {
                 Removal::IndexFirst
             }
         };
-        // Blobs are moved as they are sealed; up to a twentieth of what is stored may stay unneeded, as with stock restic.
+        // Blobs are moved without opening them; up to a twentieth of the data may stay unneeded, as with stock restic.
         options.fast_repack = true;
         options.max_repack = LimitOption::Unlimited;
         let RusticRepository { repository, backend } = self.engine(&Run::upkeep(removal))?;

@@ -1,7 +1,7 @@
 //! The commit gate: once a source has failed, no snapshot is written any more.
 //!
-//! The engine that archives only logs a source's error, leaves the file out, and writes the snapshot as if all were well. A
-//! backup that lacks its dump must not come to be.
+//! rustic_core only logs a source's error, leaves the file out, and writes the snapshot without failing. A backup that
+//! lacks its dump must not be created.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};

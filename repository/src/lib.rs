@@ -1,7 +1,7 @@
 //! Keeps backups, in restic's format, wherever they are kept.
 //!
-//! Writing and pruning are rustic_core's work; reading, checking and restoring are done here, without a call that can panic
-//! on what it reads. **Invariant:** no type of rustic_core is part of what this crate shows.
+//! rustic_core writes and prunes. This crate reads, checks and restores, without a call that can panic on the data.
+//! **Invariant:** no type of rustic_core is part of this crate's interface.
 
 #![warn(missing_docs)]
 

@@ -47,7 +47,7 @@ pub enum EntryKind {
 /// One entry of a folder of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// For people: what is no UTF-8 in it is replaced.
+    /// For people: invalid UTF-8 is replaced.
     pub name: String,
     /// As it is.
     #[serde(with = "crate::worker::hexadecimal")]

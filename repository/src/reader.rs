@@ -243,7 +243,7 @@ impl Repository {
     }
 }
 
-/// The length of what a blob holds.
+/// Returns the length of a blob's content.
 fn length(location: Location) -> u64 {
     let stored = location.length.saturating_sub(crate::crypt::OVERHEAD);
     u64::from(if location.unpacked == 0 { stored } else { location.unpacked })

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashSet};
 
 impl Repository {
-    /// Refuses where a prune could remove what some backup needs.
+    /// Refuses if a prune could remove data that a backup needs.
     pub(crate) fn check_before_removal(&self) -> Result<()> {
         let unreadable = self.unreadable_config().into_iter().chain(self.parts()?.unreadable).next();
         if let Some(unreadable) = unreadable {

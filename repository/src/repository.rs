@@ -55,7 +55,7 @@ pub struct Stats {
     pub index_files: u64,
 }
 
-/// rustic_core's repository, and what it reads and writes through.
+/// Repository of rustic_core with its backend.
 pub(crate) struct RusticRepository {
     pub(crate) repository: rustic_core::Repository<OpenStatus>,
     pub(crate) backend: Arc<RusticBackend>,
@@ -83,7 +83,7 @@ impl Repository {
         Ok(repository)
     }
 
-    /// Opens what is there. Only the master key counts; the password is for stock restic.
+    /// Opens an existing repository. Only the master key is used; the password is for stock restic.
     pub fn open(place: Arc<dyn Backend>, secrets: &Secrets) -> Result<Self> {
         let master_key = parse_master_key(&*place, secrets)?;
         let key = Key::from_json(&secrets.master_key).map_err(|_| wrong_key(&*place))?;

@@ -88,7 +88,7 @@ pub struct Restored {
     pub files: u64,
     /// Number of folders that were made or reused.
     pub folders: u64,
-    /// Symbolic links, and what is neither file nor folder.
+    /// Symbolic links, and entries that are neither file nor folder.
     pub others: u64,
     /// Bytes of all names: together with `files` and `others`, comparable to [`crate::TreeSize`] of the same folder.
     pub bytes: u64,
@@ -100,7 +100,7 @@ pub struct Restored {
     /// Entries that are never made: device nodes of older backups. They are in no other number.
     #[serde(default)]
     pub left_out: u64,
-    /// Names of what was left out or is without its privileges, each with the reason: the first hundred.
+    /// Names of entries that were left out or have lost privileges, each with the reason: the first hundred.
     #[serde(default)]
     pub remarks: Vec<String>,
     /// Number of remarks, including those without a text.
@@ -109,7 +109,8 @@ pub struct Restored {
 }
 
 impl Restored {
-    /// Returns what the disk did not take and no data depends on, and what is never made, in words.
+    /// Returns remarks about entries that the disk refused without affecting data, and about entries that are never
+    /// created.
     pub fn notes(&self) -> Vec<String> {
         let note = |(name, files): (&String, &u64)| {
             format!("`{name}` of {} could not be set on this host", count(*files, "file"))
@@ -124,7 +125,7 @@ impl Restored {
 const MAX_REMARKS: u64 = 100;
 
 impl Repository {
-    /// Restores what is in a folder of a snapshot (all of it, where the path is empty) into `to`.
+    /// Restores a folder of a snapshot (all of it, if the path is empty) into `to`.
     pub fn restore_tree(
         &self,
         snapshot: &SnapshotId,
@@ -167,7 +168,7 @@ impl Repository {
         for (first, path, bytes) in links {
             put.hard_link(&first, &path, bytes)?;
         }
-        // From the innermost on: what is made in a folder changes its time.
+        // From the innermost folder outwards: creating an entry changes the time of its folder.
         for (path, node) in folders.iter().rev() {
             put.describe(path, node)?;
         }

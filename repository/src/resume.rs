@@ -37,7 +37,7 @@ pub struct Resumed {
 }
 
 impl Repository {
-    /// Makes known what a run that was cut off has left. To be called before a run; it removes nothing.
+    /// Adds packs of an interrupted run to the index. To be called before a run; it removes nothing.
     pub fn resume(&self) -> Result<Resumed> {
         let packs = self.list_files(FileKind::Pack)?;
         let mut known = HashSet::new();
@@ -94,7 +94,7 @@ struct PackName {
     id: FileId,
 }
 
-/// Keeps the stored index up to date while a run goes on.
+/// Keeps the stored index up to date during a run.
 pub(crate) struct Register {
     key: Key,
     every: Duration,
@@ -149,7 +149,7 @@ impl Register {
         Ok(())
     }
 
-    /// Takes an index file from rustic_core, and writes what of it is not named yet.
+    /// Receives an index file from rustic_core, and writes its entries that are not in an index yet.
     pub(crate) fn write_index(&self, place: &dyn Backend, id: FileId, content: &[Bytes]) -> Result<(), BackendError> {
         let refused = |reason: String| BackendError::Refused(format!("index {id} cannot be read: {reason}"));
         let sealed = content.concat();
@@ -192,7 +192,7 @@ impl Repository {
         for (id, _) in self.list_files(FileKind::Index)? {
             let damaged =
                 |error: serde_json::Error| Error::Damaged { kind: FileKind::Index, id, reason: error.to_string() };
-            // One that is gone was replaced by a prune since it was listed: what it named is named by another one, or is gone.
+            // A missing index file was replaced by a prune since the listing: its entries are in another one, or gone.
             let opened = self.open_file(FileKind::Index, &id);
             let file = opened
                 .and_then(|opened| opened.map(|opened| serde_json::from_slice(&opened).map_err(damaged)).transpose());

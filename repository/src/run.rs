@@ -9,7 +9,7 @@ const KIB: usize = 1024;
 /// Maximum number of chunks of a dump. An index entry takes about 60 bytes of memory.
 const MAX_CHUNKS: u64 = 1 << 20;
 
-/// Into what sizes a run cuts its data.
+/// Chunk sizes of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Chunks {
     /// restic's: 512 KiB to 8 MiB.

@@ -1,7 +1,7 @@
-//! A place, as rustic_core wants to see it.
+//! A backend in the form of rustic_core.
 //!
-//! Three things happen on the way: the config that is served is ours (its chunks and packs are chosen for each run, while the
-//! stored one stays as restic made it), nothing is committed once the gate is shut, and what was written is made known early.
+//! It changes three things: the served config has the chunk and pack sizes of the run (the stored config stays as
+//! restic made it), nothing is committed once the gate is closed, and stored packs are added to the index early.
 
 use crate::backend::{Backend, BackendError, FileId, FileKind};
 use crate::crypt::Key;

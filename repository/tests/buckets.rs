@@ -61,7 +61,7 @@ impl Client {
         self.runtime.block_on(self.store.delete(&Key::parse(key).expect("a key"))).expect("deleted");
     }
 
-    /// Every object with its content and what is noted of it.
+    /// Returns every object with its content and its metadata.
     fn all(&self) -> BTreeMap<String, (Vec<u8>, BTreeMap<String, String>)> {
         use futures_util::TryStreamExt;
         self.runtime.block_on(async {

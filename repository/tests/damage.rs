@@ -220,7 +220,7 @@ fn a_damaged_pack_is_named_with_what_it_damages_and_the_rest_is_rescued() {
     let fine = repository.check(ReadData::All).expect("checked");
     assert!(fine.is_fine() && fine.packs_read == fine.packs, "{fine:?}");
 
-    // One blob of the first backup's data is no longer what it was.
+    // One blob of the first backup's data is damaged.
     let pack = packs.iter().max_by_key(|pack| fs::metadata(pack).expect("there").len()).expect("a pack");
     let mut content = fs::read(pack).expect("read");
     content[700_000] ^= 1;

@@ -1,4 +1,4 @@
-//! Streams in, streams out, and what stock restic makes of them.
+//! Streams in and out, compared with stock restic.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Folders in, folders out, and what stock restic makes of them.
+//! Folders in and out, compared with stock restic.
 
 mod common;
 #[path = "common/watched.rs"]
@@ -28,7 +28,7 @@ fn trees(disk: &Path) -> Trees {
 fn make(root: &Path) {
     fs::create_dir_all(root.join("deep/er")).expect("folders");
     fs::create_dir_all(root.join("a")).expect("folders");
-    // Sorted by parts of the path, this comes after what is in `a`.
+    // Sorted by parts of the path, this comes after the content of `a`.
     fs::write(root.join("a.txt"), "beside").expect("written");
     fs::write(root.join("a/b"), "inside").expect("written");
     fs::write(root.join("empty"), "").expect("written");
@@ -281,7 +281,7 @@ fn many_small_files_come_from_afar_in_few_reads() {
     assert!(reads <= 12, "{reads} reads");
 }
 
-/// A tree as it may come: paths, and what is in them.
+/// Generates a tree: paths with their content.
 fn any_tree() -> impl Strategy<Value = Vec<(Vec<String>, u64, usize)>> {
     let name = prop_oneof![Just("a".to_owned()), Just("a.b".to_owned()), Just("ä".to_owned()), "[a-z -]{1,4}"];
     let sizes = prop_oneof![Just(0_usize), 1..100_usize, 4000..5000_usize, Just(1_500_000)];

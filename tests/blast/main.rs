@@ -1,4 +1,4 @@
-//! The blast radius: what one host's trouble does to the others, which is nothing.
+//! Blast radius: the effect of one host's trouble on the others, which must be none.
 //!
 //! Nothing here depends on how fast the machine is; `tests/bench/run.sh blast` measures times.
 

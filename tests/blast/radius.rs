@@ -1,5 +1,5 @@
-//! One host hangs, one has a link of 1 kB/s, one floods its log: all orders and heartbeats of the others arrive, in order and
-//! before their deadlines, over the connections that they had, and what is queued for the flood is bounded.
+//! One host hangs, one has a link of 1 kB/s, one floods its log: all orders and heartbeats of the others arrive, in
+//! order and before their deadlines, over their existing connections, and the data queued for the flood is limited.
 
 use anyhow::{Context, ensure};
 use fleet_tests::lab::{Lab, list};
@@ -33,7 +33,8 @@ fn one_hosts_trouble_leaves_the_others_as_they_were() -> anyhow::Result<()> {
     })
 }
 
-/// Orders to one host and heartbeats of another, while the third is in trouble, and what must hold of the third meanwhile.
+/// Checks orders to one host and heartbeats of another while the third is in trouble, and the third host's own
+/// condition meanwhile.
 fn check(lab: &Lab, trouble: Trouble, third: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     let calm = || ["lab-1", "lab-2"].map(|host| Connection::of(lab, host));
     let (before, memory) = (calm(), lab.coordinator_resident()?);

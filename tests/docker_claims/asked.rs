@@ -24,7 +24,7 @@ fn a_dry_run_says_what_the_hosts_engine_stands_against() {
     harness.push("ported", "1", values, &file("ports: ['127.0.0.9:${PORT}:80']"));
     let taken = format!("port {port} on this host is already taken by container {guest}");
     harness.refused(&format!("install ported@1 --host a --name {one} --set port={port}"), &taken);
-    // Nobody made what is to be used of others.
+    // The external part does not exist.
     let missing = harness.name("missing");
     let nets = format!("{}networks: {{ default: {{ external: true, name: {missing} }} }}\n", file("restart: always"));
     harness.push("external", "1", "", &nets);

@@ -202,7 +202,7 @@ impl Drop for Harness {
     }
 }
 
-/// A service with data, and what else stands in the file.
+/// Returns a service with data, and further lines of the file.
 pub fn compose(head: &str, volume: &str) -> String {
     format!(
         "{head}

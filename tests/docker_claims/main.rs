@@ -2,7 +2,7 @@
 //!
 //! Needs an Engine: without one these tests print this and pass, unless `FLEET_TEST_DOCKER=required`.
 
-// Why nothing is tested is shown where there is no Engine.
+// Without an Engine, the reason for skipping the tests is printed.
 #![allow(clippy::print_stderr, reason = "said by the images' module")]
 
 mod asked;

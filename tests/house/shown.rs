@@ -81,7 +81,7 @@ fn problem(words: &[String], tolerated: &[ErrorKind]) -> Option<String> {
     (!is_help && !tolerated.contains(&error.kind())).then(|| format!("{}: {error}", words.join(" ")))
 }
 
-/// A span in a sentence may name a command alone, without what it needs, or with a placeholder as its value.
+/// Errors that are allowed for a command in a sentence: it may lack its arguments, or have a placeholder as a value.
 const IN_SENTENCES: [ErrorKind; 6] = [
     ErrorKind::MissingRequiredArgument,
     ErrorKind::MissingSubcommand,

@@ -18,7 +18,7 @@ fn the_coordinators_package_is_installed_begun_and_serves() -> anyhow::Result<()
     let said = on_server(&format!("fleet-coordinator init --data-dir /var/lib/fleet --address {address}"))?;
     let token = said.split_whitespace().find(|word| word.starts_with("fleet1.")).unwrap_or_default().to_owned();
     on_server("systemctl enable --now fleet-coordinator")?;
-    // The command on the coordinator's machine and one elsewhere speak to it alike.
+    // A command on the coordinator's machine and one elsewhere connect in the same way.
     until(&lab, "the coordinator to listen", "ss -tln | grep -q :7443")?;
     on_server(&format!("fleet login {token}"))?;
     assert!(on_server("fleet status")?.contains("host"), "{}", on_server("fleet status")?);

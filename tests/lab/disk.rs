@@ -4,7 +4,7 @@ use crate::sleeper::{Sleeper, install};
 use fleet_tests::lab::{Lab, list};
 use serde_json::Value;
 
-/// The disk of the small server, and what the second version brings: packed it is small, and only unpacked too large.
+/// Size of the small server's disk. The second version is small when packed, and only too large unpacked.
 const DISK: &str = "120m";
 const BALLAST: u64 = 200 << 20;
 

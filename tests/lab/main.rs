@@ -1,4 +1,4 @@
-//! A fleet of lab servers, each a whole machine in a container, and what happens to such machines.
+//! A fleet of lab servers, each a whole machine in a container, and faults of such machines.
 
 mod backups;
 mod coordinator;

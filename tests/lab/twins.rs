@@ -1,4 +1,4 @@
-//! Labs stand side by side on one machine, each with a network of its own, and each ends what it began.
+//! Labs run in parallel on one machine, each with a network of its own, and each ends its own processes.
 
 use fleet_tests::lab::Lab;
 use fleet_tests::process::output;

@@ -13,7 +13,7 @@ pub fn plain(name: &str, metric: &str, value: f64, unit: &str) {
     println!("{name} {metric} {value:.3} {unit} - ok");
 }
 
-/// The value below which the share `q` of the values lies; 0 without values.
+/// Returns the value below which the share `q` of the values lies; 0 without values.
 pub fn quantile(values: &mut [f64], q: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let last = values.len().saturating_sub(1);

@@ -1,4 +1,4 @@
-//! Our own programs as child processes: where they are, what they use, and their end.
+//! Our own programs as child processes: their paths, their resources, and their end.
 
 use anyhow::{Context, bail};
 use std::fs;
@@ -84,7 +84,7 @@ impl Drop for Process {
     }
 }
 
-/// Asks again and again until the answer is there; fails with what was waited for.
+/// Polls until the answer is there; fails with the description of the awaited state.
 pub fn wait_until<T>(what: &str, patience: Duration, mut ask: impl FnMut() -> Option<T>) -> anyhow::Result<T> {
     let start = Instant::now();
     loop {
@@ -99,7 +99,7 @@ pub fn wait_until<T>(what: &str, patience: Duration, mut ask: impl FnMut() -> Op
     }
 }
 
-/// Runs a command to its end and gives its standard output; fails with what it said.
+/// Runs a command to its end and returns its standard output; fails with its error output.
 pub fn output(command: &mut Command) -> anyhow::Result<String> {
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("{command:?}"))?;
     if !output.status.success() {

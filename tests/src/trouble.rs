@@ -68,7 +68,7 @@ impl Trouble {
         }
     }
 
-    /// Ends it, and waits until the server is as it was.
+    /// Ends it, and waits until the server is normal again.
     pub fn end(self, lab: &Lab) -> anyhow::Result<()> {
         match self {
             Self::HungChild => {

@@ -1,4 +1,4 @@
-//! Bad releases: what comes back by itself, what halts, and what a person does then.
+//! Bad releases: instances that go back by themselves, rollouts that halt, and a person's actions then.
 
 use crate::pace::{hold, let_go};
 use fleet_agent::fake::Behaviour;

@@ -41,7 +41,7 @@ fn a_hosts_own_policy_outranks_the_coordinator() {
         let line = format!("install notes@1.1 --host lab-{number} --name notes-{number} --set password=p");
         fleet.refused(&line).says(says).hints(&format!("ask the people of `lab-{number}`"));
     }
-    // A policy that changes later holds for what is there already.
+    // A later policy applies to existing instances.
     fleet.done("install notes@1.1 --host lab-1 --name notes-1 --set password=p");
     fleet.host("lab-1").write_policy("apps: []");
     let told = fleet.refused("instance set notes-1 --set title=Other");
@@ -135,7 +135,7 @@ fn a_removed_instance_leaves_its_volumes_unless_they_are_named() {
     let volumes: Vec<String> = host.runtime.world().volumes.keys().cloned().collect();
     assert_eq!(volumes, ["notes-1_data"]);
     fleet.refused("instance show notes-1").says("notes-1");
-    // The name is free again, and finds what stayed.
+    // The name is free again, and the volumes that stayed are found.
     fleet.done("install notes@1.1 --host lab-1 --name notes-1 --set password=p");
     assert_eq!(host.runtime.world().volumes["notes-1_data"].len(), 2);
 }

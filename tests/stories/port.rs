@@ -50,7 +50,7 @@ fn garbage(fleet: &Fleet, identity: &Identity) -> Status {
     })
 }
 
-/// Encodes nothing to what no message decodes from.
+/// Encodes anything as bytes that no message can be decoded from.
 #[derive(Debug, Clone, Copy)]
 struct Garbage;
 
@@ -112,7 +112,7 @@ fn garbage_and_oversized_messages_disturb_nobody() {
     drop(idle);
 }
 
-/// Says hello as a host at some time, and that it has nothing; the stream lasts as long as what is given back.
+/// Sends a host's `Hello` with some time, and reports no instances; the stream lasts as long as the returned sender.
 async fn greet(identity: &Identity, time: Time) -> tokio::sync::mpsc::Sender<v1::FromAgent> {
     use v1::from_agent::Kind;
     let mut client = AgentsClient::new(dial(identity).await.expect("it is reached"));
@@ -164,7 +164,7 @@ fn another_protocol_is_told_which_side_to_upgrade() {
     assert!(fleet.host_view("lab-1").is_some_and(|view| view.link() != fleet_proto::v1::HostLink::Online));
 }
 
-/// Watches as a host that speaks some protocol, and is refused.
+/// Watches as a host with some protocol, and asserts the refusal.
 fn refused_as(fleet: &Fleet, identity: &Identity, protocol: u32) {
     fleet.wait_for(async {
         let mut client = AgentsClient::new(dial(identity).await.expect("it is reached"));

@@ -1,4 +1,4 @@
-//! The data in a world without an Engine: what each database holds, and what goes wrong when it is dumped or loaded.
+//! Data of a simulated host without an Engine: the content of each database, and the faults of its dumps and loads.
 
 use super::{FakeContainer, World};
 use crate::runtime::{ForeignContainer, RootFound, RuntimeError};
@@ -55,7 +55,7 @@ impl World {
         }
     }
 
-    /// The answer of a short tool: what counts prints the bytes as if they were rows.
+    /// Returns the output of a short tool: a counter prints the number of bytes as rows.
     pub(super) fn answer(&self, tool: &Tool, spec: &InstanceSpec) -> String {
         let data = self.data(&spec.project, tool.at.service()).unwrap_or_default();
         let has = |text: &str| tool.argv.iter().any(|word| word.contains(text));

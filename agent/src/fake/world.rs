@@ -40,7 +40,7 @@ pub struct World {
     pub containers: Vec<FakeContainer>,
     /// By name, with the project and the configuration.
     pub networks: BTreeMap<String, (String, String)>,
-    /// Each volume with what was ever written into it: the images of the containers that ran on it.
+    /// Each volume with everything that was ever written into it: the images of the containers that used it.
     pub volumes: BTreeMap<String, Vec<String>>,
     /// Owners of volumes by their labels; other volumes belong to any caller.
     pub volume_owners: BTreeMap<String, EngineOwner>,
@@ -120,7 +120,7 @@ impl World {
         self.crash.filter(|(step, _)| *step == self.steps_so_far).map(|(_, crash)| crash)
     }
 
-    /// The names and images of what runs in a project, in order.
+    /// Returns the names and images of a project's running containers, in order.
     pub fn running(&self, project: &str) -> Vec<(String, String)> {
         let of_project = self.containers.iter().filter(|it| it.project == project);
         let alive = of_project.filter(|it| it.state.is_alive());

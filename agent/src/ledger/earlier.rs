@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// An instance, as the first version of the ledger kept it: without the values that it was rendered with.
 const INSTANCE: &str = r#"{"entry":{"settled":{"drift":"heal","power":{"serial":2,"wish":"stop"},"release":{"digest":"sha256:abababababababababababababababababababababababababababababababab","name":{"app":"notes","version":"1.1"}},"rendered":{"health":{"deadline":"2m","minimum_healthy":"30s","probes":[]},"spec":{"app":"notes","containers":[{"config_hash":"","environment":{"MODE":"lab"},"image":"notes:1.1","labels":{"fleet.instance":"oasis-1"},"mounts":[{"access":"read_write","source":{"volume":"oasis-1_data"},"target":"/data"}],"name":"oasis-1-web-1","network_mode":"attached","restart":{"on_failure":{"attempts":3}},"service":"web"}],"digest":"sha256:abababababababababababababababababababababababababababababababab","files":[],"instance":"oasis-1","networks":[],"project":"oasis-1","version":"1.1","volumes":[{"external":false,"key":"data","name":"oasis-1_data"}],"working_dir":"/var/lib/fleet-agent/projects/oasis-1"}},"revision":3,"since":1700000000000,"values_hash":"0011"},"stuck":null},"format":1}"#;
 
-/// An order that was accepted and not begun.
+/// An accepted order that has not begun.
 const OPEN: &str = r#"{"entry":{"begun":1700000001000,"order":{"action":{"remove":{"volumes":["oasis-1_data"]}},"deadline":60000,"id":"0123456789abcdef01234567","instance":"oasis-1"},"state":{"open":{"drift":"report","from":null,"to":null,"values":{"password":"s3cret"},"way":"accepted"}}},"format":1}"#;
 
 /// An order that has ended, without an acknowledgement.

@@ -169,7 +169,7 @@ pub struct Unreadable {
     pub order: Option<OrderId>,
     /// The file.
     pub path: PathBuf,
-    /// Why it cannot be understood.
+    /// Error of the file.
     pub error: EntryError,
 }
 

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// The version of what is written. A file of another version is not guessed at.
+/// Format version of the files. Files of another version are refused.
 const FORMAT: u64 = 1;
 /// Suffix of a file while it is written; leftovers of a crash are ignored.
 const TEMPORARY: &str = "tmp";
@@ -60,7 +60,7 @@ pub fn write(files: &dyn LedgerFiles, path: &Path, entry: &impl Serialize) -> Re
     files.replace(path, text.as_bytes()).map_err(failed)
 }
 
-/// Why a file of the ledger cannot be understood. The texts are the operating system's and the parser's.
+/// Error of a file of the ledger. Its texts come from the operating system and the parser.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EntryError {
     /// The disk refused.

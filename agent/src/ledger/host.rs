@@ -5,8 +5,8 @@ use fleet_core::names::HostName;
 use fleet_core::spec::{FLEET_HOST, InstanceSpec};
 
 impl LedgerWriter {
-    /// Gives this host's name to what was rendered without one: what another agent at the same Engine made for an instance of the
-    /// same name would be taken for its own.
+    /// Adds this host's name to instances that were rendered without one: otherwise, parts that another agent at the
+    /// same Engine made for an instance of the same name would count as its own.
     pub fn name_host(&mut self, host: &HostName) {
         let settled = |it: &mut Settled| name_host(&mut it.rendered.spec, host);
         let mut ledger = self.ledger();

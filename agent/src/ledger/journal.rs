@@ -32,13 +32,13 @@ pub struct Journal {
     /// Sandbox of a drill, to be removed with its volumes.
     #[serde(default, alias = "throwaway", skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<Box<InstanceSpec>>,
-    /// The backups of what was there before a restore.
+    /// Backups of the data before a restore.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub safety: Vec<CopyMade>,
     /// Buckets whose objects are being replaced: they cannot step aside.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub filled: BTreeSet<StoreName>,
-    /// Derivable stores that are still to be rebuilt from what was restored.
+    /// Derivable stores that still have to be rebuilt from the restored data.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub rebuilds: BTreeSet<StoreName>,
     /// Phase of the restore.
@@ -94,6 +94,6 @@ pub struct Aside {
 pub enum DataSwap {
     /// The folder itself is renamed, and an empty one takes its place.
     Renamed,
-    /// There was none: what is made in its place goes again.
+    /// It did not exist: the new folder is removed again.
     Absent,
 }

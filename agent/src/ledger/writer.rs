@@ -26,7 +26,7 @@ pub struct LedgerWriter {
 }
 
 impl LedgerWriter {
-    /// Opens the ledger in an agent's folder, and finishes what a crash left unfinished in it.
+    /// Opens the ledger in an agent's folder, and completes changes that a crash interrupted.
     pub fn open(data_dir: &Path) -> Result<Self, LedgerError> {
         Self::open_on(data_dir, Arc::new(DiskFiles))
     }
@@ -57,7 +57,7 @@ impl LedgerWriter {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes into the instances' entries what the ends of orders made of them.
+    /// Applies the ends of orders to the instances' entries.
     fn finish_ends(&mut self) -> Result<(), LedgerError> {
         let unfinished = |entry: &&OrderEntry| matches!(entry.state, OrderState::Ended { becomes: Some(_), .. });
         let ids: Vec<_> =

@@ -24,7 +24,7 @@ pub struct OpenSet {
     pub orders: Vec<OutgoingOrder>,
     /// Orders that this agent does not understand.
     pub unknown: Vec<Unknown>,
-    /// Orders that are open and are not to be begun now; their ends are still wanted.
+    /// Open orders that must not begin now; their ends are still reported.
     pub held: BTreeSet<OrderId>,
     /// The instances that this host should have.
     pub instances: BTreeSet<InstanceName>,

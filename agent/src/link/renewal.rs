@@ -55,7 +55,7 @@ fn wait(issued: Time, expires: Time, now: Time, random: u32) -> Duration {
     .since(now)
 }
 
-/// A tenth of what is left of a short life, so that there are several attempts in any life.
+/// Returns a tenth of the rest of the certificate's life, so that there are several attempts in any life.
 fn remaining(identity: &Identity) -> Duration {
     (until(identity.expires) / 10).max(Duration::from_millis(500))
 }
@@ -66,7 +66,7 @@ mod tests {
 
     const DAY: u64 = 86_400;
 
-    /// By the host's clock, in seconds: when the certificate was issued, how long it seems to live, and what time it is.
+    /// Times by the host's clock, in seconds: issue of the certificate, its apparent life, and now.
     fn check(issued: u64, seems_to_live: i64, now: u64, expect: u64) {
         let at = |seconds: u64| Time(seconds * 1000);
         let expires = at(issued.saturating_add_signed(seems_to_live));

@@ -1,4 +1,4 @@
-//! Says through `Report` what stands on the board, as fast as the link takes it and no faster.
+//! Sends the content of the board through `Report`, as fast as the link accepts it.
 
 use super::listen::{OpenSet, ended};
 use super::outbox::{Outbox, message};

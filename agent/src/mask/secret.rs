@@ -1,7 +1,7 @@
 //! One secret, and where in a text it is taken for one.
 //!
-//! A short secret is often an ordinary word or number: masked wherever its letters stand, it would take words of every text with it.
-//! A long one is masked anywhere, also where a text has only a large part of it.
+//! A short secret is often a common word or number: masked anywhere, it would mask parts of every text. A long one is
+//! masked anywhere, even if a text contains only a large part of it.
 
 /// Text in place of a secret.
 pub const MASK: &str = "***";

@@ -4,7 +4,7 @@ use super::*;
 use std::sync::Condvar;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Long enough for a busy machine to look at what is not dead.
+/// Long enough for a busy machine to look up a working path.
 const SHORT: Duration = Duration::from_secs(1);
 
 /// A file system whose `/dead` answers only on request.

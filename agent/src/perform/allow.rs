@@ -47,7 +47,7 @@ pub async fn allow_where(context: &AgentContext, reaches: &Reaches) -> Result<Le
     if refusals.is_empty() { Ok(leads) } else { Err(Forbidden::ByPolicy(joined(&refusals))) }
 }
 
-/// Refuses an instance that reaches what the policy does not allow, with the volumes that are on this host already.
+/// Refuses an instance with a reach that the policy forbids, including its existing volumes on this host.
 pub async fn allow_instance(context: &AgentContext, rendered: &Rendered) -> Result<(), Forbidden> {
     allow_with_devices(context, Reaches::of_instance(rendered), &rendered.spec).await
 }
@@ -73,8 +73,8 @@ pub async fn allow_with_devices(
     allow(context, &reaches).await
 }
 
-/// Refuses to begin what may have to go back to a spec that the policy forbids by now, unless all of it runs: what ran is started
-/// again, and nothing else.
+/// Refuses a change whose way back leads to a spec that the policy forbids by now, unless all of it runs: running
+/// containers are started again, and nothing else.
 pub async fn allow_way_back(context: &AgentContext, from: &InstanceSpec) -> Result<(), Forbidden> {
     let found = context.runtime.look(from).await?;
     let runs = |service: &str| found.containers.iter().any(|it| it.service == service && it.state.is_alive());

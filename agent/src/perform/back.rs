@@ -1,4 +1,4 @@
-//! The way back to what the instance was.
+//! Way back to the instance's earlier state.
 
 use super::forward::{remove, stages};
 use super::heal::lost_volumes;
@@ -16,7 +16,7 @@ pub enum Attempt {
     Again,
 }
 
-/// Puts back what was there before; after a failed installation that is nothing but its volumes.
+/// Restores the earlier state; after a failed installation, only the volumes are left.
 pub async fn back(
     work: &Work<'_>,
     action: &Action,

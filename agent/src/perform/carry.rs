@@ -36,7 +36,7 @@ pub async fn begin(context: &AgentContext, incoming: OutgoingOrder) {
     accept(context, incoming).instrument(span).await;
 }
 
-/// Returns the span of the work on an order; an order about data has the name of what it does.
+/// Returns the span of the work on an order; for an order about data, with the name of its action.
 fn order_span(order: &Order) -> Span {
     let (id, instance) = (&order.id, &order.instance);
     match order.action.data().map(DataAction::kind) {
@@ -121,7 +121,7 @@ impl Carrying<'_> {
         open.way = Direction::Forward { step: 0, doing: String::new() };
         let (id, begun) = (self.order.id.clone(), open.clone());
         let begin = move |ledger: &mut LedgerWriter| {
-            // Another order may have begun meanwhile with what this one would claim.
+            // Another order with conflicting claims may have begun meanwhile.
             let unclaimed = |to: &Settled| expect_unclaimed(&ledger.ledger(), &to.rendered.spec, before(&begun)).err();
             let taken = to.as_ref().and_then(unclaimed);
             if taken.is_none() {

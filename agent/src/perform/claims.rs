@@ -57,7 +57,7 @@ pub fn others(ledger: &Ledger, instance: &InstanceName) -> Vec<(InstanceName, Cl
     others.map(|(name, spec)| (name.clone(), claims_of(spec))).collect()
 }
 
-/// Refuses a spec that claims what another instance of this host has.
+/// Refuses a spec with claims of another instance of this host.
 pub fn expect_unclaimed(ledger: &Ledger, to: &InstanceSpec, from: Option<&InstanceSpec>) -> Result<(), ClaimError> {
     let others = others(ledger, &to.instance);
     let present = from.map(claims_of);
@@ -82,7 +82,8 @@ pub fn expect_unshared(ledger: &Ledger, spec: &InstanceSpec, kinds: &[ClaimKind]
     Err(ClaimError::Shared { conflicts: shared.into_iter().collect::<Vec<_>>().join(", ") })
 }
 
-/// Refuses what an instance must not become: names with another meaning, another project, what others have.
+/// Refuses a target state that conflicts with the present one: names with another meaning, another project, parts of
+/// others.
 pub async fn expect_own(
     context: &AgentContext,
     to: &InstanceSpec,

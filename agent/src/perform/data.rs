@@ -127,7 +127,7 @@ impl DataWork<'_> {
         self.finish(action, left).await;
     }
 
-    /// Does the work, or what is left of it, and ends the order.
+    /// Does the work, or the rest of it, and ends the order.
     async fn finish(&self, action: &DataAction, left: Duration) {
         let performing = async {
             // A timeout polls its future before it checks the time.
@@ -286,7 +286,7 @@ impl DataWork<'_> {
     }
 }
 
-/// Buckets that are not what they were.
+/// Returns the buckets that are not in their earlier state.
 fn left_in_buckets(journal: &Journal) -> String {
     let names: Vec<String> = journal.filled.iter().map(ToString::to_string).collect();
     let names = names.join(", ");
@@ -296,7 +296,7 @@ fn left_in_buckets(journal: &Journal) -> String {
     }
 }
 
-/// Removes what drills restored for orders that are no longer open, when the agent starts.
+/// Removes the sandboxes of orders that are no longer open, when the agent starts.
 pub fn sweep_drills(context: &AgentContext) {
     let open: BTreeSet<String> = context
         .ledger()

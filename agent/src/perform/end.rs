@@ -16,7 +16,7 @@ use fleet_core::order::{End, Order, Outcome};
 
 /// Ends an order in the ledger, then reports the end together with the instance's state.
 pub async fn end(context: &AgentContext, order: &Order, end: impl Into<End>, becomes: Option<LedgerUpdate>) {
-    // Before the ledger forgets what was secret about it.
+    // Before the ledger removes the secrets of the order.
     let end = Mask::of(context, &order.instance).end(end.into());
     tracing::info!(outcome = end.outcome.word(), "order ended");
     let begun = context.ledger().orders().get(&order.id).map_or_else(clock::now, |entry| entry.begun);
@@ -40,7 +40,7 @@ pub async fn end(context: &AgentContext, order: &Order, end: impl Into<End>, bec
     let _ = context.attention.send(order.instance.clone());
 }
 
-/// Notes the volumes that the order has made: what has their names later, and not their label, is something else.
+/// Records the volumes that the order has made: a later volume of such a name without their label is another one.
 async fn note_made(context: &AgentContext, instance: &InstanceName) {
     let Some(settled) = context.ledger().settled(instance).cloned() else { return };
     let spec = &settled.rendered.spec;

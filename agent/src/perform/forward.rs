@@ -1,4 +1,4 @@
-//! The way to what an order wants.
+//! Steps towards the target of an order.
 
 use super::claims::{others, spared};
 use super::work::{Finish, Work, WorkError};
@@ -8,7 +8,7 @@ use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{FoundProject, Stage, Step, steps, steps_for_power, steps_to_remove};
 use std::collections::BTreeSet;
 
-/// Makes the instance what it shall be: `to`, or nothing, where `spec` is what its parts were made from.
+/// Changes the instance to `to`; removes it if that is none. `spec` is the spec of its present parts.
 pub async fn forward(
     work: &Work<'_>,
     action: &Action,
@@ -33,7 +33,7 @@ pub async fn forward(
     }
 }
 
-/// Removes an instance, but for what other instances of this host claim or use.
+/// Removes an instance, except parts that other instances of this host claim or use.
 pub async fn remove(work: &Work<'_>, spec: &InstanceSpec, volumes: &BTreeSet<String>) -> Result<(), WorkError> {
     let others = others(&work.context.ledger(), work.instance);
     let stages = |found: &FoundProject| steps_to_remove(&spared(found.clone(), &others), spec, volumes);

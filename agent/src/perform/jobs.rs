@@ -23,7 +23,7 @@ pub struct Jobs {
     busy: BTreeMap<InstanceName, Job>,
     /// The last attempt at healing each instance.
     healed: Drifted,
-    /// When what orders could not put right is tried again.
+    /// Time of the next attempt at unfinished cleanup.
     next_try: Instant,
 }
 
@@ -55,7 +55,7 @@ impl Jobs {
         }
     }
 
-    /// Begins what can be begun.
+    /// Begins all work that can begin.
     pub fn begin(&mut self, set: Option<&OpenSet>, drifted: &Drifted) {
         let next = next_orders(&self.context, set);
         for (name, next) in &next {
@@ -119,7 +119,7 @@ impl Jobs {
         let (work, handle) = abortable(AssertUnwindSafe(work).catch_unwind());
         let (instance, context) = (name.clone(), Arc::clone(&self.context));
         self.work.push(Box::pin(async move {
-            // A fault of our own must not repeat itself for ever: it is the reason to go back, and then to give up.
+            // A bug of ours must not repeat for ever: it causes the way back, and then the end of the order.
             if let (Ok(Err(_)), Kind::Order) = (work.await, kind) {
                 tracing::error!(%instance, "a fault of this agent ended its work on an order");
                 end::note_fault(&context, &instance).await;

@@ -1,4 +1,4 @@
-//! From an order's goal to what the instance shall be, or why this host will not have it. Touches nothing.
+//! From an order's goal to the instance's target state, or to this host's refusal. Changes nothing.
 
 use super::allow::{Forbidden, allow_instance, allow_way_back, allow_with_devices};
 use super::claims::{ClaimError, expect_no_foreign_container, expect_own};
@@ -137,7 +137,7 @@ pub async fn refuse_to_start(context: &AgentContext, from: &Settled) -> Result<(
     expect_data(&found, from)
 }
 
-/// Refuses to work on what has lost its data: the Engine would make an empty volume of that name.
+/// Refuses to work on an instance that has lost its data: the Engine would create an empty volume of that name.
 pub async fn refuse_without_data(context: &AgentContext, from: &Settled) -> Result<(), PrepareError> {
     expect_data(&look(context, &from.rendered.spec).await?, from)
 }

@@ -11,7 +11,7 @@ use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::ContainerHealth;
 use fleet_core::steps::gate::{Ailment, Observation, ailment};
 
-/// An instance as it was seen, with what differs from what was applied.
+/// Returns the report about an instance as observed, with its differences from the applied state.
 pub fn said(
     entry: &InstanceEntry,
     seen: &Observation,

@@ -1,4 +1,4 @@
-//! One piece of work on one instance: looking, stepping, waiting for health, and saying what is being done.
+//! Work on one instance: inspecting it, performing steps, waiting for health, and reporting the activity.
 
 use super::allow::{Forbidden, allow_probes, allow_step, allow_step_back};
 use super::claims::ClaimError;
@@ -153,7 +153,7 @@ impl<'a> Work<'a> {
         self.doing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Looks, makes the stages from what is found, and performs them; again, where a failure may pass.
+    /// Inspects the host, computes the stages, and performs them; repeats this if a failure may be temporary.
     pub async fn perform(
         &self,
         spec: &InstanceSpec,
@@ -204,7 +204,7 @@ impl<'a> Work<'a> {
         if has_gate { Ok(()) } else { self.gate(spec, finish).await }
     }
 
-    /// Writes what begins now into the ledger.
+    /// Records the activity that begins now in the ledger.
     async fn note(&self, doing: &str) -> Result<(), LedgerError> {
         let (number, doing) = (self.stage.fetch_add(1, Ordering::Relaxed) + 1, doing.to_owned());
         self.say(doing.clone());

@@ -142,7 +142,7 @@ impl Line {
     }
 }
 
-/// Every file but the config is called by the sum of what is in it, and was when it was made.
+/// Returns the name of a file: the hash of its content. The config keeps its fixed name.
 fn sum(file: &FileName, content: &[Bytes]) -> String {
     if !file.id.is_empty() {
         return file.id.clone();

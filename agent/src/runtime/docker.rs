@@ -1,7 +1,7 @@
-//! The runtime that drives a Docker Engine (or Podman's socket that speaks its language) through bollard.
+//! Runtime that uses a Docker Engine, or Podman's compatible socket, through bollard.
 //!
-//! **Invariant:** containers are stopped and removed by their ids, and only those that `look` found with the instance's
-//! labels; what has our name or our project but not our labels is refused, and never touched.
+//! **Invariant:** containers are stopped and removed by their ids, and only if `look` found them with the instance's
+//! labels. An object with our name or project but without our labels is refused, and never changed.
 
 mod changes;
 mod container;

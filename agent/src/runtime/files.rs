@@ -1,7 +1,7 @@
 //! The files of an instance, in its own directory.
 //!
-//! **Invariant:** nothing outside of the directory is written or removed, whatever links a container may have put there;
-//! and only files that stand in our own list are ever removed.
+//! **Invariant:** nothing outside the directory is written or removed, whatever links a container may have put there;
+//! and only files in our own list are ever removed.
 
 use super::{Disk, RuntimeError};
 use fleet_core::names::Digest;
@@ -86,7 +86,7 @@ fn write_list(root: &Path, ours: &BTreeSet<String>) -> Result<(), RuntimeError> 
     write_atomically(&path, &text, 0o600)
 }
 
-/// The file's place on disk, if it is below the root and no link leads away from it.
+/// Returns the file's path on disk, if it is below the root and no link leads out of it.
 fn inside(root: &Path, path: &str) -> Result<PathBuf, RuntimeError> {
     let outside = || RuntimeError::OutsideOfDirectory { path: path.to_owned() };
     let mut place = root.to_owned();
@@ -125,7 +125,7 @@ fn digest(path: &Path) -> io::Result<Digest> {
 }
 
 fn make_directories(root: &Path, path: &Path) -> Result<(), RuntimeError> {
-    // The instance's own directory may hold secrets; what lies in it is the containers' to read.
+    // The instance's own directory may hold secrets; its content must be readable for the containers.
     let mode = if path == root { 0o711 } else { 0o755 };
     let made = DirBuilder::new().recursive(true).mode(mode).create(path);
     made.map_err(|source| write_error(path, source))

@@ -76,7 +76,7 @@ pub struct ForeignContainer {
     pub folder: PathBuf,
 }
 
-/// A file system, and what is free on it.
+/// A file system with its free space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Disk {
     /// Equal for all paths on it.

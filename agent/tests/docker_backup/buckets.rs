@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 const KEYS: (&str, &str) = ("key-of-a-test", "secret-of-a-test");
 
-/// A server that speaks S3, as a program of one file.
+/// Returns the path of a single-file program that serves S3.
 fn rclone() -> String {
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/tool.sh");
     let told = Command::new(tool).arg("rclone").output().expect("the script runs");
@@ -77,7 +77,7 @@ impl Client {
         self.run(content, &["rcat", &to, "--metadata", "--metadata-set", &kind, "--metadata-set", &noted]);
     }
 
-    /// Every object: its path, size, hash, and what was noted of it.
+    /// Returns every object: its path, size, hash, and metadata.
     fn all(&self) -> BTreeSet<String> {
         let listed = self.run(b"", &["lsjson", "-R", "--files-only", "--metadata", "--hash", ":s3:media"]);
         let listed: Vec<serde_json::Value> = serde_json::from_str(&listed).expect("it is JSON");

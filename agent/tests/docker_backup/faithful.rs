@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 const DATABASES: &str = "fleet-test-databases:1";
 
-/// The longest name that PostgreSQL has: what is added to it would be cut.
+/// Longest name of PostgreSQL: a suffix would be cut off.
 const LONG: &str = "dddddddddddddddddddddddddddddddddddddddddddddddddd_xxxxxxxxxxxx";
 
 /// No database of these but `notes` is made by the image.

@@ -18,8 +18,8 @@ stores:
   graph: { engine: neo4j, kind: truth, service: graph }
 ";
 
-/// The real mongod refuses a key file that others may read, or that is not its own. Where there is none, another is made: what is
-/// equal was put back. The graph does not start twice without its settings.
+/// The real mongod refuses a key file that others can read or that it does not own. Without one, another is made, so an
+/// equal file was restored. The graph database does not start a second time without its settings.
 const COMPOSE: &str = "services:
   papers:
     image: IMAGE

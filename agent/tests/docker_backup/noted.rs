@@ -117,7 +117,7 @@ fn fill(instance: &str) {
     );
 }
 
-/// Backs up, and drills what came of it.
+/// Takes a backup, and drills it.
 async fn drilled(lab: &Lab) -> Proof {
     let order = lab.backup();
     assert_eq!(lab.carry_out(&order).await.outcome, Outcome::Done);

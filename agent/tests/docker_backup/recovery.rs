@@ -83,7 +83,7 @@ async fn whoever_follows_the_sheet_on_another_machine_gets_rows_and_files_back()
     fill(&lab);
     let (was, files) = (rows(&lab, &lab.name), hashes(&lab.files(&lab.name)));
     let text = sheet(&lab).await;
-    // Nobody heals what burns down.
+    // A burned-down server is not healed.
     agent.kill().await.expect("it was there");
     lab.destroy(&lab.name);
 

@@ -1,4 +1,5 @@
-//! Files in data folders that no dump has: accounts, settings and access rules come back in place and on another host.
+//! Files in data folders that are in no dump: accounts, settings and access rules come back in place and on another
+//! host.
 
 use super::images::{self, docker};
 use super::lab::Lab;
@@ -21,7 +22,8 @@ stores:
   rows: { engine: mariadb, kind: truth, service: rows, database: notes }
 ";
 
-/// The cache makes what is missing, as many start scripts do: a server that starts without its list of accounts is open to everybody.
+/// The cache creates missing files, as many start scripts do: a server without its list of accounts is open to
+/// everybody.
 const COMPOSE: &str = "services:
   cache:
     image: IMAGE

@@ -74,7 +74,7 @@ async fn an_instance_is_backed_up_proven_destroyed_and_restored() {
         assert_eq!(lab.of_label(words, &sandbox), Vec::<String>::new(), "{words:?}");
     }
 
-    // Changed, and put back in place.
+    // Changed, and restored in place.
     lab.sql(&lab.name, "delete from notes where id > 10");
     std::fs::remove_file(lab.files(&lab.name).join("d1/f1")).expect("removed");
     let action = |goal| {

@@ -1,4 +1,4 @@
-//! Each engine: what was dumped is, loaded into a fresh server, the same.
+//! Each engine: a dump loaded into a new server gives the same data.
 
 use super::harness::{DATABASES, Harness, POSTGRESQL, harness};
 use super::images::docker;
@@ -31,7 +31,7 @@ pub async fn moved(
     other.load(&dump).await.expect("the dump is loaded");
     other.ready().await;
     assert_eq!(other.counts().await, before);
-    // Once more into what is there now: a load is safe to repeat.
+    // Again into the present data: a load is safe to repeat.
     other.load(&dump).await.expect("the dump is loaded again");
     other.ready().await;
     assert_eq!(other.counts().await, before);

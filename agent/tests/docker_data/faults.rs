@@ -215,7 +215,7 @@ async fn a_short_answer_must_be_short() {
     harness.nothing_left("db").await;
 }
 
-/// A load whose tool notes what it has read and that it has come to its end.
+/// A load whose tool records the data that it has read, and its end.
 const NOTES: &str = "cat >/data/read; echo all >/data/end";
 
 async fn load(

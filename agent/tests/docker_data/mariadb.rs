@@ -1,4 +1,4 @@
-//! MariaDB: what a plain question does not show comes back, and names are any.
+//! MariaDB: properties that a plain query does not show come back, and names are arbitrary.
 
 use super::engines::{MARIADB_COMPOSE, MARIADB_STORES, answer, mariadb, moved};
 use super::harness::{DATABASES, Harness, harness};

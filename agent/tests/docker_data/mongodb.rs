@@ -1,4 +1,4 @@
-//! MongoDB: what was dumped is, loaded into a fresh server, the same.
+//! MongoDB: a dump loaded into a new server gives the same data.
 
 use super::engines::{answer, moved};
 use super::harness::{DATABASES, Harness, harness};

@@ -1,4 +1,5 @@
-//! MySQL, of which there is no package: its tools' words are pinned, and strict stand-ins for them move a database on a real server.
+//! MySQL has no package, so its tools' arguments are pinned, and strict replacements of them move a database on a real
+//! server.
 
 use super::engines::{MARIADB_COMPOSE, answer, fill_mariadb, mariadb, moved};
 use super::harness::{DATABASES, Harness, harness};

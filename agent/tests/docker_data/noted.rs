@@ -16,7 +16,7 @@ async fn noted(harness: &Harness) -> SourceNote {
     all
 }
 
-/// In what a server differs from what was noted, in words; none where all is equal.
+/// Returns the differences between a server and earlier notes, as text; none if they are equal.
 async fn differs(harness: &Harness, was: &SourceNote) -> Option<String> {
     let is = harness.noted_again(Some(was)).await.expect("it is asked").note;
     was.differences(&is).words().map(|words| words.trim_start_matches("it is not as it was: ").to_owned())
@@ -104,7 +104,7 @@ fn redis(harness: &Harness, words: &[&str]) -> String {
     harness.exec(&[&["redis-cli", "--no-auth-warning", "-a", "secret"], words].concat())
 }
 
-/// Each type of value, large ones, odd names, and what expires.
+/// Adds each type of value, large ones, odd names, and expiring ones.
 fn fill_keys(harness: &Harness) {
     let words: &[&[&str]] = &[
         &["set", "text", "x"],
@@ -127,7 +127,7 @@ fn fill_keys(harness: &Harness) {
     words.iter().for_each(|words| drop(redis(harness, words)));
 }
 
-/// Commands that change one value each, with what differs then.
+/// Returns commands that change one value each, with the resulting difference.
 fn other_values() -> [(&'static [&'static str], &'static str); 8] {
     [
         (&["set", "text", "y"][..], "key `text` of db0: its contents"),

@@ -1,4 +1,4 @@
-//! Bad input and bad luck: a clear error, and what ran before runs on.
+//! Invalid input and failures: a clear error, and running containers keep running.
 
 use super::images::{ONE, docker};
 use super::instance::{free_port, instance};

@@ -35,7 +35,7 @@ pub fn succeeds(program: &str, words: &[&str]) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// Runs a command that must succeed; gives what it printed.
+/// Runs a command that must succeed; returns its output.
 pub fn run(program: &str, words: &[&str]) -> String {
     let output = Command::new(program).args(words).output().expect("the program can be run");
     let error = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -1,4 +1,4 @@
-//! `fleet backup`: how backups stand, and what is done with them.
+//! `fleet backup`: health of backups, and actions on them.
 
 mod accept;
 mod diff;

@@ -26,7 +26,7 @@ pub struct Change<'a> {
     pub change: InstanceChange,
 }
 
-/// Shows what would be done, as the answer.
+/// Prints the plan as the answer.
 pub fn show_dry_run(context: &Context, change: &InstanceChange) -> Result<ExitStatus, CommandError> {
     if change.plan.is_empty() {
         context.printer.answer("nothing would change")?;

@@ -1,4 +1,4 @@
-//! `fleet events`: what happened.
+//! `fleet events`: shows the events of the fleet.
 
 use crate::context::Context;
 use crate::exit::ExitStatus;
@@ -8,13 +8,13 @@ use clap::{Args, ValueEnum};
 use fleet_core::command_error::CommandError;
 use fleet_proto::v1::{EventView, ListEventsRequest};
 
-/// Show what happened in the fleet, the newest last
+/// Show the events of the fleet, the newest last
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  fleet events --tail 20\n  fleet events --about notes-1 --follow\n  fleet events --follow -o json | jq .text"
 )]
 pub struct EventsArgs {
-    /// Go on with what happens next
+    /// Continue with new events as they come
     #[arg(short, long)]
     follow: bool,
 

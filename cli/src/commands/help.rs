@@ -1,4 +1,4 @@
-//! `fleet help`: commands, and the pages about what they have in common.
+//! `fleet help`: commands, and pages about common subjects.
 
 use crate::arguments::Fleet;
 use crate::context::Context;

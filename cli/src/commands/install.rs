@@ -40,7 +40,7 @@ pub struct InstallArgs {
     #[arg(long, default_value = "heal", value_parser = drift_rules())]
     drift: DriftRule,
 
-    /// Only show what would be done
+    /// Only show the plan
     #[arg(long)]
     dry_run: bool,
 

@@ -1,4 +1,4 @@
-//! `fleet restore`: an instance's data as it was, in its place or on another host.
+//! `fleet restore`: restores an instance's data, in place or on another host.
 
 use super::change::{Change, DetachArgs, carry_out, show_dry_run};
 use crate::agreement;
@@ -15,7 +15,7 @@ use fleet_core::names::{HostName, InstanceName, RepositoryName, StoreName};
 use fleet_core::time::Time;
 use fleet_proto::v1::{InstanceChange, RestoreRequest};
 
-/// Put an instance's data back as it was, or make a new instance from a backup
+/// Restore an instance's data from a backup, in place or as a new instance
 ///
 /// The present data is backed up before, unless --no-safety is given; data written between that backup and the stop is
 /// lost. If the restore fails, the instance is put back as it was; a bucket goes back to its state in the safety
@@ -48,11 +48,12 @@ pub struct RestoreArgs {
     #[arg(long, value_name = "STORE")]
     only: Vec<StoreName>,
 
-    /// Do not back up what is there now; a bucket cannot go back then
+    /// Do not back up the present data; a bucket cannot be undone then
     #[arg(long)]
     no_safety: bool,
 
-    /// Agree to lose what the backup lacks: databases that no store names, files beside a dump that could not be kept
+    /// Accept the loss of data that the backup lacks: databases that are in no store, files beside a dump that could
+    /// not be kept
     #[arg(long)]
     drop_others: bool,
 
@@ -71,7 +72,7 @@ pub struct RestoreArgs {
     #[command(flatten)]
     values: ValueArgs,
 
-    /// Only show what would be done
+    /// Only show the plan
     #[arg(long)]
     dry_run: bool,
 

@@ -40,11 +40,11 @@ enum RolloutCommand {
     Ls(ls::RolloutLsArgs),
     Show(show::RolloutShowArgs),
     Explain(explain::RolloutExplainArgs),
-    /// Begin nothing new; what is under way ends by itself
+    /// Start nothing new; running orders end by themselves
     Pause(steer::SteerArgs),
     /// Go on after a pause or a halt; instances that failed are tried again
     Resume(steer::SteerArgs),
-    /// End a rollout; what is under way ends by itself, what is done stays
+    /// End a rollout; running orders end by themselves, finished ones stay
     Abort(steer::SteerArgs),
     Undo(steer::UndoArgs),
 }

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use fleet_core::command_error::CommandError;
 use fleet_proto::v1::GetStatusRequest;
 
-/// Show the fleet on one screen: what needs a person, what is under way, hosts and instances
+/// Show the fleet on one screen: problems that need a person, running changes, hosts and instances
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     /// Output format

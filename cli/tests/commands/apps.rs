@@ -1,4 +1,4 @@
-//! Apps and their releases: what is pushed, and what is not.
+//! Apps and their releases: pushes, and refusals.
 
 use crate::environment::TestEnvironment;
 use crate::fake::logged_in;

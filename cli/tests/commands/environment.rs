@@ -1,4 +1,4 @@
-//! One place for everything a command finds around it: no variables, a fixed clock, streams that are kept.
+//! Complete environment of a command: no variables, a fixed clock, recorded streams.
 
 use fleet_cli::{Environment, Input, Output};
 use fleet_core::time::Time;

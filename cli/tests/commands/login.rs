@@ -1,4 +1,4 @@
-//! Joining as an operator, and what can be wrong with a token.
+//! Joining as an operator, and problems of a token.
 
 use crate::environment::TestEnvironment;
 use crate::fake::{Fake, logged_in};

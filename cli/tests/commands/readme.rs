@@ -1,4 +1,4 @@
-//! Output in the README is what the command prints.
+//! The README shows the real output of the command.
 
 use crate::environment::NOW;
 use crate::fake::logged_in;
@@ -10,7 +10,7 @@ use fleet_proto::v1::{
 
 const HOUR: u64 = 3_600_000;
 
-/// The README has the command line, and below it what is printed.
+/// Asserts that the README has the command line, followed by its output.
 fn check(scene: Scene, line: &str) {
     let readme = include_str!("../../../README.md");
     let (_fake, environment) = logged_in(scene);

@@ -44,7 +44,7 @@ pub struct Scene {
     pub lost_answers: usize,
     /// The ids of requests that were agreed to, in their order.
     pub request_ids: Vec<String>,
-    /// Questions with what was asked.
+    /// Received requests with their content.
     pub heard: Vec<String>,
     pub bundle: Vec<u8>,
 }

@@ -65,7 +65,7 @@ fn check_typed(start: &str, (file, text): (&str, &str)) {
         .expect("`script` can be started");
     let mut said = BufReader::new(terminal.stdout.take().expect("it is ours")).bytes();
     let mut heard = Vec::new();
-    // Before the prompt the terminal itself would act on what is typed.
+    // Before the prompt, the terminal itself would interpret the typed text.
     while !heard.ends_with(b"ready> ") {
         let byte = said.next().unwrap_or_else(|| panic!("{start}: {}", String::from_utf8_lossy(&heard)));
         heard.push(byte.expect("it can be read"));

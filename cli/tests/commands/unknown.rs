@@ -1,4 +1,4 @@
-//! States that a newer coordinator may send, and that this version does not know: none of them is taken for a good one.
+//! States of a newer coordinator that this version does not know: none of them counts as a success.
 
 use crate::fake::logged_in;
 use crate::scene::{Scene, rollout};

@@ -81,7 +81,7 @@ fn normal_text(declaration: &Declaration, text: &str) -> Option<String> {
     }
 }
 
-/// Says what a value should be.
+/// Returns a description of the expected value.
 fn expected(declaration: &Declaration) -> String {
     match declaration.kind {
         ValueType::String if declaration.required => "a text that is not empty".to_owned(),

@@ -54,7 +54,7 @@ pub enum ValueType {
     Path,
 }
 
-/// Reads YAML scalars of any type as the text that stands for them.
+/// Parses YAML scalars of any type as their text.
 pub(super) mod scalar {
     use serde::{Deserialize, Deserializer};
 

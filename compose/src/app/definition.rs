@@ -1,4 +1,4 @@
-//! `app.yaml`: what an app is, beside its Compose file.
+//! `app.yaml`: definition of an app, beside its Compose file.
 
 use super::bundle::check_path;
 use super::spans::problem_at;

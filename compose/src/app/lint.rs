@@ -1,4 +1,4 @@
-//! Judges a bundle before it becomes a release: everything that is wrong, and a summary of what it is.
+//! Checks a bundle before it becomes a release: returns all problems and a summary.
 
 use super::{
     AppDefinition, Bundle, CheckedValues, Declaration, Given, Pins, Placement, Rendered, ValueType, pins, render,
@@ -38,7 +38,7 @@ pub struct LintSummary {
     pub notes: Vec<String>,
 }
 
-/// Reads everything, with values that stand for what instances will give, and a version if none is known yet.
+/// Checks everything, with placeholders for instances' values, and for the version if none is known yet.
 pub fn lint(bundle: &Bundle, version: Option<&Version>) -> LintReport {
     lint_telling(bundle, version, &|_| {})
 }
@@ -106,14 +106,14 @@ fn notes(
     Ok(unused.into_iter().chain(of_file).collect())
 }
 
-/// For which values something stands in.
+/// Values that get a placeholder.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Which {
     All,
     Required,
 }
 
-/// Values of the right types for what has no default.
+/// Returns placeholders of the right types for values without a default.
 fn stand_ins(definition: &AppDefinition, which: Which) -> Result<CheckedValues, Problems> {
     let is_wanted = |value: &Declaration| value.default.is_none() && (value.required || which == Which::All);
     let without_default = definition.values.iter().filter(|(_, value)| is_wanted(value));
@@ -138,7 +138,7 @@ fn stand_ins(definition: &AppDefinition, which: Which) -> Result<CheckedValues, 
     })
 }
 
-/// Ports that stand in differ from each other, so that they do not look as if taken twice.
+/// Returns a placeholder for a port. They differ from each other, so that no port seems to be used twice.
 fn stand_in_port(name: &str, definition: &AppDefinition) -> usize {
     40_000 + definition.values.keys().position(|known| known == name).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! From a bundle and values to what the instance is: the one way, for agent and coordinator alike.
+//! Converts a bundle and values to an instance: the same way for agent and coordinator.
 
 use super::folder::written;
 use super::spans::problem_at;

@@ -133,7 +133,7 @@ impl<'a> Texts<'a> {
         Self { definition, values, context: context_of(values, placement) }
     }
 
-    /// The text as the instance has it, which is a secret if a secret value may have gone in; else what is wrong, with a hint.
+    /// Returns the text for the instance, secret if a secret value may be part of it; or the problem, with a hint.
     pub fn text(&self, source: &str) -> Result<Text, (String, Option<String>)> {
         if !source.contains("{{") && !source.contains("{%") {
             return Ok(Text::plain(source));

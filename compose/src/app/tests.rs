@@ -1,4 +1,4 @@
-//! From bundles to specs: what becomes of files, values and templates, and what is refused.
+//! Conversion of bundles to specs: files, values and templates, and the refusals.
 
 use super::testing::{APP, COMPOSE, bundle, rendered};
 use super::{LintSummary, Rendered, lint};

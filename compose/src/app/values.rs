@@ -1,4 +1,4 @@
-//! The values of one instance, checked against what its app declares.
+//! Values of one instance, checked against its app's declarations.
 //!
 //! **Invariant:** checked values are complete and of their declared types; a secret among them is never shown.
 
@@ -45,7 +45,7 @@ pub enum ValueProblem {
     Wrong {
         /// Name of the value.
         name: String,
-        /// Description of what is accepted.
+        /// Description of accepted values.
         expected: String,
         /// Given text, cut to 80 characters.
         found: Text,

@@ -17,7 +17,7 @@ pub fn from_bytes<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, Pr
 fn problem(file: &str, error: &serde_saphyr::Error) -> Problem {
     let error = error.without_snippet();
     let location = error.location();
-    // The parser's text ends in its own place, and our first line holds it already.
+    // The parser's text ends with its own position, which is in our first line already.
     let text = error.to_string();
     let text = text.lines().next().unwrap_or_default();
     let text = text.split(" at line ").next().unwrap_or(text).to_owned();

@@ -1,4 +1,4 @@
-//! Walks a file's tree, and notes what is wrong together with its place, so that one reading finds every problem.
+//! Walks a file's tree, and records problems with their positions, so that one pass finds all of them.
 
 use super::interpolate::ComposeVariables;
 use super::yaml::{Node, Value};
@@ -16,7 +16,7 @@ pub struct ReadContext<'a> {
     pub problems: RefCell<Problems>,
 }
 
-/// A place in a file, kept for problems that show only later.
+/// Position in a file, for problems that are found later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
     pub line: usize,
@@ -123,7 +123,7 @@ impl<'a> Cursor<'a> {
         Self { node, place: Span { line: node.line, column: node.column, path }, reading: self.reading }
     }
 
-    /// The items of a list, or the one thing that stands in place of a list.
+    /// Returns the items of a list, or the single value in place of a list.
     pub fn items_or_self(&self) -> Vec<Self> {
         match &self.node.value {
             Value::List(_) => self.items(),

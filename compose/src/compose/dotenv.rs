@@ -1,7 +1,7 @@
 //! Files of `NAME=value` lines: `.env` and those named by `env_file`.
 //!
-//! Values are taken as they stand, quotes removed. Variables inside values are refused rather than left in place, for
-//! some versions of Compose fill them in; single quotes keep a dollar sign.
+//! Values are taken literally, without their quotes. Variables inside values are refused, because some versions of
+//! Compose fill them in; single quotes keep a dollar sign.
 
 use super::{Problem, Problems};
 

@@ -82,7 +82,7 @@ impl Filling<'_> {
         Ok(())
     }
 
-    /// Fills in the variable that `text` begins with, and returns what follows it.
+    /// Fills in the variable at the beginning of `text`, and returns the rest.
     fn variable<'t>(&mut self, text: &'t str, depth: usize) -> Result<&'t str, InterpolationError> {
         let after = &text[1..];
         if let Some(rest) = after.strip_prefix('$') {
@@ -99,7 +99,7 @@ impl Filling<'_> {
         Ok(rest)
     }
 
-    /// Fills in what stands between `${` and `}`.
+    /// Fills in the text between `${` and `}`.
     fn braced(&mut self, inside: &str, depth: usize) -> Result<(), InterpolationError> {
         let (name, rest) = split_name(inside).ok_or_else(|| malformed(inside))?;
         if rest.is_empty() {
@@ -143,7 +143,7 @@ fn malformed(text: &str) -> InterpolationError {
     InterpolationError::Malformed { text: text.chars().take(40).collect() }
 }
 
-/// The place of the brace that closes the one already opened.
+/// Returns the position of the closing brace for the open one.
 fn closing(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
     let bytes = text.as_bytes();

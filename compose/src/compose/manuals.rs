@@ -1,4 +1,4 @@
-//! The Compose files that our users' manuals describe: what each of them means, container by container.
+//! Compose files from our users' manuals: their meaning, container by container.
 
 use crate::compose::testing::read_text;
 use crate::names::Digest;
@@ -24,7 +24,7 @@ fn lowered(text: &str) -> InstanceSpec {
     )
 }
 
-/// Shows what a person would want to compare with `docker-compose config`.
+/// Returns the facts to compare with `docker-compose config`.
 fn show(spec: &InstanceSpec) -> String {
     let mut lines: Vec<String> = spec.containers.iter().map(show_container).collect();
     lines.extend(spec.networks.iter().map(|network| format!("network {}", network.name)));

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// One thing wrong at one place.
+/// One problem at one position.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Problem {
     /// Path of the file in the bundle.
@@ -80,7 +80,7 @@ impl Problems {
         self.0.extend(other.0);
     }
 
-    /// Passes the value on if nothing is wrong; else the problems, by place, each once.
+    /// Returns the value if there is no problem; else the problems, by position, each once.
     pub fn or<T>(mut self, value: T) -> Result<T, Self> {
         if self.is_empty() {
             return Ok(value);

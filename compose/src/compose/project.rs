@@ -96,7 +96,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// The services that must come first, with what to wait for: dependencies, links, and whose network is shared.
+    /// Returns the services that must start first, with the condition to wait for: dependencies, links, and lenders of
+    /// a network.
     pub fn needs(&self) -> BTreeMap<String, Condition> {
         let mut needs = self.depends_on.clone();
         let linked = self.links.iter().map(|link| &link.service);

@@ -86,7 +86,7 @@ const KEYS: [&str; 35] = [
     "x-",
 ];
 
-/// Reads a service; what is wrong with it is noted in the reading.
+/// Parses a service; problems are recorded in the notes.
 pub fn read_service(name: &str, at: &Cursor, source: &ComposeSource, notes: &mut Notes) -> Service {
     let mut service = Service { name: name.to_owned(), line: at.place().line, ..Service::default() };
     if at.is_null() {

@@ -1,6 +1,6 @@
 //! Splits a command written as one line into words, as a shell would, without running anything.
 //!
-//! `shell-words` and `shlex` would take what follows a `#` for a comment and drop it. Compose does not.
+//! `shell-words` and `shlex` would treat text after a `#` as a comment and drop it. Compose does not.
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WordError {
@@ -10,7 +10,7 @@ pub enum WordError {
     OpenEscape,
 }
 
-/// Splits at white space; quotes and backslashes keep what they enclose together.
+/// Splits at white space; quotes and backslashes keep their content together.
 pub fn split(line: &str) -> Result<Vec<String>, WordError> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

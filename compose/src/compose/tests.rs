@@ -2,7 +2,7 @@
 
 use super::testing::read_text;
 
-/// Reads a service's lines, and shows what came of them.
+/// Parses a service's lines, and shows the result.
 fn check<T: std::fmt::Debug>(lines: &str, show: impl Fn(&super::Service) -> T, expect: &str) {
     let found = match read_text(&service(lines)) {
         Ok(project) => project.services.get("web").map(|web| format!("{:?}", show(web))).unwrap_or_default(),

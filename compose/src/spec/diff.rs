@@ -44,7 +44,7 @@ pub enum SpecChange {
     Removed,
 }
 
-/// Compares what is with what is to be; from nothing, everything is created.
+/// Compares the present with the planned state; from nothing, everything is created.
 pub fn diff(from: Option<&InstanceSpec>, to: &InstanceSpec) -> SpecDiff {
     let before = |service: &str| from.and_then(|from| from.container(service));
     let mut services: Vec<_> = to

@@ -1,4 +1,4 @@
-//! The labels by which Compose, and we, recognise what belongs to an instance.
+//! Labels by which Compose and fleet recognise the parts of an instance.
 
 use super::Condition;
 use super::lower::Context;
@@ -62,7 +62,7 @@ pub fn of_volume(context: &Context, project: &str, key: &str) -> Labels {
     labels
 }
 
-/// Everything but the configuration's hash, which is taken over what these labels leave out.
+/// Returns all labels except the configuration hash, which does not cover these labels.
 pub fn of_container(context: &Context, project: &str, service: &Service, read: &Project) -> Labels {
     let mut labels = common(context, project);
     let folder = context.working_dir;

@@ -1,4 +1,4 @@
-//! From what a Compose file asks for to what one instance is: names are given, and nothing is left to look up.
+//! Converts a Compose file to one instance's spec: names are assigned, and nothing is left to look up.
 
 mod container;
 

@@ -1,6 +1,7 @@
 //! Owner of an object at the Engine, by its labels.
 //!
-//! **Invariant:** what carries another instance's label, or another host's, is never its own, whatever project it is in.
+//! **Invariant:** an object with another instance's or another host's label is never the instance's own, in whatever
+//! project it is.
 
 use super::labels::{COMPOSE_PROJECT, FLEET_HOST, FLEET_INSTANCE};
 use super::sandbox::{FLEET_THROWAWAY, is_throwaway_project, project_of};
@@ -84,7 +85,7 @@ pub fn owner_by_labels<'a>(spec: &InstanceSpec, label: impl Fn(&str) -> Option<&
     }
 }
 
-/// The app of a spec that stands for an instance of which the ledger has nothing.
+/// App of a spec for an instance without a record in the ledger.
 const UNRECORDED_APP: &str = "removed";
 
 impl InstanceSpec {
@@ -135,7 +136,7 @@ impl InstanceSpec {
         all.find_map(|labels| labels.get(FLEET_HOST)).map(String::as_str)
     }
 
-    /// Keeps the host label of before: a machine that has joined under another name still owns what it made.
+    /// Keeps the earlier host label: a machine that has joined under another name still owns its objects.
     pub fn keep_host_label(&mut self, before: &Self) {
         let Some(host) = before.host_label().map(str::to_owned) else { return };
         let of_containers = self.containers.iter_mut().map(|it| &mut it.labels);

@@ -69,7 +69,7 @@ pub enum Probing {
     Shell(Text),
 }
 
-/// Limits of what a container may use; none is no limit.
+/// Resource limits of a container; none means no limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resources {
     /// Processors, in parts of one.
@@ -131,7 +131,7 @@ pub enum NetworkMode {
     Service(String),
 }
 
-/// A container's place in one network.
+/// Attachment of a container to one network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttachSpec {
     /// The network's name at the Engine.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Side<'a> = (&'a InstanceSpec, &'a ContainerSpec);
 
-/// The reasons, the most telling first; never empty.
+/// Returns the reasons, the most important first; never empty.
 pub fn reasons((from, before): Side, (to, after): Side) -> Vec<String> {
     let mut reasons = Vec::new();
     if before.image != after.image {

@@ -206,7 +206,7 @@ fn plain_volume(project: &str, key: &str, labels: BTreeMap<String, String>) -> V
     VolumeSpec { name, key: key.to_owned(), external: false, driver: None, options: BTreeMap::new(), labels }
 }
 
-/// The key of the volume that stands for a folder of the host.
+/// Returns the key of the volume that replaces a folder of the host.
 pub fn folder_key(path: &str) -> String {
     let digest = super::digest_of_bytes(path.as_bytes());
     format!("folder-{}", digest.as_str().trim_start_matches("sha256:").chars().take(12).collect::<String>())

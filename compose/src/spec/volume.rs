@@ -37,7 +37,7 @@ const ON_SERVERS: [(&str, &str); 14] = [
 ];
 /// Options of `mount` that name the server. They outrank the device.
 const SERVERS: [&str; 4] = ["addr", "ip", "mountaddr", "mon_addr"];
-/// Options of `mount` that name what is mounted in place of the device.
+/// Options of `mount` that name the source instead of the device.
 const SOURCES: [&str; 4] = ["source", "unc", "target", "prefixpath"];
 
 impl VolumeSpec {

@@ -16,7 +16,7 @@ pub const REPORT_LIMIT: usize = 256 * 1024;
 /// Limit on received bytes: a burst, and a rate per second. A host with 100 instances sends less than 1 MB when it
 /// connects.
 const READ: Rate = Rate { most: 16 << 20, each_second: 1 << 20 };
-/// The same of what is written; progress and what is unchanged is not.
+/// Limit on written bytes; progress and unchanged reports are not written.
 const WRITTEN: Rate = Rate { most: 8 << 20, each_second: 64 << 10 };
 /// Minimum number of bytes that a write counts for.
 const WRITE: usize = 1024;
@@ -103,7 +103,8 @@ impl Budgets {
         act(self.of_hosts().entry(host.clone()).or_insert_with(new))
     }
 
-    /// Notes what a host said and what was written for it, and gives how long to wait before it is read again.
+    /// Records the bytes that a host sent and that were written for it; returns the time to wait before it is read
+    /// again.
     pub fn spend(&self, host: &HostName, read: usize, written: usize, now: Time) -> Duration {
         let written = if written == 0 { 0 } else { written + WRITE };
         self.with(host, |budget| {
@@ -132,7 +133,7 @@ impl Budgets {
         })
     }
 
-    /// The hosts of which a person should know what they said lately.
+    /// Returns the hosts with recent excesses that a person should know about.
     pub fn excesses(&self, now: Time) -> Vec<(HostName, Excess)> {
         let is_recent = |at: Option<Time>| at.is_some_and(|at| now.since(at) < TOLD);
         let mut found = Vec::new();

@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub struct OpenSet {
     pub told: v1::OpenOrders,
-    /// Orders that are left out, for what goes with them cannot be had: the others must not wait for them.
+    /// Orders that are withheld because something that must accompany them is missing: the others must not wait for
+    /// them.
     pub undeliverable: BTreeMap<OrderId, UndeliverableError>,
 }
 

@@ -36,7 +36,7 @@ const ID_LIMIT: usize = 64;
 const SLOWED: Duration = Duration::from_secs(5);
 /// Number of refused reports of a host that are logged one by one; after that, only some are.
 const LOGGED: u64 = 16;
-/// About what is written of an instance that is not there.
+/// Approximate bytes that are written about an absent instance.
 const ABSENT: usize = 256;
 
 /// One call of `Report`. When it ends, however it ends, the host is offline.
@@ -85,7 +85,7 @@ impl Report {
         }
     }
 
-    /// Waits until what the host said is paid. It is there meanwhile, for it is we who do not read.
+    /// Waits until the host is within its budget again. It counts as alive meanwhile, because it is we who do not read.
     async fn slow_down(&self, wait: Duration) -> Result<(), Status> {
         let mut left = wait;
         while !left.is_zero() {
@@ -232,7 +232,7 @@ impl Report {
         }
     }
 
-    /// Counts and logs what could not be read.
+    /// Counts and logs an unreadable message.
     fn refuse(&self, what: &str, why: &dyn std::fmt::Display, now: Time) {
         let host = &self.session.host;
         let refusals = self.budgets.note_refused(host, now);

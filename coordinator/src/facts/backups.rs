@@ -1,4 +1,4 @@
-//! The catalog of backups: what the repositories hold, kept so as not to ask them.
+//! Catalog of backups: the content of the repositories, stored so that they need not be read.
 
 use super::expected::targets;
 use super::{Facts, StateSnapshot};
@@ -41,7 +41,7 @@ pub(super) fn load(store: &dyn Store) -> Result<BTreeMap<InstanceName, CopyOnWri
 }
 
 impl Facts {
-    /// Lets one repository's part of the catalog be what a look into it found.
+    /// Replaces one repository's part of the catalog by the content that was read.
     pub async fn replace_backups(
         &self,
         repository: &RepositoryName,
@@ -197,8 +197,8 @@ impl StateSnapshot {
         }
     }
 
-    /// Writes only what is news. A repository is written by the host whose backups it has: what counts is known from orders, and
-    /// is not taken from there.
+    /// Writes only changes. The host of the backups writes the repository: whether they count is known from orders, and
+    /// not taken from there.
     fn refresh_backup(
         &mut self,
         batch: &mut Batch,
@@ -234,8 +234,8 @@ impl StateSnapshot {
         }
     }
 
-    /// Takes into the catalog what an order made, and out of it what one forgot, as far as the order asked for it. What failed
-    /// is in its order's end, and in no catalog.
+    /// Adds the results of an order to the catalog, and removes forgotten backups, as far as the order asked for it.
+    /// Failures are in the order's end, and in no catalog.
     pub(super) fn keep_made(&mut self, batch: &mut Batch, by: &MadeBy<'_>, made: &DataResult, now: Time) {
         match made {
             DataResult::Backup(copies) => copies.iter().for_each(|copy| self.keep_copy(batch, by, copy, now)),
@@ -251,7 +251,7 @@ impl StateSnapshot {
         }
     }
 
-    /// A copy is what its order asked for and nothing else; one that is known stays as it is.
+    /// Adds a copy only if its order asked for it; a known one stays unchanged.
     fn keep_copy(&mut self, batch: &mut Batch, by: &MadeBy<'_>, copy: &CopyMade, now: Time) {
         let Ok(manifest) = &copy.result else { return };
         let is_asked = targets(by.asked).is_some_and(|asked| asked.contains(&copy.repository));

@@ -1,4 +1,4 @@
-//! Facts that were restored from a backup: what was wanted then may have been done since, and more.
+//! Facts that were restored from a backup: the fleet may have changed since.
 //!
 //! **Invariant:** nothing is carried out again by itself. What hosts have done since is theirs: they are asked, never put back.
 

@@ -57,7 +57,7 @@ impl DesiredChange<'_> {
         self.snapshot
     }
 
-    /// For what is kept beside the facts and must change with them.
+    /// Returns the batch, for records beside the facts that must change with them.
     pub fn batch(&mut self) -> &mut Batch {
         self.batch
     }
@@ -74,7 +74,7 @@ impl DesiredChange<'_> {
         self.snapshot.desired.hosts.insert(name.clone(), host);
     }
 
-    /// Forgets a host and what it said.
+    /// Removes a host and its reports.
     pub fn remove_host(&mut self, name: &HostName) {
         self.is_desired_change = true;
         self.batch.delete(keys::host(name));
@@ -99,7 +99,7 @@ impl DesiredChange<'_> {
         self.snapshot.desired.instances.insert(name.clone(), instance);
     }
 
-    /// Forgets an instance, what was seen of it, and how its orders ended.
+    /// Removes an instance, its reports, and the ends of its orders.
     pub fn forget_instance(&mut self, name: &InstanceName) {
         self.is_desired_change = true;
         self.batch.delete(keys::instance(name));
@@ -113,7 +113,7 @@ impl DesiredChange<'_> {
         ids.iter().for_each(|id| self.forget_end(id));
     }
 
-    /// Lets what failed for an instance be asked again.
+    /// Removes failures of an instance, so that its orders can be given again.
     pub fn forget_failures(&mut self, name: &InstanceName) {
         let ended = self.snapshot.observed.ended.iter();
         let failed = ended.filter(|(_, end)| end.instance == *name && !end.outcome.is_success());

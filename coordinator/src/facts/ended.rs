@@ -112,7 +112,7 @@ impl StateSnapshot {
         if let Some(seen) =
             self.observed.instances.get_mut(&instance).filter(|seen| is_at(&seen.running, reached.as_ref()))
         {
-            // The host said what it is now just before it said how the order ended: no older than that.
+            // The host reported the present state just before the end of the order: the state is not older than that.
             seen.at = now;
         }
         // A backup without an order is in no catalog: a host could claim anything about it.

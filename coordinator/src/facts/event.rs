@@ -75,7 +75,7 @@ impl Events {
         self.add(batch, Event { at, subject: subject.into(), text: shortened(text), said_by: None });
     }
 
-    /// The same with what a host said: as much as its budget allows, and its own oldest gives way.
+    /// Records an event that a host reported, within its budget; its own oldest event is displaced.
     pub fn tell_for(&mut self, batch: &mut Batch, at: Time, host: &HostName, subject: &str, text: &str) {
         let said_by = Some(host.clone());
         let of_host = |text: String| {

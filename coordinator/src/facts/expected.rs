@@ -1,4 +1,4 @@
-//! The backups that orders have asked for: what is found in a repository and is none of them counts for nothing.
+//! Backups that orders have asked for: others that are found in a repository count for nothing.
 //!
 //! Kept beside the open orders, because an order may be over before its backup is found: it was withdrawn, or another copy failed.
 
@@ -68,7 +68,7 @@ pub(super) fn targets(action: &DataAction) -> Option<&BTreeSet<RepositoryName>> 
 }
 
 impl StateSnapshot {
-    /// Notes what an order that is given asks for. Asked once more, it is still as old as it was.
+    /// Records the backup that a new order asks for. If the order is given again, the backup keeps its time.
     pub(super) fn expect_backup(&mut self, batch: &mut Batch, open: &OpenOrder) {
         let Some(mut expected) = Expected::of(open) else { return };
         let id = &open.order.id;

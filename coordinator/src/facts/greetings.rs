@@ -1,7 +1,7 @@
 //! `Hello` messages of agents. They distinguish two machines with one identity from a restart, and record an event
 //! about it.
 //!
-//! Greetings stay in memory; what is written is that there are two machines, and that there are no longer.
+//! Greetings stay in memory; only the finding of two machines, and its end, are written.
 
 use super::{DesiredChange, Facts, StateSnapshot};
 use crate::keys;

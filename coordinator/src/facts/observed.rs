@@ -178,7 +178,7 @@ impl Facts {
         self.wake();
     }
 
-    /// A host has something worth telling.
+    /// Records an event that a host reports.
     pub async fn hear_event(&self, host: &HostName, subject: &str, text: &str, now: Time) -> Result<(), StoreError> {
         let ((), committed) = self.change(|snapshot, batch| {
             snapshot.events.tell_for(batch, now, host, subject, text);

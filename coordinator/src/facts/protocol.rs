@@ -1,4 +1,4 @@
-//! Hosts that speak another protocol: they are refused at the door, and operators must see why they are away.
+//! Hosts with an incompatible protocol: they are refused at the connect, and operators must see the reason.
 
 use super::{Facts, StateSnapshot};
 use crate::keys;
@@ -14,8 +14,8 @@ use std::time::Duration;
 const PACE: Duration = Duration::from_secs(60);
 
 impl Facts {
-    /// A host that speaks another protocol was refused. It dials again and again; only a change is news. Of a host that
-    /// takes turns, the newest is known, and not each is written.
+    /// Records a refused host with an incompatible protocol. It dials repeatedly; only a change is an event. If a host
+    /// alternates, the newest is kept, and not each is written.
     pub async fn hear_other_protocol(
         &self,
         host: &HostName,
@@ -64,7 +64,7 @@ impl StateSnapshot {
     }
 }
 
-/// Says that a host speaks another protocol.
+/// Returns the text about a host's incompatible protocol.
 pub fn protocol_words(other: OtherProtocol) -> String {
     format!("speaks protocol {}, this coordinator {}", range(other), ProtocolRange::OWN)
 }

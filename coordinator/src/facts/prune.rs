@@ -84,7 +84,8 @@ fn keys_in_rollouts(snapshot: &StateSnapshot) -> HashSet<String> {
     revisions.collect()
 }
 
-/// Besides those of rollouts, what an instance wants now must not be forgotten to have failed, however many backups of it end.
+/// Besides ends of rollouts, the failure of an instance's present intention must be kept, however many of its backups
+/// end.
 fn old_ends(snapshot: &StateSnapshot, now: Time) -> Vec<OrderId> {
     let mut by_instance: HashMap<&InstanceName, Vec<(Time, &OrderId)>> = HashMap::new();
     for (id, ended) in &snapshot.observed().ended {

@@ -1,4 +1,4 @@
-//! A release as it is kept: what people ask about it, without its bundle.
+//! A release as stored: everything that people ask about it, without its bundle.
 
 use fleet_core::app::Declaration;
 use fleet_core::capability::Capability;

@@ -36,7 +36,7 @@ pub enum Started {
 }
 
 impl StateSnapshot {
-    /// Returns what is remembered of a request.
+    /// Returns the record of a request.
     pub fn request(&self, id: &RequestId) -> Option<&RequestRecord> {
         self.requests.get(id)
     }

@@ -37,13 +37,13 @@ pub struct StateSnapshot {
     pub(super) unkept: HashSet<OrderId>,
     /// Open orders that are withheld from their hosts, with the reason; derived.
     pub(super) undeliverable: HashMap<OrderId, Undeliverable>,
-    /// Counts changes of hosts, instances and rollouts, so that a plan knows what it was made for.
+    /// Number of changes of hosts, instances and rollouts, by which an outdated plan is recognised.
     pub(super) desired_revision: u64,
     /// Text of the last plan about instances that wait; derived.
     pub(super) waiting: HashMap<InstanceName, Box<str>>,
 }
 
-/// The three facts as they are at one moment; what changes afterwards changes nothing here. It costs a few counts to take.
+/// The three facts at one moment; later changes do not affect it. Taking it costs a few reference counts.
 #[derive(Debug, Clone)]
 pub struct PlanInput {
     /// State that operators want.
@@ -57,7 +57,7 @@ pub struct PlanInput {
 }
 
 impl StateSnapshot {
-    /// Takes what a plan is made of, so that nothing is locked while the plan is made.
+    /// Returns the input of a plan, so that nothing is locked while the plan is computed.
     pub fn plan_input(&self) -> PlanInput {
         let (desired, asked, observed) = (self.desired.clone(), self.asked.clone(), self.observed.clone());
         PlanInput { desired, asked, observed, desired_revision: self.desired_revision }
@@ -214,7 +214,7 @@ impl StateSnapshot {
     }
 }
 
-/// Reads every record below a prefix; what follows the prefix is its name.
+/// Loads every record below a prefix; the rest of the key is its name.
 pub(super) fn load<K: FromStr + Ord, T: DeserializeOwned>(
     store: &dyn Store,
     prefix: &str,

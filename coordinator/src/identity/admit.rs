@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A certificate with what its holder must know.
+/// A certificate with the facts that its holder needs.
 #[derive(Debug, Clone)]
 pub struct Admission {
     /// DER: the certificate, then the CA's.

@@ -1,4 +1,4 @@
-//! Secret values at rest: sealed with a key that lies beside the store, for its owner only.
+//! Secret values at rest: sealed with a key beside the store, readable by its owner only.
 //!
 //! **Invariant:** a secret leaves the seal only on its way to the one host that needs it.
 

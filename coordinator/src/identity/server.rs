@@ -35,7 +35,7 @@ impl ServerCertificate {
         Ok(Self(RwLock::new(Shown::new(authority, addresses, now)?)))
     }
 
-    /// Puts a fresh one in its place when it is time; open connections are not touched.
+    /// Replaces it by a new one when it is time; open connections are not affected.
     pub fn renew_when_due(&self, authority: &Authority, addresses: &[String], now: Time) -> Result<(), IdentityError> {
         let made = self.0.read().unwrap_or_else(PoisonError::into_inner).made;
         if now.since(made) > RENEW_AFTER {

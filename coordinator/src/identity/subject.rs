@@ -77,7 +77,8 @@ impl SubjectKept {
         self
     }
 
-    /// Takes in the successor of a certificate that is in use: what that one renewed is over, with its other successors.
+    /// Adds the successor of a certificate that is in use: its predecessor is revoked, with the predecessor's other
+    /// successors.
     ///
     /// A machine that did not get the answer renews again, and two commands of one operator may renew at the same
     /// moment: the newest few successors count.
@@ -121,7 +122,7 @@ impl SubjectKept {
     }
 }
 
-/// Reads who a certificate speaks for. It was checked against our CA before.
+/// Returns the subject of a certificate. The certificate was checked against our CA before.
 pub fn peer_of(certificate: &[u8]) -> Option<(Subject, Serial)> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let name = certificate.subject().iter_common_name().next()?.as_str().ok()?;

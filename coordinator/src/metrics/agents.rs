@@ -1,4 +1,4 @@
-//! Connections of agents, and what they said that was not taken in.
+//! Counters of agents' connections, and of their refused reports.
 
 use fleet_telemetry::Page;
 use prometheus_client::metrics::counter::Counter;

@@ -34,7 +34,7 @@ impl Default for RpcMetrics {
 }
 
 impl RpcMetrics {
-    /// Notes that a call has begun. It ends when the record is dropped.
+    /// Records the begin of a call. It ends when the record is dropped.
     pub fn begin(self: &Arc<Self>, service: &str, method: &str) -> RpcRecord {
         self.open.inc();
         RpcRecord {

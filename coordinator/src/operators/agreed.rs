@@ -47,30 +47,30 @@ impl Agreed {
         if is_dry_run { Ok(None) } else { Self::read(attempt, agreed).map(Some) }
     }
 
-    /// Refuses to do something else than what was shown.
+    /// Refuses a plan that differs from the confirmed one.
     pub fn check(&self, attempt: &str, plan_digest: &str) -> Result<(), Status> {
         if self.plan_digest == plan_digest { Ok(()) } else { Err(plan_changed(attempt)) }
     }
 
-    /// Refuses a request that has begun something meanwhile.
+    /// Refuses a request that has started something meanwhile.
     pub fn check_unused(&self, attempt: &str, snapshot: &StateSnapshot) -> Result<(), Status> {
         if snapshot.request(&self.id).is_some() { Err(used(attempt)) } else { Ok(()) }
     }
 
-    /// Remembers what the request has started, in the same commit.
+    /// Records the result of the request in the same commit.
     pub fn note(&self, change: &mut DesiredChange<'_>, by: &OperatorName, started: Started) {
         let (by, plan_digest, at) = (by.clone(), self.plan_digest.clone(), change.now);
         change.put_request(&self.id, RequestRecord { by, plan_digest, started, at });
     }
 }
 
-/// Says that what was shown is not what would be done now.
+/// Returns the refusal of a plan that has changed.
 pub fn plan_changed(attempt: &str) -> Status {
     let text = format!("could not {attempt}: the plan that was agreed to is no longer what would be done");
     refuse(RefusalReason::PlanChanged, text, Hint::SeePlanAgain)
 }
 
-/// Says that a request id stands for something else.
+/// Returns the refusal of a request id that was used for another request.
 pub fn used(attempt: &str) -> Status {
     wrong(attempt, "its request id was used for another request", Hint::MakeRequestId)
 }
@@ -127,7 +127,7 @@ impl OperatorsService {
         self.shared.values.digest(&[b"rollout", &request.encode_to_vec(), &shown.encode_to_vec()])
     }
 
-    /// The digest of a change of an instance: of what is asked, of the plan that is shown, and of the instance as it is wanted now.
+    /// Returns the digest of a change of an instance: of the request, the shown plan, and the present desired state.
     pub fn change_digest(&self, request: &impl Message, plan: &[String], now: Option<&InstanceDesired>) -> String {
         let plan = v1::InstanceChange { plan: plan.to_vec(), ..Default::default() };
         // A state that cannot be serialised makes the plan count as changed.

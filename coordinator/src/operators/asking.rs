@@ -1,4 +1,4 @@
-//! Asks the host of an instance what stands against what it is to become: the host sees its Engine, and who else uses it.
+//! Asks the host of an instance for objections to its planned state: the host sees its Engine and its other users.
 
 use super::claims::Claimant;
 use super::proposals::ATTEMPT;
@@ -83,8 +83,8 @@ fn not_known(host: &HostName, why: &str) -> String {
 }
 
 impl OperatorsService {
-    /// Refuses what the host would refuse. Gives back what is to be said where the host was not asked or has not answered: it
-    /// compares again when the order is there.
+    /// Refuses a change that the host would refuse. Returns a remark if the host was not asked or has not answered: it
+    /// checks again when it gets the order.
     pub async fn ask_host(
         &self,
         attempt: &str,

@@ -80,7 +80,7 @@ pub fn attention(
 #[derive(Debug, Default)]
 pub struct Kept {
     pub room: Option<String>,
-    /// Of repositories: whose, where, and what.
+    /// Problems of repositories: instance, repository and text.
     pub troubles: Vec<(InstanceName, RepositoryName, String)>,
     pub own: Option<String>,
     /// Hosts that exceed their budget.

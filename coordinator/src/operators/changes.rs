@@ -27,7 +27,7 @@ pub fn check(attempt: &str, definition: &AppDefinition, given: &Given) -> Result
     CheckedValues::check(&definition.values, given).map_err(|problems| refused(attempt, definition, &problems))
 }
 
-/// Checks the values of an instance for one release; what only other releases of the app declare is left aside.
+/// Checks the values of an instance for one release; values that only other releases declare are skipped.
 pub fn check_for(attempt: &str, definition: &AppDefinition, values: &Given) -> Result<CheckedValues, Status> {
     CheckedValues::of_instance(&definition.values, values).map_err(|problems| refused(attempt, definition, &problems))
 }
@@ -37,7 +37,7 @@ fn refused(attempt: &str, definition: &AppDefinition, problems: &[ValueProblem])
     wrong(attempt, told.join("; "), Hint::SeeValues(definition.app.clone()))
 }
 
-/// Renders a release with values, or refuses with everything that stands against it.
+/// Renders a release with values, or refuses it with all problems.
 pub async fn rendered(
     session: &mut Session,
     attempt: &str,
@@ -81,7 +81,7 @@ fn lines_of(diff: &SpecDiff) -> Vec<String> {
     lines
 }
 
-/// Values after a change: what is given is set, what is unset goes back to its default.
+/// Returns the values after a change: given ones are set, unset ones get their default.
 pub fn merged(before: &BTreeMap<String, String>, given: &BTreeMap<String, String>, unset: &[String]) -> Given {
     let mut merged = before.clone();
     merged.extend(given.clone());

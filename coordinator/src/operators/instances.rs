@@ -262,7 +262,7 @@ impl OperatorsService {
         Ok(())
     }
 
-    /// The answer to a change: what will be done, and by which order.
+    /// Returns the answer to a change: the plan, and the order that does it.
     pub async fn changed(
         &self,
         name: InstanceName,

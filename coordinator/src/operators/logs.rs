@@ -40,7 +40,7 @@ impl OperatorsService {
     }
 }
 
-/// The way an answer is read, and what to do should it be cut off.
+/// Reply with the hint for the case that it is cut off.
 type Reading = (Asking, Hint);
 
 async fn next(mut asking: Asking, again: Hint) -> Option<(Result<v1::LogView, Status>, Option<Reading>)> {

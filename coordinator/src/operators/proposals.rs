@@ -29,7 +29,7 @@ pub const ATTEMPT: &str = "roll out";
 /// Maximum number of members whose changes are rendered; the others change in the same way.
 const RENDERED: usize = 50;
 
-/// A release with what is needed to render it.
+/// A release with everything needed to render it.
 struct Opened {
     bundle: Bundle,
     definition: AppDefinition,
@@ -79,7 +79,8 @@ impl OperatorsService {
         Ok(shown)
     }
 
-    /// A proposal without those whom the claims of others or their hosts stand against, and how it is shown.
+    /// Returns a proposal without the members that conflict with other claims or are refused by their hosts, and its
+    /// view.
     pub async fn shown(
         &self,
         session: &mut Session,
@@ -232,7 +233,7 @@ pub fn propose_in(snapshot: &StateSnapshot, wanted: &RolloutRequest, now: Time) 
     proposal.map_err(|refusal| refused_rollout(&refusal))
 }
 
-/// Leaves out members that would take what other instances have, or that their hosts would refuse, with the reason.
+/// Leaves out members that conflict with other instances or would be refused by their hosts, with the reason.
 pub fn leave_out(proposal: &mut Proposal, refused: &HashMap<InstanceName, String>) -> Result<(), Status> {
     if refused.is_empty() {
         return Ok(());
@@ -252,7 +253,7 @@ pub fn leave_out(proposal: &mut Proposal, refused: &HashMap<InstanceName, String
         let (release, left_out) = (proposal.to.name.clone(), proposal.left_out.clone());
         return Err(refused_rollout(&RolloutRefusal::NothingToMove { release, left_out }));
     }
-    // The canary is some of them: what is left out takes no place in it.
+    // The canary is a part of the members: left-out ones do not count in it.
     proposal.strategy.canary = canary.min(u32::try_from(group - 1).unwrap_or(u32::MAX));
     Ok(())
 }

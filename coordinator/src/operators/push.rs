@@ -84,7 +84,7 @@ async fn collect(mut pieces: Streaming<v1::PushReleasePiece>) -> Result<Vec<u8>,
     Ok(bytes)
 }
 
-/// A bundle that is not fit to be a release is refused with everything that stands against it.
+/// Checks a bundle, and refuses it with all problems if it is not a valid release.
 fn judge(
     bundle: &Bundle,
     LintReport { problems, summary }: LintReport,

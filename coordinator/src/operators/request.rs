@@ -22,7 +22,7 @@ pub fn absent(attempt: &str, what: impl Display, hint: impl Into<Option<Hint>>) 
     refused(Code::NotFound, format!("could not {attempt}: there is no {what}"), hint)
 }
 
-/// Says that what is stands against it.
+/// Returns the refusal of a request that conflicts with the present state.
 pub fn hindered(attempt: &str, why: impl Display, hint: impl Into<Option<Hint>>) -> Status {
     refused(Code::FailedPrecondition, format!("could not {attempt}: {why}"), hint)
 }

@@ -19,7 +19,7 @@ pub struct OperatorsService {
     /// When each operator last called; not kept.
     seen: Arc<Mutex<HashMap<OperatorName, Time>>>,
     pub last_status: Arc<Mutex<LastStatus>>,
-    /// Held from the moment claims are compared until what claims them is kept.
+    /// Held from the comparison of claims until the claiming change is stored.
     pub claiming: Arc<tokio::sync::Mutex<()>>,
 }
 

@@ -1,4 +1,4 @@
-//! One screen: what there is, how it is, what is under way, what needs a person.
+//! One screen: the parts of the fleet, their states, running changes, and problems that need a person.
 
 use super::apps::count;
 use super::attention::{Kept, attention};

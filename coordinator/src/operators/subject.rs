@@ -44,7 +44,7 @@ impl Subject {
         declared.filter(|(_, value)| value.secret).map(|(name, _)| name.clone()).collect()
     }
 
-    /// Refuses a value that no release of the app declares, or that is not what a release declares.
+    /// Refuses a value that no release of the app declares, or that violates a release's declaration.
     pub fn check_given(&self, attempt: &str, given: &Given) -> Result<(), Status> {
         let optional =
             |(name, value): (&String, &Declaration)| (name.clone(), Declaration { required: false, ..value.clone() });
@@ -54,7 +54,7 @@ impl Subject {
     }
 }
 
-/// A process that renders for one operator, with its place among those of all.
+/// A process that renders for one operator, with its slot among all.
 #[derive(Debug)]
 pub struct Rendering {
     session: Session,

@@ -22,7 +22,7 @@ const ATTEMPT: &str = "undo the rollout";
 /// Old values of a member, computed before the facts are locked, with the revisions they are based on.
 struct PreviousValues {
     instance: InstanceDesired,
-    /// As what they would be kept again.
+    /// Revisions under which they would be stored again.
     again: Again,
     found: UndoTarget,
 }
@@ -37,7 +37,7 @@ enum UndoTarget {
 }
 
 impl OperatorsService {
-    /// An undo is a rollout of its own; what it undoes is aborted in the same commit.
+    /// An undo is a rollout of its own; the undone rollout is aborted in the same commit.
     pub async fn undo_as(&self, by: &OperatorName, id: &RolloutId) -> Result<v1::RolloutView, Status> {
         let now = clock::now();
         let planned = || {

@@ -110,14 +110,14 @@ pub async fn take_own_backup(
     Ok(let_old_go(&client, own.keep).await.err())
 }
 
-/// Returns what names a backup that is taken at a moment.
+/// Returns the identity of a backup at a moment.
 fn part_at(time: Time) -> Part {
     let backup: BackupId = format!("{:024}", time.0).parse().expect("24 digits are a backup's id");
     let host: HostName = "coordinator".parse().expect("the word is a host's name");
     Part { backup, host, time }
 }
 
-/// Archives streams as one snapshot; each is a name with what is in it.
+/// Archives streams as one snapshot; each has a name and content.
 async fn archive(
     client: &RepositoryClient,
     part: &Part,
@@ -215,7 +215,7 @@ pub struct OwnBackupHealth {
     pub problem: Option<String>,
 }
 
-/// Looks at what is noted of them. One that is new has an hour for its first.
+/// Returns their health from the recorded facts. A new coordinator has an hour for its first backup.
 pub fn own_backup_health(facts: &Facts, directory: &Path, now: Time) -> Result<OwnBackupHealth, OwnError> {
     let Some(own) = OwnBackup::load(directory)? else {
         let problem = Some("the coordinator is not backed up: nobody said where to".to_owned());

@@ -78,7 +78,7 @@ async fn eventful() -> MemoryStore {
     store
 }
 
-/// Starts from what is kept, with its host back, and turns until nothing changes.
+/// Loads the stored facts, reconnects the host, and runs passes until nothing changes.
 async fn settle(store: &MemoryStore) -> BTreeMap<String, String> {
     let facts = Arc::new(on(Arc::new(store.clone())));
     facts.mark_online(&read("lab-1"));

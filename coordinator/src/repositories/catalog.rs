@@ -1,6 +1,6 @@
-//! The catalog, worked out from what the repositories themselves hold.
+//! Catalog as computed from the content of the repositories.
 //!
-//! **Invariant:** what could not be read is not forgotten: the catalog keeps what it knew of it, marked as damaged.
+//! **Invariant:** unreadable backups are not forgotten: the catalog keeps its entries, marked as damaged.
 
 use super::housekeeping::{backups_of, said};
 use super::repository_service::{RepositoryService, RepositoryServiceError, Which};
@@ -67,7 +67,7 @@ fn by_backup(parts: Vec<PartRecord>) -> BTreeMap<BackupId, BTreeSet<SnapshotId>>
 pub struct Rebuilt {
     /// Number of backups found.
     pub backups: usize,
-    /// Instances of which something could not be read, with the reason: that part of the catalog stayed as it was.
+    /// Instances with unreadable parts, with the reason: that part of the catalog is unchanged.
     pub unread: Vec<(InstanceName, String)>,
 }
 
@@ -123,7 +123,7 @@ impl RepositoryService {
         Ok(rebuilt)
     }
 
-    /// Keeps what the catalog has of backups that are not to be seen, where one of the files that cannot be read may be theirs.
+    /// Keeps catalog entries of missing backups if one of the unreadable files may belong to them.
     fn keep_unseen(
         &self,
         repository: &RepositoryName,

@@ -69,7 +69,7 @@ impl Disk {
         Self { root: home.join(FOLDER), reserve: RESERVE, claims: Claims::default(), quotas }
     }
 
-    /// One instance's repository: what stock restic is given as its place.
+    /// Returns the folder of one instance's repository, which stock restic accepts as its location.
     pub fn folder(&self, repository: &RepositoryName, instance: &InstanceName) -> PathBuf {
         self.root.join(repository.as_str()).join(instance.as_str())
     }

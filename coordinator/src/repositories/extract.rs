@@ -22,7 +22,7 @@ pub struct Opened {
 }
 
 impl RepositoryService {
-    /// Reads as much of a repository's data as asked, and marks what is damaged in the catalog.
+    /// Reads a share of a repository's data, and marks damage in the catalog.
     pub async fn verify(
         &self,
         repository: &RepositoryName,

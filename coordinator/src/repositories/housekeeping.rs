@@ -275,7 +275,7 @@ pub(super) fn backups_of(
     of.map(|(key, seen)| (key.clone(), seen.clone())).collect()
 }
 
-/// An error and what caused it, in one line.
+/// Returns an error and its causes in one line.
 pub fn said(error: &(dyn std::error::Error + 'static)) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();

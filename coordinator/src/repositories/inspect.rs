@@ -20,7 +20,7 @@ pub struct Look {
     /// Damage found, until the same data is read without errors.
     #[serde(default)]
     pub damage: BTreeMap<BackupId, Damage>,
-    /// When what was forgotten can be removed at last.
+    /// Time at which forgotten data can be removed.
     #[serde(default)]
     pub prune_at: Option<Time>,
     /// Number of packs in no index: remains of an interrupted upload, or useless additions of a host.
@@ -46,7 +46,7 @@ pub struct Look {
     pub bytes: u64,
 }
 
-/// For what data is read.
+/// Purpose of reading data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadPurpose {
     /// The day's part of the month.
@@ -77,7 +77,7 @@ pub enum FoundBy {
 }
 
 impl Look {
-    /// The damaged backups, each with what is wrong.
+    /// Returns the damaged backups, each with its damage.
     pub fn damaged(&self) -> BTreeMap<BackupId, String> {
         self.damage.iter().map(|(backup, damage)| (backup.clone(), damage.reason.clone())).collect()
     }

@@ -46,7 +46,7 @@ impl Line {
 #[derive(Debug, Default)]
 pub struct Lines(Mutex<HashMap<HostName, Line>>);
 
-/// A place in a line, for as long as a file is under way.
+/// Slot of a host while one of its files is transferred.
 #[derive(Debug)]
 pub struct LinePermit {
     _places: Vec<OwnedSemaphorePermit>,

@@ -29,7 +29,7 @@ impl RepositoryService {
         let miss = |change: &mut DesiredChange<'_>| {
             for ((repository, instance), keys) in &lost {
                 let backups = change.drop_backups(repository, instance);
-                // Whoever finds the disk after all opens what is on it with the same keys.
+                // A person who finds the disk after all can open its repositories with the same keys.
                 let keys = RepositoryKeys { made: None, ..keys.clone() };
                 self.secrets.put(change.batch(), repository, instance, &keys)?;
                 change.batch().delete(keys::look(repository, instance));

@@ -1,9 +1,9 @@
 //! Limits the bytes that a host may add under one order: about the expected size of its backup, and never the whole
 //! disk.
 //!
-//! **Invariant:** what is not kept is given back, so that a file that is sent again after its connection broke counts once.
-//! **Invariant:** a coordinator that starts again gives no order a second quota: what an order added before is read from the
-//! disk.
+//! **Invariant:** bytes of a file that was not stored are returned to the quota, so that a file sent again after a
+//! broken connection counts once. **Invariant:** a restarted coordinator gives no order a second quota: the bytes that
+//! an order added before are read from the disk.
 
 use fleet_core::names::{HostName, InstanceName, OrderId, RepositoryName};
 use fleet_core::time::Time;
@@ -76,7 +76,7 @@ struct Over {
 #[derive(Debug, Clone)]
 pub struct Quotas {
     state: Arc<Mutex<State>>,
-    /// Since when what orders add is counted here.
+    /// Time since which additions of orders are counted here.
     counted_since: Time,
 }
 
@@ -189,7 +189,7 @@ impl Share {
         Ok(())
     }
 
-    /// The file is kept, and so is what it took.
+    /// Records that the file is stored: its bytes stay counted.
     pub fn kept(mut self) {
         self.bytes = 0;
     }

@@ -127,7 +127,7 @@ mod tests {
         for number in 0..TOGETHER * 4 {
             std::fs::write(folder.join(format!("{number:064x}")), "").expect("there is room");
         }
-        // Two messages wait for it, and a third has no place.
+        // Two messages wait for it, and the channel is full for a third.
         let mut found = list_within(disk, files, Duration::from_millis(50)).into_inner();
         let given_up = async {
             while !found.is_closed() {

@@ -1,7 +1,7 @@
 //! Manages the fleet's repositories: access of hosts, and keys.
 //!
-//! **Invariant:** what opens a repository is kept before the repository is made, so that nothing is ever encrypted with a key
-//! that is lost.
+//! **Invariant:** the keys of a repository are stored before the repository is created, so that nothing is ever
+//! encrypted with a lost key.
 
 use super::disk::{Disk, DiskError};
 use super::housekeeping::said;
@@ -102,7 +102,7 @@ impl RepositoryServiceError {
     }
 }
 
-/// One instance's repository in one place.
+/// One instance's repository at one location.
 pub type Which = (RepositoryName, InstanceName);
 
 /// Keeps the fleet's repositories.
@@ -173,7 +173,7 @@ impl RepositoryService {
         Ok(self.access_with(repository, instance, place, keys))
     }
 
-    /// The same from what is kept: none while the repository is not made.
+    /// Returns the access from stored records: none while the repository is not created.
     pub fn kept_access(
         &self,
         repository: &RepositoryName,

@@ -1,4 +1,5 @@
-//! Repositories that operators have removed: nothing of them counts for another that gets their name, and what opens them is kept.
+//! Repositories that operators have removed: nothing of them counts for a new one of the same name, and their keys are
+//! kept.
 //!
 //! **Invariant:** a key with which something was encrypted is never deleted.
 
@@ -33,7 +34,7 @@ pub struct RetiredRepository {
     pub bucket: Option<BucketKeys>,
 }
 
-/// One that was found, and what opens it.
+/// A retired repository with its keys.
 #[derive(Debug)]
 pub struct RetainedValuesFound {
     /// Name of the repository.

@@ -116,7 +116,7 @@ impl RepositorySecrets {
         Ok(entries.iter().map(read).collect::<Result<_, _>>()?)
     }
 
-    /// Adds what a bucket asks for to a batch.
+    /// Adds a bucket's credentials to a batch.
     pub fn put_bucket(
         &self,
         batch: &mut Batch,

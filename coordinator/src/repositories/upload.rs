@@ -44,7 +44,7 @@ pub struct Upload {
     share: Share,
 }
 
-/// The place of what is not whole yet.
+/// Path of an incomplete file.
 #[derive(Debug)]
 struct Aside(PathBuf);
 

@@ -9,7 +9,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 /// Number of bytes written in one call.
 const TOGETHER: usize = 1 << 20;
-/// Pieces may be small, and each holds on to what it came in.
+/// Maximum number of pieces: small ones may each keep a whole received buffer alive.
 const MOST_PIECES: usize = 64;
 
 /// A file that is being written.
@@ -20,7 +20,7 @@ pub struct Writer {
     bytes: u64,
 }
 
-/// The file, and the sum of what is in it.
+/// The file, and the hash of its content.
 #[derive(Debug)]
 struct Summed {
     file: File,
@@ -55,7 +55,7 @@ impl Writer {
         self.bytes
     }
 
-    /// Writes what waits, as soon as what came before it is written.
+    /// Writes the waiting pieces as soon as the previous write has ended.
     pub async fn write(&mut self) -> io::Result<()> {
         let summed = (&mut self.before).await??;
         self.bytes = 0;
@@ -64,7 +64,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes what is left and brings all of it to the disk. Answers the sum.
+    /// Writes the rest and syncs the file. Returns its hash.
     pub async fn end(mut self) -> io::Result<String> {
         self.write().await?;
         let Summed { file, sum } = self.before.await??;

@@ -19,7 +19,7 @@ use tokio::time::interval;
 const FORGET: Duration = Duration::from_secs(3600);
 const LOOK_AT_CERTIFICATES: Duration = Duration::from_secs(30);
 
-/// Begins a loop that has what the services share.
+/// Starts a loop with the state that the services share.
 pub fn begin<F>(loops: &mut Loops, name: &'static str, shared: &Shared, run: impl Fn(Shared) -> F + Send + 'static)
 where
     F: Future<Output = ()> + Send,

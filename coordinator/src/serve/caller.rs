@@ -88,7 +88,7 @@ impl Caller {
         }
     }
 
-    /// The caller as an operator who may do at least what `needed` may.
+    /// Returns the caller as an operator with at least the role `needed`.
     pub fn operator(&self, facts: &Facts, needed: Role) -> Result<(OperatorName, Role), Status> {
         match self.subject(facts)? {
             (Subject::Operator(name), kept) => {

@@ -36,7 +36,7 @@ pub struct Calls {
     responses: Mutex<Vec<Weak<Response>>>,
 }
 
-/// A place among the calls of one caller.
+/// Slot among the calls of one caller.
 #[derive(Debug)]
 pub struct CallPermit {
     caller: Option<Subject>,
@@ -60,7 +60,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Calls {
-    /// A place for one more call. Whoever has no certificate is bounded by its connection.
+    /// Returns a slot for one more call. A caller without a certificate is limited by its connection.
     pub fn enter(self: &Arc<Self>, caller: Option<&Subject>) -> Result<CallPermit, Status> {
         if let Some(caller) = caller {
             let mut open = locked(&self.open);
@@ -74,7 +74,7 @@ impl Calls {
         Ok(CallPermit { caller: caller.cloned(), calls: Arc::clone(self) })
     }
 
-    /// Gives a response its deadline; the call's place is free when the response is over.
+    /// Gives a response its deadline; the call's slot is free when the response is over.
     pub fn respond(
         &self,
         place: CallPermit,
@@ -132,7 +132,7 @@ impl Drop for CallPermit {
     }
 }
 
-/// A response on its way, in its place.
+/// A response on its way, with its slot.
 struct Watched {
     response: Arc<Response>,
     record: RpcRecord,

@@ -136,7 +136,8 @@ impl Open {
         }
     }
 
-    /// An operator has several machines, but no more than a quarter of what there is for operators.
+    /// Returns the class of a connection. An operator has several machines, but at most a quarter of the operators'
+    /// connections.
     fn standing(
         &self,
         theirs: &[Arc<Caller>],

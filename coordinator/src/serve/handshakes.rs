@@ -36,7 +36,7 @@ struct HandshakeSource {
     waiting: AtomicUsize,
 }
 
-/// A place for one handshake.
+/// Slot for one handshake.
 #[derive(Debug)]
 pub struct HandshakePermit {
     source: Arc<HandshakeSource>,
@@ -71,7 +71,7 @@ impl Handshakes {
         Self { places, sources: Mutex::default(), waiting: AtomicUsize::new(0), line, pressure }
     }
 
-    /// A place, after a wait in line where all are taken; none if the line is full or too slow.
+    /// Returns a slot, after a wait in line if all are taken; none if the line is full or too slow.
     pub async fn place(&self, address: IpAddr) -> Option<HandshakePermit> {
         let source = self.source(address);
         let at_once = Arc::clone(&source.places).try_acquire_owned();

@@ -1,6 +1,7 @@
 //! The background loops: each is a task of its own, until the coordinator stops.
 //!
-//! **Invariant:** a loop that panics is counted, logged and begun again after a pause; no other loop and no call waits for it.
+//! **Invariant:** a loop that panics is counted, logged and started again after a pause; no other loop and no call
+//! waits for it.
 
 use crate::panics::Panics;
 use futures_util::FutureExt;
@@ -45,7 +46,8 @@ impl Loops {
         });
     }
 
-    /// Begins a loop that reads the store or files: it has a thread and a runtime of its own, and none of those that serve calls.
+    /// Starts a loop that reads the store or files: it has its own thread and runtime, separate from those that serve
+    /// calls.
     ///
     /// # Errors
     /// When no thread or runtime can be made.

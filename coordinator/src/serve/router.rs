@@ -123,7 +123,7 @@ impl Router {
         self.calls.metrics.begin(service, method)
     }
 
-    /// A place for the call, within the limits of its caller.
+    /// Returns a slot for the call, within the limits of its caller.
     fn enter(&self, request: &Request) -> Result<CallPermit, Status> {
         if self.failed.is_cancelled() {
             return Err(Status::unavailable("could not answer: the coordinator is stopping"));

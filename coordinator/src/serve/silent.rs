@@ -103,7 +103,8 @@ impl Here {
         self.all.values().filter(|waiting| waiting.source == source).count()
     }
 
-    /// Ends the oldest of those asked for that has sent nothing. Who has spoken needs no place here any more.
+    /// Closes the oldest silent connection among those that match. A connection that has sent something needs no slot
+    /// here any more.
     fn give_way(&mut self, is_asked: impl Fn(&Waiting) -> bool) -> bool {
         let before = self.all.len();
         while let Some(oldest) = self.all.iter().find(|(_, waiting)| is_asked(waiting)).map(|(number, _)| *number) {

@@ -1,4 +1,4 @@
-//! A log line for what others can cause as often as they like: one each few seconds, with the number of those left out.
+//! Log lines about events that others can cause at will: one every few seconds, with the number of those left out.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

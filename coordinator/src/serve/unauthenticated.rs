@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 /// Joining takes one call.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Those who are there, oldest first. Who has left holds no place.
+/// Present peers, oldest first. A peer that has left takes no slot.
 #[derive(Debug)]
 pub struct UnauthenticatedPeers {
     /// Number of the newest connections that stay, besides those that are joining.

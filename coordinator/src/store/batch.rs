@@ -36,7 +36,7 @@ impl Batch {
         self.expected.is_empty() && self.writes.is_empty()
     }
 
-    /// The size of what is written.
+    /// Returns the number of bytes that the batch writes.
     pub fn bytes(&self) -> usize {
         self.writes.iter().map(|write| write.key.len() + write.body.as_ref().map_or(0, String::len)).sum()
     }
@@ -52,7 +52,7 @@ impl Batch {
         self.put_json(key, body);
     }
 
-    /// Writes what is JSON already.
+    /// Adds a write of serialised JSON.
     pub fn put_json(&mut self, key: impl Into<String>, body: String) {
         self.writes.push(Write { key: key.into(), body: Some(body) });
     }

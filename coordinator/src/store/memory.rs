@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 type Values = Arc<RwLock<BTreeMap<String, (u64, String)>>>;
 
-/// Keeps everything in memory. Clones share what they keep, so that a restart can be played.
+/// Keeps everything in memory. Clones share the content, so that a restart can be simulated.
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
     values: Values,

@@ -1,7 +1,7 @@
 //! One thread writes: it takes all commits that wait, applies them together, flushes once, and answers all.
 //!
-//! **Invariant:** after a write failed, every later commit fails too. Memory and disk may differ from then on, and only
-//! a restart reads again what is true.
+//! **Invariant:** after a failed write, every later commit fails too. Memory and disk may differ from then on, and a
+//! restart loads the stored facts.
 
 use super::batch::{Batch, Expect, Write};
 use super::watch::Watchers;

@@ -69,7 +69,7 @@ pub fn manifest(order: &v1::Order, release: Release) -> Manifest {
     }
 }
 
-/// Says how an order ended, what it made, and what the instance is now.
+/// Reports the end of an order, its result, and the instance's present state.
 pub async fn end(
     agent: &FakeAgent,
     order: &v1::Order,
@@ -403,6 +403,6 @@ async fn a_viewer_who_asks_a_lot_starts_few_processes_and_others_are_answered() 
         }
     }
     assert!(answered >= 2 && refused >= 100, "{answered} answered, {refused} refused");
-    // Two of the viewer's, one of the other operator's, and what the coordinator does by itself.
+    // Two of the viewer's, one of the other operator's, and the coordinator's own.
     assert!(most <= 4, "{most} processes at once");
 }

@@ -1,4 +1,4 @@
-//! Two machines with one certificate, and what is never taken for that.
+//! Two machines with one certificate, and cases that must not be taken for that.
 
 use crate::harness::{FakeAgent, Harness, Operators, goal, hello_of, install, is_revoked, now, settled};
 use crate::metrics::{ask, get};

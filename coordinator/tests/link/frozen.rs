@@ -279,7 +279,7 @@ async fn each_kind_of_fact_that_is_newer_is_refused_by_its_key() {
     assert!(told.contains("`settings` is kept in format 2") && told.contains("upgrade fleet-coordinator"), "{told}");
 }
 
-/// Writes a record as the next version would. Returns what was there.
+/// Writes a record as the next version would. Returns the earlier content.
 fn put_newer(folder: &Path, key: &str) -> Vec<u8> {
     let db = sled::open(folder.join("store")).expect("nobody else has it");
     let before = db.get(key).expect("it can be read").unwrap_or_else(|| panic!("`{key}` is there")).to_vec();

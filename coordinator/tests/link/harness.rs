@@ -87,7 +87,7 @@ impl Harness {
         self.running = Some(serve(config).await.expect("the port is free again"));
     }
 
-    /// Stops, changes what is kept behind the coordinator's back, and starts again.
+    /// Stops, changes the stored records, and starts again.
     pub async fn meddle(&mut self, change: impl FnOnce(&dyn Store, &mut Batch)) {
         self.stop().await;
         let home = Home::open(self.path()).expect("the directory is free again");
@@ -130,7 +130,7 @@ pub fn is_revoked(status: &Status) -> bool {
         || matches!(LinkError::from_status("", status.clone()), LinkError::Revoked)
 }
 
-/// The simplest thing that speaks as an agent.
+/// The simplest possible agent.
 pub struct FakeAgent {
     pub client: AgentsClient<Channel>,
     pub watch: Streaming<v1::ToAgent>,
@@ -327,21 +327,21 @@ pub async fn start_rollout(admin: &mut Operators, request: v1::ProposeRolloutReq
     admin.start_rollout(v1::ProposeRolloutRequest { agreed: agreed(&shown.plan_digest), ..request }).await
 }
 
-/// Asks what other values would do, and sets them.
+/// Requests the plan of other values, and sets them.
 pub async fn configure(admin: &mut Operators, request: v1::ConfigureInstanceRequest) -> Reply<v1::InstanceChange> {
     let asked = v1::ConfigureInstanceRequest { dry_run: true, ..request.clone() };
     let shown = admin.configure_instance(asked).await?.into_inner();
     admin.configure_instance(v1::ConfigureInstanceRequest { agreed: agreed(&shown.plan_digest), ..request }).await
 }
 
-/// Asks what a removal would do, and removes the instance.
+/// Requests the plan of a removal, and removes the instance.
 pub async fn remove(admin: &mut Operators, request: v1::RemoveInstanceRequest) -> Reply<v1::InstanceChange> {
     let asked = v1::RemoveInstanceRequest { dry_run: true, ..request.clone() };
     let shown = admin.remove_instance(asked).await?.into_inner();
     admin.remove_instance(v1::RemoveInstanceRequest { agreed: agreed(&shown.plan_digest), ..request }).await
 }
 
-/// Asks what a restore would do, and begins it.
+/// Requests the plan of a restore, and starts it.
 pub async fn restore(backups: &mut BackupsClient<Channel>, request: v1::RestoreRequest) -> Reply<v1::InstanceChange> {
     let asked = v1::RestoreRequest { dry_run: true, ..request.clone() };
     let shown = backups.restore(asked).await?.into_inner();

@@ -140,7 +140,7 @@ async fn an_expired_certificate_is_refused() {
     let harness = Harness::with_life(Duration::from_secs(1)).await;
     let token = harness.admin_token.clone();
     let identity = admit(&token, now()).await.expect("the token is good");
-    // Time is what this is about: the certificate lives for one second, by a clock that the test does not set.
+    // Time is the subject here: the certificate lives for one second, by a clock that the test does not control.
     tokio::time::sleep(Duration::from_millis(2100)).await;
     let result = match dial(&identity).await {
         Err(error) => Err(error),

@@ -56,7 +56,7 @@ async fn taken(harness: &Harness) -> Option<OwnError> {
     take_own_backup(harness.path(), entries, &launcher(), now()).await.expect("it is taken")
 }
 
-/// Loses the directory, and serves what comes back under the same address.
+/// Loses the directory, and serves the restored one under the same address.
 async fn lose_and_restore(harness: &mut Harness, vault: &Vault) {
     harness.stop().await;
     let back = tempfile::tempdir().expect("a directory can be made");
@@ -65,7 +65,7 @@ async fn lose_and_restore(harness: &mut Harness, vault: &Vault) {
     harness.start().await;
 }
 
-/// Moves the instance on; what it is then.
+/// Moves the instance to a version; returns its new state.
 async fn move_to(admin: &mut Operators, agent: &mut FakeAgent, version: &str) -> v1::Goal {
     push(admin, version, &bundle(&format!("notes:{version}"))).await.expect("it is a good bundle");
     let request = v1::ProposeRolloutRequest {

@@ -199,7 +199,7 @@ async fn facts_are_carried_from_one_store_to_another() {
     assert_eq!(hosts.expect("the same certificate counts").into_inner().hosts.len(), 5);
 }
 
-/// The file that restores what `init` made.
+/// Returns the recovery file of `init`.
 fn recovered(path: &Path) -> PathBuf {
     path.join("own-backup.recovery")
 }

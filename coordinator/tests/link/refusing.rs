@@ -27,7 +27,7 @@ async fn installed(admin: &mut Operators, agent: &mut FakeAgent) -> v1::Order {
     order
 }
 
-/// Says everything again, with what has changed.
+/// Reports everything again, with the changes.
 async fn greet(agent: &FakeAgent, last: &v1::Order, change: impl FnOnce(&mut v1::Hello)) {
     let from_agent::Kind::Hello(mut greeting) = hello(now()) else { unreachable!("it is a hello") };
     change(&mut greeting);

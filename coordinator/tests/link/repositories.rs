@@ -185,7 +185,7 @@ async fn a_host_has_no_business_in_anothers_repository() {
     );
 }
 
-/// A restore on the second host, from what the first one's instance has.
+/// Adds a restore on the second host from a backup of the first one's instance.
 fn restoring(_: &dyn Store, batch: &mut Batch) {
     let name = |text: &str| text.parse().expect("it is a name");
     let id = order_id(&["restore"]);

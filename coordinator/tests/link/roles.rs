@@ -14,7 +14,7 @@ use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::Channel;
 
-/// Messages as bytes: what they mean is not looked at here.
+/// Messages as bytes, whose meaning does not matter here.
 #[derive(Debug, Clone, Copy, Default)]
 struct Bytes;
 
@@ -52,7 +52,7 @@ impl Decoder for Bytes {
     }
 }
 
-/// Calls with an empty message. Nothing, unless the caller is refused for what it is.
+/// Calls with an empty message. Returns false unless the caller is refused because of its role.
 async fn refused(channel: &Channel, rpc: &str) -> bool {
     let mut client = tonic::client::Grpc::new(channel.clone());
     client.ready().await.expect("it is reached");

@@ -35,7 +35,7 @@ async fn reports_that_cannot_be_read_end_no_stream_and_make_nothing_absent() {
     agent.say(Kind::Event(event)).await;
     agent.say(Kind::Complete(v1::Complete {})).await;
     until_link(&mut admin, "lab-1", v1::HostLink::Online).await;
-    // An open set that is put together now would take what was not mentioned for absent.
+    // An open set that is made now would count unmentioned instances as absent.
     install(&mut admin, "1.1", "lab-1", "notes-2").await.expect("nothing stands against it");
     let order = agent.orders(1).await.remove(0);
     assert_eq!(health(&instance(&mut admin, "notes-1").await), v1::InstanceHealth::Unknown);

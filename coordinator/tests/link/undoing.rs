@@ -24,7 +24,7 @@ async fn set(admin: &mut Operators, name: &str, port: &str) -> Result<(), tonic:
     configure(admin, request).await.map(|_| ())
 }
 
-/// Two instances that were moved to 1.2 and then got another port; the id of the rollout, and what both are now.
+/// Two instances that were moved to 1.2 and then got another port; with the id of the rollout, and both present states.
 async fn moved() -> (Harness, Operators, Identity, FakeAgent, String, Vec<v1::Order>) {
     let (harness, mut admin, identity, mut agent) = fleet().await;
     for name in BOTH {

@@ -88,7 +88,7 @@ impl Harness {
         Self { home, store, facts, repository_service }
     }
 
-    /// The same once more, from what is kept.
+    /// Restarts from the stored records.
     pub fn restarted(self) -> Self {
         Self::over(self.home, self.store)
     }

@@ -15,7 +15,7 @@ use std::process::Command;
 /// Tools that a person needs for the first two steps; none of them is ours.
 const TOOLS: [&str; 3] = ["restic", "sh", "cat"];
 
-/// Runs the sheet's commands as they stand there, on a machine that has no more than these tools.
+/// Runs the sheet's commands literally, on a machine with only these tools.
 fn follow(sheet: &str, at: &Path) {
     let bin = at.join("bin");
     fs::create_dir(&bin).expect("it is new");

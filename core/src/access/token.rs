@@ -1,4 +1,4 @@
-//! Join tokens: what admits a host or an operator, pasted by a person from one terminal to another.
+//! Join tokens, with which a person admits a host or an operator by pasting it from one terminal to another.
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
@@ -9,12 +9,12 @@ const PREFIX: &str = "fleet1.";
 /// The most bytes a coordinator's `HOST:PORT` may have: a DNS name has 253.
 const ADDRESS_LIMIT: usize = 260;
 
-/// A join token: what admits a host or an operator, once.
+/// A join token: admits a host or an operator, once.
 ///
-/// Its text is `fleet1.ADDRESS.FINGERPRINT.SECRET.CHECK`, each part in hex but for the version: the coordinator's
-/// `HOST:PORT`, the SHA-256 of the CA certificate (DER), 32 random bytes, and the first 4 bytes of the SHA-256 of all
-/// that stands before the last dot. Who joins compares the fingerprint with what the port presents before the secret
-/// leaves. The text is shown by `Display` alone: `Debug` keeps the secret to itself.
+/// Its text is `fleet1.ADDRESS.FINGERPRINT.SECRET.CHECK`, each part in hexadecimal except for the version: the
+/// coordinator's `HOST:PORT`, the SHA-256 of the CA certificate (DER), 32 random bytes, and the first 4 bytes of the
+/// SHA-256 of everything before the last dot. The joining machine compares the fingerprint with the port's certificate
+/// before it sends the secret. Only `Display` shows the text: `Debug` hides the secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct JoinToken {
     /// Coordinator's `HOST:PORT`.

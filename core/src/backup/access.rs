@@ -12,7 +12,7 @@ pub struct RepositoryAccess {
     pub repository: RepositoryName,
     /// Instance whose repository it is: in a restore to elsewhere, another one than the order's.
     pub instance: InstanceName,
-    /// Location, with what is needed to reach it.
+    /// Location, with the credentials for it.
     pub place: LocationAccess,
     /// Key that opens it without a password.
     pub master_key: Secret,
@@ -24,7 +24,7 @@ pub struct RepositoryAccess {
     pub parent: FilesParent,
 }
 
-/// The earlier snapshot whose entry stands for a file that has not changed since, so that the file is not read again.
+/// Earlier snapshot whose entry is used for an unchanged file, so that the file is not read again.
 ///
 /// The coordinator names it: any writer of the repository could add one with false claims about a file's content.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl FilesParent {
     }
 }
 
-/// Location of a repository, with what is needed to reach it.
+/// Location of a repository, with the credentials for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LocationAccess {
@@ -77,7 +77,7 @@ pub enum LocationAccess {
 }
 
 impl LocationAccess {
-    /// Of which kind of place it is the access.
+    /// Returns whether it is an access to this kind of location.
     pub fn is_of(&self, place: &RepositoryLocation) -> bool {
         match (self, place) {
             (Self::Coordinator, RepositoryLocation::Coordinator)

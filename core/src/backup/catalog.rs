@@ -1,7 +1,6 @@
-//! The backups of one instance, and what is asked of them again and again: the newest and the newest proven of each
-//! repository.
+//! Backups of one instance, with the facts that are needed often: the newest and the newest proven of each repository.
 //!
-//! **Invariant:** what is noted of a repository is worked out from its backups, at each change.
+//! **Invariant:** the summary of a repository is computed from its backups at each change.
 
 use super::{BackupKey, BackupSeen};
 use crate::names::{BackupId, RepositoryName};

@@ -1,6 +1,7 @@
 //! Numbers that a drill has to find, from those counted when the dump was made.
 //!
-//! **Invariant:** a good dump of a store that others went on writing to is within it, and an empty one of what was not empty is not.
+//! **Invariant:** a good dump of a store under write load is within the range, and an empty dump of a non-empty store
+//! is not.
 
 use super::{Counted, Store};
 use std::collections::{BTreeMap, BTreeSet};

@@ -9,7 +9,7 @@ pub fn data_mounts(store: &Store, spec: &InstanceSpec) -> Vec<Store> {
     let data = store.engine.server().map(|server| server.data.as_str());
     let is_data = |mount: &&MountSpec| match data {
         Some(data) => is_within(&mount.target, data) || is_within(data, &mount.target),
-        // Nobody knows where it keeps what: all that it may write counts.
+        // Its data folders are unknown, so every writable mount counts.
         None => true,
     };
     let writable = container.mounts.iter().filter(|mount| mount.access == MountAccess::ReadWrite).filter(is_data);

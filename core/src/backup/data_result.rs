@@ -29,7 +29,8 @@ impl DataResult {
         }
     }
 
-    /// Without what is only in the repository's own manifests of interest: values, counts, notes of sources and samples of files.
+    /// Returns it without the parts that matter only in the repository's manifests: values, counts, notes of sources
+    /// and samples of files.
     #[must_use]
     pub fn in_short(self) -> Self {
         let shorten = |copies: Vec<CopyMade>| {
@@ -56,7 +57,7 @@ fn in_short(manifest: Manifest) -> Manifest {
     Manifest { parts: manifest.parts.into_iter().map(short).collect(), side_files: Default::default(), ..manifest }
 }
 
-/// One copy of a backup: what came of it in one repository.
+/// One copy of a backup: its result in one repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopyMade {
     /// Repository of the copy.
@@ -84,7 +85,7 @@ pub struct DrillMade {
 pub struct RestoreMade {
     /// Backup that was restored.
     pub backup: BackupId,
-    /// The backups of what was there before.
+    /// Backups of the data before the restore.
     pub safety: Vec<CopyMade>,
     /// Duration in milliseconds.
     pub took_ms: u64,

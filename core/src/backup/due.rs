@@ -93,7 +93,7 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// The repositories that have no good backup of the latest slot that has begun.
+/// Returns the repositories without a good backup of the latest slot that has begun.
 pub fn backup_due(about: &About, policy: &BackupPolicy, slots: &Slots) -> Due<BTreeSet<RepositoryName>> {
     let (now, shift) = (about.now, policy.shift(about.name));
     let coming = slots.coming(shift, now);
@@ -157,7 +157,7 @@ pub fn drill_due<'a>(about: &About<'a>, policy: &'a BackupPolicy) -> Due<BackupS
     let of = |repository: &'a RepositoryName| {
         let newest = about.backups.newest(repository)?;
         let (began, backup) = newest.good.as_ref()?;
-        // Of what was never proven the oldest counts: each new backup would put it behind the others again.
+        // Without a proof, the oldest backup counts: otherwise each new backup would restart the period.
         let here = about.backups.iter().filter(|(key, seen)| key.repository == *repository && seen.is_good());
         let first = here.map(|(_, seen)| seen.began).min().unwrap_or(*began);
         let due = newest.proof.map_or(first, |proof| proof.after(period.as_duration()));

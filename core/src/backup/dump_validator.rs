@@ -46,7 +46,7 @@ pub struct DumpValidator {
 }
 
 impl DumpValidator {
-    /// For a store that is dumped; none for what is kept as files.
+    /// Makes a validator for a store with a dump; none for a store that is kept as files.
     pub fn of(store: &Store) -> Option<Self> {
         let form = match &store.engine {
             DatabaseEngine::Postgresql(_) => Form::Postgresql(Script::default(), Copied::default()),

@@ -33,7 +33,7 @@ pub enum ManifestError {
 /// One consistent set of parts of an instance at one moment.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Of this file; readers refuse what is newer than they are.
+    /// Format of this file; readers refuse newer formats.
     pub format: u32,
     /// Id of the backup.
     pub backup: BackupId,
@@ -131,7 +131,7 @@ pub enum Cause {
     /// A request of an operator.
     #[serde(rename = "wished")]
     Requested,
-    /// Before a restore replaced what was there.
+    /// Taken before a restore replaced the data.
     Safety,
 }
 
@@ -150,7 +150,7 @@ pub struct Part {
     pub added: u64,
     /// Duration in milliseconds.
     pub took_ms: u64,
-    /// Rows by table, documents by collection, keys by database: what a drill counts again.
+    /// Rows by table, documents by collection, keys by database, which a drill counts again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counts: BTreeMap<String, Counted>,
     /// Notes of its server from another path than the dump; none in backups of earlier versions, and for stores of
@@ -179,7 +179,7 @@ pub enum Kept {
         roots: Vec<Root>,
         /// Number of files.
         files: u64,
-        /// SHA-256 by path of some files, chosen by chance: what a drill compares.
+        /// SHA-256 of some random files by path, which a drill compares.
         sample: BTreeMap<String, String>,
     },
 }
@@ -193,7 +193,7 @@ pub struct Root {
     pub path: String,
 }
 
-/// Counted before and after the dump: what a dump made in between holds lies between both.
+/// Counts before and after the dump: the content of the dump lies between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
     /// Least number that was counted.

@@ -20,7 +20,7 @@ const SHORTEST_DRILL: Period = Period::from_secs(3600);
 pub struct BackupPolicy {
     /// Times of backups.
     pub schedule: Schedule,
-    /// Rules for what stays.
+    /// Rules for the backups to keep.
     pub keep: Keep,
     /// An instance whose newest backup is older is late.
     pub max_age: Period,
@@ -120,7 +120,7 @@ impl BackupPolicy {
         self.schedule.shift(name, self.spread.map(Period::as_duration))
     }
 
-    /// Refuses what cannot be meant.
+    /// Refuses contradictory or pointless settings.
     pub fn check(&self) -> Result<(), PolicyError> {
         if self.keep == Keep::default() {
             return Err(PolicyError::KeepsNothing);

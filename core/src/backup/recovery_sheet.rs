@@ -1,6 +1,6 @@
 //! The recovery sheet of one repository: how its data comes back when nothing of ours is left.
 //!
-//! Its commands need stock restic and the databases' own tools. They stand on lines of their own, indented by four.
+//! Its commands need stock restic and the databases' own tools. They are on lines of their own, indented by four.
 
 use super::{EngineKind, Kept, Manifest, Part, Secret};
 use crate::names::{InstanceName, RepositoryName};

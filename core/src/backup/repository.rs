@@ -4,7 +4,7 @@ use crate::names::RepositoryName;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 
-/// A place that operators named; it keeps one repository for each instance.
+/// A location that operators named; it holds one repository for each instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositoryDesired {
     /// Location.

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const EARLIER: &str = "of an earlier instance of its name";
 
-/// The verdicts, and why none of them is to forget, if that was stopped.
+/// The verdicts, and the reason why nothing is removed, if that was stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetentionPlan {
     /// The newest first.

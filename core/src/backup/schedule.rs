@@ -54,7 +54,7 @@ pub enum ScheduleError {
     Zone(#[from] ZoneError),
 }
 
-/// The slots around a moment: what a plan needs to know of a schedule, worked out once for all instances.
+/// Slots around a moment, computed once for all instances of a policy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Slots {
     /// The latest that is not after the moment; the one before it, while starts may still be moved.
@@ -66,7 +66,7 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// The latest slot that has begun for an instance whose starts are moved by `shift`.
+    /// Returns the latest slot that has begun for an instance whose starts are moved by `shift`.
     pub fn begun(&self, shift: Duration, now: Time) -> Option<Time> {
         self.latest.filter(|slot| slot.after(shift) <= now).or(self.before)
     }
@@ -132,7 +132,7 @@ impl Schedule {
     /// Returns the slots around a time.
     pub fn slots(&self, now: Time) -> Slots {
         let latest = self.latest(now);
-        // No start is moved by more than half of what lies between two slots: after that the one before is of no interest.
+        // A start is moved by at most half of the time between two slots, so older slots do not matter.
         let is_near = |slot: &Time| now.since(*slot) <= self.shortest / 2;
         let before = latest.filter(is_near).and_then(|slot| self.latest(Time(slot.0.checked_sub(1)?)));
         Slots { latest, before, next: self.next(now) }

@@ -67,7 +67,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl BackupSeen {
-    /// Takes what is kept of a manifest.
+    /// Makes the catalog's entry from a manifest.
     pub fn of(manifest: &Manifest, proof: Option<Proof>) -> Self {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let covered = count(manifest.parts.len());

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// Age up to which backups are compared.
 const MEMORY: Duration = Duration::from_secs(30 * 86_400);
-/// Smaller than this share of what there was is news.
+/// A backup is suspicious if it is smaller than this share of earlier ones.
 const SHARE: u64 = 2;
 /// Differences below this are nothing.
 const LEAST: u64 = 1 << 20;

@@ -1,6 +1,6 @@
 //! Files in a database's folder that are not in its dump: settings, access rules, accounts, keys and certificates.
 //!
-//! **Invariant:** no path leads out of the database's folder, and none names what the server itself makes of a dump.
+//! **Invariant:** no path leads out of the database's folder, and none names a file that the server makes from a dump.
 
 mod archive;
 mod location;
@@ -116,11 +116,11 @@ pub struct SaidFiles {
     pub folder: Option<String>,
     /// Absolute, or below the folder.
     pub files: BTreeSet<String>,
-    /// Its logs, in the same form; `%` and a letter stand for any text, as in PostgreSQL's names of logs.
+    /// Its logs, in the same form; `%` with a letter matches any text, as in PostgreSQL's names of logs.
     pub logs: BTreeSet<String>,
 }
 
-/// Reads what [`side_files_tool`] printed. Lines of any other form are none of it.
+/// Parses the output of [`side_files_tool`]. Lines of other forms are ignored.
 pub fn said_files(printed: &str) -> SaidFiles {
     let mut said = SaidFiles::default();
     for line in printed.lines().take(1000) {

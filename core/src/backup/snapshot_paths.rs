@@ -12,7 +12,7 @@ pub fn root_path(store: &StoreName, number: usize) -> String {
     format!("files/{store}/{number}")
 }
 
-/// The name that a volume has in another instance: what begins with the one's name begins with the other's.
+/// Returns the name of a volume in another instance: the instance's name at its beginning is replaced.
 pub fn renamed(from: &str, of: &str, to: &str) -> String {
     match from.strip_prefix(of).filter(|rest| rest.starts_with(['_', '-'])) {
         Some(rest) => format!("{to}{rest}"),

@@ -1,7 +1,8 @@
 //! Notes about a store from its server at the time of the dump, by another path than the dump, and the differences of a
 //! restored one.
 //!
-//! A drill that only counts what the dump itself has compares the dump with itself: what the dump tool leaves out is never missed.
+//! A drill that counts only the content of the dump compares the dump with itself, and never misses data that the dump
+//! tool leaves out.
 //!
 //! **Invariant:** only facts that were the same before and after the dump are recorded, so that changes in between
 //! never count as errors.
@@ -19,7 +20,7 @@ const TEXT_LIMIT: usize = 400;
 /// The most differences that are named.
 const NAMED: usize = 8;
 
-/// Facts by what they are about: `role `anna`` has `valid until`.
+/// Facts by object: `role `anna`` has `valid until`.
 pub type Facts = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Notes of a store's server about it.
@@ -65,17 +66,17 @@ pub struct Changed {
     pub shows_later: bool,
 }
 
-/// In what a restored store differs from what was noted, in words.
+/// Differences between a restored store and the recorded facts, as text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Differences {
     /// Facts that differ.
     pub facts: Vec<String>,
-    /// Rows are not what they were.
+    /// Rows differ.
     pub rows: Vec<String>,
 }
 
 impl NotedAt {
-    /// Reads what a note tool printed.
+    /// Parses the output of a note tool.
     ///
     /// # Errors
     /// The beginning of a line that is not one of its.
@@ -159,8 +160,9 @@ impl SourceNote {
         (self.facts.values().map(BTreeMap::len).sum(), self.rows.len())
     }
 
-    /// In what a restored store differs. What it has besides is its image's own. Which rows are compared depends on the size of a table:
-    /// those that are not compared there are no difference, for they are counted. What is not in a note that is partial may be there.
+    /// Returns the differences of a restored store. Additional facts belong to its image. Which rows are compared
+    /// depends on the size of a table: rows that are not compared there are no difference, because they are counted.
+    /// Facts that a partial note lacks may exist.
     pub fn differences(&self, found: &Self) -> Differences {
         let facts = self.facts.iter().flat_map(|(thing, attributes)| {
             let there = found.facts.get(thing);

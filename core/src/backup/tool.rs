@@ -73,7 +73,7 @@ impl ExecTarget {
 pub struct ToolEnd {
     /// Exit code.
     pub code: i64,
-    /// The last of what it said beside its stream.
+    /// Last part of its error output.
     pub words: String,
 }
 
@@ -92,7 +92,8 @@ const SILENT: Period = Period::from_secs(15 * 60);
 const LOADING: Period = Period::from_secs(6 * 3600);
 const SHORT: Period = Period::from_secs(600);
 
-/// The tool whose stream is the dump; none for what is kept as files, which the repository reads by itself.
+/// Returns the tool whose output is the dump; none for a store that is kept as files, which the repository reads
+/// itself.
 pub fn dump_tool(store: &Store) -> Option<Tool> {
     let tool = match &store.engine {
         DatabaseEngine::Postgresql(server) => postgresql::dump(server),

@@ -1,4 +1,4 @@
-//! An instance of which nothing but its claims is known: enough to look for what stands against them.
+//! An instance of which only the claims are known: enough to find conflicts.
 
 use super::Claims;
 use crate::names::{HostName, InstanceName};
@@ -7,7 +7,7 @@ use crate::spec::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An instance's name and place.
+/// Name and folder of an instance.
 #[derive(Debug, Clone, Copy)]
 pub struct BareInstance<'a> {
     /// Name of the instance.

@@ -48,9 +48,9 @@ pub struct InstanceObserved {
 pub enum Running {
     /// The host said that there is no such instance.
     Absent,
-    /// The host said what it is.
+    /// The host has reported its state.
     Settled(InstanceSaid),
-    /// In the middle of an order: do not guess. `last` is what it was before.
+    /// In the middle of an order, so the state is not known. `last` is the state before.
     Busy {
         /// Order that is being carried out.
         order: OrderId,

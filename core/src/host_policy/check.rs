@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 const DEFAULT_REGISTRY: &str = "docker.io";
 
-/// Says, one sentence each, what the policy forbids; nothing said means that the instance may run.
+/// Returns what the policy forbids, one sentence each; none if the instance may run.
 pub fn violations(policy: &HostPolicy, rendered: &Rendered) -> Vec<String> {
     policy.refusals(&Reaches::of_instance(rendered)).iter().map(ToString::to_string).collect()
 }
@@ -30,7 +30,7 @@ impl HostPolicy {
         refusals
     }
 
-    /// The one place that answers for each way of reaching the host.
+    /// Decides about every kind of reach; the only place that does.
     fn allows(&self, reach: &HostReach, own: Option<&str>) -> bool {
         let log_drivers = || self.log_drivers.as_ref().map(|entries| entries.iter().map(String::as_str));
         match reach {
@@ -68,7 +68,7 @@ fn is_listed(entries: &BTreeSet<String>, name: &str) -> bool {
     entries.iter().any(|entry| matches_pattern(entry, name))
 }
 
-/// Tells whether a share climbs with `..`: a server may follow it, out of what an entry means.
+/// Returns whether a share contains `..`: a server may follow it to a place that the entry does not mean.
 fn climbs(share: &str) -> bool {
     share.split(['/', '\\']).any(|part| part == "..")
 }

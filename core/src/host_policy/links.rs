@@ -124,7 +124,7 @@ impl HostPolicy {
 
     /// Returns the targets of the policy's entries, which may be links themselves.
     ///
-    /// An entry below another's place does not count: who may write to that place may have made the link.
+    /// An entry below another one does not count: a writer of the upper path may have made the link.
     fn places<'a>(&'a self, list: List, leads: &'a Leads) -> Vec<Vec<&'a str>> {
         let entries: BTreeSet<_> = self.entries(list).collect();
         let end = |entry: &[&str]| end_of(leads, &written(entry));

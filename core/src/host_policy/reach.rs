@@ -8,7 +8,7 @@ use crate::backup::Bucket;
 use crate::names::{AppName, RepositoryName, StoreName};
 use std::fmt;
 
-/// One way by which an order reaches the host, or what is on it and not the instance's own.
+/// One effect of an order on the host, or on parts of it that do not belong to the instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostReach {
     /// App that is installed.
@@ -191,7 +191,7 @@ impl ExecUse {
 }
 
 impl Refusal {
-    /// Makes a refusal of what is written, without links followed.
+    /// Makes a refusal of a path as written, without following links.
     pub fn as_written(reach: HostReach) -> Self {
         Self { reach, lead: None }
     }

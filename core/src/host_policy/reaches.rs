@@ -1,6 +1,6 @@
 //! Lists every way by which an order reaches the host.
 //!
-//! **Invariant:** what orders are made of is taken apart here field by field, so that a new field cannot come without an answer to
+//! **Invariant:** the parts of an order are destructured here field by field, so that a new field needs a decision
 //! whether it reaches the host.
 
 use super::logging::log_reaches;
@@ -159,7 +159,7 @@ fn of_container(container: &ContainerSpec) -> Vec<HostReach> {
         cap_add,
         security_opt,
         privileged,
-        // The container's own program and its health check are what the container is: the Engine runs them.
+        // The container's own program and its health check are part of the container, and the Engine runs them.
         entrypoint: _,
         command: _,
         environment: _,
@@ -174,7 +174,7 @@ fn of_container(container: &ContainerSpec) -> Vec<HostReach> {
         hostname: _,
         extra_hosts: _,
         labels: _,
-        // They take power away, or limit what the container uses.
+        // They remove privileges, or limit the container's resources.
         cap_drop: _,
         read_only: _,
         resources: _,

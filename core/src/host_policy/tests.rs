@@ -139,7 +139,7 @@ fn a_network_of_others_is_joined_only_with_consent() {
     }
     let own = "services: { web: { image: nginx, networks: [n, m] } }\nnetworks:\n  n: { name: ours }\n  m: { external: true, name: ours }\n";
     assert_eq!(said(&HostPolicy::default(), own), [""; 0]);
-    // Nobody can allow what is the Engine's own.
+    // No policy can allow the Engine's own networks.
     let mut spec = rendered(&network("x")).spec;
     spec.networks[0].name = "host".to_owned();
     let policy = HostPolicy { networks: set(&["*"]), ..HostPolicy::default() };

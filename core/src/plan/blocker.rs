@@ -27,10 +27,10 @@ pub(super) enum Blocker {
         since: Time,
     },
     Unreported,
-    /// Its last order ended after its host last said what it runs.
+    /// Its last order ended after its host's last report about it.
     Outdated,
     OtherOrder,
-    /// One about its data: what it does, and since when.
+    /// An order about its data: its action, and its start.
     Work {
         noun: &'static str,
         since: Time,
@@ -55,7 +55,7 @@ pub(super) enum Blocker {
     AppForbidden {
         app: AppName,
     },
-    /// Its agent has not reported what the action or its release needs.
+    /// Its agent lacks a capability that the action or its release needs.
     AgentTooOld {
         lacks: Capability,
     },

@@ -1,7 +1,7 @@
-//! The three facts at one moment, indexed once: what all decisions of a plan look at.
+//! The three facts at one moment, indexed once for all decisions of a plan.
 //!
-//! Also here: which rollout has an instance that several name. The newest has it. One that was aborted keeps only what
-//! it has touched, so that an older one that waits for an offline host may still catch up.
+//! This also decides which rollout has an instance that several name. The newest has it. An aborted one keeps only the
+//! instances that it has changed, so that an older one that waits for an offline host may still catch up.
 
 use super::index::{Index, InstanceContext};
 use super::member::ending;

@@ -88,7 +88,8 @@ impl<'a> PlanContext<'a> {
         all.get(name).copied().unwrap_or_default()
     }
 
-    /// The id of what an instance wants first, besides rollouts and its data: whether that has failed must not be forgotten.
+    /// Returns the id of the first order that an instance needs, apart from rollouts and data: its failure must not be
+    /// pruned.
     pub fn wanted_id(&self, name: &InstanceName) -> Option<OrderId> {
         let instance_context = self.index.instance(name)?;
         super::intention::wanted(self, instance_context).ok().flatten().map(|intention| intention.id)

@@ -1,4 +1,4 @@
-//! Says in sentences where a rollout stands, what it waits for, and what to do next.
+//! Explains in sentences the phase of a rollout, the reasons why it waits, and the next action.
 
 use super::gate::is_in_canary;
 use super::progress::{Progress, failure};

@@ -1,4 +1,4 @@
-//! Finds hosts and instances by name in one step, with what is wanted and what was seen of each side by side.
+//! Index of hosts and instances by name, with the desired and the observed state of each.
 
 use super::context::Claim;
 use crate::backup::{Backups, DataKind, has_failed};

@@ -109,7 +109,7 @@ fn after_the_end(plan_context: &PlanContext, rollout: &Rollout, member: &Member,
     }
 }
 
-/// Reason why a member that was moved is unhealthy, if that is what its host last said.
+/// Returns the reason why a changed member is unhealthy, if its host reports it so.
 fn sickness(plan_context: &PlanContext, rollout: &Rollout, member: &Member) -> Option<String> {
     let seen = blocker::reported(plan_context.meant(rollout, member)?).ok()?;
     let Running::Settled(said) = &seen.running else { return None };

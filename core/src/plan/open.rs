@@ -1,8 +1,8 @@
 //! Open orders: which of them have ended, which are given up for now, and which are late.
 //!
-//! A host that receives an order received it while it was connected, and by its own clock it ends it, or goes back,
-//! within the order's deadline. So a lost host may still be at work until the deadline has passed *since it was lost*;
-//! until then its order holds its place under every limit.
+//! A host that gets an order was connected at that time, and by its own clock it ends the order, or goes back, within
+//! the order's deadline. So a lost host may still be working until the deadline has passed *since it was lost*; until
+//! then its order counts in every limit.
 
 use super::PlanContext;
 use crate::facts::{LinkState, OpenOrder, Running};
@@ -56,7 +56,7 @@ pub(super) fn settle<'a>(plan_context: &PlanContext<'a>, id: &'a OrderId, order:
     }
 }
 
-/// Counted from the last moment at which the host can have begun.
+/// Returns the deadline, counted from the last moment at which the host can have begun.
 fn due(plan_context: &PlanContext, id: &OrderId, order: &OpenOrder, link: Option<LinkState>) -> Time {
     let lost = match link {
         Some(LinkState::Offline { since }) => since,

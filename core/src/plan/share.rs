@@ -59,7 +59,7 @@ struct Places {
 }
 
 impl Places {
-    /// A host that was lost, or is late, takes no place: it may stay away for long, and others must not wait for it.
+    /// A lost or late host takes no slot: it may stay away for long, and others must not wait for it.
     fn of(plan_context: &PlanContext) -> Self {
         let mut places = Self { taken: 0, drilling: HashSet::new() };
         for open in plan_context.all_open() {

@@ -31,7 +31,7 @@ fn check(facts: &str, expect: &str) {
     assert!(carry_out(&mut given, plan).is_empty(), "the same facts give something new:\n{facts}");
 }
 
-/// Writes a plan as the loop does, and gives what a second one asks.
+/// Applies a plan as the loop does, and returns the orders of a second one.
 fn carry_out(given: &mut Given, first: super::Plan) -> Vec<super::NewOrder> {
     let Asked { orders } = &mut given.asked;
     first.closed.iter().chain(&first.withdrawn).for_each(|id| {

@@ -8,7 +8,7 @@ use std::time::Duration;
 const UNKNOWN: Duration = Duration::from_secs(300);
 /// On a slow disk the first seconds pass before a container does anything.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A job may be a migration; the order's own deadline is what ends it.
+/// A job may be a migration, so the order's own deadline ends it.
 pub const FOR_COMPLETION: Period = Period::from_secs(24 * 3600);
 
 // The Engine's default for a check without an interval.

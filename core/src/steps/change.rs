@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Suffix of a successor's name while its predecessor exists.
 const SUCCESSOR: &str = ".next";
 
-/// The difference between what was found and a goal.
+/// Difference between the found state and a goal.
 pub struct ProjectChange<'a> {
     found: &'a FoundProject,
     goal: &'a InstanceSpec,
@@ -29,7 +29,7 @@ pub struct ProjectChange<'a> {
     orphans: Vec<&'a FoundContainer>,
 }
 
-/// One container of the goal, and what was found of it.
+/// One container of the goal, with its found state.
 struct PlannedContainer<'a> {
     spec: &'a ContainerSpec,
     /// The one that is already as it shall be, whatever its name.
@@ -273,7 +273,7 @@ impl PlannedContainer<'_> {
         Step::Create { service: self.spec.service.clone(), name, keeps: self.heritage() }
     }
 
-    /// The anonymous volumes of the one that had the name, where the spec still wants a volume at that place.
+    /// Returns the anonymous volumes of the previous container that the spec still wants at the same path.
     fn heritage(&self) -> Vec<KeptVolume> {
         let predecessor = self.others.iter().find(|it| it.name == self.spec.name).or(self.others.first());
         let is_named = |target: &str| {

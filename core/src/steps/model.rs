@@ -1,4 +1,4 @@
-//! A small model of an Engine and a disk, as strict as the real ones: what they would refuse, it refuses.
+//! A small model of an Engine and a disk, which refuses everything that the real ones would refuse.
 
 use super::found::{FileOrigin, FoundFile, KeptVolume};
 use super::{

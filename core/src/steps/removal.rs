@@ -1,4 +1,4 @@
-//! The way out: what it takes to have an instance no longer.
+//! Steps that remove an instance.
 
 use super::change::{remove, stage, stop};
 use super::order::depths;
@@ -6,7 +6,7 @@ use super::{FileOrigin, FoundProject, Ownership, Stage, Step};
 use crate::spec::InstanceSpec;
 use std::collections::BTreeSet;
 
-/// The stages that remove what was found of an instance; of its volumes only those that are named.
+/// Returns the stages that remove the found parts of an instance; of its volumes only the named ones.
 ///
 /// Files and folders that users or containers wrote stay where they are. A volume that others made stays too.
 pub fn steps_to_remove(found: &FoundProject, spec: &InstanceSpec, volumes: &BTreeSet<String>) -> Vec<Stage> {
@@ -33,7 +33,7 @@ fn remove_files(found: &FoundProject) -> Option<Step> {
     (!remove.is_empty()).then_some(Step::WriteFiles { write: Vec::new(), remove })
 }
 
-/// Stops what runs: those that the spec does not know first, then dependants before what they depend on.
+/// Stops all containers: first those that the spec does not know, then dependants before their dependencies.
 pub fn stop_all(found: &FoundProject, spec: &InstanceSpec) -> Vec<Stage> {
     let depths = depths(spec);
     let depth_of = |service: &str| depths.get(service).copied();

@@ -1,6 +1,6 @@
 //! A single action of an agent on its container runtime.
 //!
-//! **Invariant:** a step names what it acts on and can be repeated: done twice is done once.
+//! **Invariant:** a step names its objects and can be repeated: doing it twice has the effect of once.
 
 use super::KeptVolume;
 use crate::units::Period;
@@ -14,7 +14,7 @@ pub struct Stage {
     pub steps: Vec<Step>,
 }
 
-/// One thing to do; what it needs beyond these fields stands in the spec it is performed for.
+/// One action; further details are in the spec for which it is performed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
@@ -59,7 +59,7 @@ pub enum Step {
         /// Volumes without a name that its predecessor leaves to it.
         keeps: Vec<KeptVolume>,
     },
-    /// `id` is what the Engine calls it, so that a successor of the same name is safe.
+    /// `id` is the Engine's id, so that a successor of the same name is safe.
     Stop {
         /// Name of the container.
         name: String,

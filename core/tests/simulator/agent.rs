@@ -80,7 +80,7 @@ impl Agent {
         }
     }
 
-    /// Compares what an order expects with what is there.
+    /// Compares the state that an order expects with the actual one.
     pub fn check(&self, order: &Order) -> Check {
         let real = self.instances.get(&order.instance);
         let found = || Check::End(Outcome::Refused { reason: "it is something else".to_owned() });

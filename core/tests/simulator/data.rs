@@ -1,4 +1,4 @@
-//! Backups and drills by policy: what they make, and what must always hold of them.
+//! Results of backups and drills by policy, and their laws.
 
 use crate::fleet::{read, release};
 use crate::laws::Verdict;
@@ -65,7 +65,7 @@ pub fn keep_made(observed: &mut Observed, order: &Order, begun: Time, now: Time)
     }
 }
 
-/// Some hosts add what no order asked for: proven, and newer than all that will be.
+/// Returns a backup that no order asked for, as some hosts add: proven, and newer than all later ones.
 fn forged(order: &Order, repository: &RepositoryName, now: Time) -> Option<(BackupKey, BackupSeen)> {
     if order.id.as_str().as_bytes()[0] > b'7' {
         return None;

@@ -42,11 +42,11 @@ pub struct Host {
     /// True if it will not return once it is lost.
     pub is_leaving: bool,
     pub is_up: bool,
-    /// Counts the agent's lives: what a killed one was about to do does not happen.
+    /// Number of the agent's start: events of an earlier one are dropped.
     pub life: u64,
     /// Counts connections; messages of an earlier one are lost.
     pub connection: u64,
-    /// The last connection over which it has said what it runs.
+    /// Last connection over which it has sent its report.
     pub greeted: u64,
     pub is_connected: bool,
     pub last_up: Time,

@@ -57,7 +57,7 @@ macro_rules! hold {
 }
 
 impl Laws {
-    /// Checks what a plan asks, before it is carried out.
+    /// Checks the orders of a plan before they are given.
     pub fn of_a_plan(
         &mut self,
         desired: &Desired,
@@ -146,7 +146,7 @@ impl Laws {
         heard
     }
 
-    /// Checks an order that an agent begins, against what agents really do at this moment.
+    /// Checks an order that an agent begins against the work of other agents at this moment.
     ///
     /// One whose deadline and grace are over is not counted: its agent was killed, and the coordinator could not know.
     /// Nor is one on a host that operators have removed from the fleet in the meantime.

@@ -8,7 +8,7 @@ use fleet_core::names::{AppName, BackupId, HostName, InstanceName, PolicyName, R
 /// A field of a hint as texts.
 trait HintArgument: Sized {
     fn put(self, to: &mut Vec<String>);
-    /// Takes what belongs to the field; `None` where it cannot be read.
+    /// Takes the parts of the field; `None` if they cannot be parsed.
     fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self>;
 }
 

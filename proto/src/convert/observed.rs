@@ -31,7 +31,7 @@ impl From<InstanceSaid> for v1::InstanceSaid {
     }
 }
 
-/// A report as it was read, and the parts of it that this version could not read.
+/// A parsed report, with the parts that this version could not parse.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IncomingReport<T> {
     /// Report without the parts that were left out.

@@ -10,7 +10,7 @@ use fleet_core::order::{Action, Goal, Order, Outcome, PowerRequest, Release};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// An order with what travels beside it and only to the host that needs it: the values, in the clear.
+/// An order with its values in the clear, which are sent only to the host that needs them.
 #[derive(Clone, PartialEq)]
 pub struct OutgoingOrder {
     /// The order itself.

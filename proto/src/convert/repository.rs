@@ -83,7 +83,7 @@ pub fn repository_file(field: &'static str, message: Option<v1::FileName>) -> Re
     needed(field, message)?.try_into()
 }
 
-/// Reads what a list is asked of.
+/// Parses the repository and kind of a list request.
 pub fn repository_files(message: Option<v1::FileName>) -> Result<RepositoryFiles, ConvertError> {
     needed("list.of", message)?.try_into()
 }

@@ -22,7 +22,7 @@ impl ReadSourceOpen for Unopened {
     type Reader = Capped;
 
     fn open(self) -> RusticResult<Capped> {
-        // Neither a link nor a pipe that took the file's place meanwhile leads or holds us anywhere.
+        // Neither a link nor a pipe that replaced the file meanwhile may redirect or block the read.
         let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
         let opened = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(&self.disk);
         let checked = opened.and_then(|file| {

@@ -98,7 +98,7 @@ impl Objects {
         Ok(())
     }
 
-    /// Hashes the objects of the sample that are this bucket's, leaving out what has changed since.
+    /// Hashes the sampled objects of this bucket, without those that have changed since.
     pub(super) fn hash(&self, picked: &Picked) -> Result<Vec<FileHash>> {
         let ranked = picked.ranked.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut hashes = Vec::new();
@@ -241,8 +241,8 @@ impl ReadSourceOpen for UnopenedObject {
     }
 }
 
-/// Gives exactly as many bytes as the object had when it was described: that was written first. What came in its place meanwhile
-/// was noted.
+/// Yields exactly the number of bytes in the object's metadata, which was written first. A replacement of the object
+/// meanwhile was recorded.
 pub(super) struct Measured {
     reader: ObjectReader,
     left: u64,

@@ -77,7 +77,7 @@ impl Sample {
         }
     }
 
-    /// Hashes what was noted, leaving out what has changed since.
+    /// Hashes the noted files, without those that have changed since.
     pub(super) fn hash(self) -> Result<Vec<FileHash>> {
         let mut hashes = Vec::new();
         for noted in self.noted.into_values() {

@@ -75,7 +75,7 @@ pub struct ArchivedTrees {
     pub snapshot: SnapshotId,
     /// By their paths in the snapshot.
     pub by_tree: BTreeMap<String, TreeSize>,
-    /// In all of them together: what is in the snapshot, and what a restore makes again.
+    /// Number of entries in all of them that are in the snapshot and that a restore creates again.
     pub files: u64,
     /// Bytes of all files, before compression.
     pub bytes: u64,
@@ -83,9 +83,9 @@ pub struct ArchivedTrees {
     pub added: u64,
     /// Files that were there when the run began, and gone when they were to be read.
     pub vanished: u64,
-    /// Files that changed while they were read: what is kept of them is their length at first, with zeros where they shrank.
+    /// Files that changed while they were read: they are stored with their first length, with zeros where they shrank.
     pub changed: u64,
-    /// Sockets, devices, and what no path leads to: they cannot be kept.
+    /// Sockets, devices, and files with too long a path, which cannot be stored.
     pub skipped: u64,
     /// Names of such files: the first hundred of each kind.
     pub notes: Vec<String>,

@@ -37,7 +37,7 @@ pub(super) struct Noted {
     pub(super) gate: Arc<Gate>,
     pub(super) sample: Mutex<Sample>,
     found: Mutex<WalkedEntry>,
-    /// Each folder or bucket by its path, with its name as it was asked for.
+    /// Each folder or bucket by its path, with its name in the request.
     trees: Vec<(PathBuf, String)>,
     sizes: Mutex<BTreeMap<String, TreeSize>>,
     pub(super) activity: ActivityCounter,
@@ -77,12 +77,12 @@ impl Noted {
         self.sizes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Counts what is not a folder towards the folder that was asked for.
+    /// Counts an entry other than a folder for the requested folder.
     pub(super) fn count(&self, path: &Path, bytes: u64) {
         self.size_of(path, |size| (size.files, size.bytes) = (size.files + 1, size.bytes + bytes));
     }
 
-    /// Takes back what was counted: it was found, and is left out after all.
+    /// Reverts a count: the entry was found, and is left out after all.
     pub(super) fn discount(&self, path: &Path, bytes: u64) {
         self.size_of(path, |size| (size.files, size.bytes) = (size.files - 1, size.bytes - bytes));
     }
@@ -124,7 +124,8 @@ impl Noted {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).notes.push(text);
     }
 
-    /// Notes an error: what is gone has vanished, what no path reaches is left out and named, all else fails the run.
+    /// Classifies an error: a missing entry has vanished, one with too long a path is left out and named, any other
+    /// error fails the run.
     fn failed(&self, path: &Path, error: &io::Error) {
         match error.kind() {
             io::ErrorKind::NotFound => self.vanished(path),

@@ -30,7 +30,7 @@ impl FolderBackend {
         self.root.join(id.path(kind))
     }
 
-    /// Removes what writers left behind that are no more; one that still writes holds a lock on its file.
+    /// Removes leftovers of writers that have ended; an active one holds a lock on its file.
     fn sweep(&self) {
         let Ok(entries) = fs::read_dir(self.root.join(UNFINISHED)) else { return };
         for path in entries.flatten().map(|entry| entry.path()) {
@@ -184,7 +184,8 @@ fn is_same(path: &Path, content: &[Bytes]) -> Result<bool, BackendError> {
 fn name_it(aside: &Path, path: &Path) -> io::Result<()> {
     match rustix::fs::renameat_with(rustix::fs::CWD, aside, rustix::fs::CWD, path, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(()),
-        // Some network file systems cannot do that. Names are sums of what they name, so what is replaced is the same.
+        // Some network file systems do not support that. A name is the hash of the content, so a replaced file is the
+        // same.
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => fs::rename(aside, path),
         Err(error) => Err(error.into()),
     }

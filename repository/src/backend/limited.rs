@@ -42,7 +42,7 @@ impl Meter {
     }
 }
 
-/// Counts what goes through.
+/// Counts the traffic of a backend.
 #[derive(Debug)]
 pub struct Metered<P> {
     place: P,
@@ -113,7 +113,7 @@ impl<P: Backend> Limited<P> {
         Self { place, per_second: per_second.max(1), free_at: Mutex::new(None), activity }
     }
 
-    /// Waits until what was booked before is through.
+    /// Waits until earlier reservations have passed.
     fn pass(&self, bytes: u64) {
         let until = self.book(bytes, Instant::now());
         while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {

@@ -1,7 +1,7 @@
 //! Requests of the S3 client that a line broke before an answer came: an end that the client may try again.
 //!
-//! object_store tries a request again where it knows the kind of the error. Of a connection of its pool that the store closes
-//! just as the next request takes it, it does not know the kind, and gives up.
+//! object_store repeats a request if it knows the kind of the error. It does not know the kind if the server closes a
+//! pooled connection just as a request uses it, and gives up.
 
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
@@ -9,8 +9,8 @@ use object_store::client::{
 use object_store::{ClientOptions, Result};
 use std::pin::Pin;
 
-/// A connector whose errors of an unknown kind are interruptions: object_store then repeats what is idempotent, within its
-/// number of retries and its time.
+/// A connector that reports errors of unknown kind as interruptions, so that object_store repeats idempotent requests
+/// within its limits on retries and time.
 #[derive(Debug, Default)]
 pub struct SteadyConnector(ReqwestConnector);
 

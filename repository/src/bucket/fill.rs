@@ -1,6 +1,6 @@
 //! Puts a folder of a snapshot into a bucket, each file as an object.
 //!
-//! **Invariant:** what is removed is removed only when all that was to be put there is there.
+//! **Invariant:** objects are removed only after all objects of the backup are in place.
 
 use super::read::noted;
 use super::{Bucket, ListedObject};
@@ -50,7 +50,7 @@ pub struct Filled {
 }
 
 impl Repository {
-    /// Puts what is in a folder of a snapshot into a bucket, which is made where it is not there.
+    /// Writes the content of a snapshot's folder into a bucket, which is created if it does not exist.
     pub fn fill_bucket(&self, snapshot: &SnapshotId, path: &str, to: &S3Address, extra: Extra) -> Result<Filled> {
         let bucket = Bucket::new(to)?.with_activity(self.activity().clone());
         let before = bucket.list_or_make()?;
@@ -116,7 +116,7 @@ impl Bucket {
         Ok(others.len() as u64)
     }
 
-    /// Looks again: what was put there must be there, with its size.
+    /// Lists the bucket again and checks that all written objects exist with their sizes.
     fn expect_all(&self, files: &[(PathBuf, Node)]) -> Result<()> {
         let found = self.list()?;
         let found: BTreeMap<&Path, u64> = found.iter().map(|it| (it.path.as_path(), it.stamp.size)).collect();

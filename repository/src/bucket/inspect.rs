@@ -18,7 +18,7 @@ pub struct Looked {
     pub objects: u64,
     /// Bytes of all those objects.
     pub bytes: u64,
-    /// The first object of the sample that is not what was noted, in words.
+    /// First object of the sample that differs, as text for people.
     pub wrong: Option<String>,
 }
 

@@ -71,7 +71,7 @@ impl Bucket {
 
 type Pieces = BoxStream<'static, object_store::Result<Bytes>>;
 
-/// The content of one object. A line that breaks is tried again, and what came is not given twice.
+/// Content of one object. An interrupted read is repeated without yielding bytes twice.
 pub(crate) struct ObjectReader {
     bucket: Arc<Bucket>,
     path: PathBuf,
@@ -108,7 +108,8 @@ impl ObjectReader {
         }
     }
 
-    /// Asks for the object once more, up to where it broke; what came with the last of that and was not given yet is given.
+    /// Requests the rest of the object again; returns bytes that arrived with the interruption and were not yielded
+    /// yet.
     fn begin_anew(&mut self, because: BackendError) -> io::Result<Bytes> {
         let (stamp, pieces) = self.bucket.get(&self.path).map_err(|_| io::Error::other(because))?;
         if !stamp.is_same(&self.stamp) {

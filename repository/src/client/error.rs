@@ -22,7 +22,7 @@ impl RepositoryError {
         self.source.kind()
     }
 
-    /// Tells whether what was kept is to blame: it is damaged or gone. Anything else may pass.
+    /// Returns whether stored data is damaged or missing. Other failures may be temporary.
     pub fn is_damage(&self) -> bool {
         self.kind().is_some_and(FailureKind::is_damage)
     }

@@ -27,7 +27,7 @@ impl StreamsUpload {
         Self { repository, session }
     }
 
-    /// Returns how far the repository is with what it was given, also while it is given more.
+    /// Returns the progress of the repository, also while data is sent.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.session.progress()
     }

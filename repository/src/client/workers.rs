@@ -1,4 +1,4 @@
-//! Workers behind a client: processes, or what a test puts in their place.
+//! Workers behind a client: processes, or substitutes in tests.
 
 use crate::worker::{Answer, Limits, Next, Progress, Request, Worker, WorkerError};
 use futures_util::future::{BoxFuture, FutureExt};

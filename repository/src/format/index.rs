@@ -53,7 +53,7 @@ pub(crate) struct Index {
     packs: Vec<FileId>,
     /// For each pack, the offset at which its blobs end and its header begins.
     ends: Vec<u32>,
-    /// In the order of kind and id; that takes half of what a map takes.
+    /// In the order of kind and id, which takes half the memory of a map.
     blobs: Vec<(BlobKind, FileId, Location)>,
     unreadable: Vec<Unreadable>,
 }

@@ -85,7 +85,7 @@ impl Home {
         self.repository.list_files(kind).expect("listed").into_iter().map(|(id, _)| id).collect()
     }
 
-    /// Nothing is removed, all is read back as it was, and a check names the index that lies.
+    /// Asserts that nothing is removed, everything is read back unchanged, and a check names the lying index.
     #[track_caller]
     fn is_unharmed_by(&self, liar: FileId) {
         let before = FileKind::ALL.map(|kind| self.files(kind));

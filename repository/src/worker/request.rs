@@ -42,7 +42,7 @@ impl fmt::Debug for BackendSpec {
     }
 }
 
-/// One request: where, with what, what, and within which limits.
+/// One request: the storage, its secrets, the action, and the limits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// Storage of the repository.
@@ -157,7 +157,7 @@ pub enum Work {
         /// Treatment of objects that are not in the backup.
         extra: Extra,
     },
-    /// Counts what is in a bucket, and hashes a sample.
+    /// Counts the objects of a bucket, and hashes a sample.
     LookAtBucket {
         /// Bucket to inspect, with its credentials.
         bucket: S3Address,

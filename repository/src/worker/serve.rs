@@ -157,7 +157,7 @@ fn take_in(frames: &SyncSender<Frame>, gone: &Sender<Ending>, caller: &Caller) {
             break;
         }
     }
-    // Whoever still reads from `frames` gets what has come, and then its end.
+    // A reader of `frames` gets the frames so far, then their end.
     let _ = gone.send(Ending::CallerGone);
 }
 

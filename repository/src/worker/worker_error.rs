@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::time::Duration;
 
-/// Reason why a worker did not do what it was asked.
+/// Failure of a worker.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     /// The process could not be started.
@@ -102,7 +102,7 @@ impl FailureKind {
         }
     }
 
-    /// Tells whether what was kept is to blame, and nothing that may pass.
+    /// Returns whether stored data is the cause, and not a temporary failure.
     pub fn is_damage(self) -> bool {
         match self {
             Self::Damaged | Self::Missing => true,

@@ -127,7 +127,7 @@ impl<R: Read> Read for Drips<R> {
     }
 }
 
-/// Fails when what it has is read.
+/// Reader that fails at its end.
 pub struct Fails<R>(pub R);
 
 impl<R: Read> Read for Fails<R> {

@@ -1,4 +1,4 @@
-//! A real server that speaks S3, on this machine, and a line to it that can be slow, broken or dead.
+//! A real S3 server on this machine, with a connection to it that can be slow, broken or dead.
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
@@ -92,11 +92,11 @@ pub enum Line {
     Refuses,
     /// Answers every request with an error of its own.
     Fails,
-    /// Answers a request with what is no answer.
+    /// Answers a request with invalid data.
     Babbles,
     /// Answers one request as it should be, and closes the connection when the next one comes on it.
     ClosesAtTheSecond,
-    /// Takes what comes, and never answers.
+    /// Accepts data, and never answers.
     Silent,
     /// Closes the connection after this number of bytes of a request.
     BreaksAfter(u64),

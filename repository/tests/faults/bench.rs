@@ -1,4 +1,4 @@
-//! One instance whose backups are taken by workers, and what must be in them.
+//! One instance whose workers take backups, and the expected content of these.
 
 use crate::common::{id, noise, part_at, read_all, restic, short};
 use crate::disk::Disk;
@@ -30,7 +30,7 @@ pub enum Fault {
     Full,
     /// A folder of the repository is no folder any more.
     Broken,
-    /// Not in a backup: the oldest is forgotten and what it needed removed, and that is killed.
+    /// Outside a backup: while the oldest one is forgotten and pruned, the process is killed.
     WhilePruning,
 }
 
@@ -192,7 +192,7 @@ impl Bench {
         }
     }
 
-    /// Forgets the oldest, removes what it needed, and is killed at it as often as not.
+    /// Forgets the oldest, prunes its data, and is killed in half of the cases.
     async fn prune(&mut self, dice: &mut Dice) -> bool {
         let Some((oldest, _)) = self.good.iter().next().filter(|_| self.good.len() > 3) else { return true };
         let oldest = oldest.clone();
@@ -282,7 +282,7 @@ async fn send(worker: &mut Worker, content: &Content, fault: Fault, dice: &mut D
     Ok(true)
 }
 
-/// A folder of a repository, away for a while, with something else in its place.
+/// A folder of a repository that is replaced by something else for a while.
 struct Broken {
     folder: PathBuf,
     away: PathBuf,

@@ -1,4 +1,4 @@
-//! The operator of the bench: what `fleet` would ask, asked over the wire.
+//! The operator of the bench: sends `fleet`'s requests over the wire.
 
 use anyhow::{Context, bail, ensure};
 use fleet_core::access::JoinToken;

@@ -1,4 +1,4 @@
-//! The phases of the bench, and what a process took for one.
+//! Phases of the bench, and the resources of a process for one.
 
 use anyhow::Context;
 use std::path::Path;
@@ -50,7 +50,7 @@ pub struct Spent {
     pub mebibytes: f64,
 }
 
-/// The program that measures, and what it is given before the program to be measured.
+/// Program that measures, and its arguments before the measured program.
 pub const TIME: &str = "/usr/bin/time";
 
 pub fn time_args(report: &Path) -> Vec<String> {

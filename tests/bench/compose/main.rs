@@ -154,7 +154,7 @@ fn theirs(folder: &Path, image: &str) -> anyhow::Result<Pair> {
     Ok(pair)
 }
 
-/// Ends what the bench made, and nothing else.
+/// Removes everything that the bench made, and nothing else.
 fn clean() {
     let parts: [(&[&str], &[&str]); 3] = [
         (&["ps", "--all", "--quiet"], &["rm", "--force", "--volumes"]),

@@ -129,7 +129,7 @@ fn requests(random: &mut Random, method: &MethodDescriptor) -> Vec<Vec<u8>> {
     (0..count).map(|_| request(random, &method.input())).collect()
 }
 
-/// Calls, and reads some of what is answered.
+/// Sends a call, and reads a part of the answer.
 async fn call(channel: Channel, method: &MethodDescriptor, messages: Vec<Vec<u8>>) {
     let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
     let Ok(path) = PathAndQuery::from_maybe_shared(path) else { return };

@@ -1,4 +1,4 @@
-//! The attacks. Each stands for a given time, counts what it tried, and ends by itself.
+//! Attacks. Each lasts for a given time, counts its attempts, and ends by itself.
 
 use super::operator::{Operator, instance_name, now};
 use fleet_core::access::JoinToken;
@@ -25,7 +25,7 @@ const SIDE_BY_SIDE: usize = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attack {
-    /// Nobody: what the honest operator waits for anyway.
+    /// No attack: the honest operator's normal waiting time.
     None,
     /// TCP connections that send nothing.
     Silent,
@@ -149,7 +149,7 @@ impl Attackers {
             if held.len() > MOST / SIDE_BY_SIDE {
                 held.pop_front();
             }
-            // 16 times 200 in a second: fifty times what closed the port.
+            // 16 times 200 in a second: fifty times the rate that once closed the port.
             sleep(Duration::from_millis(5)).await;
         }
         tried

@@ -1,7 +1,7 @@
 //! Attacks with valid certificates and with none on a real coordinator, one after the other, while an honest operator asks
 //! for `fleet status` over new connections. All on loopback, bounded in number, and over after some seconds each.
 //!
-//! `FLEET_BENCH_SECONDS` (8) is how long each attack stands.
+//! `FLEET_BENCH_SECONDS` (8) is the duration of each attack.
 
 #![allow(clippy::print_stderr, reason = "a bench tells its story on stderr")]
 
@@ -55,7 +55,7 @@ async fn measure() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One attack, and what the honest operator waits for meanwhile.
+/// Runs one attack, and measures the honest operator's waiting time meanwhile.
 async fn under(
     attack: Attack,
     attackers: &Attackers,

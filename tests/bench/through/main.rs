@@ -1,4 +1,5 @@
-//! The same backups into a folder of this machine, and through a coordinator on it, over mTLS: what the way costs.
+//! The same backups into a folder of this machine, and through a coordinator on it, over mTLS: the cost of the
+//! connection.
 //!
 //! `FLEET_BENCH_ROUNDS` (5) and `FLEET_BENCH_SCALE` (1.0, of 1.5 GB of files and a dump of 690 MB) make it shorter.
 

@@ -59,7 +59,7 @@ impl Peer {
         Self { side, pool: descriptors(side), ends: Mutex::default(), changed: AtomicUsize::new(0) }
     }
 
-    /// The messages that the coordinator hears in place of one that an agent sent.
+    /// Returns the messages that the coordinator receives in place of an agent's message.
     pub fn for_coordinator(&self, method: &str, message: &[u8]) -> Vec<Vec<u8>> {
         let of = self.message_of(method, true);
         let said = match self.side {
@@ -77,7 +77,7 @@ impl Peer {
         self.counted(message, said)
     }
 
-    /// The messages that the agent hears in place of one that the coordinator sent.
+    /// Returns the messages that the agent receives in place of the coordinator's message.
     pub fn for_agent(&self, method: &str, message: &[u8]) -> Vec<Vec<u8>> {
         let of = self.message_of(method, false);
         let said = match self.side {
@@ -119,7 +119,7 @@ impl Peer {
         vec![message.to_vec()]
     }
 
-    /// A message of a newer coordinator, with what only it says.
+    /// Returns the message of a newer coordinator, with parts that only it sends.
     fn newer_orders(&self, message: &[u8]) -> Vec<Vec<u8>> {
         match v1::ToAgent::decode(message).expect("the coordinator's message can be read").kind {
             Some(to_agent::Kind::Hello(hello)) => {
@@ -170,7 +170,7 @@ fn newer_watch(message: &[u8]) -> Vec<u8> {
     v1::WatchRequest { protocol: PROTOCOL + 1, protocol_min: PROTOCOL, ..request }.encode_to_vec()
 }
 
-/// A report of a newer agent, after others that say what only it knows.
+/// Returns a report of a newer agent, after others with parts that only it knows.
 fn newer_report(message: &[u8]) -> Vec<Vec<u8>> {
     use from_agent::Kind;
     let said = |kind| v1::FromAgent { kind: Some(kind) }.encode_to_vec();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 pub const BETWEEN_TRIES: Duration = Duration::from_secs(60);
 
-/// The instances of which something is left to be put right; what an order left of one may be there when it is gone itself.
+/// Returns the instances with unfinished cleanup; an order may have left remains of one that is gone itself.
 pub fn unfinished(context: &AgentContext) -> BTreeSet<InstanceName> {
     let ledger = context.ledger();
     let of_doubles = ledger.sandboxes().values().map(|sandbox| sandbox.instance.clone());

@@ -41,7 +41,8 @@ pub async fn ask_early(
     early
 }
 
-/// Asks again about those stores, whose services run again: what was the same before they stood still and after is in their dumps.
+/// Repeats the queries about these stores, whose services run again: facts that are the same before and after the stop
+/// are in their dumps.
 pub async fn settle_early(
     data: &DataWork<'_>,
     spec: &InstanceSpec,
@@ -101,7 +102,7 @@ pub async fn note(
     Some(said.map_err(AskError::from).and_then(|said| Ok(NotedAt::read(&said)?)))
 }
 
-/// The same of what was noted, to be compared: of more than can be read nothing is known.
+/// Queries the same facts for a comparison; nothing is known about data beyond the reading limit.
 pub async fn note_found(
     data: &DataWork<'_>,
     spec: &InstanceSpec,

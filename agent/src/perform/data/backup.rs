@@ -49,7 +49,8 @@ pub struct Taken {
     pub refused: BTreeMap<StoreName, String>,
 }
 
-/// A backup that lacks a store has failed, also where its copies are good: what they hold is there, and can be restored.
+/// Returns the outcome. A backup that lacks a store has failed, even if its copies are good: they exist, and can be
+/// restored.
 fn outcome(copies: &[CopyMade], refused: &BTreeMap<StoreName, String>) -> Outcome {
     let failed = copies.iter().filter_map(|copy| Some((&copy.repository, copy.result.as_ref().err()?)));
     let lacking = refused.iter().map(|(name, reason)| format!("it does not have the store `{name}`: {reason}"));
@@ -57,8 +58,8 @@ fn outcome(copies: &[CopyMade], refused: &BTreeMap<StoreName, String>) -> Outcom
     if reasons.is_empty() { Outcome::Done } else { Outcome::Failed { reason: reasons.join("; ") } }
 }
 
-/// Takes a backup of what is there into each repository. Each copy comes to an end of its own. One that comes before a restore is also
-/// taken of an instance that has lost volumes, for the restore gives them back: there is none where nothing is left.
+/// Backs up the present data into each repository. Each copy has its own result. A safety backup is also taken of an
+/// instance that has lost volumes, because the restore brings them back; if nothing is left, there is none.
 pub async fn take(
     data: &DataWork<'_>,
     settled: &Settled,
@@ -151,7 +152,7 @@ struct Taking<'a> {
     since: Option<Instant>,
 }
 
-/// All that was read, with what it is in each copy.
+/// Everything that was read, with its form in each copy.
 struct Read {
     roots: Roots,
     dumped: AllDumped,

@@ -1,5 +1,5 @@
-//! Stores that have lost their volumes: a backup that comes before a restore takes what there is, and names what it does not have;
-//! what was restored is the instance's again.
+//! Stores that have lost their volumes: a safety backup takes the existing data and names the missing stores, and
+//! restored volumes belong to the instance again.
 
 use super::stages::without_starting;
 use super::{DataError, DataWork};
@@ -41,7 +41,8 @@ pub async fn bereft(data: &DataWork<'_>, settled: &Settled) -> Result<BTreeMap<S
     Ok(bereft)
 }
 
-/// Refuses a restore of some stores while volumes of others are lost: the instance would be started over what has their names.
+/// Refuses a restore of some stores while volumes of others are lost: the instance would be started with new volumes
+/// under their names.
 pub async fn expect_rest(data: &DataWork<'_>, settled: &Settled, only: &BTreeSet<StoreName>) -> Result<(), DataError> {
     if only.is_empty() {
         return Ok(());

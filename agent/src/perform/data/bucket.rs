@@ -1,7 +1,7 @@
 //! Buckets of an instance: reached, filled, and put back where a restore fails.
 //!
-//! A bucket cannot step aside: what was in it before a restore is in the safety backup, and comes back from there.
-//! **Invariant:** a bucket outside of the instance is touched only where the host's own policy has it, and never by a drill.
+//! A bucket cannot be moved aside: its earlier content is in the safety backup, and is restored from there.
+//! **Invariant:** an external bucket is changed only if the host's policy allows it, and never by a drill.
 
 use super::compare::hashed;
 use super::error::{BackupFault, HostFault};
@@ -163,7 +163,7 @@ pub async fn expect_unused(data: &DataWork<'_>, opened: &Opened, to: &Rendered) 
     Ok(())
 }
 
-/// Puts back what was in buckets whose objects a restore was replacing. Their services run afterwards.
+/// Restores buckets whose objects a restore was replacing. Their services run afterwards.
 pub async fn put_back(data: &DataWork<'_>, settled: &Settled) -> Result<(), DataError> {
     let filled = data.journal().filled;
     let (spec, stores) = (&settled.rendered.spec, &settled.rendered.stores);

@@ -1,4 +1,4 @@
-//! Compares a loaded store with what was noted when it was backed up, and asks the app's own questions of it.
+//! Compares a loaded store with the notes of its backup, and runs the app's own queries.
 
 use super::asked;
 use super::fault::StoreFault;
@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 const STARTING: Duration = Duration::from_secs(60);
 const BETWEEN_QUESTIONS: Duration = Duration::from_secs(1);
 
-/// Counts a loaded store, and compares with what was counted when it was dumped. Says what was compared.
+/// Counts a loaded store, and compares the count with the one of the dump. Returns the compared items.
 pub async fn recount(
     data: &DataWork<'_>,
     filling: &Filling<'_>,
@@ -37,7 +37,7 @@ pub async fn recount(
     as_counted(name, &filling.part.counts, &found).map_err(|fault| fault.of_backup(name))
 }
 
-/// Asks the server of a loaded store what was asked of it when it was dumped. Says what was compared, and in what it differs.
+/// Sends a loaded store's server the queries of its dump. Returns the compared items, and the differences.
 pub async fn renote(
     data: &DataWork<'_>,
     filling: &Filling<'_>,
@@ -60,7 +60,7 @@ pub async fn renote(
     Ok((vec![said], differences))
 }
 
-/// Number of samples of what a server holds, in words: `rows of 2 tables`.
+/// Returns the number of samples as text: `rows of 2 tables`.
 fn samples_of(engine: EngineKind, number: usize) -> String {
     match engine {
         EngineKind::Mongodb => format!("documents of {}", count(number, "collection")),
@@ -75,7 +75,7 @@ fn samples_of(engine: EngineKind, number: usize) -> String {
     }
 }
 
-/// Asks the app's own questions of a loaded store, those that the services that are here can answer. Says what was answered.
+/// Runs the app's own queries about a loaded store that the present services can answer. Returns the answers.
 pub async fn question(
     data: &DataWork<'_>,
     filling: &Filling<'_>,

@@ -11,7 +11,7 @@ use fleet_repository::client::{RepositoryClient, RepositoryError};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Copies that are being made, and those that have come to an end.
+/// Running and finished copies.
 pub struct Copies {
     pub open: Vec<Copy>,
     pub ended: Vec<CopyMade>,

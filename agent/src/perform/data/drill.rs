@@ -119,7 +119,7 @@ pub fn fillings<'a>(was: &'a Rendered, parts: &'a [Part]) -> Result<Vec<Filling<
     parts.iter().map(find).collect()
 }
 
-/// Starts what else the app's own questions need, and asks them.
+/// Starts the other services that the app's own queries need, and runs the queries.
 async fn queries(data: &DataWork<'_>, spec: &InstanceSpec, fillings: &[Filling<'_>]) -> Result<Vec<String>, DataError> {
     let services: BTreeSet<String> = spec.containers.iter().map(|container| container.service.clone()).collect();
     data.work.perform(spec, |found| starting(found, spec, &services), Finish::AsIs).await?;
@@ -244,7 +244,7 @@ fn found_in(places: &[(String, PathBuf)]) -> io::Result<(u64, u64)> {
     Ok((files, bytes))
 }
 
-/// The first file of the sample that is not what it was.
+/// Returns the first file of the sample that differs.
 fn first_wrong(sample: &BTreeMap<String, String>, places: &[(String, PathBuf)]) -> Option<String> {
     let on_disk = |path: &str| {
         places.iter().find_map(|(root, place)| {
@@ -271,7 +271,7 @@ fn hash(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Removes what drills left that no order knows of any more.
+/// Removes remains of drills without an order.
 pub fn sweep_scratch(data_dir: &Path, open: &BTreeSet<String>) {
     let Ok(found) = std::fs::read_dir(data_dir.join("drills")) else { return };
     for folder in found.flatten() {

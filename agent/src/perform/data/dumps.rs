@@ -1,4 +1,4 @@
-//! Streams of an instance into its repositories: its configuration, and what its databases' own tools give.
+//! Streams of an instance into its repositories: its configuration, and the dumps of its databases' own tools.
 //!
 //! **Invariant:** a stream counts only if its tool ended well and the data passed validation: until both are known, no
 //! copy gets the end of the stream.
@@ -139,7 +139,7 @@ async fn feed(
     }
 }
 
-/// The first store of which a copy has something else than what went out.
+/// Returns the first store of which a copy differs from the sent stream.
 fn differing<'a>(sent: &'a BTreeMap<StoreName, Dumped>, kept: &ArchivedStreams) -> Option<&'a StoreName> {
     let is_same = |(name, dumped): &(&StoreName, &Dumped)| {
         let arrived = kept.stream(&stream_path(name));

@@ -1,4 +1,4 @@
-//! Reason why work on data did not do what was asked.
+//! Failure of work on data.
 
 use super::fault::StoreFault;
 use super::source::PickError;
@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// The order does not fit what is here.
+    /// The order does not fit the present state.
     #[error(transparent)]
     Unfit(Box<UnfitError>),
     /// This host could not do it.

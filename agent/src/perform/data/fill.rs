@@ -57,7 +57,7 @@ pub struct Filling<'a> {
 #[derive(Debug, Default)]
 pub struct Loaded {
     pub said: Vec<String>,
-    /// In what stores are not as their servers said that they were.
+    /// Stores that differ from the notes about their servers.
     pub differing: Vec<(StoreName, Differences)>,
 }
 
@@ -172,7 +172,7 @@ async fn run_all(data: &DataWork<'_>, tools: &[Tool], spec: &InstanceSpec) -> Re
     Ok(())
 }
 
-/// Reason why a stream did not come as it was kept.
+/// Reason why a stream differs from the stored one.
 #[derive(Debug)]
 enum Broken {
     Differs(StoreFault),
@@ -228,13 +228,13 @@ fn checked(
     (stream.boxed(), reason)
 }
 
-/// The services of the databases, with what they depend on.
+/// Returns the services of the databases, with their dependencies.
 pub fn services_of(fillings: &[Filling<'_>], spec: &InstanceSpec) -> BTreeSet<String> {
     let of_stores = fillings.iter().filter_map(|it| it.store.engine.service()).map(str::to_owned);
     with_needs(of_stores.collect(), spec)
 }
 
-/// Services with what they depend on.
+/// Returns services with their dependencies.
 pub fn with_needs(mut wanted: BTreeSet<String>, spec: &InstanceSpec) -> BTreeSet<String> {
     let mut line: Vec<String> = wanted.iter().cloned().collect();
     while let Some(service) = line.pop() {

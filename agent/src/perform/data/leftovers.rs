@@ -48,7 +48,7 @@ fn left(aside: &Aside, reason: String) -> LeftFolder {
     LeftFolder { aside: aside.clone(), reason }
 }
 
-/// One folder that is left, with what to do about it, in one line for people.
+/// Returns one remaining folder with the advice for it, in one line for people.
 fn words(folder: &LeftFolder) -> String {
     let LeftFolder { aside, reason } = folder;
     format!(
@@ -78,7 +78,7 @@ pub fn tell_all(context: &AgentContext) {
     all.iter().for_each(|left| tell(context, left));
 }
 
-/// Tries once to remove what is left of an instance's restores.
+/// Tries once to remove the remains of an instance's restores.
 pub async fn try_again(context: &AgentContext, instance: &InstanceName) {
     let of_instance = |left: &&Leftover| left.instance == *instance;
     let all: Vec<Leftover> = context.ledger().leftovers().values().filter(of_instance).cloned().collect();

@@ -25,7 +25,7 @@ pub async fn expect_none(
         let own = targets.iter().filter(|it| it.store == *filling.name && it.root.is_none() && is_used(it));
         let own: Vec<&Target> = own.collect();
         if let DatabaseEngine::Command(_) = &filling.store.engine {
-            // Nobody knows in which of them its service has what its own commands load.
+            // It is unknown in which of them its service has the data of its own commands.
             let folders = own.iter().filter(|_| own.len() > 1);
             lost.extend(folders.map(|it| format!("all of `{}`, or what of it is not the store's", it.path.display())));
         } else if let Some(service) = filling.store.engine.service().filter(|_| !own.is_empty()) {

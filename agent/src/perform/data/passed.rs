@@ -8,7 +8,7 @@ use fleet_core::app::Rendered;
 use fleet_core::backup::{DataResult, Part, RestoreMade};
 use fleet_core::order::Outcome;
 
-/// Writes down that the instance is well with the restored data, and what was restored.
+/// Records that the instance is healthy with the restored data, and the restored stores.
 pub async fn note_passed(
     data: &DataWork<'_>,
     opened: &Opened,

@@ -1,7 +1,8 @@
 //! Rebuilds derived stores after a restore with the app's own commands. For a stopped instance, the services that they
 //! need are started, and stopped afterwards.
 //!
-//! **Invariant:** the journal names what is still to be rebuilt before the restore counts as passed, so that no crash leaves it out.
+//! **Invariant:** the journal lists the stores to rebuild before the restore counts as passed, so that a crash omits
+//! none.
 
 use super::DataWork;
 use super::fill::with_needs;
@@ -35,7 +36,7 @@ enum RebuildError {
     Failed(RuntimeError),
 }
 
-/// Rebuilds what the journal names; each is tried, whatever became of the others.
+/// Rebuilds the stores in the journal; each is tried, even if others fail.
 pub async fn rebuild_left(data: &DataWork<'_>, settled: &Settled) -> Option<Unbuilt> {
     let (mut failed, mut commands) = (Vec::new(), Vec::new());
     let stands_still = settled.is_stopped() && !settled.rendered.rebuilds.is_empty();

@@ -113,7 +113,7 @@ pub async fn anew(
     Ok(passed(data).await)
 }
 
-/// Notes what is about to be made, unless another order has begun meanwhile with what it would claim.
+/// Records the instance to be created, unless another order with conflicting claims has begun meanwhile.
 async fn note_begun(data: &DataWork<'_>, to: &Settled) -> Result<(), DataError> {
     let (id, to) = (data.order.id.clone(), to.clone());
     let begin = move |ledger: &mut LedgerWriter| {
@@ -129,7 +129,7 @@ async fn note_begun(data: &DataWork<'_>, to: &Settled) -> Result<(), DataError> 
     data.context().ledger.write(begin).await
 }
 
-/// Refuses what the host's people do not allow: to start the instance, or to run the tools that fill its stores.
+/// Refuses a restore that the host's policy forbids: starting the instance, or running the tools that fill its stores.
 async fn allow_fillings(data: &DataWork<'_>, rendered: &Rendered, fillings: &[Filling<'_>]) -> Result<(), DataError> {
     let reaches = Reaches::of_restore(rendered, fillings.iter().map(|it| (it.name, it.store)));
     Ok(allow_with_devices(data.context(), reaches, &rendered.spec).await?)
@@ -203,7 +203,7 @@ fn planned(data: &DataWork<'_>, targets: &[Target]) -> Result<Vec<Aside>, DataEr
     targets.iter().map(plan).collect()
 }
 
-/// A backup of what is there, without which nothing is replaced where one was asked for.
+/// Takes a safety backup; if one is ordered, nothing is replaced without it.
 async fn keep_safe(data: &DataWork<'_>, settled: &Settled, to: &BTreeSet<RepositoryName>) -> Result<(), DataError> {
     if to.is_empty() {
         return Ok(());
@@ -257,7 +257,7 @@ fn has_volumes(store: &Store) -> bool {
     matches!(&store.engine, DatabaseEngine::Volume(Files::Volume(_)))
 }
 
-/// Files come before databases: what these point to is there.
+/// Files come before databases, which may refer to them.
 async fn restore_all(data: &DataWork<'_>, opened: &Opened, targets: &[Target]) -> Result<(), DataError> {
     for target in targets {
         let Some(root) = &target.root else { continue };

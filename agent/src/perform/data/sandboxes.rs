@@ -1,7 +1,7 @@
 //! Sandboxes that drills could not remove: they are reported by name, and the agent retries the removal until they are
 //! gone.
 //!
-//! **Invariant:** only what a drill made is removed here: what carries the name of its own project, and its own folders.
+//! **Invariant:** only parts made by a drill are removed here: those of its own project, and its own folders.
 
 use super::error::HostFault;
 use super::undo::{own_volumes, remove_folder, scratch_of};
@@ -88,7 +88,7 @@ pub fn tell_all(context: &AgentContext) {
     sandboxes.iter().for_each(|sandbox| tell(context, sandbox));
 }
 
-/// Tries once to remove what is left of an instance's drills.
+/// Tries once to remove the remains of an instance's drills.
 pub async fn try_again(context: &AgentContext, instance: &InstanceName) {
     for sandbox in left_of(context, instance) {
         let failure = match timeout(LIMIT, remove(context, &sandbox)).await {
@@ -101,7 +101,7 @@ pub async fn try_again(context: &AgentContext, instance: &InstanceName) {
     }
 }
 
-/// Removes what earlier drills of an instance have left, before another begins.
+/// Removes the remains of an instance's earlier drills before another begins.
 pub async fn clear(data: &DataWork<'_>) -> Result<(), DataError> {
     for sandbox in left_of(data.context(), &data.order.instance) {
         data.work.say("removing what an earlier drill made");
@@ -113,7 +113,7 @@ pub async fn clear(data: &DataWork<'_>) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Says it again where it is long ago, and keeps what is left by now.
+/// Reports it again after a long time, and records the present remains.
 async fn say_again(context: &AgentContext, before: LeftoverSandbox) {
     let now = clock::now();
     let looked = timeout(LOOK, parts(context, &before.order, &before.spec)).await;

@@ -33,7 +33,7 @@ pub fn plan(path: &Path, order: &OrderId) -> Result<Aside, AsideError> {
 const NAME_LIMIT: usize = 255;
 const ADDED_LIMIT: usize = 16;
 
-/// A path beside another, by its name and an addition. Where that is longer than a name may be, a hash stands for the name.
+/// Returns a path beside another: its name with a suffix. If that is too long, a hash replaces the name.
 fn beside(path: &Path, addition: &str) -> Option<PathBuf> {
     let name = path.file_name()?;
     let mut whole = name.to_owned();
@@ -64,7 +64,7 @@ pub fn move_aside(aside: &Aside) -> io::Result<()> {
     sync_beside(&aside.path)
 }
 
-/// Puts the old content back where it was, exactly; what took its place goes.
+/// Puts the old content back exactly; the new content is removed.
 pub fn put_back(aside: &Aside) -> io::Result<()> {
     let failed = discarded(aside);
     match aside.way {
@@ -83,7 +83,7 @@ pub fn put_back(aside: &Aside) -> io::Result<()> {
     remove(&failed)
 }
 
-/// Removes the old content: what took its place has proven to be well.
+/// Removes the old content, because the new one has proven to be good.
 pub fn let_go(aside: &Aside) -> io::Result<()> {
     match aside.way {
         DataSwap::Renamed => remove(&aside.waits),

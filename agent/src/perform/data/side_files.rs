@@ -1,6 +1,6 @@
 //! Files beside a database's dump: found in its data folder for a backup.
 //!
-//! **Invariant:** what is known to be there and is not kept is named.
+//! **Invariant:** files that exist and are not kept are named.
 
 use super::{DataError, DataWork};
 use crate::beneath::{Entry, Folder, Owner};

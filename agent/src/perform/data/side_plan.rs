@@ -1,4 +1,4 @@
-//! Files beside a database's dump on their way back: what a backup has of them, and what is there that stays.
+//! Files beside a database's dump in a restore: those of the backup, and present ones that stay.
 //!
 //! **Invariant:** a restore reads and checks them before it touches anything.
 
@@ -36,7 +36,7 @@ struct Planned {
     time: PutTime,
 }
 
-/// Reads and checks what the backup has of them. `today` is what the data folders have that will be replaced.
+/// Reads and checks the files of the backup. `today` are the files of the data folders that will be replaced.
 pub async fn plan(
     data: &DataWork<'_>,
     opened: &Opened,

@@ -1,11 +1,11 @@
-//! Parts of the way from nothing to a running instance: what is made before data comes, and what is started after.
+//! Parts of the way to a running instance: those created before the data, and those started after it.
 
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{FoundProject, Stage, Step, steps};
 use std::collections::BTreeSet;
 
-/// The stages that make volumes and nothing else: what is put into them then is not mixed with files of an image, which the Engine
-/// puts into volumes that are empty when a container is made.
+/// Returns the stages that create only volumes: the Engine fills empty volumes with an image's files when a container
+/// is created, so data is put into them before.
 pub fn volumes_alone(found: &FoundProject, spec: &InstanceSpec) -> Vec<Stage> {
     retained(steps(found, spec), |step| matches!(step, Step::CreateVolume { .. } | Step::ExpectVolume { .. }))
 }

@@ -20,7 +20,7 @@ use fleet_core::steps::Step;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-/// A folder on this host, and what of the backup goes into it.
+/// A folder on this host, and the part of the backup that goes into it.
 #[derive(Debug, Clone)]
 pub struct Target {
     pub store: StoreName,
@@ -69,7 +69,7 @@ pub async fn targets(
         targets.found.extend(found);
         targets.missing.extend(missing);
     }
-    // Two databases of one server share its folder; where files are restored into it, they are what it gets.
+    // Two databases of one server share its folder; if files are restored into it, they determine its content.
     targets.found.sort_by_key(|target| target.root.is_none());
     expect_apart(&targets.found)?;
     let mut seen = BTreeSet::new();
@@ -233,8 +233,7 @@ pub async fn make_missing(
         };
         let wider =
             wider(&rendered.spec, volume).ok_or_else(|| StoreFault::NoModel { volume: name() }.of_store(store))?;
-        // Also one that the store does not see, such as another instance's: it would be taken for what was made here, and removed
-        // with it.
+        // A volume of another instance counts too: otherwise it would be taken for a new one, and removed with it.
         if look(data.context(), &wider).await?.volumes.contains(volume) {
             return Err(StoreFault::VolumeExists { volume: name() }.of_store(store));
         }
@@ -248,7 +247,7 @@ pub async fn make_missing(
     Ok(made)
 }
 
-/// Removes them again, with what was restored into them.
+/// Removes them again, with the restored data.
 pub async fn unmake_missing(data: &DataWork<'_>, spec: &InstanceSpec) -> Result<(), DataError> {
     for volume in data.journal().made_volumes {
         let Some(wider) = wider(spec, &volume) else { continue };

@@ -100,7 +100,7 @@ pub async fn archive(
     all
 }
 
-/// Returns what is asked of a repository to archive.
+/// Returns the request to archive these trees.
 fn asked<'a>(all: impl Iterator<Item = &'a Tree>) -> Trees {
     let mut asked = Trees::default();
     for Tree { from, root } in all {

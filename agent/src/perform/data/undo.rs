@@ -17,7 +17,7 @@ use fleet_core::steps::steps_for_power;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// Makes the host as it was before the order.
+/// Restores the state of the host before the order.
 pub async fn undo(data: &DataWork<'_>) -> Result<(), DataError> {
     if let Some(settled) = &data.open.from {
         // Stopped services are resumed first: a tool that does not end must not delay them.
@@ -40,7 +40,7 @@ pub async fn undo(data: &DataWork<'_>) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Removes what a drill made: containers, networks, volumes, files.
+/// Removes the parts of a drill: containers, networks, volumes, files.
 pub async fn sweep(data: &DataWork<'_>) -> Result<(), DataError> {
     if let Some(spec) = data.journal().sandbox {
         data.work.say("removing what the drill made");
@@ -61,7 +61,7 @@ pub fn scratch_of(context: &AgentContext, order: &OrderId) -> PathBuf {
     context.data_dir.join("drills").join(order.as_str())
 }
 
-/// The old data in its place, and the instance as it ran.
+/// Puts the old data back, and starts the instance's services as before.
 async fn put_together(data: &DataWork<'_>, settled: &Settled) -> Result<(), DataError> {
     let spec = &settled.rendered.spec;
     data.work.perform(spec, |found| steps_for_power(found, spec, PowerRequest::Stop), Finish::AsIs).await?;
@@ -77,7 +77,7 @@ async fn put_together(data: &DataWork<'_>, settled: &Settled) -> Result<(), Data
     Ok(data.note(|journal| journal.aside.clear()).await?)
 }
 
-/// Nothing of what was made for a new instance.
+/// Removes everything that was created for a new instance.
 async fn unmake(data: &DataWork<'_>) -> Result<(), DataError> {
     let Some(to) = data.open_now().and_then(|open| open.to) else { return Ok(()) };
     remove(data, &to.rendered.spec).await?;

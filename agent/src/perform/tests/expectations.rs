@@ -1,4 +1,4 @@
-//! An order that meets what it does not expect touches nothing.
+//! An order that finds an unexpected state changes nothing.
 
 use super::harness::{install, power, release, upgrade};
 use crate::ledger::{InstanceEntry, Settled, StuckMark, Values};

@@ -1,4 +1,4 @@
-//! Links in folders that containers may write to do not lead an instance out of what its host allows.
+//! Links in folders that containers may write to cannot lead an instance out of its host's policy.
 
 use super::harness::{Agent, Harness, goal, install, instance, power, release, upgrade};
 use crate::fake::{Behaviour, Crash};

@@ -197,7 +197,7 @@ pub async fn await_exit(engine: &DockerEngine, name: &str, limit: Duration) -> R
     .await
 }
 
-/// Looks until there is an answer: often at first, for what starts fast should not wait for us.
+/// Polls until there is an answer: frequently at first, because fast containers should not wait for us.
 async fn await_state(
     engine: &DockerEngine,
     name: &str,

@@ -195,7 +195,7 @@ fn networking(container: &ContainerSpec) -> Option<NetworkingConfig> {
     Some(NetworkingConfig { endpoints_config: Some(endpoints) })
 }
 
-/// A container's place in a network.
+/// Returns the attachment of a container to a network.
 pub fn endpoint(attach: &AttachSpec) -> EndpointSettings {
     let address = attach.ipv4_address.clone();
     let ipam_config =

@@ -54,7 +54,7 @@ impl DockerEngine {
         Self { socket: socket.to_owned(), limits, docker, data_directory, creating_networks }
     }
 
-    /// The connection, in the newest language that both sides speak.
+    /// Returns the connection, with the newest API version that both sides support.
     pub async fn docker(&self) -> Result<&Docker, RuntimeError> {
         self.docker.get_or_try_init(|| self.connect()).await
     }
@@ -68,12 +68,12 @@ impl DockerEngine {
         }
     }
 
-    /// Asks something; `what` completes "could not …".
+    /// Sends a query; `what` completes "could not …".
     pub async fn ask<T>(&self, what: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, RuntimeError> {
         self.within(self.limits.question, what, call).await
     }
 
-    /// Does something; `what` completes "could not …".
+    /// Sends a change; `what` completes "could not …".
     pub async fn act<T>(&self, what: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, RuntimeError> {
         self.within(self.limits.action, what, call).await
     }

@@ -38,7 +38,7 @@ pub enum EngineErrorKind {
     NoExecutable,
     /// Every subnet that networks are given by default is in use.
     NoFreeSubnet,
-    /// Another conflict with what is there.
+    /// Another conflict with an existing object.
     Conflict,
     /// Any other error.
     Other,

@@ -1,4 +1,4 @@
-//! Looking at what a project has on this host.
+//! Inspection of a project on this host.
 
 use super::container::{inspect, labels_of};
 use super::engine::{DockerEngine, unless_missing};
@@ -22,7 +22,7 @@ use fleet_core::units::Period;
 use futures_util::future::try_join_all;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Everything of the spec's instance, asked side by side, and what of others is in its way.
+/// Returns all parts of the spec's instance, queried in parallel, and conflicting foreign ones.
 pub async fn look(engine: &DockerEngine, spec: &InstanceSpec) -> Result<FoundProject, RuntimeError> {
     let (listed, networks, volumes, images, files) = tokio::try_join!(
         mounted::containers(engine),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// The most bytes of a line; what comes after is dropped up to the line's end.
+/// Maximum bytes of a line; the rest of the line is dropped.
 pub const LINE_LIMIT: usize = 16 * 1024;
 
 type Lines = BoxStream<'static, Result<LogLine, RuntimeError>>;
@@ -51,7 +51,7 @@ async fn open(engine: &Arc<DockerEngine>, request: &LogRequest) -> Result<Vec<Li
     Ok(all)
 }
 
-/// Cuts what a container prints into lines; holds at most one line of each of its two streams.
+/// Splits the output of a container into lines; buffers at most one line of each of its two streams.
 fn lines(engine: Arc<DockerEngine>, service: String, output: BoxStream<'static, Result<LogOutput, Error>>) -> Lines {
     let what = format!("read the log of {service}");
     let start = (output, Cutter::new(service));

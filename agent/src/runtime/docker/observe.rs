@@ -161,7 +161,7 @@ async fn ask_exec(
     }
 }
 
-/// Runs a command in a container: its exit code, and the first of what it printed.
+/// Runs a command in a container: returns its exit code, and the beginning of its output.
 ///
 /// A command that cannot be started looks like one that printed the reason; only the exit code differs.
 async fn exec(engine: &DockerEngine, id: &str, command: &[Text]) -> Result<(i64, String), RuntimeError> {

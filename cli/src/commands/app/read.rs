@@ -94,7 +94,8 @@ impl Gathering {
     }
 }
 
-/// A pattern with `/` is a path from the folder; one without is a name anywhere. `*` stands for any characters.
+/// Returns whether a pattern matches. One with `/` is a path from the folder; one without is a name at any level. `*`
+/// matches any characters.
 fn is_match(pattern: &str, name: &str, inside: &str) -> bool {
     let pattern = pattern.trim_end_matches('/');
     let text = if pattern.contains('/') { inside } else { name };

@@ -9,8 +9,9 @@ use fleet_proto::v1::AcceptBackupRequest;
 
 /// Let a backup count that no order asked for, or choose which snapshot it is
 ///
-/// A host can add to its own repository. What no order asked for is listed, counts for nothing, and is never forgotten. After a
-/// coordinator came back from its own backup, backups that were made since are among those. Accept only what you can explain.
+/// A host can add to its own repository. Backups that no order asked for are listed, count for nothing, and are never
+/// removed. After a restore of the coordinator from its own backup, later backups are among those. Accept only backups
+/// that you can explain.
 ///
 /// A backup is damaged if several snapshots carry its id and none is recorded as the right one, or if the recorded one
 /// is gone. Then `--snapshot` selects one. Without it, the snapshots are shown.

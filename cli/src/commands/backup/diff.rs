@@ -8,7 +8,7 @@ use clap::Args;
 use fleet_core::command_error::CommandError;
 use fleet_proto::v1::{BackupDifference, DiffBackupsRequest};
 
-/// Show in what two backups differ: release, values, images, and the size and counts of each store
+/// Show the differences of two backups: release, values, images, and the size and counts of each store
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  fleet backup diff 3f9a12 81c04e")]
 pub struct BackupDiffArgs {

@@ -1,4 +1,4 @@
-//! `fleet backup recovery-kit`: what gets the data back when we are gone.
+//! `fleet backup recovery-kit`: everything needed to restore data without fleet.
 
 use crate::complete;
 use crate::context::Context;
@@ -64,7 +64,7 @@ pub async fn run(context: &Context, args: &RecoveryKitArgs) -> Result<ExitStatus
     Ok(status)
 }
 
-/// Never writes over what is there.
+/// Writes the kit, and never overwrites a file.
 fn write(folder: &Path, kit: &RecoveryKit) -> std::io::Result<PathBuf> {
     // Names come from the coordinator: whatever they contain, files stay below the folder.
     let plain =

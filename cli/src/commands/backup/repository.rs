@@ -22,7 +22,7 @@ pub enum RepositoryCommand {
     /// List the repositories
     #[command(visible_alias = "list")]
     Ls(RepositoryLsArgs),
-    /// Forget a repository; what it holds stays where it is
+    /// Remove a repository from the fleet; its data stays where it is
     #[command(visible_alias = "remove")]
     Rm(RepositoryRmArgs),
 }

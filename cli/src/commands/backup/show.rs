@@ -9,7 +9,7 @@ use clap::Args;
 use fleet_core::command_error::CommandError;
 use fleet_proto::v1::ShowBackupRequest;
 
-/// Show one backup: its parts, sizes and times, where its copies are and what was proven of them
+/// Show one backup: its parts, sizes and times, the locations of its copies and their proofs
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  fleet backup show 3f9a12\n  fleet backup show 3f9a12 -o yaml")]
 pub struct BackupShowArgs {

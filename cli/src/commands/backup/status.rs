@@ -12,7 +12,7 @@ use fleet_core::labels::Selector;
 use fleet_core::names::InstanceName;
 use fleet_proto::v1::{BackupHealthView, BackupLevel, GetBackupHealthRequest};
 
-/// Show how the backups of each instance stand, the worst first
+/// Show the health of each instance's backups, the worst first
 ///
 /// One word for each: never (there is no good backup), failing (the last backup or drill failed), late (the newest backup,
 /// or the newest proof, is older than the policy allows), uncovered (no policy asks for backups, or something that the

@@ -12,7 +12,7 @@ use fleet_core::command_error::CommandError;
 use fleet_core::names::HostName;
 use fleet_proto::v1::{HostView, ListHostsRequest};
 
-/// Show one host: its link, its labels, its instances, and what its own people allow
+/// Show one host: its link, its labels, its instances, and its policy
 #[derive(Debug, Args)]
 pub struct HostShowArgs {
     /// The host to show

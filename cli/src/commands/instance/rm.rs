@@ -31,7 +31,7 @@ pub struct InstanceRmArgs {
     #[arg(long = "volume", value_name = "NAME")]
     volumes: Vec<String>,
 
-    /// Only show what would be done
+    /// Only show the plan
     #[arg(long)]
     dry_run: bool,
 

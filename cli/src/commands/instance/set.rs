@@ -34,7 +34,7 @@ pub struct InstanceSetArgs {
     #[arg(long, value_parser = drift_rules())]
     drift: Option<DriftRule>,
 
-    /// Only show what would be done
+    /// Only show the plan
     #[arg(long)]
     dry_run: bool,
 

@@ -5,7 +5,7 @@ use fleet_core::command_error::CommandError;
 use fleet_core::names::RolloutId;
 use fleet_proto::v1::{ListRolloutsRequest, RolloutView};
 
-/// The id that was given, or the one that is meant.
+/// Returns the given id, or that of the selected rollout.
 pub async fn choose(session: &Session, given: Option<&RolloutId>) -> Result<String, CommandError> {
     if let Some(id) = given {
         return Ok(id.to_string());

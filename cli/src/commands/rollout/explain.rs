@@ -1,4 +1,4 @@
-//! `fleet rollout explain`: why it is where it is, and what to do.
+//! `fleet rollout explain`: the reason for a rollout's state, and the next action.
 
 use super::choose::choose;
 use crate::complete;
@@ -10,7 +10,7 @@ use fleet_core::command_error::CommandError;
 use fleet_core::names::RolloutId;
 use fleet_proto::v1::ShowRolloutRequest;
 
-/// Explain why a rollout is where it is, and what to do next
+/// Explain the state of a rollout, and the next action
 #[derive(Debug, Args)]
 pub struct RolloutExplainArgs {
     /// The rollout; without it, the one that is not over, or the newest

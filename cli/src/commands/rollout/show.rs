@@ -13,7 +13,7 @@ use fleet_core::command_error::CommandError;
 use fleet_core::names::RolloutId;
 use fleet_proto::v1::{RolloutView, ShowRolloutRequest};
 
-/// Show a rollout: where each instance stands
+/// Show a rollout: the state of each instance
 #[derive(Debug, Args)]
 pub struct RolloutShowArgs {
     /// The rollout; without it, the one that is not over, or the newest

@@ -1,4 +1,4 @@
-//! The confirmed plan is what is started, once.
+//! The confirmed plan is started, once.
 
 use super::good;
 use crate::fake::logged_in;

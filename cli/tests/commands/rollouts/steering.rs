@@ -1,4 +1,4 @@
-//! Rollouts that were begun: shown, and steered.
+//! Running rollouts: shown, and steered.
 
 use crate::environment::TestEnvironment;
 use crate::fake::{Fake, logged_in};

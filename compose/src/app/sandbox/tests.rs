@@ -157,7 +157,7 @@ fn its_stores_are_its_own() {
     assert_eq!(files("uploads"), Files::Volume("uploads".to_owned()));
     assert_eq!(files("lab"), Files::Volume(crate::spec::folder_key("/srv/lab")));
     assert_eq!(files("own"), Files::Path("/srv/demo-1.throwaway-abc/own".to_owned()));
-    // A pattern would take what really is on the host.
+    // A pattern would match real volumes of the host.
     assert_eq!(files("people"), Files::Volume("store-people".to_owned()));
     let has = |key: &str| sandbox.spec.volumes.iter().any(|volume| volume.key == key);
     assert!(has("uploads") && has("store-people") && has(&crate::spec::folder_key("/srv/lab")));

@@ -1,4 +1,4 @@
-//! The checks of a store, from how they are written to what is asked.
+//! Checks of a store, from the declaration to the query.
 
 use super::reading::Reading;
 use super::{CHECK_LIMIT, CheckDeclaration};

@@ -8,7 +8,7 @@ use crate::guess::closest;
 use crate::names::StoreName;
 use crate::spec::{InstanceSpec, Text};
 
-/// One declaration on its way to a store, with what was found wrong so far.
+/// One declaration on its way to a store, with the problems found so far.
 pub(super) struct Reading<'a> {
     pub name: &'a StoreName,
     pub declaration: &'a StoreDeclaration,

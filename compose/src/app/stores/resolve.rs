@@ -1,4 +1,5 @@
-//! From stores as they are declared to the stores of one instance: values and defaults go in, and what cannot be is named.
+//! Converts declared stores to the stores of one instance: values and defaults are filled in, and contradictions are
+//! reported.
 
 use super::reading::Reading;
 use super::{PasswordDeclaration, STORE_LIMIT, StoreDeclaration, fields};

@@ -1,4 +1,4 @@
-//! Limits of what a template may become while it is rendered: of its output, and of the filters that multiply text.
+//! Limits on rendering: on a template's output, and on filters that multiply text.
 //!
 //! Fuel counts a template's steps and no bytes. What grows by other means (`~`, blocks that are kept in a variable) is bounded
 //! by the memory of the process that renders; see the crate `fleet-render`.
@@ -12,7 +12,7 @@ pub const OUTPUT_LIMIT: usize = 4 << 20;
 /// The deepest indentation that a filter may add.
 const INDENT_LIMIT: usize = 1000;
 
-/// Takes what a template becomes, and fails once it is too much.
+/// Receives a template's output, and fails above the limit.
 #[derive(Debug, Default)]
 pub struct Output {
     bytes: Vec<u8>,

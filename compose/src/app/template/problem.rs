@@ -48,7 +48,7 @@ fn missing(name: &str, definition: &AppDefinition) -> (String, Option<String>) {
     (format!("there is no value `{value}`"), Some(hint))
 }
 
-/// Any other error; where values do not go together, with the piece of the template that they stand in.
+/// Returns any other error; for values of incompatible types, with the piece of the template around them.
 fn fault(source: &str, error: &Error) -> String {
     let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
     let range = error.range().filter(|_| error.kind() == ErrorKind::InvalidOperation);
@@ -56,10 +56,10 @@ fn fault(source: &str, error: &Error) -> String {
     format!("{}{detail}{}", error.kind(), piece.unwrap_or_default())
 }
 
-/// Line and column, counted from 1: where the name stands, else where what is wrong begins.
+/// Returns line and column, counted from 1: of the name if it is found, else of the error.
 fn place(source: &str, error: &Error, name: Option<&str>) -> Option<(usize, usize)> {
     let range = error.range()?;
-    // A filter or a comparison is blamed for the value that it was given; the value stands before its end.
+    // The error is in a filter or comparison that follows the value, so the value is searched before its end.
     let named = name.and_then(|name| source.get(..range.end)?.rfind(name));
     let before = source.get(..named.unwrap_or(range.start))?;
     let start_of_line = before.rfind('\n').map_or(0, |at| at + 1);

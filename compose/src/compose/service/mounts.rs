@@ -1,4 +1,4 @@
-//! `volumes` and `tmpfs`: what a container finds mounted.
+//! `volumes` and `tmpfs`: mounts of a container.
 
 mod long;
 mod tmpfs;

@@ -62,7 +62,7 @@ pub fn read_network_mode(service: &mut Service, at: &Cursor, notes: &mut Notes) 
     };
 }
 
-/// Gives a service without networks the default one, and refuses what contradicts its network mode.
+/// Adds the default network to a service without networks, and refuses settings that contradict its network mode.
 pub fn settle(service: &mut Service, at: &Cursor) {
     if service.network_mode == NetworkMode::Attached {
         if service.networks.is_empty() {

@@ -1,4 +1,4 @@
-//! In what two backups differ, for people.
+//! Differences of two backups, for people.
 
 use fleet_core::backup::{Manifest, Part};
 use fleet_core::grammar::{count, listed};

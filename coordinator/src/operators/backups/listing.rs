@@ -115,7 +115,7 @@ impl OperatorsService {
     }
 }
 
-/// A refusal that shows what there is to choose from.
+/// Returns a refusal that lists the snapshots to choose from.
 fn unchosen(id: &BackupId, found: &[(&RepositoryName, Candidate)]) -> Status {
     let say = |(repository, one): &(&RepositoryName, Candidate)| {
         format!("{:.16} in {repository}, which says it is of {} and has {} bytes", one.snapshot, one.at, one.seen.bytes)

@@ -71,7 +71,7 @@ impl OperatorsService {
         self.manifest_up_to(SHOWN, attempt, &from).await
     }
 
-    /// A place among the operators who read repositories.
+    /// Waits for a slot to read repositories.
     pub async fn reader(&self, attempt: &str, by: &OperatorName) -> Result<Permit, Status> {
         let entered = self.shared.readers.enter(by).await;
         entered.map_err(|why| exhausted(attempt, why, Hint::TryWhenAnswered))

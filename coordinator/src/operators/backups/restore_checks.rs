@@ -11,7 +11,8 @@ use tonic::Status;
 
 const ATTEMPT: &str = "restore";
 
-/// A host keeps what its own backup has. Only the coordinator knows whose it is.
+/// Decides about privileged bits. A host keeps those of its own backups; only the coordinator knows the host of a
+/// backup.
 pub fn privileges_on(
     snapshot: &StateSnapshot,
     host: &HostName,
@@ -50,7 +51,7 @@ pub fn check_reach(
     Err(hindered(ATTEMPT, why, Hint::ChooseOtherCopy))
 }
 
-/// Data of another version than what runs is not put under it.
+/// Refuses data of another version than the running one.
 pub fn check_release(snapshot: &StateSnapshot, name: &InstanceName, seen: &BackupSeen) -> Result<(), Status> {
     let runs: Option<&Release> = snapshot.said(name).map(|said| &said.release);
     match runs.filter(|release| release.name != seen.release.name) {

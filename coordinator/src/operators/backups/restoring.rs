@@ -1,4 +1,4 @@
-//! Restoring an instance in its place, or as a new one on another host.
+//! Restores an instance in place, or as a new one on another host.
 
 use super::chosen::{Meant, choose};
 use super::requests::{check_host, check_repositories, usual};

@@ -111,7 +111,7 @@ fn log_drivers(policy: &HostPolicy) -> Vec<String> {
     }
 }
 
-/// Nothing stands for all; that none is allowed must be said.
+/// Returns the limits of a policy's list: none means all; an empty list must be shown as such.
 fn limited<T: ToString>(allowed: Option<&BTreeSet<T>>) -> Vec<String> {
     match allowed {
         None => Vec::new(),

@@ -43,7 +43,7 @@ impl<'a> InstanceViews<'a> {
         Self { snapshot, orders, ends, bound_for: bound_for(snapshot, plan_context) }
     }
 
-    /// For a single view: without a pass over everything, and without what rollouts intend.
+    /// For a single view: without a pass over everything, and without the intentions of rollouts.
     pub fn of_one(snapshot: &'a StateSnapshot, name: &InstanceName) -> Self {
         let host = snapshot.instance(name).map(|instance| &instance.host);
         let ids = host.into_iter().flat_map(|host| snapshot.orders_of(host));
@@ -112,7 +112,7 @@ impl<'a> InstanceViews<'a> {
         goal.or_else(bound_for).or_else(installed)
     }
 
-    /// Reason why it waits. Whoever failed waits for nothing by itself, and is not where its rollout meant it to be.
+    /// Returns the reason why it waits. A failed member waits for nothing, and is not in its rollout's planned state.
     fn waiting(&self, name: &InstanceName, said: Option<&InstanceSaid>) -> String {
         let by_plan = self.snapshot.waits_because(name).map(str::to_owned);
         let short = || match self.bound_for.get(name)? {

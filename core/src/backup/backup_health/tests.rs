@@ -82,7 +82,7 @@ fn each_copy_has_its_own_age_proof_and_failure() {
     let old = "late; it was last proven in offsite 3h ago, and is to be every 1h";
     check(&format!("{both}\nbackup a offsite 5 proven 6\nbackup a offsite 10801"), old);
     check(&format!("{both}\nbackup a offsite 10801 proven 10802"), "ok");
-    // One of the two fails; what succeeds elsewhere, later, does not hide it.
+    // One of the two fails; a later success elsewhere does not hide it.
     let partly = format!("{both}\nbackup a offsite 7000 proven 10000\nended a backup/10800/1 partly-offsite 10803");
     let failing = "failing; its last copy to offsite failed at 1970-01-01T03:00:03Z: it is full";
     check(&partly, failing);

@@ -91,7 +91,7 @@ fn table(text: &[u8]) -> Option<String> {
     Some(format!("{schema}.{table}"))
 }
 
-/// The name at the beginning, and what comes after it.
+/// Returns the name at the beginning, and the rest.
 fn name(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(['.', ' ', '(']).filter(|end| *end > 0)?;

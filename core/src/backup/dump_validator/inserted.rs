@@ -64,7 +64,7 @@ impl Inserted {
         }
     }
 
-    /// Reads to the end of a line, or to where a statement with rows has begun.
+    /// Reads to the end of a line, or to the beginning of a statement with rows.
     fn line<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         if self.place == ParserState::Data && self.head.len() < BEGIN.len() {
             let missing = &BEGIN[self.head.len()..];

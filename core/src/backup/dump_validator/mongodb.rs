@@ -141,7 +141,7 @@ struct Header {
 }
 
 impl Header {
-    /// Reads the fields at the top of a document; what is not understood ends the reading.
+    /// Reads the fields at the top of a document; an unknown one ends the parsing.
     fn of(document: &[u8]) -> Self {
         let mut header = Self::default();
         let mut rest = document.get(4..).unwrap_or_default();
@@ -167,14 +167,14 @@ impl Header {
 const TEXT: u8 = 2;
 const BOOLEAN: u8 = 8;
 
-/// The type and the name of the next field, and what comes after both.
+/// Returns the type and the name of the next field, and the rest.
 fn field(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (kind, rest) = bytes.split_first().filter(|(kind, _)| **kind != 0)?;
     let end = rest.iter().position(|byte| *byte == 0)?;
     Some((*kind, &rest[..end], &rest[end + 1..]))
 }
 
-/// A field's value and what comes after it.
+/// Returns a field's value, and the rest.
 fn value(kind: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = || Some(u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?) as usize);
     let size = match kind {

@@ -34,12 +34,12 @@ fn is_alike(pattern: &str, path: &str) -> bool {
     [Some(pattern.to_owned()), other(".csv"), other(".json")].iter().flatten().any(|pattern| matches(pattern, path))
 }
 
-/// `%` and a letter stand for any text without `/`.
+/// Returns whether the pattern matches; `%` with a letter matches any text without `/`.
 fn matches(pattern: &str, path: &str) -> bool {
     let mut parts = pattern.split('%');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = path.strip_prefix(first) else { return false };
-    // Behind each `%`: its letter, then what is meant as it is.
+    // After each `%` comes its letter, then literal text.
     let parts: Vec<&str> =
         parts.map(|part| part.get(part.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default()).collect();
     let Some((last, between)) = parts.split_last() else { return rest.is_empty() };

@@ -1,4 +1,4 @@
-//! Reads what a count tool printed.
+//! Parses the output of a count tool.
 
 use super::named::{from_hex, from_percent};
 use crate::backup::{Changes, CounterReading, DatabaseEngine, Store};
@@ -58,7 +58,8 @@ pub fn reading(store: &Store, printed: &str) -> Result<CounterReading, CountErro
     Ok(CounterReading { counts: counts(store, printed)?, changes })
 }
 
-/// `db0:keys=5,expires=2,avg_ttl=0`: what expires may be gone before it is counted again.
+/// Parses `db0:keys=5,expires=2,avg_ttl=0`. Expiring keys may be gone before they are counted again, so they are left
+/// out.
 fn of_keyspace(line: &str) -> Option<(String, u64)> {
     let (database, rest) = line.split_once(":keys=")?;
     let (keys, rest) = rest.split_once(",expires=")?;

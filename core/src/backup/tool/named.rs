@@ -8,7 +8,7 @@ pub fn from_hex(text: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// A name as addresses have it: what is special is a percent sign and two hexadecimal digits.
+/// Decodes a percent-encoded name.
 pub fn from_percent(text: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes_from_percent(text)?).into_owned())
 }

@@ -42,7 +42,7 @@ done
 mv .fleet-new .fleet-old
 "#;
 
-/// The other way round: what a load left goes, what was there comes back.
+/// Reverts a load: its leftovers are removed, and the old data comes back.
 const UNDO: &str = r#"set -eu
 cd "$2"
 for aside in .fleet-old .fleet-new; do

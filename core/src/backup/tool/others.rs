@@ -1,4 +1,4 @@
-//! Reads what a server said that it holds beside the databases of its stores.
+//! Parses a server's list of databases and accounts beside its stores.
 
 use super::named::{from_hex, from_percent};
 use crate::backup::{DatabaseEngine, Store};

@@ -1,4 +1,4 @@
-//! PostgreSQL: a plain SQL script, which leaves what did not change in the same bytes.
+//! PostgreSQL: a plain SQL script, in which unchanged data have unchanged bytes.
 
 mod noting;
 mod own;
@@ -62,7 +62,7 @@ CREATE DATABASE :"new" OWNER :"owner" TEMPLATE template0 :form;
 END
 "#;
 
-/// Until the swap, what was there has only been watched, or been closed to newcomers.
+/// Until the swap, the old database has only been observed, or closed to new connections.
 const UNDO: &str = r#"exec psql -X -q -A -t -w -v ON_ERROR_STOP=1 -v name="$2" -v new="$3" -v new_before="$5" -U "$1" -d template1 -f - <<'END'
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (:'new', :'new_before') AND pid <> pg_backend_pid()
     \g /dev/null
@@ -95,7 +95,7 @@ fi
 exec psql -X -q -w -v ON_ERROR_STOP=1 --single-transaction -o /dev/null -U "$1" -d "$3" -c "$first" -f -
 "#;
 
-/// Both change their names in one transaction; what was there goes last.
+/// Both change their names in one transaction; the old database is removed last.
 const SWAP: &str = r#"set -eu
 exec psql -X -q -A -t -w -v ON_ERROR_STOP=1 -v name="$2" -v new="$3" -v old="$4" -v old_before="$6" -U "$1" -d template1 -f - <<'END'
 SELECT count(*) > 0 AS fresh FROM pg_database WHERE datname = :'new' \gset
@@ -122,9 +122,9 @@ SELECT format('DROP DATABASE %I', datname) FROM pg_database WHERE datname IN (:'
 END
 "#;
 
-/// All tables at one moment, each counted by a statement of its own, without the rows of tables that inherit from it, and by a name
-/// that no line breaks. What an extension owns comes with the extension; what is temporary is its session's own. Rows that this user
-/// does not see are no rows that are missing: it is an error that they are hidden.
+/// Counts all tables at one moment, each with its own statement, without the rows of inheriting tables, and by a name
+/// without line breaks. Objects of an extension come with the extension; temporary ones belong to a session. Rows that
+/// this user cannot see are an error, because they would be missing unnoticed.
 const COUNT: &str = r#"set -eu
 export PGDATABASE="$2"
 exec psql -X -q -A -t -w -F '	' -v ON_ERROR_STOP=1 -U "$1" -f - <<'END'

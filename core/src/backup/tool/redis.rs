@@ -25,8 +25,8 @@ code=$({ { ask --rdb - && echo 0 >&3 || echo $? >&3; } | head -c -40 >&4; } 3>&1
 exit "$code"
 "#;
 
-/// The file takes its place when it is complete. Where the server keeps a log of its changes, it would read nothing but that: so
-/// the data become the log's beginning, in the form of this version.
+/// The file is moved to its place when it is complete. A server with a log of its changes would read only that log, so
+/// the data become the log's beginning, in this version's form.
 const LOAD: &str = r#"set -eu
 cd "$1"
 rm -f .fleet-new.rdb

@@ -154,8 +154,8 @@ pub fn prepare(server: &Server, dialect: Dialect) -> Tool {
     run(server, dialect, &format!("{CLIENT}{PREPARE}"), &[&quoted, &digits])
 }
 
-/// The server takes the script to its end or fails at the first error; what MariaDB makes and changes cannot be undone, so the
-/// database is whole only when this ended well.
+/// Returns the tool that runs the script to its end or to the first error. Schema changes of MariaDB cannot be undone,
+/// so the database is complete only if this ended well.
 pub fn load(server: &Server, dialect: Dialect) -> Tool {
     run(server, dialect, &format!("{CLIENT}ask -- \"$2\"\n"), &[database(server)])
 }

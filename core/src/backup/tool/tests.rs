@@ -1,4 +1,4 @@
-//! The tools of every engine: where they run, and what must be true of all of them. What they do is tried on real servers.
+//! Tools of every engine: their containers, and their common requirements. Their effects are tested on real servers.
 
 use super::*;
 use crate::app::testing::{COMPOSE, bundle, rendered};
@@ -44,7 +44,7 @@ fn spec(command: &str) -> InstanceSpec {
     rendered(&bundle(&[("docker-compose.yaml", &compose)]), "1", &[]).expect("the demo is good").spec
 }
 
-/// All tools of a store, each with what it is for.
+/// Returns all tools of a store, each with its purpose.
 fn tools(store: &Store) -> Vec<(&'static str, Tool)> {
     let query =
         Check { ask: DatabaseQuestion::Query("a 'b' \"c\"".to_owned()), expect: crate::backup::Expected::Success };

@@ -5,7 +5,8 @@ use crate::backup::DataAction;
 use crate::order::{Action, PowerRequest};
 use crate::plan::{NewOrder, Plan, PlanContext};
 
-/// Orders, what is closed and withdrawn, what waits, where rollouts stand; when to wake.
+/// Returns the orders, the closed and withdrawn ones, the waiting instances, the phases of rollouts, and the wake-up
+/// time.
 pub fn show(given: &Given, plan: &Plan) -> Vec<String> {
     let plan_context = PlanContext::new(&given.desired, &given.asked, &given.observed, given.now);
     let mut lines: Vec<String> = plan.orders.iter().map(order).collect();

@@ -65,7 +65,8 @@ pub(super) fn limits_can_work(desired: &Desired, request: &StrategyRequest) -> R
     Ok(())
 }
 
-/// One rollout of an app at a time; see [`forbids_another`]. An aborted one still has to finish what is under way.
+/// Only one rollout of an app may be active; see [`forbids_another`]. An aborted one still has to finish its running
+/// orders.
 pub(super) fn no_other_is_active(plan_context: &PlanContext, app: &AppName) -> Result<(), RolloutRefusal> {
     for rollout in plan_context.rollouts_of(app) {
         let phase = plan_context.phase(rollout);

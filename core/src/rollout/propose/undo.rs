@@ -1,4 +1,4 @@
-//! Taking back what a rollout moved.
+//! Undo of a rollout.
 
 use super::checks::{LeftOutReason, Skipped};
 use super::{Proposal, checks, proposal};
@@ -11,8 +11,8 @@ use crate::time::Time;
 /// Proposes to undo a rollout, each member to the release that it had before. The caller, which stores the values, adds
 /// the revision of each member (`Member::to_revision`).
 ///
-/// Whoever accepts it aborts that rollout in the same commit. It has no canary: what it goes back to has run there
-/// before. Members that are no longer at what the rollout made of them are left out.
+/// Accepting it aborts that rollout in the same commit. It has no canary, because the old releases have run there
+/// before. Members that have changed since are left out.
 pub fn propose_undo(
     rollout: &Rollout,
     desired: &Desired,

@@ -7,8 +7,8 @@ use crate::steps::gate::{Gate, GateVerdict, Observation, ObservedContainer, Prob
 use crate::time::Time;
 use crate::units::Period;
 
-/// Each look: the second, what is found, how often `web` was restarted, and a probe's failure (`-` for none).
-/// The gate wants 5 s of health within 30 s; one verdict per line.
+/// Each observation: the second, the found state, the number of restarts of `web`, and a probe's failure (`-` for
+/// none). The gate wants 5 s of health within 30 s; one verdict per line.
 fn check(looks: &[(u64, &str, u64, &str)], expect: &str) {
     let mut goal = spec("web:1\njob:1\nweb2:1 after job completed");
     goal.containers.retain(|container| container.service != "web2" || looks.iter().any(|it| it.1.contains("web2")));

@@ -14,7 +14,7 @@ fn any_goal() -> impl Strategy<Value = InstanceSpec> {
         let mut text = String::new();
         let mut there: Vec<char> = Vec::new();
         for (name, (version, on, how, lender)) in ('a'..).zip(services) {
-            // Version 0 stands for a service that this goal does not have.
+            // Version 0 means a service that this goal does not have.
             if version == 0 {
                 continue;
             }

@@ -51,7 +51,7 @@ impl World {
         hosts.into_iter().for_each(|host| self.deliver(host));
     }
 
-    /// Facts survive; links, and what is on its way, do not.
+    /// Facts survive; connections and messages on the way do not.
     pub(super) fn stop_coordinator(&mut self) {
         self.is_coordinator_up = false;
         self.within(MINUTE, Event::CoordinatorStarts);

@@ -21,7 +21,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// Tells whether the coordinator comes to know something by it.
+    /// Returns whether the coordinator learns something from it.
     pub fn is_a_fact(&self) -> bool {
         match self {
             Self::Notice { .. } | Self::Report { .. } | Self::CoordinatorStarts => true,

@@ -6,7 +6,7 @@ use crate::operator;
 use fleet_core::rollout::RolloutIntent;
 
 impl World {
-    /// Draws what will happen to the fleet from outside.
+    /// Draws the external events of the fleet.
     pub(super) fn foresee(&mut self, faults: FaultSchedule) {
         let length = faults.calm_at.since(self.now).as_millis();
         let length = u64::try_from(length).expect("it is short");

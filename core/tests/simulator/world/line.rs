@@ -86,7 +86,7 @@ impl World {
         self.at(at, Event::Report { host, connection, place });
     }
 
-    /// A host is online once it has said what it runs.
+    /// A host is online once its report has arrived.
     pub(super) fn hear(&mut self, host: usize, connection: u64, place: usize) {
         let is_lost = self.hosts[host].connection != connection || !self.hosts[host].is_connected;
         if is_lost || !self.is_coordinator_up {

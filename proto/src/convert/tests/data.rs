@@ -1,4 +1,4 @@
-//! Work on data: each variant of each kind comes back as it was, and what is not said in full is refused.
+//! Work on data: each variant of each kind survives a round trip, and incomplete messages are refused.
 
 use super::{instance, name, release};
 use crate::convert::result::{RESULT_LIMIT, incoming_result};

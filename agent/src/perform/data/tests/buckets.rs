@@ -1,4 +1,4 @@
-//! Stores that are buckets, on a real server that speaks S3.
+//! Stores in buckets, on a real S3 server.
 
 #[path = "../../../../../repository/tests/common/s3.rs"]
 mod s3;

@@ -1,4 +1,5 @@
-//! Drills and restores where images and apps do something of their own with what is empty, and where a host fails a good backup.
+//! Drills and restores in which images and apps initialise empty data themselves, and in which a host fails a good
+//! backup.
 
 use super::harness::{Agent, Harness, backup, drill, files, restore};
 use super::keeping::BackendFault;
@@ -121,9 +122,9 @@ async fn a_link_that_is_lost_says_nothing_of_the_backup() {
     // While the backup is looked for, its files are restored, and its dump is looked for or read by a tool.
     let mut missed = BTreeSet::from(["could not read the backup:", "could not restore `", "could not read `"]);
     let kept = files(&harness.keeping.folder);
-    // A place that only blinks may be asked again; one that is gone stays away.
+    // A backend with a short fault may be asked again; one that is gone stays away.
     for (fault, call) in (1..200).flat_map(|call| [(BackendFault::Blinks, call), (BackendFault::Dies, call)]) {
-        // Without what the one before wrote: the next would read that, too, and there would be no end of calls.
+        // Without the previous results: otherwise each run would read more, and the calls would never end.
         harness.keeping.put_back(&kept);
         harness.keeping.plan("near", Some((fault, call)));
         let end =

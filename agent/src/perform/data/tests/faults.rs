@@ -1,4 +1,4 @@
-//! No false green: whatever goes wrong, what is listed as a backup can be restored.
+//! No false success: whatever fails, each listed backup can be restored.
 
 #![allow(clippy::print_stderr)]
 
@@ -149,7 +149,8 @@ async fn series(series: u64, tally: &mut Tally) {
             }
             let is_said = end.made.is_some() && copies(&end).get(name).is_some_and(Result::is_ok);
             assert!(!is_said || !ours.is_empty(), "{about}: {name} is said to have it, and has not");
-            // Whoever was writing when the agent was killed may come to an end of its own: then there are two, each whole.
+            // A writer that was running when the agent was killed may finish by itself: then there are two backups,
+            // each whole.
             let is_killed = matches!(trouble, Trouble::Killed(_) | Trouble::KilledAndFull(_));
             assert!(ours.len() < 2 || is_killed, "{about}: it is in {name} twice");
         }

@@ -73,7 +73,7 @@ pub struct Agent {
     _drifted: watch::Sender<Drifted>,
 }
 
-/// All that the instance has: what a backup must give back.
+/// Data of the instance, which a backup must give back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     pub rows: String,

@@ -85,7 +85,7 @@ impl Keeping {
         plans.get(&name.parse().expect("a name")).map_or(0, |plan| plan.calls)
     }
 
-    /// Makes all repositories what they were.
+    /// Resets all repositories.
     pub fn put_back(&self, files: &BTreeMap<String, Vec<u8>>) {
         std::fs::remove_dir_all(&self.folder).expect("removed");
         write_all(files, &self.folder);

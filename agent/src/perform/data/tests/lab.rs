@@ -1,4 +1,4 @@
-//! Hands on a world whose volumes are folders, and whose database is a file with rows: what is dumped and loaded is real.
+//! Container runtime whose volumes are folders, and whose database is a file with rows: dumps and loads are real.
 
 use crate::fake::FakeRuntime;
 use crate::runtime::{Disk, RuntimeError};
@@ -57,7 +57,7 @@ pub struct Plan {
     pub refused: u64,
     /// Number of removals of sandbox parts that are refused.
     pub stays: u32,
-    /// With what each tree was restored.
+    /// Options with which each tree was restored.
     pub privileges: Vec<Privileges>,
 }
 

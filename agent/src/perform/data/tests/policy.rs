@@ -69,7 +69,7 @@ async fn backups_are_kept_and_read_only_where_the_host_allows_it() {
     }
     assert_eq!(harness.state(), after);
     assert_eq!(harness.sets("near").await.len(), 1);
-    // One that is allowed gets its copy, whatever becomes of the other.
+    // An allowed one gets its copy, whatever happens to the other.
     std::fs::write(
         harness.path.join("policy.yaml"),
         format!("repositories: ['{}']", harness.path.join("repositories/far").display()),

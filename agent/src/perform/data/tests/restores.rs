@@ -1,4 +1,4 @@
-//! Restores that come out well, and restores after which everything is as it was.
+//! Restores that succeed, and restores after which everything is as before.
 
 use super::harness::{Agent, Harness, State, backup, restore, source};
 use super::lab::Fault;

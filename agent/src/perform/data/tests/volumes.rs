@@ -52,7 +52,7 @@ async fn a_volume_that_a_restore_made_goes_with_it() {
     assert!(matches!(end.outcome, Outcome::RolledBack { .. }), "{end:?}");
     assert!(!is_there(&harness), "it was made by nobody but the restore");
     harness.check_calm("after a restore that failed");
-    // None is made before what is there is safe.
+    // None is created before the safety backup exists.
     harness.lab.plan().fault = None;
     let order = harness.order(restore("near", &id, &["far"]), "");
     harness.keeping.plan("far", Some((super::keeping::BackendFault::Full, 5)));
@@ -114,14 +114,14 @@ async fn each_disk_needs_room_for_what_goes_onto_it() {
     let (harness, agent, id, before, after) = changed_since("").await;
     let disk = |folder: &str, id, free| (harness.lab.folder.join(folder), Disk { id, free });
     let set = |disks| *harness.lab.disks.lock().expect("not poisoned") = disks;
-    // The Engine's own disk is full, and none of this is on it.
+    // The Engine's own disk is full, and not used here.
     *harness.lab.free.lock().expect("not poisoned") = 0;
     set(vec![disk("oasis-1_data", 1, 513 << 20), disk("oasis-1_uploads", 2, 1000)]);
     let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
     let full = harness.lab.volume("oasis-1_uploads").display().to_string();
     assert!(end.outcome.reason().is_some_and(|it| it.contains(&full)), "{end:?}");
     assert_eq!(harness.state(), after);
-    // Both on one: what they need adds up. The files are 9,005 bytes, the dump has a few more than 100.
+    // Both on one disk: their needs add up. The files are 9,005 bytes, the dump has a few more than 100.
     set(vec![disk("", 1, (512 << 20) + 2 * 9_050)]);
     let end = harness.carry_out_order(&agent, &harness.order(restore("near", &id, &[]), "one")).await;
     assert!(end.outcome.reason().is_some_and(|it| it.contains("not enough room")), "{end:?}");

@@ -93,7 +93,7 @@ impl Drop for EndOnDrop {
     fn drop(&mut self) {
         let (Some(place), Ok(runtime)) = (self.place.take(), tokio::runtime::Handle::try_current()) else { return };
         let (engine, mark) = (Arc::clone(&self.engine), std::mem::take(&mut self.mark));
-        // Whoever dropped it does not wait; what this does not reach, the next sweep does.
+        // The caller does not wait; the next sweep ends whatever this does not reach.
         drop(runtime.spawn(async move { end(&engine, &place, &mark).await }));
     }
 }

@@ -75,7 +75,7 @@ pub struct PolicySetArgs {
     #[arg(long, value_name = "N")]
     fleet_at_once: Option<u32>,
 
-    /// Only show what it would be
+    /// Only show the result
     #[arg(long)]
     dry_run: bool,
 }

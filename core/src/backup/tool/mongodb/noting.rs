@@ -1,9 +1,9 @@
 //! Notes of a MongoDB server about its databases, which no dump includes: restored ones are compared with them.
 //!
-//! **Invariant:** nothing here depends on a server beyond what comes with a backup: no versions of indexes, no identifiers.
+//! **Invariant:** no fact depends on the server beyond the restored data: no versions of indexes, no identifiers.
 
-/// Prints lines of a kind, and of what and which and how, each as hexadecimal digits, in both shells. Long texts are kept as their
-/// beginning and a checksum.
+/// Prints lines with a kind, an object, a property and a value, each in hexadecimal, in both shells. Long texts are
+/// shortened to their beginning and a checksum.
 const WORDS: &str = r"const hex = s => encodeURIComponent(s).replace(/%(..)|[^%]/g, (c, h) =>
     h ? h.toLowerCase() : c.charCodeAt(0).toString(16));
 const say = (kind, thing, attribute, value) => print([kind, hex(thing), hex(attribute), hex(value)].join('\t'));

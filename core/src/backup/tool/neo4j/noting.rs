@@ -1,9 +1,11 @@
 //! Notes of a Neo4j server about its database, which no dump includes: a restored one is compared with them.
 //!
-//! **Invariant:** nothing here depends on a server beyond what comes with a backup: no numbers of indexes, no identifiers of its own.
+//! **Invariant:** no fact depends on the server beyond the restored data: no numbers of indexes, no identifiers of its
+//! own.
 
-/// Prints lines of a kind, and of what and which and how, each as hexadecimal digits. Indexes and constraints are compared by the
-/// statements that would make them, with their labels, properties, types and options. Each question starts a client of its own.
+/// Prints lines with a kind, an object, a property and a value, each in hexadecimal. Indexes and constraints are
+/// compared by the statements that would create them, with their labels, properties, types and options. Each query
+/// starts its own client.
 ///
 /// Samples the nodes and relationships with the lowest and the highest ids, which a dump keeps. Later versions have
 /// another name and another order for these ids, so the sample names them.
@@ -59,7 +61,7 @@ sample nodes '(n)' 'labels(n)'
 sample relationships '()-[n]->()' 'type(n)'
 "#;
 
-/// The questions, with what prints a text in letters that neither a line nor a shell would take for something else.
+/// Returns the queries; `printed` quotes a text so that neither a line nor a shell misreads it.
 pub fn questions(printed: impl Fn(&str) -> String) -> String {
     QUESTIONS.replace("NAME", &printed("name")).replace("STATEMENT", &printed("createStatement"))
 }

@@ -1,6 +1,6 @@
 //! Notes of a PostgreSQL server about its database, which no dump includes: a restored one is compared with them.
 //!
-//! **Invariant:** nothing here depends on a server beyond what comes with a backup: no numbers of objects, no sizes, no moments.
+//! **Invariant:** no fact depends on the server beyond the restored data: no object numbers, no sizes, no times.
 
 /// Prints lines with a kind, an object, a property and a value, each in hexadecimal. The query is read-only. The
 /// superuser's own rights, and objects that the image makes and that were not recorded, are left out.

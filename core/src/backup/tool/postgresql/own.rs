@@ -5,8 +5,8 @@
 
 /// Reads the catalogs, and prints the statements. The first line, a comment in SQL, is for the creator of the database.
 ///
-/// A role that is there keeps its password, which is the one that the instance has today, and gets everything else as it was. The user
-/// who loads stays a superuser. Columns that are not in every version are taken out of a row as JSON.
+/// An existing role keeps its password, which is the instance's present one, and gets all other properties from the
+/// dump. The loading user stays a superuser. Columns that some versions lack are read from a row as JSON.
 const QUESTIONS: &str = r#"SET datestyle = 'ISO';
 SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT') AS may \gset
 \if :may

@@ -7,9 +7,9 @@
 use crate::backup::SourceNote;
 use std::collections::BTreeMap;
 
-/// Prints lines of a kind, and of what and which and how, each as hexadecimal digits. What was written is counted from the last save
-/// on. The lines of a library of functions are put in order, for theirs is the server's own. Accounts come back with their file, when
-/// that lies in the data folder.
+/// Prints lines with a kind, an object, a property and a value, each in hexadecimal. Writes are counted since the last
+/// save. The lines of a function library are sorted, because their order is the server's own. Accounts come back with
+/// their file, if that is in the data folder.
 const FACTS: &str = r#"setting() { ask config get "$1" 2>/dev/null | tail -n +2 | head -n 1; }
 hex() { printf %s "$1" | od -An -v -tx1 | tr -d ' \n'; }
 say() { printf '%s\t%s\t%s\t%s\n' "$1" "$(hex "$2")" "$(hex "$3")" "$(hex "$4")"; }

@@ -1,13 +1,14 @@
 //! Notes of a MariaDB or MySQL server about a database, which no dump includes: a restored one is compared with them.
 //!
-//! **Invariant:** nothing here depends on a server beyond what comes with a backup.
+//! **Invariant:** no fact depends on the server beyond the restored data.
 
-/// Prints lines of a kind, and of what and which and how, each as hexadecimal digits, as that of PostgreSQL does.
+/// Prints lines with a kind, an object, a property and a value, each in hexadecimal, like PostgreSQL's.
 ///
-/// The moment counts writes, those of our own questions not among them: they go into tables that are counted apart. A transaction that
-/// wrote before it, and ends after it, changes the data without a write. So it has the transactions that wrote and are open, too, which
-/// are asked for behind the counters, and behind what the server remembers of an earlier question of the kind (0.1 s). Who may not see
-/// them sees the number that MariaDB gives to each that starts to write or that ends having written. Without either there is no moment.
+/// The moment counts writes, except those of our own queries, which go into tables that are counted separately. A
+/// transaction that wrote before it and ends after it changes the data without a further write. So the moment includes
+/// the open transactions with writes. They are queried after the counters, and after the server's cache of such a query
+/// has expired (0.1 s). Without the permission for that, MariaDB's number is used that grows whenever a transaction
+/// starts to write or ends after writing. Without either, there is no moment.
 const MOMENT: &str = r#"writes=$(ask --execute="SHOW GLOBAL STATUS WHERE Variable_name IN ('Handler_write', 'Handler_update', 'Handler_delete',
     'Com_truncate', 'Com_alter_table', 'Com_create_table', 'Com_drop_table', 'Com_rename_table')" | tr '\n\t' ',=')
 if writers=$(ask --execute="SET SESSION group_concat_max_len = 1048576; DO SLEEP(0.2); SELECT COALESCE(GROUP_CONCAT(trx_id ORDER BY trx_id), '')
