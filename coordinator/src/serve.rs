@@ -14,6 +14,7 @@ mod port;
 mod refusal;
 mod router;
 mod running;
+mod serve_error;
 mod silent;
 mod sparing;
 mod unauthenticated;
@@ -24,4 +25,5 @@ pub use join::{IdentityService, JoinService};
 #[cfg(test)]
 pub use loops::Loops;
 pub use refusal::{check_protocol, failed, refused};
-pub use running::{Config, Options, Running, ServeError, Shared, serve};
+pub use running::{Config, Options, Running, Shared, serve};
+pub use serve_error::ServeError;

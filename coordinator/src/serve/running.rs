@@ -6,18 +6,18 @@ use super::loops::Loops;
 use super::mark::RunMark;
 use super::port::Port;
 use super::router::Router;
+use super::serve_error::ServeError;
 use super::{Connections, IdentityService, JoinService};
 use crate::agents::{AgentsService, Budgets, HostQueries, Sessions};
 use crate::clock;
 use crate::facts::Facts;
 use crate::home::Home;
-use crate::identity::{Admissions, Authority, Believes, IdentityError, ServerCertificate, server_config};
+use crate::identity::{Admissions, Authority, Believes, ServerCertificate, server_config};
 use crate::metrics::serve_metrics;
 use crate::operators::{BackupsService, OperatorsService};
 use crate::panics::Panics;
 use crate::permits::{Bounds, Places};
-use crate::repositories::{Disk, DiskError, RepositoriesService, RepositoryService, RepositoryServiceError};
-use crate::store::StoreError;
+use crate::repositories::{Disk, RepositoriesService, RepositoryService};
 use crate::values::Values;
 use fleet_proto::MESSAGE_LIMIT;
 use fleet_proto::v1::agents_server::AgentsServer;
@@ -72,46 +72,6 @@ pub struct Options {
     pub worker: Option<PathBuf>,
     /// Address at which metrics are served; nowhere by default.
     pub metrics: Option<SocketAddr>,
-}
-
-/// Failure that ends a coordinator.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// The port cannot be opened.
-    #[error("could not listen on {address}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Cause of the failure.
-        source: io::Error,
-    },
-    /// The facts could not be loaded.
-    #[error("could not read the facts")]
-    Load(#[source] StoreError),
-    /// The disk of the repositories failed.
-    #[error("could not look into the repositories")]
-    Repositories(#[from] DiskError),
-    /// The search for lost repositories failed.
-    #[error("could not find out which repositories came back")]
-    Lost(#[from] RepositoryServiceError),
-    /// The mark of a finished start could not be written.
-    #[error("could not note in the directory that it serves")]
-    Mark(#[source] io::Error),
-    /// The coordinator's keys failed.
-    #[error("could not prepare the port")]
-    Identity(#[from] IdentityError),
-    /// The gRPC server failed.
-    #[error("could not serve the port")]
-    Transport(#[from] tonic::transport::Error),
-    /// The store could not be written, so the coordinator stops.
-    #[error("the facts could not be changed: memory may not be what the disk has, so the coordinator stopped")]
-    StoreFailed,
-    /// A thread could not be started.
-    #[error("could not start a thread")]
-    Thread(#[source] io::Error),
-    /// A task was cancelled or panicked.
-    #[error("the coordinator's main task ended unexpectedly")]
-    Task(#[from] tokio::task::JoinError),
 }
 
 /// A coordinator that serves, until it is shut down or its store fails.
