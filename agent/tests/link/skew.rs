@@ -2,6 +2,8 @@
 
 use super::coordinator::Heard;
 use super::{DAY, Lab, completes, count, ends};
+use fleet_core::app::Bundle;
+use fleet_core::order::Release;
 use fleet_proto::v1::from_agent::Kind;
 use fleet_proto::v1::query_reply::Kind as Piece;
 use fleet_proto::v1::{self, order_report::Outcome, to_agent};
@@ -34,6 +36,43 @@ async fn what_a_newer_coordinator_says_is_refused_by_itself_and_the_rest_is_done
     assert!(matches!(heard.answers[0].kind, Some(Piece::Failure(_))), "{:?}", heard.answers);
     assert_eq!((heard.watches, heard.silences), (1, 0), "on the same connection");
     assert_eq!(count(&heard, |kind| matches!(kind, Kind::Hello(_))), 1);
+}
+
+/// An app whose app.yaml has a key that came after this agent.
+fn later_app() -> Bundle {
+    let app = "app: notes\nlater: { than: this agent }\n";
+    let compose = "services:\n  web:\n    image: notes:1\n";
+    let files = [("app.yaml".to_owned(), app.into()), ("compose.yaml".to_owned(), compose.into())];
+    Bundle::new(files.into()).expect("the bundle is small")
+}
+
+#[tokio::test]
+async fn a_release_with_a_key_that_is_newer_is_refused_and_the_other_instances_go_on() {
+    let lab = Lab::new(DAY).await;
+    let bundle = later_app();
+    let release = Release { name: "notes@2".parse().expect("a release"), digest: bundle.digest() };
+    lab.coordinator.bundles.lock().expect("no fault").insert(bundle.digest().to_string(), bundle);
+    let mut later = lab.installation();
+    (later.id, later.instance) = ("0123456789abcdef01234567".to_owned(), "oasis-2".to_owned());
+    if let Some(v1::order::Action::Install(v1::Install { goal: Some(goal) })) = &mut later.action {
+        goal.release = Some(release.into());
+    }
+    let _agent = lab.run();
+    lab.say(vec![later, lab.installation()]);
+    let heard = lab.coordinator.wait_for(|heard| ends(heard) > 1).await;
+    let outcome = |instance: &str| {
+        let is_it = |kind: &&Kind| matches!(kind, Kind::Order(report) if report.instance == instance);
+        match heard.reports.iter().find(is_it) {
+            Some(Kind::Order(report)) => report.outcome.clone(),
+            _ => None,
+        }
+    };
+    match outcome("oasis-2") {
+        Some(Outcome::Refused(refused)) => assert!(refused.reason.contains("later"), "{refused:?}"),
+        other => panic!("expected a refusal, found {other:?}"),
+    }
+    assert!(matches!(outcome("oasis-1"), Some(Outcome::Done(_))), "{:?}", outcome("oasis-1"));
+    assert!(lab.runtime.world().running("oasis-2").is_empty());
 }
 
 #[tokio::test]
