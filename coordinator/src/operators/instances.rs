@@ -233,7 +233,7 @@ impl OperatorsService {
     ) -> Result<v1::InstanceChange, Status> {
         const ATTEMPT: &str = "change its power";
         let name: InstanceName = read(ATTEMPT, &request.name)?;
-        let wanted: PowerRequest = choice(ATTEMPT, request.action())?;
+        let wanted = choice::<v1::PowerAction, PowerRequest>(ATTEMPT, request.action)?;
         let asked = word::<v1::PowerAction>(request.action);
         let change = |change: &mut DesiredChange<'_>| {
             let desired = find(change, ATTEMPT, &name)?;

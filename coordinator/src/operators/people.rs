@@ -27,7 +27,7 @@ impl OperatorsService {
     ) -> Result<v1::JoinInvitation, Status> {
         const ATTEMPT: &str = "add the operator";
         let name: OperatorName = read(ATTEMPT, &request.name)?;
-        let role: Role = choice(ATTEMPT, request.role())?;
+        let role = choice::<v1::OperatorRole, Role>(ATTEMPT, request.role)?;
         let life = seconds(request.token_seconds, TOKEN_LIFE, LONGEST_TOKEN_LIFE);
         let uses = request.uses.max(1);
         let subject = Subject::Operator(name.clone());

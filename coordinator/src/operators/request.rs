@@ -4,7 +4,7 @@ use crate::serve::{failed, refused};
 use crate::store::StoreError;
 use crate::values::ValuesError;
 use fleet_core::facts::DriftRule;
-use fleet_core::hint::Hint;
+use fleet_core::hint::{Hint, LinkHint};
 use fleet_proto::convert::ConvertError;
 use fleet_proto::v1;
 use std::fmt::Display;
@@ -46,15 +46,20 @@ pub fn seconds(given: u64, default: Duration, most: Duration) -> Duration {
     if given == 0 { default } else { Duration::from_secs(given).min(most) }
 }
 
-/// Reads a value of an enum; one that is not given, or that this version does not know, is refused.
-pub fn choice<E, T: TryFrom<E, Error = ConvertError>>(attempt: &str, value: E) -> Result<T, Status> {
-    T::try_from(value).map_err(|error| wrong(attempt, error, None))
+/// Reads a value of the enum `E`. One that is not given, or that this version does not know, is refused by its field.
+pub fn choice<E, T>(attempt: &str, number: i32) -> Result<T, Status>
+where
+    E: TryFrom<i32> + Default,
+    T: TryFrom<E, Error = ConvertError>,
+{
+    // Only newer programs send other numbers than 0 that are not known.
+    let hint = (number != 0).then_some(Hint::from(LinkHint::UpgradeCoordinator));
+    T::try_from(E::try_from(number).unwrap_or_default()).map_err(|error| wrong(attempt, error, hint))
 }
 
 /// Reads a drift rule, where one is given.
 pub fn drift(attempt: &str, rule: Option<i32>) -> Result<Option<DriftRule>, Status> {
-    let known = |rule: i32| v1::DriftRule::try_from(rule).unwrap_or_default();
-    rule.map(|rule| choice(attempt, known(rule))).transpose()
+    rule.map(|rule| choice::<v1::DriftRule, _>(attempt, rule)).transpose()
 }
 
 /// Failure of a change other than a refusal.

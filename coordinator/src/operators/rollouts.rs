@@ -15,6 +15,7 @@ use fleet_core::names::{OperatorName, RolloutId};
 use fleet_core::plan::{RolloutPhase, phase};
 use fleet_core::rollout::{Proposal, Rollout, RolloutIntent};
 use fleet_core::time::Time;
+use fleet_proto::convert::ConvertError;
 use fleet_proto::v1::{self, SteerAction};
 use fleet_proto::words::word;
 use std::cmp::Reverse;
@@ -79,7 +80,7 @@ impl OperatorsService {
             SteerAction::Abort => aborted,
             SteerAction::Undo => return self.undo_as(by, &id).await,
             SteerAction::Unspecified => {
-                let why = format!("`{}` is not known here", request.action);
+                let why = ConvertError::Unknown { field: "action" };
                 return Err(wrong("steer the rollout", why, LinkHint::UpgradeCoordinator));
             }
         };

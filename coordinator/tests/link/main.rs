@@ -22,3 +22,4 @@ mod roles;
 mod skew;
 mod stories;
 mod undoing;
+mod unknown;

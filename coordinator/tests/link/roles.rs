@@ -16,7 +16,7 @@ use tonic::transport::Channel;
 
 /// Messages as bytes, whose meaning does not matter here.
 #[derive(Debug, Clone, Copy, Default)]
-struct Bytes;
+pub struct Bytes;
 
 impl Codec for Bytes {
     type Encode = Vec<u8>;

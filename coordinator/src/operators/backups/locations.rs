@@ -12,6 +12,7 @@ use fleet_core::backup::{RepositoryDesired, RepositoryLocation, Secret};
 use fleet_core::grammar;
 use fleet_core::hint::Hint;
 use fleet_core::names::{OperatorName, RepositoryName};
+use fleet_proto::convert::ConvertError;
 use fleet_proto::v1::{self, add_repository_request};
 use tonic::Status;
 
@@ -128,7 +129,8 @@ fn place(attempt: &str, place: Option<&add_repository_request::Location>) -> Res
                 prefix: bounded(attempt, "the prefix", &bucket.prefix)?,
             })
         }
-        None => Err(wrong(attempt, "it does not say where", Hint::GiveLocation)),
+        // Absent, or of a kind that came after this version.
+        None => Err(wrong(attempt, ConvertError::Unknown { field: "location" }, Hint::GiveLocation)),
     }
 }
 
