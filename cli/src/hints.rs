@@ -133,13 +133,13 @@ pub fn words(hint: &Hint) -> String {
         Hint::KeepVolume => "leave it out of `--volume`: it stays, with its data".to_owned(),
         Hint::StopInstance(instance) => format!("`fleet instance stop {instance}`"),
         Hint::RequestKept(instance) => {
-            format!("the wish is kept; see what goes on with `fleet status` and `fleet instance show {instance}`")
+            format!("the request is kept; see what goes on with `fleet status` and `fleet instance show {instance}`")
         }
         Hint::RequestKeptUntilAllowed(host) => {
-            format!("the wish is kept, and done when the people of `{host}` allow it")
+            format!("the request is kept, and done when the people of `{host}` allow it")
         }
         Hint::RequestKeptUntilOpen(instance) => {
-            format!("the wish is kept, and done then; see `fleet instance show {instance}`")
+            format!("the request is kept, and done then; see `fleet instance show {instance}`")
         }
         Hint::ReadLogsAgain(instance) => format!("read them again: `fleet logs {instance}`"),
         Hint::FollowLogsAgain(instance) => format!("read them again: `fleet logs {instance} --follow`"),

@@ -36,9 +36,9 @@ mod tests {
     use fleet_proto::v1::ChangeState;
 
     fn check(steps: &[(&str, bool)]) {
-        let mut told = LastShown::default();
+        let mut output = LastShown::default();
         for (step, expect) in steps {
-            assert_eq!(told.is_new_step(step), *expect, "{step}");
+            assert_eq!(output.is_new_step(step), *expect, "{step}");
         }
     }
 
@@ -81,13 +81,13 @@ mod tests {
     #[test]
     fn another_state_begins_anew() {
         let under_way = ChangeState::UnderWay.into();
-        let mut told = LastShown::default();
-        assert!(told.is_new_state(under_way) && told.is_new_step("stop web"));
-        assert!(!told.is_new_state(under_way) && !told.is_new_step("stop web"));
+        let mut output = LastShown::default();
+        assert!(output.is_new_state(under_way) && output.is_new_step("stop web"));
+        assert!(!output.is_new_state(under_way) && !output.is_new_step("stop web"));
         assert!(
-            told.is_new_state(ChangeState::Waiting.into())
-                && told.is_new_state(under_way)
-                && told.is_new_step("stop web")
+            output.is_new_state(ChangeState::Waiting.into())
+                && output.is_new_state(under_way)
+                && output.is_new_step("stop web")
         );
     }
 }

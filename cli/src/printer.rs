@@ -175,7 +175,7 @@ mod tests {
         }
     }
 
-    fn told(terminal: Option<(usize, usize)>, tell: impl FnOnce(&Printer)) -> String {
+    fn shown(terminal: Option<(usize, usize)>, tell: impl FnOnce(&Printer)) -> String {
         let kept = Kept::default();
         let output = || Output { writer: Box::new(kept.clone()), terminal };
         tell(&Printer::new(output(), output(), false));
@@ -193,7 +193,7 @@ mod tests {
             |printer| drop(printer.answer("x")),
             |printer| drop(printer.answer_data("x")),
         ] {
-            let text = told(screen, |printer| {
+            let text = shown(screen, |printer| {
                 line(printer);
                 between(printer);
                 printer.story_moved("pull (1)");
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_board_is_not_drawn_over_what_was_told_since() {
-        let text = told(Some((20, 24)), |printer| {
+        let text = shown(Some((20, 24)), |printer| {
             printer.redraw(&["a".into(), "b".into()]);
             printer.redraw(&["c".into()]);
             printer.story("trying again");
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn what_moves_is_told_once_where_there_is_no_terminal() {
-        let text = told(None, |printer| {
+        let text = shown(None, |printer| {
             printer.story_that_moves("pull");
             printer.story_moved("pull (1)");
         });

@@ -204,8 +204,8 @@ async fn run_init(init: Init) -> Result<(), ActionError> {
     // Errors in the settings are reported before anything is created.
     let place = own_place(folder, &init.own)?;
     let (home, token) = Home::init(folder, settings).await?;
-    let told = match set_up_own(folder, place, &init.own).await {
-        Ok(told) => told,
+    let message = match set_up_own(folder, place, &init.own).await {
+        Ok(message) => message,
         Err(error) => {
             drop(home);
             Home::undo_init(folder)?;
@@ -214,7 +214,7 @@ async fn run_init(init: Init) -> Result<(), ActionError> {
     };
     tell(&format!(
         "The fleet is made. Serve it:\n  fleet-coordinator serve --data-dir {}\nthen log in as its administrator, within \
-         24 hours:\n  fleet login -\n{told}This is the TOKEN; it works once:\n",
+         24 hours:\n  fleet login -\n{message}This is the TOKEN; it works once:\n",
         folder.display()
     ))?;
     answer(&format!("{token}\n"))

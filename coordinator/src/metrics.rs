@@ -82,7 +82,7 @@ pub async fn serve_metrics(shared: &Shared, listener: &TcpListener) {
                 // It scans all facts and the store.
                 let body = || async move {
                     let facts = Arc::clone(&shared.facts);
-                    facts.off_runtime(move |_| told(&shared, &last)).await
+                    facts.off_runtime(move |_| page_text(&shared, &last)).await
                 };
                 async move { Ok::<_, Infallible>(answer(&request, body).await) }
             });
@@ -110,18 +110,18 @@ async fn answer<F: Future<Output = Bytes>>(
     response
 }
 
-fn told(shared: &Shared, last: &Last) -> Bytes {
+fn page_text(shared: &Shared, last: &Last) -> Bytes {
     let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
     match &*last {
-        Some((told, since)) if since.elapsed() < SHARED_FOR => told.clone(),
+        Some((page_text, since)) if since.elapsed() < SHARED_FOR => page_text.clone(),
         Some(_) | None => {
-            let told = page(CoordinatorFigures(shared.clone())).unwrap_or_else(|error| {
+            let page_text = page(CoordinatorFigures(shared.clone())).unwrap_or_else(|error| {
                 tracing::error!(%error, "the metrics could not be written");
                 String::new()
             });
-            let told = Bytes::from(told);
-            *last = Some((told.clone(), Instant::now()));
-            told
+            let page_text = Bytes::from(page_text);
+            *last = Some((page_text.clone(), Instant::now()));
+            page_text
         }
     }
 }

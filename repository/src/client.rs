@@ -208,12 +208,12 @@ impl RepositoryClient {
         &self,
         part: &Part,
         trees: Trees,
-        told: &ProgressSink,
+        sink: &ProgressSink,
     ) -> Result<ArchivedTrees, RepositoryError> {
         let doing = "keep the files";
         let parent = self.parent(doing).await?;
         let work = Work::ArchiveTrees { part: part.clone(), trees: Trees { parent, ..trees } };
-        let answer = self.ask_telling(doing, work, told, |progress| progress.place_written).await?;
+        let answer = self.ask_telling(doing, work, sink, |progress| progress.place_written).await?;
         answered!(self, doing, answer, Answer::Trees(archived) => archived)
     }
 
@@ -258,13 +258,13 @@ impl RepositoryClient {
         set: &SetRecord,
         (path, to): (&str, &Path),
         privileges: Privileges,
-        told: &ProgressSink,
+        sink: &ProgressSink,
     ) -> Result<Restored, RepositoryError> {
         let doing = format!("restore `{path}`");
         let snapshot = self.there(&doing, set.snapshots().files)?;
         let options = RestoreOptions { privileges, ..RestoreOptions::default() };
         let work = Work::RestoreTree { snapshot, path: path.to_owned(), to: to.to_owned(), options };
-        let answer = self.ask_telling(&doing, work, told, |progress| progress.place_read).await?;
+        let answer = self.ask_telling(&doing, work, sink, |progress| progress.place_read).await?;
         answered!(self, &doing, answer, Answer::Restored(restored) => restored)
     }
 
@@ -274,12 +274,12 @@ impl RepositoryClient {
         set: &SetRecord,
         path: &str,
         to: S3Address,
-        told: &ProgressSink,
+        sink: &ProgressSink,
     ) -> Result<Filled, RepositoryError> {
         let doing = format!("restore `{path}` to the bucket {}", to.bucket);
         let snapshot = self.there(&doing, set.snapshots().files)?;
         let work = Work::FillBucket { snapshot, path: path.to_owned(), to, extra: Extra::Remove };
-        let answer = self.ask_telling(&doing, work, told, |progress| progress.place_read).await?;
+        let answer = self.ask_telling(&doing, work, sink, |progress| progress.place_read).await?;
         answered!(self, &doing, answer, Answer::Filled(filled) => filled)
     }
 
@@ -313,14 +313,14 @@ impl RepositoryClient {
         &self,
         doing: &str,
         work: Work,
-        told: &ProgressSink,
+        sink: &ProgressSink,
         bytes: fn(&Progress) -> u64,
     ) -> Result<Answer, RepositoryError> {
         let session = self.start(doing, work).await?;
         let progress = session.progress();
         let answer = tokio::select! {
             answer = session.answer() => answer,
-            never = told.follow(progress, bytes) => match never {},
+            never = sink.follow(progress, bytes) => match never {},
         };
         answer.map_err(|error| self.error(doing, error))
     }

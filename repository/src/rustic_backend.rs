@@ -108,9 +108,9 @@ impl RusticBackend {
     fn note<T>(&self, doing: impl FnOnce() -> String, result: Result<T, BackendError>) -> RusticResult<T> {
         result.map_err(|error| {
             let doing = doing();
-            let told = RusticError::new(ErrorKind::Backend, format!("could not {doing}: {error}"));
+            let wrapped = RusticError::new(ErrorKind::Backend, format!("could not {doing}: {error}"));
             self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert((doing, error));
-            told
+            wrapped
         })
     }
 

@@ -108,8 +108,8 @@ fn a_manifest_that_cannot_be_read_is_told_with_its_backup() {
     flip(largest, 1000);
     let (names, unreadable) = listed(&home.open());
     assert_eq!(names, ["b1", "b2"]);
-    let told: Vec<_> = unreadable.iter().map(|it| (it.kind, it.backup.as_ref().map(short))).collect();
-    assert_eq!(told, [(FileKind::Snapshot, Some("b3".to_owned()))]);
+    let recorded: Vec<_> = unreadable.iter().map(|it| (it.kind, it.backup.as_ref().map(short))).collect();
+    assert_eq!(recorded, [(FileKind::Snapshot, Some("b3".to_owned()))]);
 }
 
 #[test]

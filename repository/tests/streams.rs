@@ -103,9 +103,12 @@ fn a_backup_exists_when_its_set_does() {
     repository.write_set(&part_at("b1", 2_000_000), b"first".to_vec()).expect("a set");
     repository.write_set(&part_at("b0", 3_000_000), b"second".to_vec()).expect("a set");
     let sets = repository.sets().expect("sets").sets;
-    let told: Vec<_> =
+    let recorded: Vec<_> =
         sets.iter().map(|set| (short(&set.backup), set.time.0, set.manifest.as_slice(), set.parts.len())).collect();
-    assert_eq!(told, [("b1".to_owned(), 2_000_000, &b"first"[..], 1), ("b0".to_owned(), 3_000_000, &b"second"[..], 0)]);
+    assert_eq!(
+        recorded,
+        [("b1".to_owned(), 2_000_000, &b"first"[..], 1), ("b0".to_owned(), 3_000_000, &b"second"[..], 0)]
+    );
     assert!(repository.unfinished().expect("parts").is_empty());
 }
 

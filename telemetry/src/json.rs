@@ -46,12 +46,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> FormatEvent<S, JsonFields> for Json
         event.record(&mut fields);
         let mut spans = Vec::new();
         for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
-            let mut told = Map::new();
-            told.insert("name".to_owned(), Value::from(span.name()));
+            let mut entry = Map::new();
+            entry.insert("name".to_owned(), Value::from(span.name()));
             if let Some(fields) = span.extensions().get::<FormattedFields<JsonFields>>() {
-                told.extend(object(&fields.fields)?);
+                entry.extend(object(&fields.fields)?);
             }
-            spans.push(told);
+            spans.push(entry);
         }
         let metadata = event.metadata();
         let (level, target) = (metadata.level().as_str(), metadata.target());

@@ -37,8 +37,8 @@ fn an_upgrade_that_would_leave_the_volumes_behind_is_refused() {
     let container = format!("{}-proj-web-1", harness.prefix);
     harness.write(&container, "years");
     for line in ["rollout --app fixed --version 2 --dry-run", "rollout --app fixed --version 2 --yes --detach"] {
-        let told = harness.fleet.refused(line);
-        assert!(told.text().contains("its volumes would be left behind"), "{}", told.text());
+        let output = harness.fleet.refused(line);
+        assert!(output.text().contains("its volumes would be left behind"), "{}", output.text());
     }
     harness.fleet.done("rollout --app fixed --version 3 --yes --detach");
     harness.until("fx1 to be 3", || harness.fleet.state(&harness.name("fx1")) == "3 healthy");
@@ -58,9 +58,9 @@ fn an_undo_takes_nothing_that_another_instance_has_by_now() {
     harness.until("one to be 2", || harness.fleet.state(&one) == "2 healthy");
     harness.install("other@1", "a", "two");
     let before = (harness.id(&format!("{one}-web-1")), harness.id(&format!("{two}-web-1")));
-    let told = harness.fleet.refused("rollout undo --yes --detach");
+    let output = harness.fleet.refused("rollout undo --yes --detach");
     let reason = format!("the network `{}` on a is {two}'s", harness.name("x"));
-    assert!(told.text().contains(&reason), "{}", told.text());
+    assert!(output.text().contains(&reason), "{}", output.text());
     assert_eq!((harness.id(&format!("{one}-web-1")), harness.id(&format!("{two}-web-1"))), before);
 }
 
@@ -77,8 +77,8 @@ fn a_rollout_and_a_restore_say_what_the_hosts_policy_refuses_before_anything_sto
     let one = harness.name("one");
     let before = harness.id(&format!("{one}-web-1"));
     for line in ["rollout --app plain --version 2 --dry-run", "rollout --app plain --version 2 --yes --detach"] {
-        let told = harness.fleet.refused(line);
-        assert!(told.text().contains(&format!("`networks: [{theirs}]`")), "{}", told.text());
+        let output = harness.fleet.refused(line);
+        assert!(output.text().contains(&format!("`networks: [{theirs}]`")), "{}", output.text());
     }
     harness.fleet.done(&format!("backup now {one} --detach"));
     harness.until("a backup", || harness.fleet.admin.run(&format!("backup ls {one}")).stdout.contains(" central "));

@@ -31,8 +31,12 @@ fn no_verb_touches_containers_of_another_instance_in_the_project() {
         assert_eq!(harness.id(&other), before, "after `{line}`");
     };
     refused(&format!("instance restart {one} --detach"));
-    let told = harness.fleet.refused("rollout --app plain --version 2 --yes --detach");
-    assert!(told.text().contains(&format!("the container `{other}` is of the instance somebody")), "{}", told.text());
+    let output = harness.fleet.refused("rollout --app plain --version 2 --yes --detach");
+    assert!(
+        output.text().contains(&format!("the container `{other}` is of the instance somebody")),
+        "{}",
+        output.text()
+    );
     assert_eq!(harness.id(&other), before, "after a rollout that was refused");
     harness.fleet.done(&format!("instance stop {one} --detach"));
     harness.wait(&one, "stopped");

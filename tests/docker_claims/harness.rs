@@ -87,8 +87,8 @@ impl Harness {
         self.fleet.wait_link(host, "offline");
         let words = format!("not known: whether `{host}` would refuse it, for its Engine was not asked: it is offline");
         for dry_run in [" --dry-run", " --detach"] {
-            let told = self.fleet.admin.run(&format!("{line}{dry_run}"));
-            assert!(told.text().contains(&words), "{}", told.text());
+            let shown = self.fleet.admin.run(&format!("{line}{dry_run}"));
+            assert!(shown.text().contains(&words), "{}", shown.text());
         }
         self.start(host);
         self.fleet.wait_online(host);
@@ -150,8 +150,8 @@ impl Harness {
     pub fn refused(&self, line: &str, reason: &str) {
         let dry = self.fleet.refused(&format!("{line} --dry-run"));
         assert!(dry.text().contains(reason), "{}", dry.text());
-        let told = self.fleet.refused(line);
-        assert!(told.text().contains(reason), "{}", told.text());
+        let shown = self.fleet.refused(line);
+        assert!(shown.text().contains(reason), "{}", shown.text());
     }
 
     /// The id of a container, which is there.

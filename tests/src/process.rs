@@ -27,7 +27,7 @@ impl Process {
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let stderr = child.stderr.take().context("stderr is piped")?;
         let process = Self { child };
-        let (tell, told) = std::sync::mpsc::channel();
+        let (tell, shown) = std::sync::mpsc::channel();
         let awaited = ready.to_owned();
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
@@ -42,7 +42,7 @@ impl Process {
                 }
             }
         });
-        match told.recv_timeout(patience) {
+        match shown.recv_timeout(patience) {
             Ok(()) => Ok(process),
             Err(_) => bail!("the program did not say `{ready}` in {patience:?}"),
         }

@@ -65,8 +65,8 @@ fn a_host_with_instances_is_forgotten_only_when_that_is_said() {
     let fleet = Fleet::running(&["lab-1"]);
     fleet.refused("host rm lab-1 --yes").says("notes-1").hints("--with-instances");
     let containers = fleet.host("lab-1").containers("notes-1");
-    let told = fleet.admin.run("host rm lab-1 --yes --with-instances");
-    told.says("forgot the instance notes-1");
+    let output = fleet.admin.run("host rm lab-1 --yes --with-instances");
+    output.says("forgot the instance notes-1");
     assert_eq!(fleet.host("lab-1").containers("notes-1"), containers, "what runs goes on running");
     // The host may come back under its name, with a new token.
     assert!(matches!(fleet.announce("lab-1").identity().subject, Subject::Host(_)));
@@ -80,8 +80,8 @@ fn a_removed_operator_is_cut_off_at_once_and_told_so() {
     events.wait_for("operator ada");
     fleet.done("operator rm ada --yes");
     // Nothing else would ever end it.
-    let told = events.finish();
-    assert_ne!(told.code, 0, "{}", told.text());
+    let output = events.finish();
+    assert_ne!(output.code, 0, "{}", output.text());
     ada.refused("status").says("revoked").hints("ask an administrator");
     fleet.refused("operator rm admin --yes").says("last administrator");
 }

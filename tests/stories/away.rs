@@ -8,9 +8,9 @@ fn a_host_that_is_away_blocks_nobody_and_catches_up() {
     let mut fleet = Fleet::running(&["lab-1", "lab-2", "lab-3"]);
     fleet.host_mut("lab-1").crash();
     fleet.wait_link("lab-1", "offline");
-    let told = fleet.admin.run("rollout --version 1.2 --yes --soak 0s");
-    assert_eq!(told.code, 0, "{}", told.text());
-    told.says("offline: catches up when it is back").says("(2 done, 1 offline)").says("catch up");
+    let output = fleet.admin.run("rollout --version 1.2 --yes --soak 0s");
+    assert_eq!(output.code, 0, "{}", output.text());
+    output.says("offline: catches up when it is back").says("(2 done, 1 offline)").says("catch up");
     assert_eq!(fleet.member("notes-1"), "offline");
     let explained = fleet.done("rollout explain");
     assert!(explained.contains("notes-1: offline: they catch up"), "{explained}");
@@ -43,7 +43,7 @@ fn a_wish_for_a_host_that_is_away_is_kept() {
     let mut fleet = Fleet::running(&["lab-1"]);
     fleet.host_mut("lab-1").crash();
     fleet.wait_link("lab-1", "offline");
-    fleet.refused("instance stop notes-1").says("offline").hints("the wish is kept");
+    fleet.refused("instance stop notes-1").says("offline").hints("the request is kept");
     fleet.host_mut("lab-1").start();
     fleet.until("it to be stopped", || fleet.state("notes-1") == "1.1 stopped");
     assert!(fleet.host("lab-1").images("notes-1").is_empty());

@@ -15,8 +15,8 @@ pub fn policy(fleet: &Fleet, more: &str) {
 
 /// Returns the health of an instance's backups, at any level.
 pub fn standing(fleet: &Fleet, instance: &str) -> Value {
-    let told = fleet.admin.run(&format!("backup status {instance} -o json"));
-    let answer: Value = serde_json::from_str(&told.stdout).expect("it is JSON");
+    let output = fleet.admin.run(&format!("backup status {instance} -o json"));
+    let answer: Value = serde_json::from_str(&output.stdout).expect("it is JSON");
     list(&answer, "instances").first().cloned().unwrap_or_default()
 }
 
@@ -39,8 +39,8 @@ pub fn back_up(fleet: &Fleet, instance: &str) -> String {
 #[test]
 fn a_policy_by_label_has_backups_taken_by_themselves() {
     let fleet = Fleet::with_rows(&["lab-1 site=fr", "lab-2 site=de"]);
-    let told = fleet.admin.run("backup status");
-    assert_eq!(told.code, 1, "nobody has a backup: {}", told.text());
+    let output = fleet.admin.run("backup status");
+    assert_eq!(output.code, 1, "nobody has a backup: {}", output.text());
     policy(&fleet, "-l site=fr");
     wait_word(&fleet, "notes-1", "ok");
     assert_eq!(listed(&fleet, "notes-1")[0]["backup"]["cause"], "scheduled");
@@ -73,9 +73,9 @@ fn a_dump_that_fails_is_said_with_its_reason() {
     for (fault, why) in [(ToolFault::FailsHalfway, "ended with 1"), (ToolFault::CutsOff, "rows")] {
         fleet.on_all(|world| world.tool_faults.insert("db".to_owned(), fault));
         fleet.refused("backup now notes-1").says("the store `rows`").says(why);
-        let told = fleet.admin.run("backup status");
-        assert_eq!(told.code, 1, "{}", told.text());
-        told.says("failing").says("the store `rows`");
+        let output = fleet.admin.run("backup status");
+        assert_eq!(output.code, 1, "{}", output.text());
+        output.says("failing").says("the store `rows`");
         assert_eq!(listed(&fleet, "notes-1").len(), 1, "what failed is no backup");
     }
     fleet.on_all(|world| world.tool_faults.clear());
@@ -156,9 +156,9 @@ fn a_damaged_backup_is_named_and_counts_for_nothing() {
         std::fs::set_permissions(&pack, permissions).expect("ours");
         std::fs::write(&pack, bytes).expect("written");
     }
-    let told = fleet.admin.run("backup verify notes-1 --read-data 100%");
-    assert_eq!(told.code, 1, "{}", told.text());
-    assert!(told.text().contains(&id[..8]), "it is named: {}", told.text());
+    let output = fleet.admin.run("backup verify notes-1 --read-data 100%");
+    assert_eq!(output.code, 1, "{}", output.text());
+    assert!(output.text().contains(&id[..8]), "it is named: {}", output.text());
     let word = standing(&fleet, "notes-1")["word"].clone();
     assert_ne!(word, "ok", "what is damaged is no backup");
 }

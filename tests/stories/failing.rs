@@ -15,13 +15,13 @@ fn with_bad(hosts: &[&str], behaviour: Behaviour) -> Fleet {
 #[test]
 fn a_bad_release_comes_back_by_itself_and_halts_the_rollout() {
     let fleet = with_bad(&["lab-1", "lab-2", "lab-3"], Behaviour::Sick);
-    let told = fleet.refused("rollout --version 1.3 --yes --soak 0s");
-    let last: Vec<&str> = told.stderr.lines().rev().take(3).collect();
-    assert_eq!(last[2], "error: could not roll out 1.3", "{}", told.text());
-    assert!(last[1].starts_with("  because the canary failed: notes-1 went back to 1.1: "), "{}", told.text());
-    assert!(last[1].ends_with("no answer"), "{}", told.text());
-    assert!(last[0].starts_with("hint: ") && last[0].contains("fleet rollout explain notes-1"), "{}", told.text());
-    assert!(told.stdout.starts_with("notes-1: halted"), "{}", told.text());
+    let output = fleet.refused("rollout --version 1.3 --yes --soak 0s");
+    let last: Vec<&str> = output.stderr.lines().rev().take(3).collect();
+    assert_eq!(last[2], "error: could not roll out 1.3", "{}", output.text());
+    assert!(last[1].starts_with("  because the canary failed: notes-1 went back to 1.1: "), "{}", output.text());
+    assert!(last[1].ends_with("no answer"), "{}", output.text());
+    assert!(last[0].starts_with("hint: ") && last[0].contains("fleet rollout explain notes-1"), "{}", output.text());
+    assert!(output.stdout.starts_with("notes-1: halted"), "{}", output.text());
     fleet.wait_version("notes-1", "1.1");
     let host = fleet.host("lab-1");
     assert_eq!(host.images("notes-1"), ["notes-db:1", "notes-web:1.1"]);
@@ -41,8 +41,8 @@ fn a_bad_release_comes_back_by_itself_and_halts_the_rollout() {
 
     // A person fixes the cause and resumes: failed members are tried again.
     fleet.on_all(|world| world.behaviours.clear());
-    let told = fleet.admin.run("rollout resume --follow");
-    assert_eq!(told.code, 0, "{}", told.text());
+    let output = fleet.admin.run("rollout resume --follow");
+    assert_eq!(output.code, 0, "{}", output.text());
     assert!((1..=3).all(|number| fleet.state(&format!("notes-{number}")) == "1.3 healthy"));
 }
 
@@ -59,8 +59,8 @@ fn an_image_that_does_not_exist_touches_nothing() {
 fn failures_below_the_limit_do_not_halt() {
     let fleet = with_bad(&["lab-1", "lab-2", "lab-3"], Behaviour::Sick);
     ["lab-2", "lab-3"].iter().for_each(|host| let_go(&fleet, host));
-    let told = fleet.refused("rollout --version 1.3 --yes --soak 0s --canary 0 --at-once 1 --max-failures 2");
-    told.says("1 failed");
+    let output = fleet.refused("rollout --version 1.3 --yes --soak 0s --canary 0 --at-once 1 --max-failures 2");
+    output.says("1 failed");
     let states = (1..=3).map(|number| fleet.state(&format!("notes-{number}"))).collect::<Vec<_>>();
     assert_eq!(states, ["1.1 healthy", "1.3 healthy", "1.3 healthy"]);
 }
@@ -100,9 +100,9 @@ fn an_aborted_rollout_leaves_what_is_done_and_an_undo_takes_it_back() {
         (fleet.state("notes-2"), fleet.rollout().map(|it| it.phase())),
         ("1.1 healthy".to_owned(), Some(fleet_proto::v1::RolloutPhase::Aborted))
     );
-    let told = fleet.admin.run("rollout undo --yes");
-    assert_eq!(told.code, 0, "{}", told.text());
-    told.says("1.2 -> 1.1");
+    let output = fleet.admin.run("rollout undo --yes");
+    assert_eq!(output.code, 0, "{}", output.text());
+    output.says("1.2 -> 1.1");
     fleet.wait_version("notes-1", "1.1");
     let starts = fleet.host("lab-1").starts("notes-1");
     assert_eq!(starts, ["notes-web:1.1", "notes-web:1.2", "notes-web:1.1"]);
@@ -128,10 +128,10 @@ fn each_step_there_and_back_is_told_in_a_pipe_as_it_happens() {
         rollout.wait_for(&format!("  notes-1  lab-1  under way: {step}\n"));
         hold(next);
     }
-    let told = rollout.finish();
-    assert_eq!(told.code, 1, "{}", told.text());
-    let steps = || told.stderr.lines().filter_map(|line| line.split_once("  under way: ")).map(|(_, step)| step);
-    assert_eq!(steps().collect::<BTreeSet<_>>().len(), steps().count(), "each is told once:\n{}", told.text());
+    let output = rollout.finish();
+    assert_eq!(output.code, 1, "{}", output.text());
+    let steps = || output.stderr.lines().filter_map(|line| line.split_once("  under way: ")).map(|(_, step)| step);
+    assert_eq!(steps().collect::<BTreeSet<_>>().len(), steps().count(), "each is told once:\n{}", output.text());
 }
 
 #[test]
@@ -160,8 +160,8 @@ fn an_undo_puts_back_the_values_that_went_with_the_release() {
     assert_eq!(fleet.host("lab-2").starts("notes-2").len(), 3);
 
     // An undo can be undone: to 1.2 with the values that it had then.
-    let told = fleet.admin.run("rollout undo");
-    told.says("value port: 9000 -> its default").says("value title: its default -> New");
+    let output = fleet.admin.run("rollout undo");
+    output.says("value port: 9000 -> its default").says("value title: its default -> New");
     fleet.done("rollout undo --yes");
     fleet.wait_version("notes-1", "1.2");
     fleet.until("its later values to be wanted", || fleet.done("instance show notes-1").contains("New"));

@@ -19,8 +19,8 @@ fn what_cannot_be_installed_is_refused_when_it_is_said() {
     for (line, says) in &table {
         fleet.refused(line).says(says);
     }
-    let told = fleet.admin.run("install notes --host lab-1 --name notes-2");
-    assert_eq!(told.code, 2, "{}", told.text());
+    let output = fleet.admin.run("install notes --host lab-1 --name notes-2");
+    assert_eq!(output.code, 2, "{}", output.text());
     assert_eq!(fleet.done("instance ls -o name").trim(), "notes-1", "nothing half-done");
 }
 
@@ -44,11 +44,11 @@ fn a_hosts_own_policy_outranks_the_coordinator() {
     // A later policy applies to existing instances.
     fleet.done("install notes@1.1 --host lab-1 --name notes-1 --set password=p");
     fleet.host("lab-1").write_policy("apps: []");
-    let told = fleet.refused("instance set notes-1 --set title=Other");
-    told.says("does not allow").says("notes");
+    let output = fleet.refused("instance set notes-1 --set title=Other");
+    output.says("does not allow").says("notes");
     fleet.until("the policy to be heard", || fleet.done("host show lab-1").contains("(none)"));
-    let told = fleet.refused("instance set notes-1 --set title=Another");
-    told.says("does not allow the app notes").hints("ask the people of `lab-1`");
+    let output = fleet.refused("instance set notes-1 --set title=Another");
+    output.says("does not allow the app notes").hints("ask the people of `lab-1`");
     assert_eq!(fleet.state("notes-1"), "1.1 healthy");
     assert_eq!(fleet.host("lab-1").starts("notes-1").len(), 1, "nothing was touched");
 }
@@ -61,8 +61,8 @@ fn a_mount_of_the_hosts_own_folders_needs_the_hosts_permission() {
     let compose = app.compose().replace("\"data:/data\"", "\"/srv/lab:/data\"");
     std::fs::write(folder.join("compose.yaml"), compose).expect("it can be written");
     fleet.done(&format!("app push {} --version 1.1 --no-pin", folder.display()));
-    let told = fleet.refused("install notes@1.1 --host lab-1 --name notes-1 --set password=p");
-    told.says("does not allow mounting /srv/lab");
+    let output = fleet.refused("install notes@1.1 --host lab-1 --name notes-1 --set password=p");
+    output.says("does not allow mounting /srv/lab");
 }
 
 #[test]
@@ -76,10 +76,10 @@ fn a_dry_run_changes_nothing() {
         "rollout --version 1.2 --canary 0 --dry-run",
     ];
     for line in lines {
-        let told = fleet.admin.run(line);
-        assert_eq!(told.code, 0, "{}", told.text());
-        told.says("nothing was changed");
-        assert!(!told.stdout.is_empty(), "it says what would be done: {}", told.text());
+        let output = fleet.admin.run(line);
+        assert_eq!(output.code, 0, "{}", output.text());
+        output.says("nothing was changed");
+        assert!(!output.stdout.is_empty(), "it says what would be done: {}", output.text());
     }
     let versions = |text: &str| text.matches("\"version\":").count();
     assert_eq!(fleet.host("lab-1").containers("notes-1"), before.0);
@@ -93,12 +93,12 @@ fn a_change_makes_anew_only_what_it_concerns() {
     let host = fleet.host("lab-1");
     let id = |name: &str| host.containers("notes-1").into_iter().find(|(it, _)| it.contains(name)).map(|it| it.1);
     let (web, db) = (id("web"), id("db"));
-    let told = fleet.admin.run("instance set notes-1 --set port=9000");
-    assert_eq!(told.code, 0, "{}", told.text());
+    let output = fleet.admin.run("instance set notes-1 --set port=9000");
+    assert_eq!(output.code, 0, "{}", output.text());
     assert_ne!(id("web"), web, "its port is another");
     assert_eq!(id("db"), db, "nothing of it changed");
-    let told = fleet.admin.run("instance set notes-1 --set port=9000");
-    told.says("nothing to do");
+    let output = fleet.admin.run("instance set notes-1 --set port=9000");
+    output.says("nothing to do");
     let web = id("web");
     fleet.done("instance set notes-1 --set password=q");
     assert_ne!(id("db"), db, "it has the password");
@@ -127,8 +127,8 @@ fn a_removed_instance_leaves_its_volumes_unless_they_are_named() {
     let fleet = Fleet::running(&["lab-1"]);
     let host = fleet.host("lab-1");
     fleet.refused("instance rm notes-1 --yes --volume notes-1_none").says("notes-1_none");
-    let told = fleet.admin.piping("no\n", "instance rm notes-1");
-    assert_ne!(told.code, 0, "nobody agreed: {}", told.text());
+    let output = fleet.admin.piping("no\n", "instance rm notes-1");
+    assert_ne!(output.code, 0, "nobody agreed: {}", output.text());
     assert_eq!(host.containers("notes-1").len(), 2);
     fleet.done("instance rm notes-1 --yes --volume notes-1_uploads");
     assert!(host.containers("notes-1").is_empty());
@@ -145,8 +145,8 @@ fn an_installation_that_fails_leaves_nothing_but_its_reason() {
     let fleet = Fleet::of(&["lab-1"]);
     fleet.push(&App::hasty("1.1"));
     fleet.behave("1.1", Behaviour::Missing);
-    let told = fleet.refused("install notes@1.1 --host lab-1 --name notes-1 --set password=p");
-    told.says("error: could not install notes@1.1 on lab-1").says("notes-web:1.1");
+    let output = fleet.refused("install notes@1.1 --host lab-1 --name notes-1 --set password=p");
+    output.says("error: could not install notes@1.1 on lab-1").says("notes-web:1.1");
     assert!(fleet.host("lab-1").containers("notes-1").is_empty());
     assert!(fleet.instance("notes-1").is_some_and(|it| it.last_reason.contains("notes-web:1.1")));
 }

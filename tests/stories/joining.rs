@@ -16,10 +16,10 @@ fn token_of(fleet: &Fleet, line: &str) -> JoinToken {
 #[track_caller]
 fn check(fleet: &Fleet, token: &str, code: u8, says: &str, hints: &str) {
     let person = fleet.person("stranger");
-    let told = person.piping(&format!("{token}\n"), "login -");
-    assert_eq!(told.code, code, "{}", told.text());
-    told.says("error: could not").says(says).hints(hints);
-    assert!(told.stderr.lines().count() <= 3, "{}", told.text());
+    let output = person.piping(&format!("{token}\n"), "login -");
+    assert_eq!(output.code, code, "{}", output.text());
+    output.says("error: could not").says(says).hints(hints);
+    assert!(output.stderr.lines().count() <= 3, "{}", output.text());
     assert!(!person.identity_file().exists(), "a refused login leaves nothing behind");
 }
 
@@ -58,9 +58,9 @@ fn every_wrong_token_has_its_own_error() {
 fn a_token_for_something_else_is_not_spent() {
     let fleet = Fleet::new();
     let of_host = token_of(&fleet, "host add lab-1");
-    let told =
+    let output =
         "  because this token is for the host lab-1, and was not used\nhint: run `fleet-agent join` with it on lab-1";
-    check(&fleet, &of_host.to_string(), 1, told, "fleet operator add");
+    check(&fleet, &of_host.to_string(), 1, output, "fleet operator add");
     fleet.wait_for(admit_as(Joiner::Host, &of_host, now())).expect("its use was not spent");
 
     let of_ada = token_of(&fleet, "operator add ada --role viewer");
@@ -79,12 +79,12 @@ fn a_token_that_was_pasted_with_a_line_break_is_refused_before_anybody_is_asked(
     let fleet = Fleet::new();
     let token = token_of(&fleet, "operator add ada --role viewer").to_string();
     let (first, second) = token.split_at(40);
-    let told = fleet.person("ada").piping(&format!("{first}\n{second}\n"), "login -");
-    assert_eq!(told.code, 2, "{}", told.text());
-    told.says("line break").hints("as one line");
+    let output = fleet.person("ada").piping(&format!("{first}\n{second}\n"), "login -");
+    assert_eq!(output.code, 2, "{}", output.text());
+    output.says("line break").hints("as one line");
     // Its use is not spent, and a line break at its end is forgiven.
-    let told = fleet.person("ada").piping(&format!("{token}\n"), "login -");
-    assert_eq!(told.code, 0, "{}", told.text());
+    let output = fleet.person("ada").piping(&format!("{token}\n"), "login -");
+    assert_eq!(output.code, 0, "{}", output.text());
 }
 
 #[test]

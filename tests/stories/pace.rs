@@ -39,8 +39,8 @@ fn a_canary_goes_first_and_then_so_many_at_once() {
     wait_those(&fleet, "under way", &["notes-2", "notes-3"]);
     assert_eq!(those(&fleet, "waiting"), ["notes-4"]);
     ["lab-2", "lab-3", "lab-4"].iter().for_each(|host| let_go(&fleet, host));
-    let told = rollout.finish();
-    assert_eq!(told.code, 0, "{}", told.text());
+    let output = rollout.finish();
+    assert_eq!(output.code, 0, "{}", output.text());
     for number in 1..=4 {
         assert_eq!(fleet.state(&format!("notes-{number}")), "1.2 healthy");
         let starts = fleet.host(&format!("lab-{number}")).starts(&format!("notes-{number}"));
@@ -92,13 +92,13 @@ fn what_cannot_work_is_refused_at_once() {
         ("--version 1.2 --max-failures 0", "would halt before it begins", "--max-failures"),
     ];
     for (request, says, hints) in table {
-        let told = fleet.refused(&format!("rollout {request} --yes"));
-        told.says(says);
-        assert!(told.stderr.contains(hints), "{}", told.text());
+        let output = fleet.refused(&format!("rollout {request} --yes"));
+        output.says(says);
+        assert!(output.stderr.contains(hints), "{}", output.text());
     }
     for request in ["--version 1.2 --at-once 0", "--version 1.2 --window soon", "--version 1.2 --per site"] {
-        let told = fleet.admin.run(&format!("rollout {request} --yes"));
-        assert_eq!(told.code, 2, "{}", told.text());
+        let output = fleet.admin.run(&format!("rollout {request} --yes"));
+        assert_eq!(output.code, 2, "{}", output.text());
     }
     assert_eq!(fleet.done("rollout ls -o name").trim(), "");
 
@@ -125,25 +125,25 @@ fn outside_its_window_a_rollout_begins_nothing() {
 fn a_dry_run_shows_waves_and_changes() {
     let fleet = Fleet::running(&["lab-1", "lab-2", "lab-3"]);
     fleet.done("install notes@1.2 --host lab-1 --name notes-9 --set password=p --set port=9000");
-    let told = fleet.admin.run("rollout --version 1.2 --at-once 2 --dry-run");
-    assert_eq!(told.code, 0, "{}", told.text());
-    told.says("3 instances in 2 waves").says("canary").says("wave").says("1.1 -> 1.2");
-    told.says("notes-web:1.1 -> notes-web:1.2").says("left out").says("notes-9").says("nothing was changed");
+    let output = fleet.admin.run("rollout --version 1.2 --at-once 2 --dry-run");
+    assert_eq!(output.code, 0, "{}", output.text());
+    output.says("3 instances in 2 waves").says("canary").says("wave").says("1.1 -> 1.2");
+    output.says("notes-web:1.1 -> notes-web:1.2").says("left out").says("notes-9").says("nothing was changed");
     assert_eq!(fleet.done("rollout ls -o name").trim(), "");
-    let told = fleet.admin.piping("no\n", "rollout --version 1.2");
-    assert_ne!(told.code, 0, "nobody agreed: {}", told.text());
+    let output = fleet.admin.piping("no\n", "rollout --version 1.2");
+    assert_ne!(output.code, 0, "nobody agreed: {}", output.text());
     assert_eq!(fleet.done("rollout ls -o name").trim(), "");
 }
 
 #[test]
 fn progress_reads_well_in_a_pipe() {
     let fleet = Fleet::running(&["lab-1", "lab-2"]);
-    let told = fleet.admin.run("rollout --version 1.2 --yes --soak 0s --at-once 1");
-    assert_eq!(told.code, 0, "{}", told.text());
-    assert_eq!(told.stdout, "notes-1: done (2 done)\n");
+    let output = fleet.admin.run("rollout --version 1.2 --yes --soak 0s --at-once 1");
+    assert_eq!(output.code, 0, "{}", output.text());
+    assert_eq!(output.stdout, "notes-1: done (2 done)\n");
     // How many short states are seen depends on the machine; the end does not.
     let passes = |line: &&str| line.contains("under way") || line.contains("running");
-    let story = told.story();
+    let story = output.story();
     let progress: Vec<&str> = story.lines().filter(|line| line.starts_with("TIME") && !passes(line)).collect();
     insta::assert_snapshot!(progress.join("\n"), @r"
     TIME  notes-1  lab-1  done

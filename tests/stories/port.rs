@@ -189,8 +189,8 @@ fn operators_see_that_a_host_speaks_another_protocol_until_it_greets_well() {
         assert!(fleet.done("host ls").contains("other protocol"));
         let status = fleet.done("status");
         assert!(status.contains(&format!("host {host}: {}", words(theirs))) && status.contains(hint), "{status}");
-        let told = fleet.done("events --tail 100").matches(&words(theirs)).count();
-        assert_eq!(told, 1, "it is told once, however often the host dials");
+        let output = fleet.done("events --tail 100").matches(&words(theirs)).count();
+        assert_eq!(output, 1, "it is told once, however often the host dials");
     }
     fleet.done("host rm lab-2 --yes");
     fleet.server.restart();

@@ -41,9 +41,9 @@ fn check(file: &str, from: &str, to: &str, says: &[&str]) {
     assert!(text.contains(from), "`{from}` is in {file}");
     fs::write(folder.join(file), text.replace(from, to)).expect("it can be written");
     let person = fleet_tests::fleet::Operator::new(&fleet.path().join("person"));
-    let told = person.refused(&format!("app lint {}", folder.display()));
+    let output = person.refused(&format!("app lint {}", folder.display()));
     for part in says {
-        told.says(part);
+        output.says(part);
     }
 }
 

@@ -22,8 +22,8 @@ fn a_coordinator_that_crashes_in_a_rollout_goes_on_exactly() {
     assert_eq!((fleet.member("notes-1"), fleet.member("notes-3")), ("done".to_owned(), "waiting".to_owned()));
     let_go(&fleet, "lab-2");
     let_go(&fleet, "lab-3");
-    let told = rollout.finish();
-    assert_eq!(told.code, 0, "whoever watches goes on watching: {}", told.text());
+    let output = rollout.finish();
+    assert_eq!(output.code, 0, "whoever watches goes on watching: {}", output.text());
     for number in 1..=3 {
         let starts = fleet.host(&format!("lab-{number}")).starts(&format!("notes-{number}"));
         assert_eq!(starts, ["notes-web:1.1", "notes-web:1.2"], "no order is carried out twice");
@@ -117,8 +117,8 @@ fn a_removal_goes_on_after_the_coordinator_crashed() {
         assert!(fleet.host(host).containers(instance).is_empty());
         assert_eq!(fleet.host(host).starts(instance), ["notes-web:1.1"], "its volumes stay");
     }
-    let told = fleet.done("events --tail 100");
-    assert_eq!(told.matches("removed").count(), 2, "each is buried once: {told}");
+    let output = fleet.done("events --tail 100");
+    assert_eq!(output.matches("removed").count(), 2, "each is buried once: {output}");
     fleet.done("install notes@1.1 --host lab-1 --name notes-1 --set password=q");
     fleet.wait_version("notes-1", "1.1");
 }

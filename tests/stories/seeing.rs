@@ -61,16 +61,16 @@ fn the_exit_code_tells_how_it_ended() {
     for (line, code) in
         [("status", 0), ("instance show none", 1), ("instance shwo x", 2), ("rollout", 2), ("whoami", 0)]
     {
-        let told = fleet.admin.run(line);
-        assert_eq!(told.code, code, "{}", told.text());
+        let output = fleet.admin.run(line);
+        assert_eq!(output.code, code, "{}", output.text());
     }
     let nobody = Operator::new(&fleet.folder().join("nobody"));
     nobody.refused("status").says("not logged in").hints("fleet login");
     fleet.server.stop();
-    let told = fleet.admin.run("status");
-    assert_eq!(told.code, 3, "{}", told.text());
-    told.says(&fleet.server.address.to_string()).hints("check that the coordinator runs");
-    assert!(told.stderr.lines().count() <= 3, "{}", told.text());
+    let output = fleet.admin.run("status");
+    assert_eq!(output.code, 3, "{}", output.text());
+    output.says(&fleet.server.address.to_string()).hints("check that the coordinator runs");
+    assert!(output.stderr.lines().count() <= 3, "{}", output.text());
 }
 
 #[test]
@@ -108,6 +108,6 @@ fn a_wish_for_what_is_not_there_says_what_there_is() {
     fleet.refused("rollout --version 1.1").says("there are no instances").hints("APP@VERSION --host HOST --name NAME");
     fleet.done("host add lab-1");
     let install = "install notes@1.1 --host lab-1 --name notes-1 --set password=p";
-    fleet.refused(install).says("lab-1 is not connected").hints("the wish is kept");
+    fleet.refused(install).says("lab-1 is not connected").hints("the request is kept");
     fleet.refused("rollout --version 1.2").says("`notes@1.2`").hints("notes has 1.1; push another: `fleet app push");
 }

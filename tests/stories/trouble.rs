@@ -12,17 +12,17 @@ fn a_pull_that_hangs_ends_at_its_deadline_and_delays_nobody() {
     fleet.wait_version("notes-2", "1.2");
     fleet.until("the step to be shown", || fleet.done("rollout show").contains("pull notes-web:1.2"));
     assert!(fleet.host_view("lab-1").is_some_and(|view| view.link() == fleet_proto::v1::HostLink::Online));
-    let told = rollout.finish();
-    assert_eq!(told.code, 1, "{}", told.text());
-    told.says("because").says("notes-1").says("went back to 1.1");
+    let output = rollout.finish();
+    assert_eq!(output.code, 1, "{}", output.text());
+    output.says("because").says("notes-1").says("went back to 1.1");
     assert_eq!(fleet.host("lab-1").starts("notes-1"), ["notes-web:1.1"], "what ran was not touched");
 }
 
 #[test]
 fn a_port_that_is_taken_is_told_with_its_holder() {
     let fleet = Fleet::running(&["lab-1"]);
-    let told = fleet.refused("install notes@1.1 --host lab-1 --name notes-2 --set password=p");
-    told.says("the port `8080/tcp` on lab-1 is notes-1's");
+    let output = fleet.refused("install notes@1.1 --host lab-1 --name notes-2 --set password=p");
+    output.says("the port `8080/tcp` on lab-1 is notes-1's");
     assert!(fleet.host("lab-1").containers("notes-2").is_empty(), "nothing half-done");
     assert_eq!(fleet.host("lab-1").images("notes-1").len(), 2, "the other one is undisturbed");
     fleet.done("install notes@1.1 --host lab-1 --name notes-2 --set password=p --set port=8081");
@@ -33,8 +33,8 @@ fn a_full_disk_is_told_and_leaves_what_runs_alone() {
     let fleet = Fleet::running(&["lab-1", "lab-2"]);
     fleet.on_all(|world| world.failing.insert("pull notes-web:1.2".to_owned()));
     let before = fleet.host("lab-1").containers("notes-1");
-    let told = fleet.refused("rollout --version 1.2 --yes --soak 0s");
-    told.says("pull notes-web:1.2").says("it was told to fail");
+    let output = fleet.refused("rollout --version 1.2 --yes --soak 0s");
+    output.says("pull notes-web:1.2").says("it was told to fail");
     assert_eq!(fleet.host("lab-1").containers("notes-1"), before);
 }
 
@@ -49,8 +49,8 @@ fn when_the_way_back_fails_too_a_person_is_called() {
     let rollout = fleet.admin.start("rollout --version 1.3 --yes --soak 0s");
     fleet.until("the new one to start", || fleet.host("lab-1").starts("notes-1").len() == 2);
     runtime.meddle(|world| world.failing.insert("start notes-1-web-1".to_owned()));
-    let told = rollout.finish();
-    assert_eq!(told.code, 1, "{}", told.text());
+    let output = rollout.finish();
+    assert_eq!(output.code, 1, "{}", output.text());
     let status = fleet.done("status");
     assert!(status.contains("needs a person") && status.contains("stuck"), "{status}");
     let explained = fleet.done("rollout explain");
@@ -94,16 +94,16 @@ fn outside_a_hosts_own_hours_nothing_changes_and_it_says_when() {
         ),
         ("instance rm notes-3 --yes", "remove notes-3"),
     ] {
-        let told = fleet.refused(line);
-        told.says(&format!("error: could not {what} yet"));
-        told.says("  because the hours of `lab-1` are closed until ").says(&format!("T{hour:02}:00:00Z"));
-        told.hints("the wish is kept, and done then");
+        let output = fleet.refused(line);
+        output.says(&format!("error: could not {what} yet"));
+        output.says("  because the hours of `lab-1` are closed until ").says(&format!("T{hour:02}:00:00Z"));
+        output.hints("the request is kept, and done then");
     }
     assert_eq!(fleet.done("instance set notes-1 --set title=Last --detach").trim(), "notes-1: begun");
     assert_eq!(fleet.host("lab-1").containers("notes-1"), before);
     fleet.until("it to wait", || fleet.done("instance show notes-1").contains("the host's own hours open at"));
-    let told = fleet.admin.run("rollout --version 1.2 --yes --soak 0s --canary 0 --detach");
-    assert_eq!(told.code, 0, "{}", told.text());
+    let output = fleet.admin.run("rollout --version 1.2 --yes --soak 0s --canary 0 --detach");
+    assert_eq!(output.code, 0, "{}", output.text());
     fleet.wait_version("notes-2", "1.2");
     fleet.until("the other to wait", || fleet.done("rollout explain").contains("the host's own hours open at"));
     assert_eq!(fleet.host("lab-1").starts("notes-1").len(), 1);
@@ -119,10 +119,10 @@ fn a_secret_is_never_shown_and_not_kept_in_the_clear() {
     for line in lines {
         assert!(!fleet.done(line).contains(secret), "`fleet {line}` shows it");
     }
-    let told = fleet.admin.run(&format!("instance set notes-1 --set password={secret} --set port={secret}"));
-    assert_eq!(told.code, 1, "{}", told.text());
-    let told = fleet.admin.run("instance set notes-1 --set password=");
-    assert!(!told.text().contains(secret));
+    let output = fleet.admin.run(&format!("instance set notes-1 --set password={secret} --set port={secret}"));
+    assert_eq!(output.code, 1, "{}", output.text());
+    let output = fleet.admin.run("instance set notes-1 --set password=");
+    assert!(!output.text().contains(secret));
     fleet.server.stop();
     let mut folders = vec![fleet.server.folder().to_owned()];
     let mut files = 0;

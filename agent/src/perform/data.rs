@@ -280,7 +280,7 @@ impl DataWork<'_> {
     }
 
     /// Says how many bytes went through, at a pace that people can read.
-    pub fn told(&self, doing: &str) -> ProgressSink {
+    pub fn progress_sink(&self, doing: &str) -> ProgressSink {
         let tell = self.work.progress_of(doing);
         ProgressSink::to(move |bytes| tell(format!("{} MB", bytes / 1_000_000)))
     }

@@ -47,13 +47,13 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 /// Applies the steps again, without a gate: health is watched anyway.
 pub async fn heal(context: &AgentContext, instance: &InstanceName) {
-    let told = match timeout(LIMIT, apply(context, instance)).await {
+    let problem = match timeout(LIMIT, apply(context, instance)).await {
         Ok(Ok(done)) if done.is_empty() => None,
         Ok(Ok(done)) => Some(format!("healed: {}", done.join(", "))),
         Ok(Err(error)) => Some(format!("could not be healed: {}", crate::chain(&error))),
         Err(_) => Some("could not be healed in time".to_owned()),
     };
-    if let Some(text) = told {
+    if let Some(text) = problem {
         tracing::warn!(%instance, "{text}");
         context.status_writer.tell(clock::now(), Some(instance), text);
     }

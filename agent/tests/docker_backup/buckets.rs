@@ -18,9 +18,9 @@ const KEYS: (&str, &str) = ("key-of-a-test", "secret-of-a-test");
 /// Returns the path of a single-file program that serves S3.
 fn rclone() -> String {
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/tool.sh");
-    let told = Command::new(tool).arg("rclone").output().expect("the script runs");
-    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
-    let path = String::from_utf8(told.stdout).expect("a path");
+    let recorded = Command::new(tool).arg("rclone").output().expect("the script runs");
+    assert!(recorded.status.success(), "{}", String::from_utf8_lossy(&recorded.stderr));
+    let path = String::from_utf8(recorded.stdout).expect("a path");
     std::fs::canonicalize(path.trim()).expect("it is there").display().to_string()
 }
 

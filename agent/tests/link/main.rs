@@ -141,8 +141,8 @@ async fn the_program_joins_as_a_host_and_as_nothing_else() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_fleet-agent"));
     program.arg("join").arg(coordinator.token().to_string()).arg("--data-dir").arg(folder.path());
-    let told = program.output().await.expect("it can be started");
-    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let recorded = program.output().await.expect("it can be started");
+    assert!(recorded.status.success(), "{}", String::from_utf8_lossy(&recorded.stderr));
     assert_eq!(coordinator.heard.borrow().joiners, [v1::Joiner::Host]);
 }
 

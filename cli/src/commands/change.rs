@@ -54,12 +54,12 @@ pub async fn carry_out(context: &Context, change: Change<'_>, detach: DetachArgs
         refuse_to_wait(what, change.instance.as_ref())?;
     }
     let request = FollowChangeRequest { instance: instance.to_owned(), order: change.order };
-    let (mut last, mut told) = (ChangeProgress::default(), LastShown::default());
+    let (mut last, mut output) = (ChangeProgress::default(), LastShown::default());
     let open = async |mut client: crate::session::Client| client.follow_change(request.clone()).await;
     let following = format!("follow {instance}");
     let parting = follow(context, &following, open, |progress: ChangeProgress| {
         if !is_put_off(&progress) {
-            tell(context, instance, &mut told, &progress);
+            tell(context, instance, &mut output, &progress);
         }
         last = progress;
         if last.over { Look::Over } else { Look::More }
@@ -84,7 +84,7 @@ fn refuse_to_wait(what: &str, view: Option<&InstanceView>) -> Result<(), Command
     let why = if view.waiting.is_empty() { format!("{} is not connected", view.host) } else { view.waiting.clone() };
     Err(CommandError::refused(format!("could not {what} yet"))
         .because(why)
-        .hint(format!("the wish is kept, and done when {} is there; --detach does not wait", view.host)))
+        .hint(format!("the request is kept, and done when {} is there; --detach does not wait", view.host)))
 }
 
 fn going_on(error: CommandError, instance: &str) -> CommandError {
@@ -92,9 +92,9 @@ fn going_on(error: CommandError, instance: &str) -> CommandError {
 }
 
 /// One line for each state and step. Where a terminal shows it, how far the step is moves in that line.
-fn tell(context: &Context, instance: &str, told: &mut LastShown, now: &ChangeProgress) {
-    let is_new_state = told.is_new_state(now.state);
-    let is_news = told.is_new_step(&now.text) || is_new_state;
+fn tell(context: &Context, instance: &str, output: &mut LastShown, now: &ChangeProgress) {
+    let is_new_state = output.is_new_state(now.state);
+    let is_news = output.is_new_step(&now.text) || is_new_state;
     let time = clock_time(context.now());
     let text = if now.text.is_empty() { String::new() } else { format!(": {}", doing(&now.text, &now.progress)) };
     let line = format!("{time}  {instance}  {}{text}", word::<ChangeState>(now.state));

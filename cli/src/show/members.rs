@@ -152,12 +152,12 @@ impl Changes {
 
     fn is_news(&mut self, member: &MemberView) -> bool {
         let is_first = !self.members.contains_key(&member.instance);
-        let told = self.members.entry(member.instance.clone()).or_default();
-        let is_new_state = told.is_new_state(member.state);
+        let output = self.members.entry(member.instance.clone()).or_default();
+        let is_new_state = output.is_new_state(member.state);
         match member.state() {
             // The plan shows already that all wait at the beginning.
             MemberState::Waiting => is_new_state && !is_first,
-            MemberState::UnderWay => told.is_new_step(&member.text) || is_new_state,
+            MemberState::UnderWay => output.is_new_step(&member.text) || is_new_state,
             MemberState::Overdue
             | MemberState::Done
             | MemberState::Unhealthy

@@ -16,9 +16,9 @@ pub fn lines(proposal: &Proposal) -> Vec<String> {
     let digest = short_digest(&proposal.digest);
     let mut lines = vec![format!("{} -> {} ({digest}): {instances} in {waves}", proposal.app, proposal.version)];
     lines.extend(proposal.strategy.iter().map(|line| format!("  {}", one_line(line))));
-    let mut told = Vec::new();
+    let mut shown = Vec::new();
     for wave in &proposal.waves {
-        lines.extend(section(&heading(wave), wave_lines(wave, &mut told)));
+        lines.extend(section(&heading(wave), wave_lines(wave, &mut shown)));
     }
     let left_out = proposal.left_out.iter().map(|it| vec![it.instance.clone(), one_line(&it.reason)]);
     lines.extend(section("left out", grid(Vec::new(), left_out.collect())));
@@ -36,17 +36,17 @@ fn heading(wave: &Wave) -> String {
 }
 
 /// Returns the instances of a wave. Changes that an earlier instance has too are not repeated.
-fn wave_lines<'a>(wave: &'a Wave, told: &mut Vec<&'a ProposedChange>) -> Vec<String> {
+fn wave_lines<'a>(wave: &'a Wave, shown: &mut Vec<&'a ProposedChange>) -> Vec<String> {
     let rows = grid(Vec::new(), wave.changes.iter().take(SHOWN).map(row).collect());
     let mut lines = Vec::new();
     for (change, row) in wave.changes.iter().zip(rows) {
-        let same = told.iter().find(|before| before.changes == change.changes);
+        let same = shown.iter().find(|before| before.changes == change.changes);
         match same {
             Some(before) if !change.changes.is_empty() => lines.push(format!("{row}  as {}", before.instance)),
             Some(_) | None => {
                 lines.push(row);
                 lines.extend(change.changes.iter().map(|line| format!("    {}", one_line(line))));
-                told.push(change);
+                shown.push(change);
             }
         }
     }

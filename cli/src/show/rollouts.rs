@@ -27,9 +27,9 @@ pub fn counts(rollout: &RolloutView) -> String {
         (rollout.waiting, "waiting"),
         (rollout.offline, "offline"),
     ];
-    let told = numbers.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}"));
-    let told: Vec<_> = told.collect();
-    if told.is_empty() { "none".to_owned() } else { told.join(", ") }
+    let shown = numbers.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}"));
+    let shown: Vec<_> = shown.collect();
+    if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
 }
 
 /// One rollout in full.

@@ -270,8 +270,8 @@ fn what_a_restore_left_is_named_at_its_end_and_with_the_instance() {
     let over = progress("done", left);
     let (_fake, environment) =
         logged_in(Scene { change: change(&[], "0011"), progress: vec![over], ..Default::default() });
-    let told = environment.run("fleet restore notes-1 --yes");
-    assert_eq!(told.stdout, format!("notes-1: done: {left}\n"), "{}", told.stderr);
+    let printed = environment.run("fleet restore notes-1 --yes");
+    assert_eq!(printed.stdout, format!("notes-1: done: {left}\n"), "{}", printed.stderr);
 }
 
 #[test]
@@ -282,8 +282,8 @@ fn a_file_to_extract_may_have_any_bytes_in_its_name() {
     let words = ["fleet", "backup", "extract", "3f9a12", "--store", "files", "--path"].map(OsString::from);
     let path = OsString::from_vec(b"bad\xff\xfename".to_vec());
     let words: Vec<_> = words.into_iter().chain([path, "--output".into(), output]).collect();
-    let told = environment.run_words(&words);
-    assert_eq!(told.code, 0, "{}", told.stderr);
+    let printed = environment.run_words(&words);
+    assert_eq!(printed.code, 0, "{}", printed.stderr);
     assert!(fake.heard().contains("path_bytes: [98, 97, 100, 255, 254, 110, 97, 109, 101]"), "{}", fake.heard());
 }
 

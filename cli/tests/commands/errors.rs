@@ -8,8 +8,8 @@ use fleet_proto::refusal::RefusalReason;
 use insta::assert_snapshot;
 
 fn check(line: &str, expect: &str) {
-    let told = TestEnvironment::new().run(line);
-    assert_eq!((told.code, told.stderr.trim_end()), (2, expect), "for `{line}`");
+    let shown = TestEnvironment::new().run(line);
+    assert_eq!((shown.code, shown.stderr.trim_end()), (2, expect), "for `{line}`");
 }
 
 #[test]

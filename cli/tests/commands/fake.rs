@@ -140,8 +140,8 @@ impl Identity for Gate {
 pub fn logged_in(scene: Scene) -> (Fake, crate::environment::TestEnvironment) {
     let fake = Fake::start(scene);
     let environment = crate::environment::TestEnvironment::new();
-    let told = environment.run(&format!("fleet login {}", fake.token)).done();
-    assert!(told.ends_with("as ada (administrator)\n"), "{told}");
+    let output = environment.run(&format!("fleet login {}", fake.token)).done();
+    assert!(output.ends_with("as ada (administrator)\n"), "{output}");
     fake.heard();
     (fake, environment)
 }

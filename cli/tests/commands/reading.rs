@@ -286,7 +286,7 @@ fn every_page_of_help_can_be_read() {
 
       0    done: what you asked for is so
       1    the fleet said no, or it ended otherwise than you wished (a rollout that halted, an install that went back), or it
-           has to wait: the host is offline, or its own hours are closed. The wish is kept, and done when that is over
+           has to wait: the host is offline, or its own hours are closed. The request is kept, and done when that is over
       2    the command line is wrong, or it wants a yes that nobody can give (add --yes)
       3    the coordinator cannot be reached: wrong address, closed port, it is not running, or it is not the right one
       130  you pressed Ctrl-C: what was begun goes on by itself

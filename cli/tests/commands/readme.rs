@@ -14,8 +14,8 @@ const HOUR: u64 = 3_600_000;
 fn check(scene: Scene, line: &str) {
     let readme = include_str!("../../../README.md");
     let (_fake, environment) = logged_in(scene);
-    let told = environment.run(line);
-    let shown = format!("$ {line}\n{}{}", told.stdout, told.stderr);
+    let output = environment.run(line);
+    let shown = format!("$ {line}\n{}{}", output.stdout, output.stderr);
     assert!(readme.contains(&shown), "the README should have\n{shown}");
 }
 

@@ -107,11 +107,11 @@ fn fish_completes_the_same() {
     let (_fake, environment) = people_at_work();
     for (typed, expect) in TABLE.iter().filter(|(typed, expect)| typed != expect && !expect.ends_with('@')) {
         let script = format!("fleet completion fish | source; complete -C '{typed}'");
-        let told = shell("fish", &environment).args(["--no-config", "-c", &script]).output();
-        let told = told.expect("fish can be started; `tests/run.sh` installs it");
-        let found = String::from_utf8_lossy(&told.stdout).into_owned();
+        let shown = shell("fish", &environment).args(["--no-config", "-c", &script]).output();
+        let shown = shown.expect("fish can be started; `tests/run.sh` installs it");
+        let found = String::from_utf8_lossy(&shown.stdout).into_owned();
         let candidate = found.lines().next().and_then(|line| line.split('\t').next()).unwrap_or_default();
         let stays = typed.rsplit_once(' ').map_or("", |(stays, _)| stays);
-        assert_eq!(format!("{stays} {candidate}"), *expect, "{found}{}", String::from_utf8_lossy(&told.stderr));
+        assert_eq!(format!("{stays} {candidate}"), *expect, "{found}{}", String::from_utf8_lossy(&shown.stderr));
     }
 }

@@ -83,17 +83,17 @@ fn on_a_terminal_how_far_a_step_is_moves_in_its_line() {
     ];
     let (_fake, environment) = logged_in(Scene { change: change(&[], "0a"), progress, ..Default::default() });
     let environment = environment.on_a_terminal(70, 24);
-    let told = |environment: &TestEnvironment, line: &str| environment.run(line).stderr.replace('\u{1b}', "ESC");
-    assert_snapshot!(told(&environment, "fleet instance restart notes-1"), @r"
+    let output = |environment: &TestEnvironment, line: &str| environment.run(line).stderr.replace('\u{1b}', "ESC");
+    assert_snapshot!(output(&environment, "fleet instance restart notes-1"), @r"
     06:00:00  notes-1  under way: pull labnotes-web:1.1
     ESC[1FESC[J06:00:00  notes-1  under way: pull labnotes-web:1.1 (1 of 12 MB)
     ESC[1FESC[J06:00:00  notes-1  under way: pull labnotes-web:1.1 (12 of 12 MB)
     06:00:00  notes-1  under way: start web
     06:00:00  notes-1  done
     ");
-    assert_eq!(told(&environment, "fleet --quiet instance restart notes-1"), "");
+    assert_eq!(output(&environment, "fleet --quiet instance restart notes-1"), "");
     // Text that takes two rows is overwritten as two.
-    assert_snapshot!(told(&environment.on_a_terminal(50, 24), "fleet instance restart notes-1"), @r"
+    assert_snapshot!(output(&environment.on_a_terminal(50, 24), "fleet instance restart notes-1"), @r"
     06:00:00  notes-1  under way: pull labnotes-web:1.1
     ESC[2FESC[J06:00:00  notes-1  under way: pull labnotes-web:1.1 (1 of 12 MB)
     ESC[2FESC[J06:00:00  notes-1  under way: pull labnotes-web:1.1 (12 of 12 MB)
@@ -191,7 +191,7 @@ fn a_wish_for_a_host_that_is_away_is_kept() {
       start web
     error: could not start notes-1 yet
       because its host has never connected
-    hint: the wish is kept, and done when lab-1 is there; --detach does not wait
+    hint: the request is kept, and done when lab-1 is there; --detach does not wait
     ");
     assert_snapshot!(environment.run("fleet instance start notes-1 --detach").text(), @r"
     exit 0
@@ -217,7 +217,7 @@ fn a_wish_outside_the_hours_of_its_host_is_kept() {
       restart
     error: could not restart notes-1 yet
       because the hours of `lab-1` are closed until 2026-11-20T22:00:00Z
-    hint: the wish is kept, and done then; see `fleet instance show notes-1`
+    hint: the request is kept, and done then; see `fleet instance show notes-1`
     ");
 }
 

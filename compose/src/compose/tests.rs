@@ -350,13 +350,13 @@ proptest::proptest! {
 fn a_name_with_another_meaning_for_the_engine_is_refused_at_its_key() {
     let web = "services:\n  web: {image: x, networks: [n], volumes: ['v:/d']}\n";
     // No service describes a refused name, which is reported too.
-    let told = |text: &str, expect: &str| {
+    let explained = |text: &str, expect: &str| {
         let found = read_text(text).map_or_else(|problems| problems.to_string(), |_| "accepted".to_owned());
         assert!(found.lines().any(|line| line == expect), "`{expect}` is not in\n{found}\nfor\n{text}");
     };
     let written = |kind: &str, body: &str| format!("{web}{kind}:\n  {body}\n");
     for name in ["host", "none", "bridge", "default"] {
-        told(
+        explained(
             &written("networks", &format!("n: {{name: {name}}}")),
             &format!(
                 "c.yaml:4:7: networks.n.name: `{name}` cannot be the name of a network: the Engine has another meaning for this name"
@@ -365,24 +365,24 @@ fn a_name_with_another_meaning_for_the_engine_is_refused_at_its_key() {
     }
     let characters = "use up to 200 letters, digits, `_`, `.` and `-`, beginning with a letter or a digit";
     for name in ["container:0123456789ab", "ns:/proc/1/ns/net", "../x"] {
-        told(
+        explained(
             &written("networks", &format!("n: {{name: '{name}'}}")),
             &format!("c.yaml:4:7: networks.n.name: `{name}` cannot be the name of a network: {characters}"),
         );
-        told(
+        explained(
             &written("networks", &format!("n: {{external: true, name: '{name}'}}")),
             &format!("c.yaml:4:23: networks.n.name: `{name}` cannot be the name of a network: {characters}"),
         );
-        told(
+        explained(
             &written("volumes", &format!("v: {{name: '{name}'}}")),
             &format!("c.yaml:4:7: volumes.v.name: `{name}` cannot be the name of a volume: {characters}"),
         );
     }
-    told(
+    explained(
         "services:\n  web: {image: x, networks: ['container:x']}\nnetworks: {'container:x': {external: true}}\n",
         &format!("c.yaml:3:12: networks.container:x: `container:x` cannot be the name of a network: {characters}"),
     );
-    told(
+    explained(
         "services:\n  web: {image: x, networks: [host]}\nnetworks: {host: {external: true}}\n",
         "c.yaml:3:12: networks.host: `host` cannot be the name of a network: the Engine has another meaning for this name",
     );

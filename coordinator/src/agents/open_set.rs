@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// Target state that is sent to a host: all its open orders and all the instances that it should have.
 #[derive(Debug)]
 pub struct OpenSet {
-    pub told: v1::OpenOrders,
+    pub open_orders: v1::OpenOrders,
     /// Orders that are withheld because something that must accompany them is missing: the others must not wait for
     /// them.
     pub undeliverable: BTreeMap<OrderId, UndeliverableError>,
@@ -76,7 +76,7 @@ pub fn open_set(
         }
     }
     let held = undeliverable.keys().map(ToString::to_string).collect();
-    Ok(OpenSet { told: v1::OpenOrders { orders, instances, held, epoch, revision }, undeliverable })
+    Ok(OpenSet { open_orders: v1::OpenOrders { orders, instances, held, epoch, revision }, undeliverable })
 }
 
 fn outgoing(

@@ -47,13 +47,13 @@ impl Watch {
             self.facts.presume_absent(host, &self.session.unread(), clock::now());
         }
         let set = open_set(&self.facts, &self.values, &self.repository_service, host);
-        let OpenSet { told, undeliverable } =
+        let OpenSet { open_orders, undeliverable } =
             set.map_err(|error| failed("could not put the open orders together", &error))?;
         let because = undeliverable.iter().map(|(id, error)| (id.clone(), error.in_words())).collect();
         for order in self.facts.note_undeliverable(host, &because) {
             let error = undeliverable.get(&order).map(|error| error as &dyn std::error::Error);
             warn!(%host, %order, error, "an order is left out of what its host is told");
         }
-        Ok(ToAgent { kind: Some(to_agent::Kind::Orders(told)) })
+        Ok(ToAgent { kind: Some(to_agent::Kind::Orders(open_orders)) })
     }
 }

@@ -31,14 +31,14 @@ pub enum ActionError {
 
 impl From<ActionError> for CommandError {
     fn from(error: ActionError) -> Self {
-        let told = Self::refused(&error);
-        let told = match std::error::Error::source(&error) {
-            Some(source) => told.because_of(source),
-            None => told,
+        let message = Self::refused(&error);
+        let message = match std::error::Error::source(&error) {
+            Some(source) => message.because_of(source),
+            None => message,
         };
         match error.hint() {
-            Some(hint) => told.hint(hint),
-            None => told,
+            Some(hint) => message.hint(hint),
+            None => message,
         }
     }
 }

@@ -166,8 +166,8 @@ mod tests {
         facts.mark_offline(&read("lab-1"), NOW);
         facts.obey(withdrawing("o1")).await;
         assert!(facts.open().is_empty());
-        let told = "instance notes-1: its order to restart was withdrawn: lab-1 did not answer in time";
-        assert_eq!(facts.told(), [told]);
+        let recorded = "instance notes-1: its order to restart was withdrawn: lab-1 did not answer in time";
+        assert_eq!(facts.recorded_events(), [recorded]);
     }
 
     #[tokio::test]
@@ -178,7 +178,7 @@ mod tests {
         facts.end("lab-1", "notes-1", "o1", Outcome::Done).await.expect("it is its own");
         facts.obey(stale).await;
         assert!(facts.open().is_empty(), "it is closed");
-        assert_eq!(facts.told(), ["instance notes-1: restart: done"]);
+        assert_eq!(facts.recorded_events(), ["instance notes-1: restart: done"]);
     }
 
     #[tokio::test]
@@ -190,6 +190,6 @@ mod tests {
         facts.mark_online(&read("lab-1"));
         facts.obey(stale).await;
         assert_eq!(facts.open().len(), 1);
-        assert!(facts.told().is_empty());
+        assert!(facts.recorded_events().is_empty());
     }
 }

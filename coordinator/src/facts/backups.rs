@@ -469,9 +469,9 @@ mod tests {
         for _ in 0..2 {
             facts.mark_damaged(&read("notes-1"), &read("central"), &damaged, NOW).await.expect("the store is whole");
         }
-        let told = format!("instance notes-1: its backup {} in central is damaged: a pack is gone", key(1).backup);
-        assert_eq!(facts.told().last(), Some(&told));
-        assert_eq!(facts.told().iter().filter(|text| text.contains("damaged")).count(), 1);
+        let recorded = format!("instance notes-1: its backup {} in central is damaged: a pack is gone", key(1).backup);
+        assert_eq!(facts.recorded_events().last(), Some(&recorded));
+        assert_eq!(facts.recorded_events().iter().filter(|text| text.contains("damaged")).count(), 1);
         let again = on(store);
         let snapshot = again.read();
         let backups = &snapshot.observed().backups[&read("notes-1")];
@@ -540,8 +540,8 @@ mod tests {
         let id = read(key(1).backup.as_str());
         let heard = facts.hear_outcome(&read(host), id, read("notes-1"), end, now).await;
         assert_eq!(heard.is_ok(), host == "lab-1");
-        let told = facts.told().iter().any(|text| text.contains("was told late"));
-        assert_eq!(told, entry(&facts, 1).is_some());
+        let recorded = facts.recorded_events().iter().any(|text| text.contains("was told late"));
+        assert_eq!(recorded, entry(&facts, 1).is_some());
         entry(&facts, 1).map(|seen| seen.asked_by)
     }
 

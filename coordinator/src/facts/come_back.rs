@@ -18,7 +18,7 @@ impl Facts {
             let instances: Vec<_> = change.snapshot().desired().instances.clone().into_owned().into_iter().collect();
             for (name, instance) in instances {
                 if instance.removal.is_some() || instance.data.is_some() {
-                    let text = "what was wished of it when the backup was taken is to be said again: its removal, or work on its data";
+                    let text = "what was asked of it when the backup was taken is to be said again: its removal, or work on its data";
                     change.tell(&format!("instance {name}"), text);
                 }
                 // If its host does not have it, it may have been removed since, or never created: a person has to

@@ -203,13 +203,13 @@ mod tests {
             let text = format!("the disk is full, {number}");
             facts.hear_event(&host, "host lab-1", &text, Time(1000)).await.expect("the store is whole");
         }
-        let told = facts.told();
+        let recorded = facts.recorded_events();
         let full = "host lab-1: has more than 60 events to tell in a minute: the rest is counted, not kept";
-        assert_eq!(told.len(), AT_A_TIME as usize + 1);
-        assert_eq!(told.last().map(String::as_str), Some(full), "it is told at once, and once");
+        assert_eq!(recorded.len(), AT_A_TIME as usize + 1);
+        assert_eq!(recorded.last().map(String::as_str), Some(full), "it is told at once, and once");
         facts.hear_event(&host, "host lab-1", "quiet again", Time(200_000)).await.expect("the store is whole");
-        let told = facts.told();
+        let recorded = facts.recorded_events();
         let counted = format!("host lab-1: {} of its events were not kept", 300 - AT_A_TIME);
-        assert_eq!(told[told.len() - 2..], [counted, "host lab-1: quiet again".to_owned()]);
+        assert_eq!(recorded[recorded.len() - 2..], [counted, "host lab-1: quiet again".to_owned()]);
     }
 }

@@ -157,12 +157,12 @@ mod tests {
         for (seconds, start) in [(0, "aaaa"), (2, "bbbb"), (4, "aaaa"), (6, "bbbb"), (8, "aaaa"), (10, "bbbb")] {
             greet(&facts, seconds, start).await;
         }
-        let told = events(&facts).split_off(before);
-        let [told] = &told[..] else { panic!("it is told once: {told:?}") };
+        let recorded = events(&facts).split_off(before);
+        let [recorded] = &recorded[..] else { panic!("it is told once: {recorded:?}") };
         for part in
             ["host lab-1: two machines", "bbbb at 10.0.0.7 (Engine ABCD:EFGH:IJ)", "start aaaa", "its orders are held"]
         {
-            assert!(told.contains(part), "`{part}` is not in {told}");
+            assert!(recorded.contains(part), "`{part}` is not in {recorded}");
         }
         let again = on(Arc::clone(&store) as Arc<dyn Store>);
         assert!(again.read().observed().duplicate(&read("lab-1")).is_some(), "it is kept");

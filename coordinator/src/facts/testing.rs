@@ -194,7 +194,7 @@ impl Facts {
     }
 
     /// Returns all events as `subject: text`.
-    pub fn told(&self) -> Vec<String> {
+    pub fn recorded_events(&self) -> Vec<String> {
         self.read().events().map(|event| format!("{}: {}", event.subject, event.text)).collect()
     }
 }

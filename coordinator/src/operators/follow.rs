@@ -185,9 +185,9 @@ impl Follower<Followed> {
         loop {
             self.pause().await;
             let progress = self.look();
-            let told = LastSent::Change(progress.clone());
-            if self.last.as_ref() != Some(&told) {
-                self.last = Some(told);
+            let last_sent = LastSent::Change(progress.clone());
+            if self.last.as_ref() != Some(&last_sent) {
+                self.last = Some(last_sent);
                 return progress;
             }
         }
@@ -306,9 +306,9 @@ impl Follower<RolloutId> {
             let began = Instant::now();
             let view = self.service.rollout_view(&self.what, clock::now())?;
             self.looking = began.elapsed();
-            let told = LastSent::Rollout(Box::new(view.clone()));
-            if self.last.as_ref() != Some(&told) {
-                self.last = Some(told);
+            let last_sent = LastSent::Rollout(Box::new(view.clone()));
+            if self.last.as_ref() != Some(&last_sent) {
+                self.last = Some(last_sent);
                 return Ok(view);
             }
         }

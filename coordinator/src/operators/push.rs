@@ -110,8 +110,8 @@ fn judge(
 }
 
 fn refuse(problems: &Problems) -> Status {
-    let told: Vec<String> = problems.0.iter().take(TOLD).map(ToString::to_string).collect();
+    let lines: Vec<String> = problems.0.iter().take(TOLD).map(ToString::to_string).collect();
     let more = problems.0.len().saturating_sub(TOLD);
     let tail = if more > 0 { format!("\nand {more} more") } else { String::new() };
-    wrong(ATTEMPT, format!("{}{tail}", told.join("\n")), Hint::LintApp)
+    wrong(ATTEMPT, format!("{}{tail}", lines.join("\n")), Hint::LintApp)
 }

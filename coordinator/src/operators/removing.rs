@@ -44,8 +44,8 @@ impl OperatorsService {
         let subject = self.subject(ATTEMPT, &name)?;
         let volumes: BTreeSet<String> = request.volumes.iter().cloned().collect();
         let has = self.volumes_of(ATTEMPT, by, &subject).await?;
-        if let Some(stranger) = volumes.iter().find(|volume| !has.contains(volume)) {
-            return Err(wrong(ATTEMPT, format!("`{stranger}` is not a volume of `{name}`"), Hint::ChooseAmong(has)));
+        if let Some(unknown) = volumes.iter().find(|volume| !has.contains(volume)) {
+            return Err(wrong(ATTEMPT, format!("`{unknown}` is not a volume of `{name}`"), Hint::ChooseAmong(has)));
         }
         self.check_removal(by, &subject, &volumes).await?;
         let mut plan: Vec<String> = vec!["containers and networks: removed".to_owned()];

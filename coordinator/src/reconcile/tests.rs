@@ -210,7 +210,7 @@ async fn a_pass_that_panics_is_counted_and_tried_again_and_the_facts_go_on() {
     assert!(!stage.facts.failed().is_cancelled(), "only the pass failed");
     stage.facts.say("lab-1", "notes-1", "1.1", 1).await;
     stage.facts.remove("notes-1").await;
-    assert!(stage.facts.open().is_empty(), "reports and wishes are taken in, and nothing is planned");
+    assert!(stage.facts.open().is_empty(), "reports and requests are taken in, and nothing is planned");
     is_broken.store(false, Ordering::SeqCst);
     stage.until(|stage| !stage.facts.open().is_empty()).await;
     stage.loops.drain(Duration::from_secs(3)).await;

@@ -54,11 +54,11 @@ impl RepositoryService {
         let places: BTreeSet<&RepositoryName> = reached.iter().map(|(repository, _)| repository).collect();
         for repository in places {
             if rebuilt.get(repository).is_none_or(|at| now.since(*at) >= DAY) {
-                let told = self.rebuild(repository).await?;
-                for (instance, error) in &told.unread {
+                let catalog = self.rebuild(repository).await?;
+                for (instance, error) in &catalog.unread {
                     tracing::warn!(%repository, %instance, error, "a repository could not be read; the catalog keeps what it had");
                 }
-                self.note_unread(repository, &told.unread, now).await?;
+                self.note_unread(repository, &catalog.unread, now).await?;
                 rebuilt.insert(repository.clone(), now);
             }
         }

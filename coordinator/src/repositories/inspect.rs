@@ -83,8 +83,8 @@ impl Look {
     }
 
     pub fn is_fine(&self) -> bool {
-        let told = [&self.trouble, &self.unread, &self.locked, &self.shrunk, &self.unasked];
-        self.damage.is_empty() && told.iter().all(|told| told.is_none())
+        let troubles = [&self.trouble, &self.unread, &self.locked, &self.shrunk, &self.unasked];
+        self.damage.is_empty() && troubles.iter().all(|troubles| troubles.is_none())
     }
 
     /// Records the result of a check. `all` are the backups in the catalog with their snapshots. A damaged snapshot of

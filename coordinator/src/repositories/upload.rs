@@ -75,7 +75,7 @@ impl Upload {
             let opened = make_folder(&uploads).and_then(|()| private(&aside.0));
             opened.map(|to| (to, aside, claim, share)).map_err(|source| wrong(&of, uploads, source))
         });
-        let (to, aside, claim, share) = finished(opened.await).map_err(|error| told(&error))?;
+        let (to, aside, claim, share) = finished(opened.await).map_err(|error| status_of(&error))?;
         Ok(Self { file, disk, aside, to: Writer::new(to), bytes: 0, claim, host, share })
     }
 
@@ -86,13 +86,13 @@ impl Upload {
             let text = format!("could not keep the file: it has more than {limit} bytes");
             return Err(refused(Code::InvalidArgument, text, None));
         }
-        self.share.add(bytes.len() as u64).map_err(|error| told(&error.into()))?;
+        self.share.add(bytes.len() as u64).map_err(|error| status_of(&error.into()))?;
         if self.to.take(bytes) { self.write().await } else { Ok(()) }
     }
 
     async fn write(&mut self) -> Result<(), Status> {
         let bytes = self.to.waiting();
-        self.claim_room(bytes).await.map_err(|error| told(&error))?;
+        self.claim_room(bytes).await.map_err(|error| status_of(&error))?;
         self.to.write().await.map_err(|source| self.wrong(source))?;
         self.claim.written(bytes);
         Ok(())
@@ -114,7 +114,7 @@ impl Upload {
         self.write().await?;
         let Self { file, disk, aside, to, bytes, claim: _claim, host: _, share } = self;
         let path = aside.0.clone();
-        let sum = to.end().await.map_err(|source| told(&wrong(&file.of.instance, path, source)))?;
+        let sum = to.end().await.map_err(|source| status_of(&wrong(&file.of.instance, path, source)))?;
         if sum != sha256 {
             return Err(refused(Code::DataLoss, "could not keep the file: it is not what was sent", Hint::SendAgain));
         }
@@ -129,11 +129,11 @@ impl Upload {
             }
             Ok(())
         });
-        finished(kept.await).map_err(|error| told(&error))
+        finished(kept.await).map_err(|error| status_of(&error))
     }
 
     fn wrong(&self, source: io::Error) -> Status {
-        told(&wrong(&self.file.of.instance, self.aside.0.clone(), source))
+        status_of(&wrong(&self.file.of.instance, self.aside.0.clone(), source))
     }
 }
 
@@ -160,7 +160,7 @@ enum UploadError {
     Task,
 }
 
-fn told(error: &UploadError) -> Status {
+fn status_of(error: &UploadError) -> Status {
     match error {
         UploadError::Occupied => refused(Code::AlreadyExists, format!("could not keep the file: {error}"), None),
         UploadError::Disk(DiskError::Full(_)) => refused(Code::ResourceExhausted, error.to_string(), Hint::MakeRoom),

@@ -96,8 +96,8 @@ impl<P: QueueBackend> Writer<P> {
         let result = self.write(&writes);
         self.metrics.written(answers.len(), &result, began.elapsed());
         if result.is_ok() {
-            let told: Vec<Write> = writes.into_iter().map(|(_, write)| write).collect();
-            self.watchers.tell(&told);
+            let taken: Vec<Write> = writes.into_iter().map(|(_, write)| write).collect();
+            self.watchers.tell(&taken);
         }
         for (answer, revision) in answers {
             let broken = |reason: &String| StoreError::Broken(reason.clone());

@@ -258,14 +258,14 @@ async fn what_a_restore_left_is_named_at_its_end_with_the_instance_and_in_the_st
     let mut progress = scene.admin.follow_change(request).await.expect("it can be followed").into_inner();
     let over = async {
         loop {
-            let told = progress.next().await.expect("it is told").expect("it goes on");
-            if told.over {
-                return told;
+            let recorded = progress.next().await.expect("it is told").expect("it goes on");
+            if recorded.over {
+                return recorded;
             }
         }
     };
-    let told = timeout(LIMIT, over).await.expect("it is over in time");
-    assert_eq!((told.state(), &told.text), (v1::ChangeState::Done, &left));
+    let recorded = timeout(LIMIT, over).await.expect("it is over in time");
+    assert_eq!((recorded.state(), &recorded.text), (v1::ChangeState::Done, &left));
     for leftovers in [vec![left.clone()], Vec::new()] {
         let goal = v1::Goal { release: Some(scene.release.clone()), revision: 1, ..Default::default() };
         let mut said = settled("notes-1", &goal, 0);
@@ -321,10 +321,10 @@ async fn only_an_administrator_lets_fewer_backups_be_kept() {
     root.remove_policy(removal).await.expect("an administrator may");
     let events = v1::ListEventsRequest { tail: 50, ..Default::default() };
     let events: Vec<_> = scene.admin.list_events(events).await.expect("they are seen").into_inner().collect().await;
-    let told = |event: &Result<v1::EventView, tonic::Status>| {
+    let recorded = |event: &Result<v1::EventView, tonic::Status>| {
         event.as_ref().is_ok_and(|event| event.text == "changed by ro; fewer backups are kept of notes-1")
     };
-    assert!(events.iter().any(told), "{events:?}");
+    assert!(events.iter().any(recorded), "{events:?}");
 }
 
 #[tokio::test]

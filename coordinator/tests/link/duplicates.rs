@@ -72,7 +72,7 @@ async fn two_machines_with_one_certificate_are_told_and_get_no_orders() {
     }
     assert!(!status.attention.iter().any(|it| it.subject == "instance notes-2"), "it is told with its host");
     let power = v1::PowerInstanceRequest { name: "notes-1".to_owned(), action: v1::PowerAction::Stop.into() };
-    admin.power_instance(power).await.expect("the wish is kept");
+    admin.power_instance(power).await.expect("the request is kept");
     for name in ["notes-1", "notes-2"] {
         let is_told = |view: &v1::InstanceView| {
             let reasons = [&view.health_reason, &view.waiting];
@@ -80,8 +80,8 @@ async fn two_machines_with_one_certificate_are_told_and_get_no_orders() {
         };
         until(&mut admin, name, |view| view.as_ref().is_some_and(is_told)).await;
     }
-    let told = events(&mut admin).await;
-    assert_eq!(told.iter().filter(|text| text.contains("two machines connect as it")).count(), 1, "{told:?}");
+    let recorded = events(&mut admin).await;
+    assert_eq!(recorded.iter().filter(|text| text.contains("two machines connect as it")).count(), 1, "{recorded:?}");
 }
 
 #[tokio::test]

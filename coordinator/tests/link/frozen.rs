@@ -274,9 +274,12 @@ async fn each_kind_of_fact_that_is_newer_is_refused_by_its_key() {
         "{refused:?}"
     );
     let served = run("serve", folder.path(), Stdio::null());
-    let told = String::from_utf8_lossy(&served.stderr);
-    assert_eq!(served.status.code(), Some(1), "{told}");
-    assert!(told.contains("`settings` is kept in format 2") && told.contains("upgrade fleet-coordinator"), "{told}");
+    let recorded = String::from_utf8_lossy(&served.stderr);
+    assert_eq!(served.status.code(), Some(1), "{recorded}");
+    assert!(
+        recorded.contains("`settings` is kept in format 2") && recorded.contains("upgrade fleet-coordinator"),
+        "{recorded}"
+    );
 }
 
 /// Writes a record as the next version would. Returns the earlier content.
@@ -310,11 +313,11 @@ fn a_newer_export_is_refused_by_its_line_and_nothing_of_it_is_kept() {
     let path = folder.path().join("facts.jsonl");
     std::fs::write(&path, newer).expect("written");
     let refused = run("import", &to, std::fs::File::open(&path).expect("it can be read").into());
-    let told = String::from_utf8_lossy(&refused.stderr);
-    assert_eq!(refused.status.code(), Some(1), "{told}");
+    let recorded = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{recorded}");
     assert!(
-        told.contains(&format!("line {number} is in format 2")) && told.contains("upgrade fleet-coordinator"),
-        "{told}"
+        recorded.contains(&format!("line {number} is in format 2")) && recorded.contains("upgrade fleet-coordinator"),
+        "{recorded}"
     );
     assert_eq!(kept(Home::open(&to).expect("it opens").store.as_ref()), before);
 }

@@ -51,8 +51,8 @@ async fn an_order_whose_values_are_lost_holds_no_other_back_and_is_told() {
     let mut agent = again(&identity).await;
     let left = agent.orders(1).await;
     assert_eq!(left[0].instance, "notes-2");
-    let told = needs_a_person(&mut admin, "instance notes-1", "there are no values of revision 1").await;
-    assert_eq!(told.hint, Some(Hint::ImportFacts.into()));
+    let recorded = needs_a_person(&mut admin, "instance notes-1", "there are no values of revision 1").await;
+    assert_eq!(recorded.hint, Some(Hint::ImportFacts.into()));
 }
 
 /// Makes a host's report with a newer revision and a later power request than its order.
@@ -70,9 +70,9 @@ async fn a_host_that_is_ahead_is_told_and_no_wish_counts_as_done_because_of_it()
     agent.obey(&order, done(), None).await;
     agent.say(ahead(&installed, 4)).await;
     agent.orders(0).await;
-    let told = needs_a_person(&mut admin, "instance notes-1", "newer revision than is wanted: 7, not 1").await;
+    let recorded = needs_a_person(&mut admin, "instance notes-1", "newer revision than is wanted: 7, not 1").await;
     let wanted = "notes-1".parse().ok().map(|name| Hint::GiveWantedValues(name).into());
-    assert_eq!(told.hint, wanted);
+    assert_eq!(recorded.hint, wanted);
 
     let request = v1::PowerInstanceRequest { name: "notes-1".to_owned(), action: v1::PowerAction::Restart.into() };
     admin.power_instance(request).await.expect("it may be");

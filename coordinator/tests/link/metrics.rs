@@ -206,11 +206,11 @@ async fn metrics_are_told_where_they_are_configured_and_nowhere_else() {
     assert_eq!(value("fleet_coordinator_backup_ok", &[]), Some(0.0), "it is not backed up");
     assert_eq!(value("fleet_coordinator_backup_age_seconds", &[]), None);
     assert!(!page.contains("hunter2"));
-    let told = |name: &str| families.get(name).is_some_and(|(kind, _)| kind == "gauge");
+    let is_gauge = |name: &str| families.get(name).is_some_and(|(kind, _)| kind == "gauge");
     let names = ["proven_age_seconds", "bytes", "added_bytes"].map(|name| format!("fleet_backup_{name}"));
-    assert!(names.iter().all(|name| told(name)) && told("fleet_repository_bytes"));
-    assert!(told("fleet_repository_ok") && told("fleet_backup_copy_age_seconds"));
-    assert!(told("fleet_coordinator_backup_age_seconds") && told("fleet_backup_copy_proof_age_seconds"));
+    assert!(names.iter().all(|name| is_gauge(name)) && is_gauge("fleet_repository_bytes"));
+    assert!(is_gauge("fleet_repository_ok") && is_gauge("fleet_backup_copy_age_seconds"));
+    assert!(is_gauge("fleet_coordinator_backup_age_seconds") && is_gauge("fleet_backup_copy_proof_age_seconds"));
 }
 
 #[tokio::test]

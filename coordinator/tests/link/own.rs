@@ -253,8 +253,8 @@ async fn a_host_that_is_ahead_of_restored_facts_waits_for_a_person_and_is_not_pu
         agent.say(settled(name, &newest, 0)).await;
     }
     agent.say(v1::from_agent::Kind::Complete(v1::Complete {})).await;
-    let told = needs_a_person(&mut admin, "instance notes-1", "its host has notes@1.3").await;
-    let hint = told.hint.and_then(incoming_hint);
+    let recorded = needs_a_person(&mut admin, "instance notes-1", "its host has notes@1.3").await;
+    let hint = recorded.hint.and_then(incoming_hint);
     assert!(matches!(hint, Some(Hint::WantRunningRelease(_))), "{hint:?}");
     needs_a_person(&mut admin, "host lab-1", "the instance notes-2 (notes@1.3), which nobody here knows").await;
     assert!(agent.open_set().await.expect("the stream goes on").orders.is_empty(), "it keeps what it has");

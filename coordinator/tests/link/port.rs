@@ -31,10 +31,10 @@ async fn garbage_on_the_port_ends_its_own_connection_only() {
     let mut admin = harness.admin().await;
     let identity = harness.host(&mut admin, "lab-1").await;
     let mut agent = FakeAgent::connect(&identity).await.expect("it is welcome");
-    let mut stranger = TcpStream::connect(harness.address).await.expect("the port is open");
-    stranger.write_all(&[0x55; 4096]).await.expect("it can be sent");
+    let mut unauthenticated = TcpStream::connect(harness.address).await.expect("the port is open");
+    unauthenticated.write_all(&[0x55; 4096]).await.expect("it can be sent");
     let mut answer = Vec::new();
-    let _ = timeout(LIMIT, stranger.read_to_end(&mut answer)).await.expect("the connection ends");
+    let _ = timeout(LIMIT, unauthenticated.read_to_end(&mut answer)).await.expect("the connection ends");
     agent.open_set().await.expect("the others are not disturbed");
     admin.get_status(v1::GetStatusRequest {}).await.expect("the others are not disturbed");
 }
@@ -162,12 +162,12 @@ async fn a_wrong_clock_is_shown() {
     agent.say(from_agent::Kind::Complete(v1::Complete {})).await;
     until_link(&mut admin, "lab-1", v1::HostLink::Online).await;
     let status = admin.get_status(v1::GetStatusRequest {}).await.expect("it answers").into_inner();
-    let told = status.attention.iter().find(|one| one.subject == "host lab-1").expect("it needs a person");
-    assert!(told.text.contains("behind"), "{}", told.text);
+    let recorded = status.attention.iter().find(|one| one.subject == "host lab-1").expect("it needs a person");
+    assert!(recorded.text.contains("behind"), "{}", recorded.text);
 }
 
 /// Connects with TLS and without a certificate, as a joining machine does, and sends no request.
-pub async fn stranger(harness: &Harness, ca: &[u8]) -> tokio_rustls::client::TlsStream<TcpStream> {
+pub async fn unauthenticated(harness: &Harness, ca: &[u8]) -> tokio_rustls::client::TlsStream<TcpStream> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(ca.to_vec().into()).expect("it is a certificate");
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
@@ -185,10 +185,10 @@ async fn a_crowd_of_strangers_keeps_nobody_out_and_is_never_large() {
     let harness = Harness::new().await;
     let mut admin = harness.admin().await;
     let identity = harness.host(&mut admin, "lab-1").await;
-    let mut first = stranger(&harness, identity.ca_der()).await;
+    let mut first = unauthenticated(&harness, identity.ca_der()).await;
     let mut crowd = Vec::new();
     for _ in 0..256 {
-        crowd.push(stranger(&harness, identity.ca_der()).await);
+        crowd.push(unauthenticated(&harness, identity.ca_der()).await);
     }
     let mut answer = Vec::new();
     let ended = timeout(LIMIT, first.read_to_end(&mut answer)).await;

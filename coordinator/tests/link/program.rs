@@ -107,8 +107,8 @@ async fn the_json_log_is_one_object_per_line() {
     let turned = turned.expect("a pass is logged");
     assert_eq!(turned["spans"], serde_json::json!([{"name": "reconcile", "orders": 0, "closed": 0}]));
     let serving = serving.expect("it serves before its log ends");
-    let told = serving["fields"]["address"].as_str().expect("an address is text");
-    assert!(told.ends_with(&format!(":{}", address.port())), "{told}");
+    let recorded = serving["fields"]["address"].as_str().expect("an address is text");
+    assert!(recorded.ends_with(&format!(":{}", address.port())), "{recorded}");
     assert_eq!(serving["level"], "INFO");
     assert_eq!(serving["target"], "fleet_coordinator::serve::running");
     assert!(serving["timestamp"].is_string());
@@ -255,7 +255,7 @@ async fn a_coordinator_that_was_killed_says_so_at_the_next_start_and_one_that_wa
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
     drop(served);
     let _served = Served::start(directory.path(), address).await;
-    let told = told_of_itself(&identity).await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].starts_with("it ended without saying so"), "{told:?}");
+    let recorded = told_of_itself(&identity).await;
+    assert_eq!(recorded.len(), 1, "{recorded:?}");
+    assert!(recorded[0].starts_with("it ended without saying so"), "{recorded:?}");
 }

@@ -220,8 +220,8 @@ async fn install_asked(
             tokio::spawn(async move { asker.install_instance(request).await.map(tonic::Response::into_inner) });
         tokio::select! {
             query = agent.query() => return (asking, query),
-            told = &mut asking => {
-                let plan = told.expect("no fault").expect("nothing stands against it").plan;
+            recorded = &mut asking => {
+                let plan = recorded.expect("no fault").expect("nothing stands against it").plan;
                 assert!(plan.iter().any(|line| line.contains("was not asked")), "{plan:?}");
             }
         }

@@ -113,7 +113,7 @@ async fn a_rollout_asks_the_engines_of_its_members() {
             });
             tokio::select! {
                 query = agent.query() => break (asking, query),
-                told = &mut asking => assert!(is_dry && told.is_ok_and(|told| told.is_ok()), "it was asked before"),
+                recorded = &mut asking => assert!(is_dry && recorded.is_ok_and(|recorded| recorded.is_ok()), "it was asked before"),
             }
         };
         let Some(host_query::Kind::Claims(claims)) = &query.kind else { panic!("{query:?}") };

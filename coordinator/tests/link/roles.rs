@@ -107,8 +107,8 @@ fn every_method_has_a_row() {
 }
 
 /// A connection without a certificate.
-async fn stranger(harness: &Harness, ca: &[u8]) -> Channel {
-    let stream = crate::port::stranger(harness, ca).await;
+async fn unauthenticated(harness: &Harness, ca: &[u8]) -> Channel {
+    let stream = crate::port::unauthenticated(harness, ca).await;
     let mut stream = Some(hyper_util::rt::TokioIo::new(stream));
     let connect = tower::service_fn(move |_: tonic::transport::Uri| {
         let stream = stream.take().ok_or_else(|| std::io::Error::other("it is used"));
@@ -147,8 +147,10 @@ async fn each_method_lets_in_whom_the_table_says() {
     let harness = Harness::new().await;
     let mut admin = harness.admin().await;
     let host = harness.host(&mut admin, "lab-1").await;
-    let mut callers =
-        vec![("nobody", stranger(&harness, host.ca_der()).await), ("host", dial(&host).await.expect("it is reached"))];
+    let mut callers = vec![
+        ("nobody", unauthenticated(&harness, host.ca_der()).await),
+        ("host", dial(&host).await.expect("it is reached")),
+    ];
     for role in ["viewer", "operator", "administrator"] {
         let identity = person(&mut admin, role).await;
         callers.push((role, dial(&identity).await.expect("it is reached")));

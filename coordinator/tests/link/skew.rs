@@ -46,8 +46,8 @@ async fn reports_that_cannot_be_read_end_no_stream_and_make_nothing_absent() {
     until(&mut admin, "notes-1", |view| health(view) == v1::InstanceHealth::Healthy).await;
     assert!(!agent.report.is_closed());
     let status = admin.get_status(v1::GetStatusRequest {}).await.expect("it may be seen").into_inner();
-    let told = status.attention.iter().filter(|it| it.subject == "host lab-1" && it.text.contains("cannot read"));
-    assert_eq!(told.count(), 1, "{:?}", status.attention);
+    let recorded = status.attention.iter().filter(|it| it.subject == "host lab-1" && it.text.contains("cannot read"));
+    assert_eq!(recorded.count(), 1, "{:?}", status.attention);
 }
 
 #[tokio::test]

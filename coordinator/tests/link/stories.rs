@@ -58,9 +58,9 @@ async fn an_installation_is_ordered_carried_out_and_seen() {
     assert_eq!(progress.next().await.expect("it is told").expect("it goes on").state(), v1::ChangeState::UnderWay);
     agent.obey(&order, done(), goal(&order)).await;
     agent.orders(0).await;
-    while let Some(told) = progress.next().await {
-        let told = told.expect("it goes on");
-        assert_eq!(told.over, told.state() == v1::ChangeState::Done, "{told:?}");
+    while let Some(recorded) = progress.next().await {
+        let recorded = recorded.expect("it goes on");
+        assert_eq!(recorded.over, recorded.state() == v1::ChangeState::Done, "{recorded:?}");
     }
     until(&mut admin, "notes-1", |view| view.as_ref().is_some_and(|view| view.version == "1.1")).await;
     let view = instance(&mut admin, "notes-1").await.expect("it is there");

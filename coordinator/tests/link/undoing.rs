@@ -53,7 +53,7 @@ async fn steer(admin: &mut Operators, id: &str, action: v1::SteerAction) -> Resu
 async fn other_values_wait_for_an_undo_or_its_end() {
     let (_harness, mut admin, _, mut agent, rollout, _) = moved().await;
     let undo = steer(&mut admin, &rollout, v1::SteerAction::Undo).await.expect("it can be undone");
-    let refused = set(&mut admin, "notes-1", "7070").await.expect_err("one of both wishes would be lost");
+    let refused = set(&mut admin, "notes-1", "7070").await.expect_err("one of both requests would be lost");
     assert_eq!(refused.code(), Code::FailedPrecondition);
     assert!(refused.message().contains(&format!("the undo {} puts its former values back", undo.id)), "{refused}");
     let orders = obey_all(&mut agent, 2).await;

@@ -243,7 +243,7 @@ impl Harness {
         self.repository_service.round(&mut BTreeMap::new(), at).await.expect("it can be looked after");
     }
 
-    pub fn told(&self) -> Vec<String> {
+    pub fn recorded_events(&self) -> Vec<String> {
         self.facts.read().events().map(|event| format!("{}: {}", event.subject, event.text)).collect()
     }
 }

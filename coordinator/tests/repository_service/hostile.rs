@@ -48,7 +48,12 @@ async fn a_second_set_with_the_id_of_a_proven_backup_is_told_and_never_used() {
     let said = format!("snapshots that are not used carry the id of 1 backup, {} first", id(1));
     assert!(troubles.iter().any(|(.., text)| *text == said), "{troubles:?}");
     harness.round(now()).await;
-    assert_eq!(harness.told().iter().filter(|text| text.contains("carry the id")).count(), 1, "{:?}", harness.told());
+    assert_eq!(
+        harness.recorded_events().iter().filter(|text| text.contains("carry the id")).count(),
+        1,
+        "{:?}",
+        harness.recorded_events()
+    );
 }
 
 /// Returns the recorded damage of the first backup.
@@ -114,7 +119,11 @@ async fn a_backup_that_nobody_noted_among_several_does_not_count_until_a_person_
     harness.round(now()).await;
     let said = damage(&harness).expect("it is told");
     assert!(said.starts_with("2 snapshots carry its id"), "{said}");
-    assert!(harness.told().iter().any(|text| text.contains("is damaged: 2 snapshots")), "{:?}", harness.told());
+    assert!(
+        harness.recorded_events().iter().any(|text| text.contains("is damaged: 2 snapshots")),
+        "{:?}",
+        harness.recorded_events()
+    );
     for day in [40, 400] {
         harness.round(Time(now().0 + day * DAY)).await;
     }

@@ -31,8 +31,13 @@ async fn what_the_policy_lets_go_is_forgotten_and_its_data_is_only_marked_at_fir
     harness.round(now()).await;
     assert_eq!(harness.kept(), [id(1), id(3), id(4)], "the newest two, and the newest proven");
     assert_eq!(harness.sets().await, [id(1), id(3), id(4)].map(String::from));
-    let told = "instance notes-1: 1 of its backups in central were forgotten, as its policy says";
-    assert_eq!(harness.told().iter().filter(|text| *text == told).count(), 1, "{:?}", harness.told());
+    let recorded = "instance notes-1: 1 of its backups in central were forgotten, as its policy says";
+    assert_eq!(
+        harness.recorded_events().iter().filter(|text| *text == recorded).count(),
+        1,
+        "{:?}",
+        harness.recorded_events()
+    );
     harness.round(now()).await;
     assert_eq!(harness.kept().len(), 3);
     let bytes: u64 = packs(&harness).iter().map(|pack| fs::metadata(pack).expect("it is there").len()).sum();
@@ -85,7 +90,8 @@ async fn a_backup_that_became_much_smaller_stops_all_forgetting() {
     harness.round(now()).await;
     harness.round(now()).await;
     assert_eq!(harness.kept().len(), 4);
-    let said: Vec<_> = harness.told().into_iter().filter(|text| text.contains("nothing is forgotten")).collect();
+    let said: Vec<_> =
+        harness.recorded_events().into_iter().filter(|text| text.contains("nothing is forgotten")).collect();
     assert_eq!(said.len(), 1, "{said:?}");
     assert_eq!(harness.repository_service.troubles().expect("it can be read").len(), 1);
 }
@@ -112,10 +118,10 @@ async fn damage_is_found_named_and_marks_its_backups_alone() {
     let damaged: Vec<bool> = (1..=2).map(|number| !catalog[&read("notes-1")][&key(number)].is_good()).collect();
     assert_eq!(damaged.iter().filter(|is| **is).count(), 1, "{damaged:?}");
     assert_eq!(
-        harness.told().iter().filter(|text| text.contains("is damaged: db.sql")).count(),
+        harness.recorded_events().iter().filter(|text| text.contains("is damaged: db.sql")).count(),
         1,
         "{:?}",
-        harness.told()
+        harness.recorded_events()
     );
     let troubles = harness.repository_service.troubles().expect("they can be read");
     assert!(troubles.iter().any(|(.., text)| text.starts_with("1 of its backups is damaged")), "{troubles:?}");
@@ -146,14 +152,14 @@ async fn a_key_that_cannot_be_read_is_told_until_it_can() {
         fs::read_dir(harness.folder().join("keys")).expect("it is there").flatten().next().expect("one key").path();
     let good = fs::read(&file).expect("it can be read");
     fs::write(&file, b"{ no key").expect("it can be written");
-    let told = |harness: &Harness| harness.repository_service.troubles().expect("it can be read").len();
+    let recorded = |harness: &Harness| harness.repository_service.troubles().expect("it can be read").len();
     for later in [0, 600_000, 1_200_000] {
         harness.round(Time(now().0 + 5 * DAY + later)).await;
-        assert_eq!(told(&harness), 1, "{:?}", harness.repository_service.troubles());
+        assert_eq!(recorded(&harness), 1, "{:?}", harness.repository_service.troubles());
     }
     fs::write(&file, good).expect("it can be written");
     harness.round(Time(now().0 + 7 * DAY)).await;
-    assert_eq!(told(&harness), 0, "{:?}", harness.repository_service.troubles());
+    assert_eq!(recorded(&harness), 0, "{:?}", harness.repository_service.troubles());
 }
 
 #[tokio::test]
@@ -176,8 +182,10 @@ async fn a_backup_whose_files_cannot_be_read_stays_in_the_catalog_as_damaged() {
     assert_eq!((rebuilt.backups, rebuilt.unread.len()), (1, 3));
     let good = |harness: &Harness| [1, 2].map(|number| harness.catalog()[&read("notes-1")][&key(number)].is_good());
     assert_eq!(good(&harness), [true, false]);
-    let told = |harness: &Harness| harness.told().iter().filter(|text| text.contains("is damaged: snapshot ")).count();
-    assert_eq!(told(&harness), 1, "{:?}", harness.told());
+    let recorded = |harness: &Harness| {
+        harness.recorded_events().iter().filter(|text| text.contains("is damaged: snapshot ")).count()
+    };
+    assert_eq!(recorded(&harness), 1, "{:?}", harness.recorded_events());
     let gone = harness
         .repository_service
         .manifest(&read("central"), &read("notes-1"), &id(2), MAX_MANIFEST)

@@ -143,8 +143,8 @@ async fn a_catalog_that_was_lost_lists_what_is_there_and_an_operator_says_what_c
     let found = harness.catalog()[&read("notes-1")].clone();
     assert_eq!(found.len(), 3);
     assert!(found.values().all(|seen| !seen.is_good() && seen.proof.is_none()), "a host could have added them");
-    let told = harness.repository_service.troubles().expect("they can be read");
-    assert!(told.iter().any(|(.., text)| text.starts_with("3 backups that no order asked for")), "{told:?}");
+    let recorded = harness.repository_service.troubles().expect("they can be read");
+    assert!(recorded.iter().any(|(.., text)| text.starts_with("3 backups that no order asked for")), "{recorded:?}");
     for number in 1..=3 {
         harness.facts.accept_backup(&read("notes-1"), &key(number).backup, "ada", now()).await.expect("it is there");
     }

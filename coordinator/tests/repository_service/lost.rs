@@ -25,8 +25,8 @@ async fn repositories_that_did_not_come_back_are_said_to_be_lost_and_are_made_an
     let lost = harness.repository_service.miss_lost(Time(2)).await.expect("it can be found out");
     assert_eq!(lost, [(read("central"), read("notes-1"))]);
     assert!(harness.catalog().is_empty());
-    let told = "instance notes-1: its 1 backup in central is LOST with the coordinator's former disk; the repository is made anew";
-    assert!(harness.told().iter().any(|text| text == told), "{:?}", harness.told());
+    let recorded = "instance notes-1: its 1 backup in central is LOST with the coordinator's former disk; the repository is made anew";
+    assert!(harness.recorded_events().iter().any(|text| text == recorded), "{:?}", harness.recorded_events());
     assert!(matches!(harness.repository_service.accesses(&backup), Err(RepositoryServiceError::BeingMade(_))));
     harness.backup(2, 0, &noise(2, 100_000)).await;
     assert_eq!((harness.kept(), harness.sets().await), (vec![id(2)], vec![String::from(id(2))]));

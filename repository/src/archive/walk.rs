@@ -350,8 +350,8 @@ mod tests {
         let (read, noted) = read_after(change);
         assert_eq!(read.as_deref(), content);
         let found = noted.found();
-        let told = (found.vanished, found.changed, noted.gate.reason());
-        assert_eq!(told, (vanished, changed, None), "{:?}", found.notes);
+        let seen_changes = (found.vanished, found.changed, noted.gate.reason());
+        assert_eq!(seen_changes, (vanished, changed, None), "{:?}", found.notes);
         assert_eq!(found.notes.len() as u64, vanished + changed, "each is named");
         // The counts are those of the stored data.
         let kept = content.map_or(TreeSize::default(), |content| TreeSize { files: 1, bytes: content.len() as u64 });

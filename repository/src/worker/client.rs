@@ -275,8 +275,8 @@ async fn take_frames(
     loop {
         let frame = match take_frame(&mut stdout, &mut assembly).await {
             Ok(Some(frame)) if frame.kind == FrameKind::Progress => {
-                if let Ok(told) = serde_json::from_slice::<Progress>(&frame.payload) {
-                    progress.send_if_modified(|known| std::mem::replace(known, told) != told);
+                if let Ok(newest) = serde_json::from_slice::<Progress>(&frame.payload) {
+                    progress.send_if_modified(|known| std::mem::replace(known, newest) != newest);
                 }
                 continue;
             }

@@ -34,9 +34,9 @@ impl S3 {
 
     fn start_with(more: &[&str]) -> Self {
         let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/tool.sh");
-        let told = Command::new(tool).arg("rclone").output().expect("the script runs");
-        assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
-        let rclone = PathBuf::from(String::from_utf8(told.stdout).expect("a path").trim());
+        let output = Command::new(tool).arg("rclone").output().expect("the script runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let rclone = PathBuf::from(String::from_utf8(output.stdout).expect("a path").trim());
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("backups")).expect("a bucket");
         let mut server = Command::new(rclone)

@@ -51,18 +51,18 @@ impl Operator {
     /// Runs a command line, asserts that it succeeds, and returns its output.
     #[track_caller]
     pub fn done(&self, line: &str) -> String {
-        let told = self.run(line);
-        assert_eq!(told.code, 0, "{}", told.text());
-        told.stdout
+        let shown = self.run(line);
+        assert_eq!(shown.code, 0, "{}", shown.text());
+        shown.stdout
     }
 
     /// Runs a command line and asserts that the fleet refuses it.
     #[track_caller]
     pub fn refused(&self, line: &str) -> CommandOutput {
-        let told = self.run(line);
-        assert_eq!(told.code, 1, "{}", told.text());
-        assert!(told.stderr.lines().count() >= 2, "an error has a reason or a hint: {}", told.text());
-        told
+        let shown = self.run(line);
+        assert_eq!(shown.code, 1, "{}", shown.text());
+        assert!(shown.stderr.lines().count() >= 2, "an error has a reason or a hint: {}", shown.text());
+        shown
     }
 
     /// Runs a command line and returns its output as JSON.

@@ -100,8 +100,8 @@ async fn put(
     part: &Part,
     bucket: &Bucket,
 ) -> Result<(), DataError> {
-    let told = data.told(&format!("filling the bucket of {}", part.store));
-    repository.fill_bucket(set, &root(part)?.path, s3_address(bucket), &told).await?;
+    let sink = data.progress_sink(&format!("filling the bucket of {}", part.store));
+    repository.fill_bucket(set, &root(part)?.path, s3_address(bucket), &sink).await?;
     Ok(())
 }
 

@@ -167,11 +167,11 @@ async fn files(
         let store = filling.name;
         let bad = |fault: StoreFault| fault.of_backup(store);
         let places = places(data, spec, filling, roots).await?;
-        let told = data.told(&format!("restoring {store}"));
+        let sink = data.progress_sink(&format!("restoring {store}"));
         let mut left_out = 0;
         for (path, to) in &places {
             make(to)?;
-            let restored = opened.repository.restore_files(&opened.set, (path, to), opened.privileges, &told).await?;
+            let restored = opened.repository.restore_files(&opened.set, (path, to), opened.privileges, &sink).await?;
             left_out += restored.left_out;
         }
         let (compared, sample) = (sample.len(), sample.clone());

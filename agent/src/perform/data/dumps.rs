@@ -172,7 +172,7 @@ impl Dumping<'_> {
         };
         let failed = |error| of_store(StoreFault::Runtime(error));
         let mut stream = data.context().runtime.dump(&tool, spec).await.map_err(failed)?;
-        let (mut validator, mut hash, told) = (validator, Sha256::new(), data.told(&doing));
+        let (mut validator, mut hash, sink) = (validator, Sha256::new(), data.progress_sink(&doing));
         let (mut bytes, mut said) = (0_u64, 0_u64);
         let mut next = stream.next().await;
         while let Some(piece) = next {
@@ -183,7 +183,7 @@ impl Dumping<'_> {
             next = feed(tee, &piece, &mut stream).await?;
             if bytes - said >= NOTEWORTHY {
                 said = bytes;
-                told.say(bytes);
+                sink.say(bytes);
             }
         }
         let mut notes =

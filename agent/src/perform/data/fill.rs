@@ -191,10 +191,10 @@ fn checked(
 ) -> (BoxStream<'static, Result<Bytes, String>>, Reason) {
     let reason = Reason::default();
     let broken = Arc::clone(&reason);
-    let (told, sha256) = (data.told(&format!("loading {name}")), sha256.to_owned());
+    let (sink, sha256) = (data.progress_sink(&format!("loading {name}")), sha256.to_owned());
     let begin = (Some(kept), Sha256::new(), 0_u64, 0_u64, broken);
     let stream = stream::unfold(begin, move |(kept, mut hash, mut so_far, mut said, broken)| {
-        let (told, sha256) = (told.clone(), sha256.clone());
+        let (sink, sha256) = (sink.clone(), sha256.clone());
         async move {
             let mut kept = kept?;
             let (why, text) = match kept.next().await {
@@ -203,7 +203,7 @@ fn checked(
                     so_far += piece.len() as u64;
                     if so_far - said >= NOTEWORTHY {
                         said = so_far;
-                        told.say(so_far);
+                        sink.say(so_far);
                     }
                     return Some((Ok(piece), (Some(kept), hash, so_far, said, broken)));
                 }

@@ -113,14 +113,14 @@ async fn stop_again(data: &DataWork<'_>, settled: &Settled) -> Result<(), WorkEr
 async fn run(data: &DataWork<'_>, settled: &Settled, name: &StoreName, rebuild: &Rebuild) -> Result<(), RuntimeError> {
     let doing = format!("rebuilding {name}");
     data.work.say(doing.clone());
-    let (told, began, mut ticks) = (data.work.progress_of(&doing), Instant::now(), interval(TOLD));
+    let (say_progress, began, mut ticks) = (data.work.progress_of(&doing), Instant::now(), interval(TOLD));
     let tool = rebuild_tool(rebuild);
     let running = data.context().runtime.run_tool(&tool, &settled.rendered.spec);
     tokio::pin!(running);
     loop {
         tokio::select! {
             ended = &mut running => return ended.map(drop),
-            _ = ticks.tick() => told(format!("{} s of at most {}", began.elapsed().as_secs(), rebuild.limit)),
+            _ = ticks.tick() => say_progress(format!("{} s of at most {}", began.elapsed().as_secs(), rebuild.limit)),
         }
     }
 }

@@ -274,8 +274,8 @@ async fn restore_files(
     to: &Path,
     store: &StoreName,
 ) -> Result<(), DataError> {
-    let told = data.told(&format!("restoring {store}"));
-    let restored = opened.repository.restore_files(&opened.set, (&root.path, to), opened.privileges, &told).await?;
+    let sink = data.progress_sink(&format!("restoring {store}"));
+    let restored = opened.repository.restore_files(&opened.set, (&root.path, to), opened.privileges, &sink).await?;
     let notes: Vec<String> = restored.notes().iter().map(|note| format!("{store}: {note}")).collect();
     Ok(data.note(|journal| journal.notes.extend(notes)).await?)
 }

@@ -85,9 +85,9 @@ pub async fn archive(
     // Any number will do, if it is another each time: over time all files are looked at.
     let asked = Trees { sample: SAMPLE, seed: part.time.0, ..asked };
     data.work.say("reading files");
-    let told = data.told("reading files");
+    let sink = data.progress_sink("reading files");
     let archiving = copies.open.iter().map(async |copy| {
-        let kept = copy.repository.archive_trees(part, asked.clone(), &told).await;
+        let kept = copy.repository.archive_trees(part, asked.clone(), &sink).await;
         (copy.name.clone(), kept)
     });
     let mut all = BTreeMap::new();

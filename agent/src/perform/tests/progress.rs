@@ -15,9 +15,9 @@ fn doing(status_board: &StatusBoard) -> Doing {
 /// Waits for that progress of a step, and returns the step.
 async fn step_with(agent: &Agent, is_so_far: impl Fn(&str) -> bool) -> String {
     let mut status_board = agent.context.status_writer.reader();
-    let told = status_board.wait_for(|status_board| is_so_far(&doing(status_board).progress));
-    let told = tokio::time::timeout(Duration::from_secs(30), told).await.expect("it is said");
-    doing(&told.expect("the board is there")).step
+    let recorded = status_board.wait_for(|status_board| is_so_far(&doing(status_board).progress));
+    let recorded = tokio::time::timeout(Duration::from_secs(30), recorded).await.expect("it is said");
+    doing(&recorded.expect("the board is there")).step
 }
 
 #[tokio::test]

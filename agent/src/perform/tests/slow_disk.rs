@@ -19,7 +19,7 @@ use tokio::sync::watch;
 struct HangingDisk {
     is_hanging: watch::Sender<bool>,
     may_go_on: Mutex<bool>,
-    told: Condvar,
+    released: Condvar,
     /// The files in the order in which they were written.
     written: Mutex<Vec<String>>,
 }
@@ -27,13 +27,13 @@ struct HangingDisk {
 impl HangingDisk {
     fn new() -> Arc<Self> {
         let is_hanging = watch::Sender::new(false);
-        let (may_go_on, told, written) = (Mutex::new(false), Condvar::new(), Mutex::default());
-        Arc::new(Self { is_hanging, may_go_on, told, written })
+        let (may_go_on, released, written) = (Mutex::new(false), Condvar::new(), Mutex::default());
+        Arc::new(Self { is_hanging, may_go_on, released, written })
     }
 
     fn go_on(&self) {
         *self.may_go_on.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.told.notify_all();
+        self.released.notify_all();
     }
 
     async fn hangs(&self) {
@@ -46,7 +46,7 @@ impl LedgerFiles for HangingDisk {
     fn replace(&self, path: &Path, content: &[u8]) -> io::Result<()> {
         self.is_hanging.send_replace(true);
         let may_go_on = self.may_go_on.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.told.wait_while(may_go_on, |may_go_on| !*may_go_on).unwrap_or_else(PoisonError::into_inner));
+        drop(self.released.wait_while(may_go_on, |may_go_on| !*may_go_on).unwrap_or_else(PoisonError::into_inner));
         let folder = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
         self.written.lock().unwrap_or_else(PoisonError::into_inner).push(folder);
         DiskFiles.replace(path, content)

@@ -53,10 +53,10 @@ async fn a_text_is_told_without_the_secrets_of_when_it_was_written() {
     }
     assert_eq!(harness.carry_out(&agent, upgrade(1, 2)).await, Outcome::Done);
     // Nobody listened until now, when the ledger has neither password any more.
-    let told = crate::mask::MaskedBoard::of(&agent.context, agent.context.status_writer.see(Clone::clone));
-    let texts: Vec<&str> = told.events.iter().map(|(_, event)| event.text.as_str()).collect();
+    let recorded = crate::mask::MaskedBoard::of(&agent.context, agent.context.status_writer.see(Clone::clone));
+    let texts: Vec<&str> = recorded.events.iter().map(|(_, event)| event.text.as_str()).collect();
     assert!(texts.iter().filter(|text| text.contains("said ***")).count() >= 6, "{texts:?}");
-    assert!(!format!("{told:?}").contains("-password"), "{told:?}");
+    assert!(!format!("{recorded:?}").contains("-password"), "{recorded:?}");
 }
 
 #[tokio::test]
@@ -407,8 +407,11 @@ async fn nothing_is_healed_or_started_beside_anothers_container_of_the_same_name
     let before = harness.runtime.world().containers.clone();
     crate::perform::heal::heal(&agent.context, &instance()).await;
     assert_eq!(harness.runtime.world().containers, before, "healing touches nothing");
-    let told = agent.context.status_writer.see(|status_board| format!("{status_board:?}"));
-    assert!(told.contains("could not be healed: the container `oasis-1-web-1` is of the instance oasis-2"), "{told}");
+    let recorded = agent.context.status_writer.see(|status_board| format!("{status_board:?}"));
+    assert!(
+        recorded.contains("could not be healed: the container `oasis-1-web-1` is of the instance oasis-2"),
+        "{recorded}"
+    );
     for (request, serial) in [(PowerRequest::Start, 1), (PowerRequest::Restart, 2)] {
         let outcome = harness.carry_out(&agent, power(request, serial)).await;
         check_refused(&outcome, "the container `oasis-1-web-1` is of the instance oasis-2");

@@ -128,8 +128,8 @@ mod tests {
             member("notes-2", MemberState::Failed, &["value title: New -> its default"]),
             member("notes-3", MemberState::Unhealthy, &[]),
         ];
-        let told = way_back(&RolloutView { members, ..Default::default() });
-        insta::assert_snapshot!(told.join("\n"), @r"
+        let output = way_back(&RolloutView { members, ..Default::default() });
+        insta::assert_snapshot!(output.join("\n"), @r"
         notes-1  lab-1  1.2 -> 1.1
             value title: New -> its default
         notes-3  lab-1  1.2 -> 1.1

@@ -12,10 +12,10 @@ fn starts(heard: &str) -> usize {
 #[test]
 fn a_plan_that_has_changed_is_shown_again_before_it_is_started() {
     let (fake, environment) = logged_in(Scene { changed_plans: 1, ..good() });
-    let told = environment.run("fleet rollout --version 1.2 --yes --detach");
-    assert_eq!(told.stdout, "labnotes-3\n");
-    assert_eq!(told.stderr.matches("labnotes -> 1.2 (").count(), 2, "{}", told.stderr);
-    assert!(told.stderr.contains("the plan has changed since then and was not started"), "{}", told.stderr);
+    let output = environment.run("fleet rollout --version 1.2 --yes --detach");
+    assert_eq!(output.stdout, "labnotes-3\n");
+    assert_eq!(output.stderr.matches("labnotes -> 1.2 (").count(), 2, "{}", output.stderr);
+    assert!(output.stderr.contains("the plan has changed since then and was not started"), "{}", output.stderr);
     let heard = fake.heard();
     assert_eq!((heard.lines().count(), starts(&heard)), (4, 2), "{heard}");
 }
@@ -23,8 +23,8 @@ fn a_plan_that_has_changed_is_shown_again_before_it_is_started() {
 #[test]
 fn a_plan_that_changes_each_time_is_given_up() {
     let (fake, environment) = logged_in(Scene { changed_plans: usize::MAX, ..good() });
-    let told = environment.run("fleet rollout --version 1.2 --yes --detach");
-    let text = told.text();
+    let output = environment.run("fleet rollout --version 1.2 --yes --detach");
+    let text = output.text();
     assert!(
         text.starts_with("exit 1\n") && text.contains("because it is another plan\nhint: look at the plan"),
         "{text}"
@@ -39,9 +39,9 @@ fn a_plan_that_changes_each_time_is_given_up() {
 #[test]
 fn a_start_whose_answer_is_lost_is_sent_again_as_the_same_request() {
     let (fake, environment) = logged_in(Scene { lost_answers: 1, ..good() });
-    let told = environment.run("fleet rollout --version 1.2 --yes --detach");
-    assert_eq!(told.stdout, "labnotes-3\n");
-    assert!(told.stderr.contains("asking again: "), "{}", told.stderr);
+    let output = environment.run("fleet rollout --version 1.2 --yes --detach");
+    assert_eq!(output.stdout, "labnotes-3\n");
+    assert!(output.stderr.contains("asking again: "), "{}", output.stderr);
     let heard = fake.heard();
     assert_eq!((heard.lines().count(), starts(&heard)), (3, 2), "{heard}");
     let ids = fake.request_ids();

@@ -5,11 +5,11 @@ use crate::fake::logged_in;
 use insta::assert_snapshot;
 
 /// Returns the output, with `PLAN` for the plan that the first test of this file shows.
-fn without_plan(told: &str) -> String {
-    let begin = told.find("labnotes -> 1.2 (").expect("the plan is shown");
+fn without_plan(output: &str) -> String {
+    let begin = output.find("labnotes -> 1.2 (").expect("the plan is shown");
     let last = "  notes-4  it is at 1.2 already\n\n";
-    let end = begin + told[begin..].find(last).expect("the plan is shown whole") + last.len();
-    format!("{}PLAN\n{}", &told[..begin], &told[end..])
+    let end = begin + output[begin..].find(last).expect("the plan is shown whole") + last.len();
+    format!("{}PLAN\n{}", &output[..begin], &output[end..])
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn how_it_goes_is_asked_as_it_was_wished() {
 #[test]
 fn a_dry_run_is_the_answer() {
     let (fake, environment) = logged_in(good());
-    let told = environment.run("fleet rollout --version 1.2 --dry-run");
-    assert!(told.stdout.starts_with("labnotes -> 1.2"));
+    let output = environment.run("fleet rollout --version 1.2 --dry-run");
+    assert!(output.stdout.starts_with("labnotes -> 1.2"));
     assert_eq!(fake.heard().lines().count(), 1, "it is proposed, not started");
     let json = environment.run("fleet rollout --version 1.2 --dry-run -o json").done();
     assert_eq!(serde_json::from_str::<serde_json::Value>(&json).expect("it is JSON")["waves"][0]["kind"], "canary");
@@ -78,8 +78,8 @@ fn a_dry_run_is_the_answer() {
 #[test]
 fn nobody_is_taken_to_agree() {
     let (fake, environment) = logged_in(good());
-    let told = environment.run("fleet --quiet rollout --version 1.2");
-    assert_snapshot!(without_plan(&told.text()), @r"
+    let output = environment.run("fleet --quiet rollout --version 1.2");
+    assert_snapshot!(without_plan(&output.text()), @r"
     exit 2
     stderr:
     PLAN

@@ -65,8 +65,8 @@ fn an_undo_shows_who_goes_back_and_asks() {
     hint: add --yes to agree beforehand
     ");
     assert!(!fake.heard().contains("Undo"));
-    let told = environment.run("fleet rollout undo labnotes-3 --yes --detach");
-    assert_snapshot!(told.text(), @r"
+    let output = environment.run("fleet rollout undo labnotes-3 --yes --detach");
+    assert_snapshot!(output.text(), @r"
     exit 0
     stdout:
     labnotes-3

@@ -67,16 +67,16 @@ fn a_broken_link_is_mended() {
 fn after_a_break_hosts_have_time_to_come_back() {
     let after_break = vec![rollout("done but offline", &[("done", ""), ("offline", "")])];
     let (_fake, environment) = logged_in(Scene { breaks: 1, after_break, ..good() });
-    let told = environment.run("fleet rollout show labnotes-3 --follow");
-    assert_eq!((told.code, told.stdout.as_str()), (0, "labnotes-3: done (2 done)\n"));
+    let output = environment.run("fleet rollout show labnotes-3 --follow");
+    assert_eq!((output.code, output.stdout.as_str()), (0, "labnotes-3: done (2 done)\n"));
 }
 
 #[test]
 fn a_terminal_has_a_board_that_is_redrawn() {
     let (_fake, environment) = logged_in(good());
     let environment = environment.on_a_terminal(60, 24);
-    let told = environment.run("fleet rollout show labnotes-3 --follow");
-    assert_snapshot!(told.text().replace('\u{1b}', "ESC"), @r"
+    let output = environment.run("fleet rollout show labnotes-3 --follow");
+    assert_snapshot!(output.text().replace('\u{1b}', "ESC"), @r"
     exit 0
     stdout:
     labnotes-3: done (2 done)

@@ -62,7 +62,7 @@ impl OperatorsService {
         // The instance of the backup is looked up when its host is ordered.
         let actions = [(name, DataAction::Drill { from, privileges: Privileges::default() })].into();
         let mut changes = self.request_data_action(by, ATTEMPT, "a drill", actions, None).await?;
-        let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", None))?;
+        let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was asked for", None))?;
         Ok(v1::InstanceChange { plan, ..change })
     }
 

@@ -32,9 +32,9 @@ pub fn in_place(
         return Ok(plan);
     };
     let stores: BTreeSet<&StoreName> = coverage.stores.iter().map(|store| &store.name).collect();
-    if let Some(stranger) = only.iter().find(|name| !stores.contains(name)) {
+    if let Some(unknown) = only.iter().find(|name| !stores.contains(name)) {
         let has: Vec<String> = stores.iter().map(ToString::to_string).collect();
-        return Err(wrong(ATTEMPT, format!("`{stranger}` is not a store of `{name}`"), Hint::ChooseAmong(has)));
+        return Err(wrong(ATTEMPT, format!("`{unknown}` is not a store of `{name}`"), Hint::ChooseAmong(has)));
     }
     for store in &coverage.stores {
         let is_meant = only.is_empty() || only.contains(&store.name);

@@ -125,7 +125,7 @@ impl OperatorsService {
         let mut changes = self
             .request_data_action(by, ATTEMPT, "a restore", [(name, action)].into(), Some((agreed, &desired)))
             .await?;
-        let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was wished", None))?;
+        let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was asked for", None))?;
         Ok(v1::InstanceChange { plan, backup, ..change })
     }
 
@@ -284,8 +284,8 @@ impl OperatorsService {
         let unknown = self.check_claims(ATTEMPT, &mut session, subject.claimant(), &rendered.spec).await?;
         drop(session);
         let rebuilt = rebuild_lines(&rendered.rebuilds);
-        let told = not_asked.into_iter().chain(unknown).chain(rebuilt);
-        let plan = lines(None, &rendered.spec).into_iter().chain(told).collect();
+        let remarks = not_asked.into_iter().chain(unknown).chain(rebuilt);
+        let plan = lines(None, &rendered.spec).into_iter().chain(remarks).collect();
         Ok(Anew { plan, subject, values, _one_at_a_time: one_at_a_time })
     }
 

@@ -57,24 +57,24 @@ async fn want(facts: &Facts, instance: InstanceDesired) {
     facts.desire(|desired| desired.put_instance(&name("notes-1"), instance)).await;
 }
 
-fn told(facts: &Facts) -> (ChangeState, bool) {
-    let told = progress(&facts.read(), &Followed { instance: name("notes-1"), order: None });
-    (told.state(), told.over)
+fn shown(facts: &Facts) -> (ChangeState, bool) {
+    let shown = progress(&facts.read(), &Followed { instance: name("notes-1"), order: None });
+    (shown.state(), shown.over)
 }
 
 #[tokio::test]
 async fn already_so_is_what_its_host_says_and_not_that_nobody_has_planned_yet() {
     let (facts, waiting, so) = (fleet().await, (ChangeState::Waiting, false), (ChangeState::AlreadySo, true));
-    assert_eq!(told(&facts), waiting, "it is to be installed");
+    assert_eq!(shown(&facts), waiting, "it is to be installed");
     facts.say("lab-1", "notes-1", "1.1", 1).await;
-    assert_eq!(told(&facts), so);
+    assert_eq!(shown(&facts), so);
     want(&facts, InstanceDesired { revision: 2, ..wanted("lab-1") }).await;
-    assert_eq!(told(&facts), waiting, "it has other values");
+    assert_eq!(shown(&facts), waiting, "it has other values");
     want(&facts, powered(1, PowerRequest::Stop)).await;
-    assert_eq!(told(&facts), waiting, "it is to be stopped");
+    assert_eq!(shown(&facts), waiting, "it is to be stopped");
     want(&facts, InstanceDesired { removal: Some(Removal { volumes: [].into(), attempt: 0 }), ..wanted("lab-1") })
         .await;
-    assert_eq!(told(&facts), waiting, "it is to be removed");
+    assert_eq!(shown(&facts), waiting, "it is to be removed");
 }
 
 fn powered(revision: u64, requested: PowerRequest) -> InstanceDesired {
@@ -98,7 +98,7 @@ async fn what_takes_an_app_away_from_a_host_is_not_refused_by_its_list_of_apps()
         want(&facts, instance.clone()).await;
         let waiting = Waiting { instance: name("notes-1"), rollout: None, because: "something else".to_owned() };
         facts.obey(Plan { waiting: vec![waiting], ..Plan::default() }).await;
-        assert_eq!(told(&facts), (expect, expect == ChangeState::Refused), "{instance:?}");
+        assert_eq!(shown(&facts), (expect, expect == ChangeState::Refused), "{instance:?}");
     }
 }
 
@@ -110,8 +110,8 @@ async fn how_far_a_step_is_is_told_apart_from_it() {
     for far in ["", "3 of 12 MB", "4 of 12 MB"] {
         let doing = Doing { step: "pull web".to_owned(), progress: far.to_owned() };
         facts.say_busy("lab-1", "notes-1", "o1", doing).await;
-        let told = progress(&facts.read(), &followed);
-        assert_eq!((told.text.as_str(), told.progress.as_str()), ("pull web", far));
+        let shown = progress(&facts.read(), &followed);
+        assert_eq!((shown.text.as_str(), shown.progress.as_str()), ("pull web", far));
     }
 }
 
@@ -143,13 +143,13 @@ async fn nobody_is_kept_at_a_prompt_by_an_order_that_cannot_be_told() {
     assert_eq!(progress(&facts.read(), &followed).state(), ChangeState::UnderWay);
     let undeliverable = |why: &str, is_passing| [(order("o1"), Undeliverable { why: why.into(), is_passing })].into();
     assert!(facts.note_undeliverable(&name("lab-1"), &undeliverable("its repository is being made", true)).is_empty());
-    let told = progress(&facts.read(), &followed);
-    assert_eq!((told.state(), told.over), (ChangeState::UnderWay, false), "what passes by itself is waited for");
+    let shown = progress(&facts.read(), &followed);
+    assert_eq!((shown.state(), shown.over), (ChangeState::UnderWay, false), "what passes by itself is waited for");
     let news = facts.note_undeliverable(&name("lab-1"), &undeliverable("its values are gone", false));
     assert_eq!(news, [order("o1")]);
-    let told = progress(&facts.read(), &followed);
-    assert_eq!((told.state(), told.over), (ChangeState::Waiting, true));
-    assert!(told.text.contains("its values are gone"), "{told:?}");
+    let shown = progress(&facts.read(), &followed);
+    assert_eq!((shown.state(), shown.over), (ChangeState::Waiting, true));
+    assert!(shown.text.contains("its values are gone"), "{shown:?}");
     assert!(facts.note_undeliverable(&name("lab-1"), &undeliverable("its values are gone", false)).is_empty());
     facts.note_undeliverable(&name("lab-1"), &[].into());
     assert_eq!(progress(&facts.read(), &followed).state(), ChangeState::UnderWay, "they are there again");

@@ -14,8 +14,8 @@ async fn what_is_being_made_for_an_hour_is_told_with_the_reason() {
         let passing = repository_service.being_made(&which, at(minutes));
         assert!(matches!(passing, RepositoryServiceError::BeingMade(_)), "{passing}");
     }
-    let told = repository_service.being_made(&which, at(60)).to_string();
-    assert_eq!(told, "its repository `central` could not be made: it is being made since 1970-01-01T00:16:40Z");
+    let recorded = repository_service.being_made(&which, at(60)).to_string();
+    assert_eq!(recorded, "its repository `central` could not be made: it is being made since 1970-01-01T00:16:40Z");
     let other = repository_service.being_made(&(which.0, read("notes-2")), at(60));
     assert!(matches!(other, RepositoryServiceError::BeingMade(_)), "each waits for itself: {other}");
 }

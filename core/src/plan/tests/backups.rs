@@ -138,11 +138,11 @@ fn never_two_drills_on_one_host() {
 }
 
 #[test]
-fn a_wish_goes_first_and_is_over_when_its_order_has_ended() {
+fn a_request_goes_first_and_is_over_when_its_order_has_ended() {
     check("now 10810\na 1.1\nrequest a backup 10800", "a: back up to central");
     check("now 10810\na 1.1\nrequest a restore 10800", "a: restore");
-    check("now 10810\na 1.1\nrequest a restore 10800\nended a wish failed 10805", "a: its request is over");
-    check("now 10810\na 1.1\nrequest a restore 10800\nasked a wish 10801", "");
+    check("now 10810\na 1.1\nrequest a restore 10800\nended a request failed 10805", "a: its request is over");
+    check("now 10810\na 1.1\nrequest a restore 10800\nasked a request 10801", "");
     check(
         "now 10810\na 1.1 offline 900\nrequest a drill 10800",
         "a: waits, its drill: its host is offline since 1970-01-01T00:15:00Z",
@@ -150,7 +150,7 @@ fn a_wish_goes_first_and_is_over_when_its_order_has_ended() {
 }
 
 #[test]
-fn a_wish_that_nobody_could_begin_with_for_a_day_has_lapsed() {
+fn a_request_that_nobody_could_begin_with_for_a_day_has_lapsed() {
     check("now 97200\na 1.1\nrequest a restore 10800", "a: its request has lapsed");
     check("now 97199\na 1.1\nrequest a restore 10800", "a: restore");
 }
@@ -160,10 +160,10 @@ fn what_is_to_be_made_from_a_backup_is_never_installed_with_nothing_in_it() {
     check("now 10810\na absent\nrequest a anew 10800", "a: restore");
     check("now 97200\na absent\nrequest a anew 10800", "a: restore");
     check(
-        "now 10810\na absent\nrequest a anew 10800\nended a wish failed 10805",
+        "now 10810\na absent\nrequest a anew 10800\nended a request failed 10805",
         "a: waits, its restore failed: the probe got no answer",
     );
-    check("now 10810\na 1.1\nrequest a anew 10800\nended a wish done 10805", "a: its request is over");
+    check("now 10810\na 1.1\nrequest a anew 10800\nended a request done 10805", "a: its request is over");
     check("now 10810\na 1.1\nrequest a anew 10800", "");
 }
 
@@ -222,10 +222,10 @@ fn a_backup_of_an_earlier_instance_of_its_name_makes_none_needless() {
 }
 
 #[test]
-fn what_somebody_holds_or_wishes_to_use_is_held() {
+fn what_somebody_holds_or_is_going_to_use_is_held() {
     let mut given = given("now 10810\na 1.1\nb 1.1\nbackup a central 900\nbackup a central 800\nrequest a drill 10800");
     let name: crate::names::InstanceName = super::given::read("a");
-    let used = given.desired.instances[&name].data.clone().expect("it is wished").action;
+    let used = given.desired.instances[&name].data.clone().expect("it is requested").action;
     let used = used.source().expect("a drill has one").clone();
     assert_eq!(given.desired.held_of(&name), [used.backup.clone()].into());
     // Whoever restores it elsewhere needs it as well.

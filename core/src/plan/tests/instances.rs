@@ -101,7 +101,7 @@ fn a_revision_that_failed_waits_for_another() {
 }
 
 #[test]
-fn a_wish_about_power_is_asked_once() {
+fn a_request_about_power_is_asked_once() {
     check("a 1.1 power stop", "a: stop");
     check(
         "a 1.1 power restart\nended a power stuck 900",

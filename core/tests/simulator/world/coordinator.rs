@@ -15,7 +15,7 @@ impl World {
         if !is_change {
             return Ok(plan);
         }
-        self.tell_story(|| told(&plan));
+        self.tell_story(|| recorded(&plan));
         self.laws.of_a_plan(&self.desired, &self.asked, &self.observed, &plan, self.now)?;
         self.write(&plan);
         self.laws.of_reasons(&self.desired, &self.asked, &self.observed, &plan)?;
@@ -72,7 +72,7 @@ impl World {
     }
 }
 
-fn told(plan: &Plan) -> String {
+fn recorded(plan: &Plan) -> String {
     let order = |new: &fleet_core::plan::NewOrder| format!("{} {} {:?}", new.order.id, new.order.instance, new.rollout);
     let orders: Vec<String> = plan.orders.iter().map(order).collect();
     format!("  plan {orders:?} closed {:?} withdrawn {:?}", plan.closed, plan.withdrawn)

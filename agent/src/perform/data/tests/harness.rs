@@ -257,9 +257,9 @@ impl Harness {
                 }
                 Kept::Files { roots, .. } => {
                     for root in roots {
-                        let told = ProgressSink::to(|_| ());
+                        let sink = ProgressSink::to(|_| ());
                         let restored =
-                            plain.restore_files(set, (&root.path, scratch.path()), Privileges::Kept, &told).await;
+                            plain.restore_files(set, (&root.path, scratch.path()), Privileges::Kept, &sink).await;
                         restored.map_err(|error| error.to_string())?;
                     }
                     uploads = Some(files(scratch.path()));

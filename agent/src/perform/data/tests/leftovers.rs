@@ -67,8 +67,8 @@ async fn old_data_that_cannot_be_removed_is_named_until_it_is_gone() {
     // An agent that is started again knows it, too.
     agent.kill().await;
     let agent = harness.agent();
-    let told = |status_board: &StatusBoard| status_board.events.iter().any(|(_, event)| named(&event.text));
-    agent.context.status_writer.reader().wait_for(told).await.expect("the board is there");
+    let recorded = |status_board: &StatusBoard| status_board.events.iter().any(|(_, event)| named(&event.text));
+    agent.context.status_writer.reader().wait_for(recorded).await.expect("the board is there");
     assert!(waits.exists(), "it is still there");
 
     drop(protected);

@@ -32,7 +32,7 @@ fn left(harness: &Harness) -> usize {
 }
 
 /// Waits for an event; pauses between tries are skipped.
-async fn told(agent: &Agent, what: &str) -> String {
+async fn recorded(agent: &Agent, what: &str) -> String {
     let mut status_board = agent.context.status_writer.reader();
     let find = |status_board: &StatusBoard| {
         status_board.events.iter().map(|(_, it)| it.text.clone()).find(|text| text.contains(what))
@@ -64,7 +64,7 @@ async fn what_a_drill_could_not_remove_is_named_and_its_finding_counts() {
         other => panic!("expected what the drill found, found {other:?}"),
     }
     assert_eq!(harness.keeping.proofs("near").len(), 1, "it is noted with the backup");
-    let text = told(&agent, "could not all be removed").await;
+    let text = recorded(&agent, "could not all be removed").await;
     assert!(text.contains(&format!("`{sandbox}_data`")) && text.contains("docker volume ls"), "{text}");
 }
 
@@ -99,7 +99,7 @@ async fn what_is_left_is_removed_when_it_can_be() {
     let before = harness.lab.plan().refused;
     // Five more are refused; each try is one after a minute.
     harness.lab.plan().stays = 5;
-    let text = told(&agent, "all that a drill made is removed now").await;
+    let text = recorded(&agent, "all that a drill made is removed now").await;
     assert_eq!((harness.lab.plan().refused - before, left(&harness)), (5, 0), "{text}");
     harness.check_calm("after it was removed");
 }
@@ -138,7 +138,7 @@ async fn a_removal_that_hangs_ends_the_drill_with_its_finding_and_is_tried_again
     // The next try may have begun already.
     harness.ask(&[]);
     harness.lab.fake.meddle(|world| world.hanging.clear());
-    told(&agent, "all that a drill made is removed now").await;
+    recorded(&agent, "all that a drill made is removed now").await;
     harness.check_calm("after it went on");
 }
 
@@ -151,12 +151,12 @@ async fn what_is_left_outlives_the_agent_and_its_instance() {
     assert_eq!(harness.carry_out(&agent, remove).await.outcome, Outcome::Done);
     agent.kill().await;
     let agent = harness.agent();
-    let text = told(&agent, "could not all be removed").await;
+    let text = recorded(&agent, "could not all be removed").await;
     assert!(text.contains(&sandbox), "{text}");
     agent.kill().await;
     harness.lab.plan().stays = 0;
     let agent = harness.agent();
-    told(&agent, "all that a drill made is removed now").await;
+    recorded(&agent, "all that a drill made is removed now").await;
     assert_eq!(left(&harness), 0);
     let world = harness.lab.fake.world();
     assert!(world.containers.is_empty() && world.networks.is_empty() && world.volumes.is_empty(), "{world:?}");
