@@ -1,6 +1,6 @@
 //! The bundles of releases: fetched once, checked by digest, kept.
 //!
-//! **Invariant:** a bundle that is handed out has the digest that was asked for, wherever it came from.
+//! **Invariant:** a bundle that is handed out has the requested digest, whatever its source.
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +40,7 @@ pub enum FetchError {
 pub struct Bundles {
     folder: PathBuf,
     channel: watch::Receiver<Option<Channel>>,
-    /// Of each release that was asked about: which of its values are secret.
+    /// Secret values of each release that was asked about.
     secret_names: Mutex<BTreeMap<Digest, Arc<BTreeSet<String>>>>,
     metrics: Arc<AgentMetrics>,
 }

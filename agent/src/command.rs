@@ -161,7 +161,7 @@ async fn perform(command: Command) -> Result<(), CommandError> {
         Command::Run(run) => run::run(run).await,
         Command::Status(status) => say(&status::status(&status)?),
         Command::Policy(Policy::Check { file }) => say(&policy::check(&file)?),
-        // They never come here: they have no runtime of ours, and no log.
+        // These do not come here: they have no runtime of ours, and no log.
         Command::RepositoryWorker | Command::RenderWorker => Ok(()),
     }
 }

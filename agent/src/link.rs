@@ -67,7 +67,7 @@ pub struct Wires {
     pub status_board: watch::Receiver<MaskedBoard>,
     /// First message; a change makes the link send it again.
     pub greeting: watch::Receiver<Greeting>,
-    /// None until the coordinator has said which orders are open.
+    /// Open orders; none until the coordinator has sent them.
     pub open: watch::Sender<Option<Arc<OpenSet>>>,
     /// Queries that the link receives.
     pub queries: mpsc::Sender<QueryChange>,
@@ -239,7 +239,7 @@ pub fn start_id() -> String {
 }
 
 fn random() -> u32 {
-    // Without randomness hosts come back together, which is slower but no fault.
+    // Without randomness, hosts reconnect at the same time, which is slower but correct.
     getrandom::u32().unwrap_or_default()
 }
 

@@ -219,7 +219,7 @@ fn mask_running(mask: &Mask, running: &mut Running) {
     }
 }
 
-/// As a part of a URL: whatever is not plain is a percent sign and two digits.
+/// Returns the URL-encoded text: special bytes become a percent sign and two digits.
 fn url_encoded(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => Cow::Owned(char::from(byte).to_string()),

@@ -104,7 +104,7 @@ impl AgentMetrics {
     }
 }
 
-/// All figures of an agent.
+/// Metrics of an agent.
 #[derive(Debug)]
 struct AgentFigures(Arc<AgentContext>);
 

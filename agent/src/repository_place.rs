@@ -46,7 +46,7 @@ impl Places for AtCoordinator {
     }
 }
 
-/// One instance's repository at the coordinator.
+/// Backend of one instance's repository at the coordinator.
 #[derive(Debug)]
 pub struct CoordinatorBackend {
     way: RepositoryRoute,
@@ -54,7 +54,7 @@ pub struct CoordinatorBackend {
 }
 
 impl CoordinatorBackend {
-    /// Nothing is dialed before the first question.
+    /// Makes the backend. It connects at the first request.
     pub fn new(way: RepositoryRoute, activity: ActivityCounter) -> Result<Self, BackendError> {
         let line = Line::new(way.identity.clone(), activity)?;
         Ok(Self { way, line })

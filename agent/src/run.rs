@@ -158,7 +158,7 @@ struct Workers {
     metrics: Arc<AgentMetrics>,
 }
 
-/// All that an agent consists of.
+/// Tasks of an agent.
 struct Rooms {
     context: Arc<AgentContext>,
     host_info: HostInfoTask,

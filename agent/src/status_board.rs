@@ -50,7 +50,7 @@ impl StatusBoard {
     }
 }
 
-/// The pen with which the other rooms write on the board.
+/// Write access to the board for the other tasks.
 #[derive(Debug, Clone)]
 pub struct StatusWriter(Arc<watch::Sender<StatusBoard>>);
 

@@ -72,7 +72,7 @@ pub fn show_list<T: Serialize>(
     table(items, columns, format, context.now()).iter().try_for_each(|line| context.printer.answer(line.as_str()))
 }
 
-/// Shows one thing: its lines for people, its data, or its name.
+/// Prints one item: its lines for people, its data, or its name.
 pub fn show_one<T: Serialize>(
     context: &Context,
     format: Format,

@@ -1,4 +1,4 @@
-//! All text passes here: the answer to stdout, the story to stderr.
+//! All text passes here: the answer to stdout, progress to stderr.
 
 use crate::environment::Output;
 use crate::painted::{Colour, Painted};

@@ -42,7 +42,7 @@ impl Session {
         Ok(Self { client, backups, address: identity.address, limit: context.timeout })
     }
 
-    /// For questions about backups.
+    /// Returns the client for requests about backups.
     pub fn backups(&self) -> BackupsClient<Channel> {
         self.backups.clone()
     }

@@ -59,7 +59,7 @@ pub enum EngineKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StoreKind {
-    /// Nothing else has it: it is backed up.
+    /// The only place of its data, so it is backed up.
     Truth,
     /// Can be rebuilt from the others, so it is not backed up.
     Derivable,
@@ -94,7 +94,7 @@ pub enum DatabaseEngine {
 pub struct Server {
     /// Compose service whose container has the server.
     pub service: String,
-    /// Nothing said: all that the server has.
+    /// Name of the database; all of the server's databases if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
     /// User of the database.
@@ -181,7 +181,7 @@ pub struct Check {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DatabaseQuestion {
-    /// In the database's own language.
+    /// A query in the database's own language.
     Query(String),
     /// Inside a service's container.
     Command {

@@ -270,7 +270,7 @@ async fn run_restore(arguments: &Restore) -> Result<(), ActionError> {
     ))
 }
 
-/// The story goes to stderr: stdout has the answer alone.
+/// Progress goes to stderr: stdout has the answer alone.
 fn tell(text: &str) -> Result<(), ActionError> {
     io::stderr().write_all(text.as_bytes()).map_err(ActionError::Answer)
 }

@@ -22,9 +22,9 @@ pub const BACKUPS: &str = "observed/backup/";
 pub const REPOSITORY_KEYS: &str = "repository-key/";
 /// Progress and findings of the checks of repositories.
 pub const LOOKS: &str = "repository-look/";
-/// When the coordinator last backed itself up.
+/// Time of the coordinator's last own backup.
 pub const OWN_BACKUP: &str = "own-backup";
-/// Of when the facts are that came back from a backup, until it was found out which repositories did not.
+/// Time of restored facts, until the missing repositories have been found.
 pub const CAME_BACK: &str = "came-back";
 pub const ASKED: &str = "asked/";
 pub const OBSERVED_HOSTS: &str = "observed/host/";
@@ -122,7 +122,7 @@ pub fn release(app: &AppName, version: &Version) -> String {
     format!("{RELEASES}{app}/{version}")
 }
 
-/// One piece of a bundle.
+/// Returns the key of one piece of a bundle.
 pub fn bundle(digest: &Digest, piece: u32) -> String {
     format!("bundle/{digest}/{piece:06}")
 }

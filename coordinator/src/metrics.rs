@@ -88,7 +88,7 @@ pub async fn serve_metrics(shared: &Shared, listener: &TcpListener) {
             });
             let mut server = http1::Builder::new();
             server.keep_alive(false).max_buf_size(16 << 10);
-            // Whoever goes away in the middle has lost nothing of ours.
+            // A reader that disconnects halfway does no harm.
             let _ = timeout(LIMIT, server.serve_connection(TokioIo::new(stream), answer)).await;
             drop(place);
         });

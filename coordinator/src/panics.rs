@@ -14,7 +14,7 @@ pub struct Panics(Mutex<BTreeMap<&'static str, CaughtPanics>>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaughtPanics {
     pub count: u64,
-    /// When the last was caught.
+    /// Time of the last one.
     pub last: Time,
     /// Message of the last.
     pub message: String,

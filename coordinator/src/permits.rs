@@ -29,7 +29,7 @@ pub struct Bounds {
 
 impl Bounds {
     pub const READING: Self = Self { at_once: 4, of_one: 2, waiting: 8, doing: "read repositories" };
-    /// As many as render at the same time.
+    /// Limits on renderings: as many at a time as there are workers.
     pub const RENDERING: Self = Self { at_once: WORKERS, of_one: WORKERS / 2, waiting: 16, doing: "render releases" };
 }
 

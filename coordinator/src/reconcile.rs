@@ -65,7 +65,7 @@ pub async fn turns(facts: &Arc<Facts>, sessions: &Sessions, planner: &Planner) {
 
 /// Result of a reconcile pass.
 struct Turned {
-    /// When time alone will change something.
+    /// Time at which something changes by itself.
     wake_at: Option<Time>,
     /// Time that planning took.
     planned: Duration,

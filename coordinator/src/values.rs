@@ -92,7 +92,7 @@ impl Values {
         Ok(())
     }
 
-    /// All values of a revision in the clear, for its host and for checks.
+    /// Returns all values of a revision in the clear, for its host and for checks.
     pub fn open(
         &self,
         store: &dyn Store,
@@ -148,7 +148,7 @@ impl Values {
         Ok(store.get(&keys::values(instance, revision))?.is_some())
     }
 
-    /// All values of a revision as people may see them.
+    /// Returns all values of a revision as people may see them.
     pub fn shown(
         store: &dyn Store,
         instance: &InstanceName,

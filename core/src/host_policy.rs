@@ -55,7 +55,7 @@ pub struct HostPolicy {
     /// `json-file`, `local` and `journald`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_drivers: Option<BTreeSet<String>>,
-    /// When changes may begin; absent: always.
+    /// Time at which changes may begin; always if absent.
     pub hours: Option<Window>,
     /// Permission of the agent to run programs inside containers: exec probes, tools that dump, load and count databases,
     /// `command` stores, and checks of stores.

@@ -36,7 +36,7 @@ pub struct Goal {
     pub revision: u64,
 }
 
-/// One thing to do for one instance on one host.
+/// One change of one instance on one host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// Hash of the intention.
@@ -159,7 +159,7 @@ pub enum Outcome {
         /// Advice, for people.
         hint: String,
     },
-    /// Nothing was touched.
+    /// Nothing was changed.
     Refused {
         /// Reason, for people.
         reason: String,
@@ -231,7 +231,7 @@ impl From<Outcome> for End {
     }
 }
 
-/// The id of an intention: equal parts give the equal id, wherever and whenever it is worked out.
+/// Returns the id of an intention: equal parts give the same id, at any place and time.
 pub fn order_id(parts: &[&str]) -> OrderId {
     let mut hash = Sha256::new();
     for part in parts {

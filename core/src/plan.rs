@@ -217,8 +217,8 @@ pub fn is_active(phase: &RolloutPhase) -> bool {
 
 /// Returns whether a rollout in this phase blocks another one of the same app.
 ///
-/// One that has done all but its offline members does not: they may be away for months. Where a newer rollout names
-/// such a member, the newer one has it; where none does, the older one catches up when it is back.
+/// A rollout that is done except for offline members does not block: they may be offline for months. If a newer rollout
+/// names such a member, the newer one has it; otherwise the older one catches up when the host is back.
 pub fn forbids_another(phase: &RolloutPhase) -> bool {
     match phase {
         RolloutPhase::DoneButOffline { .. } => false,

@@ -30,7 +30,7 @@ pub struct Rollout {
     pub version: Version,
     /// Pace and limits.
     pub strategy: Strategy,
-    /// In the order in which they are taken.
+    /// Members in the order in which they are taken.
     pub members: Vec<Member>,
     /// Instances that were left out at the start.
     pub left_out: Vec<LeftOut>,

@@ -71,7 +71,7 @@ impl Window {
         starts.filter(|start| *start > now).min().unwrap_or(now)
     }
 
-    /// From when to when it is open, if it opens on a date. Clocks that go forward may skip all of it.
+    /// Returns the open period that begins on a date, if there is one. A clock that goes forward may skip all of it.
     fn on(&self, date: Date) -> Option<(Time, Time)> {
         if !self.days[index(date.weekday())] {
             return None;

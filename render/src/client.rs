@@ -59,9 +59,9 @@ pub struct Renderer {
 /// Requests to workers since the start.
 #[derive(Debug, Default)]
 pub struct RenderCounts {
-    /// All of them.
+    /// Number of requests.
     pub requests: AtomicU64,
-    /// Those that failed for another reason than the release.
+    /// Number of requests that failed, except because of the release.
     pub failures: AtomicU64,
 }
 

@@ -56,7 +56,7 @@ struct Done {
 }
 
 impl Repository {
-    /// Writes the snapshot that makes a backup exist. The last thing to be done for it.
+    /// Writes the snapshot that makes a backup exist, which must come last.
     pub fn write_set(&self, part: &Part, manifest: Vec<u8>) -> Result<SnapshotId> {
         self.write_note(Kind::Set, MANIFEST, part, manifest)
     }

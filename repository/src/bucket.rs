@@ -37,7 +37,7 @@ pub(crate) const ATTRIBUTE: &str = "user.s3";
 pub(crate) struct Bucket {
     name: String,
     address: S3Address,
-    /// Without slashes around it.
+    /// Prefix without slashes around it.
     prefix: String,
     store: AmazonS3,
     runtime: Runtime,
@@ -108,7 +108,7 @@ impl Bucket {
 
     fn failed(&self, doing: &'static str) -> impl Fn(BackendError) -> Error + '_ {
         move |source| match source {
-            // Of an object, that is no error anywhere.
+            // For an object, that is no error anywhere.
             BackendError::Missing => Error::Bucket {
                 doing,
                 bucket: self.name.clone(),
@@ -140,7 +140,8 @@ impl Bucket {
         key.ok_or_else(|| Error::refused(format!("`{}` is no key of an object", path.display())))
     }
 
-    /// All objects below the prefix, in the order of their paths; each path is one object's, and no object is another's folder.
+    /// Returns all objects below the prefix in the order of their paths; each path belongs to one object, and no object
+    /// is another's folder.
     pub(crate) fn list(&self) -> Result<Vec<ListedObject>> {
         self.sorted(self.listed())
     }
@@ -195,7 +196,7 @@ impl From<BackendError> for ListError {
             BackendError::Refused(text) | BackendError::Unreachable(text) if text.contains("segment") => {
                 Self::Key(format!("one of its keys makes no path: {text}"))
             }
-            // Of a listing, too.
+            // The same applies to a listing.
             BackendError::Unreachable(text) if text.contains("NoSuchBucket") => Self::Backend(BackendError::Missing),
             _ => Self::Backend(error),
         }

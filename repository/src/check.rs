@@ -24,7 +24,7 @@ const MAX_PATHS: usize = 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReadData {
-    /// None: only that every file is there, in its size.
+    /// No data: only the existence and size of every file is checked.
     Nothing,
     /// One share of the packs. With `part` counting up, all packs have been read after `of` checks.
     Part {

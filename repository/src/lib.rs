@@ -1,4 +1,4 @@
-//! Keeps backups, in restic's format, wherever they are kept.
+//! Keeps backups in restic's format, in folders and buckets.
 //!
 //! rustic_core writes and prunes. This crate reads, checks and restores, without a call that can panic on the data.
 //! **Invariant:** no type of rustic_core is part of this crate's interface.

@@ -49,7 +49,7 @@ pub enum EntryKind {
 pub struct Entry {
     /// For people: invalid UTF-8 is replaced.
     pub name: String,
-    /// As it is.
+    /// Exact name.
     #[serde(with = "crate::worker::hexadecimal")]
     pub exact: Vec<u8>,
     /// Type of the entry.
@@ -88,7 +88,7 @@ pub struct Proofs {
 struct Notes {
     read: Vec<(PartRecord, Vec<u8>)>,
     unreadable: Vec<Unreadable>,
-    /// Those that are too much beside newer ones, oldest first.
+    /// Backups above the total limit, oldest first.
     unread: Vec<PartRecord>,
 }
 
@@ -123,12 +123,12 @@ fn too_much(sizes: &[u64], most: u64) -> usize {
 }
 
 impl Repository {
-    /// All backups that exist, as far as they can be read.
+    /// Returns all existing backups that can be read.
     pub fn sets(&self) -> Result<Sets> {
         self.sets_of(None, MAX_MANIFEST)
     }
 
-    /// One backup, without a look into the others' manifests; its own is read up to `most` bytes.
+    /// Returns one backup without reading other manifests; its own is read up to `most` bytes.
     pub fn set(&self, backup: &BackupId, most: u64) -> Result<Sets> {
         self.sets_of(Some(backup), most)
     }
@@ -355,7 +355,7 @@ mod tests {
         check(&[], 0);
         check(&[5, 5], 0);
         check(&[5, 5, 1], 1);
-        // None is read that is older than one that is not.
+        // No backup is read that is older than an unread one.
         check(&[1, 9, 9], 2);
         check(&[1, 1, u64::MAX], 3);
     }

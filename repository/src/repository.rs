@@ -1,4 +1,4 @@
-//! One repository: made, opened, and asked how large it is.
+//! One repository: creating it, opening it, and its size.
 
 use crate::activity::ActivityCounter;
 use crate::backend::{Backend, BackendError, FileId, FileKind};
@@ -35,7 +35,7 @@ pub struct Repository {
     place: Arc<dyn Backend>,
     key: Key,
     master_key: MasterKey,
-    /// Nothing where it is damaged: reading goes without it.
+    /// Config; none if it is damaged, because reading needs none.
     config: Option<ConfigFile>,
     /// Maximum time that a new pack may stay in storage during a run before an index names it.
     naming: Duration,
@@ -177,7 +177,7 @@ impl Repository {
         failed_at(&*self.place, doing)
     }
 
-    /// All files of a kind, in the order of their ids.
+    /// Returns all files of a kind, in the order of their ids.
     pub(crate) fn list_files(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>> {
         let mut files = self.place.list(kind).map_err(self.at_place("list files"))?;
         files.sort_unstable();

@@ -31,7 +31,7 @@ const AHEAD: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Existing {
-    /// They stay, and the restore fails. Existing folders are reused.
+    /// Existing entries stay, and the restore fails. Existing folders are reused.
     #[default]
     Refuse,
     /// A file or a link is replaced. What the snapshot does not name stays.

@@ -48,7 +48,7 @@ pub(crate) enum Indexes {
     ThatCanBeRead,
 }
 
-/// In which order a prune removes things.
+/// Order in which a prune removes files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Removal {
     /// Index files before the packs that they name: correct without other users.

@@ -1,6 +1,6 @@
 //! A backend in the form of rustic_core.
 //!
-//! It changes three things: the served config has the chunk and pack sizes of the run (the stored config stays as
+//! Three things are changed: the served config has the chunk and pack sizes of the run (the stored config stays as
 //! restic made it), nothing is committed once the gate is closed, and stored packs are added to the index early.
 
 use crate::backend::{Backend, BackendError, FileId, FileKind};

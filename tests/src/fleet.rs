@@ -34,7 +34,7 @@ use tokio::runtime::{Builder, Runtime};
 use tonic::transport::Channel;
 use tonic::{Response, Status};
 
-/// Nothing that a story waits for takes longer, even on a busy machine.
+/// Maximum time that a story waits for a state, even on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Client of the operators' service.

@@ -20,7 +20,7 @@ pub enum ToolFault {
     Hangs,
     /// Half of the stream, and the tool ends as if that were all.
     CutsOff,
-    /// Nothing, and the tool ends well.
+    /// Empty output, with a successful exit.
     Empty,
     /// The image lacks the tool.
     Missing,

@@ -24,7 +24,7 @@ pub enum Behaviour {
     Ends(i64),
 }
 
-/// When, at the step of a crash.
+/// Point of a crash at its step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Crash {
     /// Before the step has an effect.

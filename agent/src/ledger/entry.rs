@@ -36,10 +36,10 @@ pub struct Settled {
     pub signed: BTreeSet<String>,
 }
 
-/// One instance of this host.
+/// Entry of one instance of this host.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct InstanceEntry {
-    /// None when only the remains of a failed installation are here.
+    /// Settled state; none if only the remains of a failed installation exist.
     pub settled: Option<Settled>,
     /// Mark of an order that got stuck, if there is one.
     pub stuck: Option<StuckMark>,
@@ -60,12 +60,12 @@ pub struct StuckMark {
     pub reason: String,
 }
 
-/// One order, from the moment it is accepted.
+/// Entry of one order, from its acceptance on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OrderEntry {
     /// The order as received.
     pub order: Order,
-    /// When this host began it; the deadline counts from here.
+    /// Time at which this host began it; the deadline counts from here.
     pub begun: Time,
     /// Progress of the order.
     pub state: OrderState,
@@ -121,7 +121,7 @@ pub struct OpenState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
-    /// Nothing has been touched.
+    /// Accepted; nothing was changed.
     Accepted,
     /// Towards the target state.
     Forward {
@@ -184,7 +184,7 @@ impl Settled {
 }
 
 impl OpenState {
-    /// For the ledger, once the values are rendered.
+    /// Returns a copy without values, for the ledger, once the values are rendered.
     #[must_use]
     pub fn clone_without_values(&self) -> Self {
         Self { values: Values::default(), ..self.clone() }

@@ -28,7 +28,7 @@ impl Freeze {
         Err(LedgerError::Write { path: path.to_owned(), source: io::Error::other("frozen") })
     }
 
-    /// From the write of this number on, counted from now, none succeeds.
+    /// Makes writes fail from this number on, counted from now.
     pub fn at(&self, write: u64) {
         self.left.store(write.saturating_sub(1), Relaxed);
     }

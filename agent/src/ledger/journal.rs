@@ -53,7 +53,7 @@ pub struct Journal {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RestorePhase {
-    /// Nothing that runs was touched.
+    /// Nothing that runs was changed.
     #[default]
     Untouched,
     /// Instance that is stopped or not created yet.
@@ -94,6 +94,6 @@ pub struct Aside {
 pub enum DataSwap {
     /// The folder itself is renamed, and an empty one takes its place.
     Renamed,
-    /// It did not exist: the new folder is removed again.
+    /// A new folder in place of none; it is removed again.
     Absent,
 }

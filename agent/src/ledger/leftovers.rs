@@ -22,7 +22,7 @@ pub struct Leftover {
     pub said: Time,
 }
 
-/// One folder, and why it could not be removed when that was last tried.
+/// One folder, with the reason of the last failed removal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftFolder {
     /// The folder with its old content.

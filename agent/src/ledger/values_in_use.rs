@@ -17,7 +17,7 @@ pub struct InstanceValues {
     pub values: BTreeMap<String, String>,
 }
 
-/// All that is known, by instance. Never written down.
+/// Value sets of all instances. Never written to disk.
 #[derive(Default)]
 pub struct ValuesInUse(BTreeMap<InstanceName, VecDeque<InstanceValues>>);
 

@@ -17,7 +17,7 @@ use tonic::transport::Channel;
 /// Time for the coordinator to begin its answer; many hosts may connect at once.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
-/// All open orders of this host, as last said.
+/// All open orders of this host, as last received.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct OpenSet {
     /// Orders that this agent understands.

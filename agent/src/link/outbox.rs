@@ -23,7 +23,7 @@ pub struct Outbox {
     has_completed: Completion,
 }
 
-/// When an end was last said, and whether it is to be said again.
+/// Time of an end's last report, and whether it must be sent again.
 #[derive(Debug)]
 struct Said {
     at: Instant,

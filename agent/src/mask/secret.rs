@@ -1,11 +1,11 @@
-//! One secret, and where in a text it is taken for one.
+//! One secret, with the positions at which it is recognised in a text.
 //!
 //! A short secret is often a common word or number: masked anywhere, it would mask parts of every text. A long one is
 //! masked anywhere, even if a text contains only a large part of it.
 
 /// Text in place of a secret.
 pub const MASK: &str = "***";
-/// Of shorter ones nothing is masked.
+/// Minimum length of a secret that is masked.
 const SHORTEST: usize = 3;
 /// Whole words of fewer bytes are words, and not parts of others.
 const LONG: usize = 8;
@@ -19,9 +19,9 @@ const HALVED: usize = 16;
 /// Positions in which a secret is masked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// As the value of something: behind `=`, `:` or an option, in quotes, or alone on a line.
+    /// As a value: after `=`, `:` or an option, in quotes, or alone on a line.
     Value,
-    /// As a word of its own.
+    /// As a separate word.
     Word,
     Anywhere,
 }
@@ -211,7 +211,7 @@ mod tests {
         check("12345678", "x12345678", "x***");
     }
 
-    /// As datalab prints its configuration when it starts.
+    /// Checks the output of datalab, which prints its configuration at its start.
     #[test]
     fn a_configuration_that_is_printed_has_no_secret_of_any_length() {
         let secrets = ["lab", "data", "s3cret", "changeme", "Zq8!vLw2#nXe5@Rt", "correcthorsebattery"];

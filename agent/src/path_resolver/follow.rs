@@ -6,7 +6,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
-/// As many as Linux follows.
+/// Maximum number of links, as in Linux.
 const MOST_LINKS: u32 = 40;
 
 /// Resolves a path, whether it exists or not: links to missing targets are followed too.

@@ -101,7 +101,7 @@ async fn carry_out(context: &AgentContext, id: &OrderId) {
 struct Carrying<'a> {
     work: &'a Work<'a>,
     order: &'a Order,
-    /// Of the deadline, when this work began.
+    /// Rest of the deadline when this work began.
     left: Duration,
 }
 

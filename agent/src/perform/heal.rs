@@ -17,8 +17,8 @@ use tokio::time::timeout;
 
 /// Returns the lost volumes of an instance, as text. Creating them again would start with empty ones and look fine.
 ///
-/// One that carried the instance's label when the ledger noted it, and does not now, is another volume of its name: labels of a
-/// volume never change. Those of a stack that was there before fleet have none, and are never noted.
+/// A volume that had the instance's label when the ledger recorded it, and has lost it, is another volume of its name:
+/// labels of a volume never change. Volumes of a stack from before fleet have no label, and are never recorded.
 pub fn lost_volumes(found: &FoundProject, settled: &Settled) -> Vec<String> {
     let words = |name: &str| match found.volumes.contains(name) {
         false => name.to_owned(),

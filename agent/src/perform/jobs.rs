@@ -73,12 +73,12 @@ impl Jobs {
         self.try_again(&next);
     }
 
-    /// When to try again, if anything is left.
+    /// Returns the time of the next try, if anything is left.
     pub fn next_try(&self) -> Option<Instant> {
         (!data::unfinished(&self.context).is_empty()).then_some(self.next_try)
     }
 
-    /// As healing does, this gives way to orders.
+    /// Tries again, unless an order or healing needs the instance.
     fn try_again(&mut self, next: &BTreeMap<InstanceName, Next<'_>>) {
         let left = data::unfinished(&self.context);
         if left.is_empty() || self.next_try > Instant::now() {

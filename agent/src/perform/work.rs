@@ -73,7 +73,7 @@ pub enum Finish<'a> {
     Healthy(&'a HealthRules),
     /// Must become healthy, if anything was changed.
     HealthyIfChanged(&'a HealthRules),
-    /// Nothing: it is not to run, or its health is not the question.
+    /// No gate: it should not run, or its health does not matter.
     AsIs,
 }
 

@@ -131,7 +131,7 @@ fn make_directories(root: &Path, path: &Path) -> Result<(), RuntimeError> {
     made.map_err(|source| write_error(path, source))
 }
 
-/// All of it or nothing, also when the power goes.
+/// Writes a file atomically, so that it is complete or absent even after a loss of power.
 fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), RuntimeError> {
     let written = || {
         let mut name = path.file_name().unwrap_or_default().to_owned();

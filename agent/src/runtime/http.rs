@@ -1,4 +1,4 @@
-//! One small request to a container, for probes.
+//! A small HTTP request to a container, for probes.
 
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;

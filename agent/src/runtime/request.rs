@@ -18,7 +18,7 @@ pub struct LogRequest {
     pub project: String,
     /// Name of the instance.
     pub instance: InstanceName,
-    /// All services where none is named.
+    /// Service to read; all services if none is named.
     pub service: Option<String>,
     /// The last lines of each container; all of them where no number is given.
     pub tail: Option<u32>,
@@ -35,7 +35,7 @@ pub struct LogLine {
     pub stream: LogStream,
     /// Unknown if the Engine does not report it.
     pub at: Option<Time>,
-    /// Without the line's end; at most 16 KiB.
+    /// Text without the line's end; at most 16 KiB.
     pub text: String,
 }
 
@@ -63,7 +63,7 @@ pub struct RootFound {
     pub key: String,
     /// Folder on this host.
     pub path: PathBuf,
-    /// As it was found: whose it is, and to which paths of the host it leads.
+    /// Mount as found: its owner, and its target paths on the host.
     pub mount: MountFound,
 }
 
@@ -114,7 +114,7 @@ impl fmt::Display for EngineVersion {
 /// Object that has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
-    /// In the Compose project of this name.
+    /// The Compose project of this name.
     Project(String),
     /// Anywhere: events may have been missed.
     Anything,

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 const HEALS: usize = 3;
 const WITHIN: Duration = Duration::from_secs(600);
 
-/// When an instance was healed lately.
+/// Times of an instance's recent healing.
 #[derive(Debug, Default)]
 pub struct Budget(VecDeque<Instant>);
 

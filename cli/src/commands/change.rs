@@ -91,7 +91,7 @@ fn going_on(error: CommandError, instance: &str) -> CommandError {
     error.hint(format!("the change goes on without you; see how it goes: `fleet instance show {instance}`"))
 }
 
-/// One line for each state and step. Where a terminal shows it, how far the step is moves in that line.
+/// Prints one line for each state and step. On a terminal, the progress of the step is updated in that line.
 fn tell(context: &Context, instance: &str, output: &mut LastShown, now: &ChangeProgress) {
     let is_new_state = output.is_new_state(now.state);
     let is_news = output.is_new_step(&now.text) || is_new_state;

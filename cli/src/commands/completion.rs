@@ -12,7 +12,7 @@ use fleet_core::command_error::CommandError;
     after_help = "Examples:\n  echo 'source <(fleet completion bash)' >>~/.bashrc\n  echo 'source <(fleet completion zsh)' >>~/.zshrc\n  fleet completion fish >~/.config/fish/completions/fleet.fish"
 )]
 pub struct CompletionArgs {
-    /// For which shell
+    /// Shell to complete for
     #[arg(value_enum)]
     shell: Shell,
 }

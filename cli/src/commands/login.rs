@@ -102,7 +102,7 @@ fn refuse_second_login(context: &Context) -> Result<(), CommandError> {
     let Ok(identity) = folder::load(context) else {
         return Ok(());
     };
-    // One that has ended is good for nothing, and may be replaced.
+    // An expired login is useless, and may be replaced.
     if identity.expires <= context.now() {
         return Ok(());
     }

@@ -32,7 +32,7 @@ pub struct RestoreArgs {
     #[arg(value_name = "INSTANCE", add = ArgValueCandidates::new(complete::instances))]
     instance: InstanceName,
 
-    /// As it was then: the newest backup that is not newer, as 2026-11-19T18:00:00Z
+    /// Time of the data, as 2026-11-19T18:00:00Z: the newest backup that is not newer is used
     #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "backup")]
     at: Option<Time>,
 

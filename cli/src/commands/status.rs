@@ -18,7 +18,7 @@ pub struct StatusArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum StatusFormat {
-    /// One screen for people
+    /// A screen for people
     Table,
     /// The coordinator's own words; times are milliseconds since 1970
     Json,

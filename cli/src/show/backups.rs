@@ -75,7 +75,7 @@ pub fn tally(all: &[BackupHealthView]) -> String {
     format!("{}: {}", count(all.len(), "instance"), if said.is_empty() { "none".to_owned() } else { said.join(", ") })
 }
 
-/// One copy of a backup.
+/// Row of one copy of a backup.
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
     pub id: String,
@@ -132,7 +132,7 @@ fn took(millis: u64) -> String {
     if millis < 1000 { format!("{millis}ms") } else { short(Duration::from_millis(millis)) }
 }
 
-/// One backup in full.
+/// Returns the full view of one backup.
 pub fn lines(detail: &BackupDetail, now: Time) -> Vec<String> {
     let Some(backup) = &detail.backup else { return Vec::new() };
     let mut lines = pairs(&[

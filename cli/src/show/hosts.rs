@@ -23,7 +23,7 @@ pub const COLUMNS: &[Column<HostView>] = &[
     Column::wide("ADDED", |host, now| age(now, host.added_ms)),
 ];
 
-/// One host in full.
+/// Returns the full view of one host.
 pub fn lines(host: &HostView, now: Time) -> Vec<String> {
     let ends = host.certificate_expires_ms;
     let mut lines = pairs(&[

@@ -34,7 +34,7 @@ fn host(instance: &InstanceView) -> String {
     if instance.host_online { instance.host.clone() } else { format!("{} (offline)", instance.host) }
 }
 
-/// The one thing worth saying about it now.
+/// Returns the most important present fact.
 pub fn now_line(instance: &InstanceView) -> String {
     let waits = |text: &str| format!("waits: {text}");
     if !instance.doing.is_empty() {
@@ -52,7 +52,7 @@ pub fn now_line(instance: &InstanceView) -> String {
     String::new()
 }
 
-/// One instance in full.
+/// Returns the full view of one instance.
 pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
     let reason = if instance.last_reason.is_empty() { String::new() } else { format!(": {}", instance.last_reason) };
     let mut lines = pairs(&[

@@ -34,7 +34,7 @@ fn pinned(release: &ReleaseView) -> String {
     }
 }
 
-/// One release in full.
+/// Returns the full view of one release.
 pub fn lines(release: &ReleaseView, now: Time) -> Vec<String> {
     let mut lines = pairs(&[
         ("release", format!("{}@{}", release.app, release.version)),

@@ -32,7 +32,7 @@ pub fn counts(rollout: &RolloutView) -> String {
     if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
 }
 
-/// One rollout in full.
+/// Returns the full view of one rollout.
 pub fn lines(rollout: &RolloutView, now: Time) -> Vec<String> {
     let reason = if rollout.phase_reason.is_empty() { String::new() } else { format!(": {}", rollout.phase_reason) };
     let mut lines = pairs(&[

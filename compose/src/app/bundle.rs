@@ -1,4 +1,4 @@
-//! The files of a release, as one immutable thing.
+//! Files of a release, immutable as a whole.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One declared value.
+/// Declaration of one value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Declaration {
@@ -48,7 +48,7 @@ pub enum ValueType {
     Duration,
     /// Amount of bytes, such as `2g`.
     Size,
-    /// One of the choices.
+    /// A choice among fixed values.
     Choice,
     /// An absolute path on the host.
     Path,

@@ -22,7 +22,7 @@ const STORE_LIMIT: usize = 64;
 /// The most checks of a store.
 const CHECK_LIMIT: usize = 32;
 
-/// One store as it is written. Which fields belong to which engine is checked when it is read: see `fields`.
+/// Declaration of one store, as written. The fields of each engine are checked later: see `fields`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreDeclaration {

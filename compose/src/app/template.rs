@@ -26,7 +26,7 @@ const TOTAL_LIMIT: usize = 16 << 20;
 pub struct RenderedTemplates {
     /// Content by the path it has in the instance's folder.
     pub files: BTreeMap<String, Vec<u8>>,
-    /// Those into which a secret may have gone.
+    /// Files that may contain a secret.
     pub secret: BTreeSet<String>,
 }
 

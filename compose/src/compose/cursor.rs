@@ -24,7 +24,7 @@ pub struct Span {
     pub path: String,
 }
 
-/// One node of the tree, the path that leads to it, and the reading it belongs to.
+/// One node of the tree, with its path and the pass that it belongs to.
 #[derive(Debug, Clone)]
 pub struct Cursor<'a> {
     pub(super) node: &'a Node,

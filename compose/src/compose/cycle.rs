@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Services that each service waits for.
 pub type Needs = BTreeMap<String, BTreeSet<String>>;
 
-/// One circle, its first service repeated at the end; none if there is an order.
+/// Returns one cycle, with its first service repeated at the end; none if there is an order.
 pub fn find(needs: &Needs) -> Option<Vec<String>> {
     let mut settled = BTreeSet::new();
     needs.keys().find_map(|start| walk(start, needs, &mut Vec::new(), &mut settled))

@@ -5,7 +5,7 @@
 
 use super::{Problem, Problems};
 
-/// One line's name, and its value unless the line has only a name.
+/// Name of one line, and its value, if the line has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {
     pub name: String,

@@ -17,7 +17,7 @@ const BYTE_LIMIT: usize = 8 << 20;
 pub struct ComposeVariables<'a> {
     pub values: &'a BTreeMap<String, String>,
     pub secrets: &'a BTreeSet<String>,
-    /// Those that were asked for.
+    /// Variables that were used.
     pub used: RefCell<BTreeSet<String>>,
     /// Bytes that may still be inserted.
     left: Cell<usize>,

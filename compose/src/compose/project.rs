@@ -91,7 +91,7 @@ pub struct Service {
     pub security_opt: Vec<String>,
     /// Read-only root file system.
     pub read_only: Switch,
-    /// All capabilities and devices.
+    /// On if it has all capabilities and devices.
     pub privileged: Switch,
 }
 

@@ -1,4 +1,4 @@
-//! From the files of a bundle to a project.
+//! Parses the files of a bundle into a project.
 
 use super::cursor::{Cursor, ReadContext};
 use super::interpolate::ComposeVariables;
@@ -15,13 +15,13 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct ComposeSource<'a> {
     /// The bundle's files by relative path, those made from templates included.
     pub files: &'a BTreeMap<String, Vec<u8>>,
-    /// Those of the files that hold secrets.
+    /// Files that hold secrets.
     pub secret_files: &'a BTreeSet<String>,
     /// The Compose file's path among the files.
     pub entry: &'a str,
     /// Variables that the file may ask for, by name.
     pub variables: &'a BTreeMap<String, String>,
-    /// Those of the variables that hold secrets.
+    /// Variables that hold secrets.
     pub secret_variables: &'a BTreeSet<String>,
     /// Profiles that are active.
     pub profiles: &'a BTreeSet<String>,

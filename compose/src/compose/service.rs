@@ -1,4 +1,4 @@
-//! One service of a Compose file, key by key.
+//! Parses one service of a Compose file, key by key.
 
 mod commands;
 mod depends;

@@ -1,4 +1,4 @@
-//! One text for one meaning: canonical JSON, and digests of it.
+//! Canonical JSON and its digests: equal meanings have equal texts.
 
 use crate::names::Digest;
 use data_encoding::HEXLOWER;

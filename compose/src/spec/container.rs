@@ -1,4 +1,4 @@
-//! One container, with everything resolved.
+//! One container, with all values resolved.
 //!
 //! **Invariant:** an empty field is not serialised. The configuration hash covers the serialised form. So a field added
 //! by a new version of fleet leaves the hashes of specs without it unchanged, and no container is recreated because of
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// One container as the agent creates it. What is `None` is left to the image or the Engine.
+/// One container as the agent creates it. `None` leaves a setting to the image or the Engine.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainerSpec {
     /// Compose service of the container.
@@ -76,7 +76,7 @@ pub struct ContainerSpec {
     /// Host name inside the container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
-    /// As the Engine wants them: `name:address`.
+    /// Further hosts in the Engine's form: `name:address`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extra_hosts: Vec<String>,
     /// Time between the stop signal and the end by force.
@@ -106,7 +106,7 @@ pub struct ContainerSpec {
     /// Read-only root file system.
     #[serde(default, skip_serializing_if = "Switch::is_off")]
     pub read_only: Switch,
-    /// All capabilities and devices.
+    /// On if it has all capabilities and devices.
     #[serde(default, skip_serializing_if = "Switch::is_off")]
     pub privileged: Switch,
     /// Equal hashes mean that the running container may stay.

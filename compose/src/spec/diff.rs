@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 /// The difference between two specs of an instance, service by service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpecDiff {
-    /// In the order in which services start; those removed come last.
+    /// Services in their start order; removed ones come last.
     pub services: Vec<ServiceDiff>,
     /// Volumes that will be made, by their names at the Engine. None is ever removed by a change.
     pub new_volumes: Vec<String>,

@@ -27,7 +27,7 @@ pub struct InstanceSpec {
     pub networks: Vec<NetworkSpec>,
     /// Volumes, in the order of their keys.
     pub volumes: Vec<VolumeSpec>,
-    /// In the order in which they start; they stop in the opposite order.
+    /// Containers in their start order; they stop in reverse.
     pub containers: Vec<ContainerSpec>,
     /// Files of the instance's folder.
     pub files: Vec<FileSpec>,
@@ -49,7 +49,7 @@ impl InstanceSpec {
         bound.chain(self.volumes.iter().flat_map(VolumeSpec::host_paths))
     }
 
-    /// Those of them that are outside of its own folder.
+    /// Returns the paths outside of its own folder.
     pub fn host_paths(&self) -> BTreeSet<&str> {
         let own = format!("{}/", self.working_dir);
         let is_own = |path: &str| path == self.working_dir || path.starts_with(&own) && !path.contains("/..");

@@ -23,7 +23,7 @@ pub const FLEET_HOST: &str = "fleet.host";
 pub const FLEET_RELEASE: &str = "fleet.release";
 /// Label for the release's digest.
 pub const FLEET_RELEASE_DIGEST: &str = "fleet.release-digest";
-/// Label for the hash of the settings: another hash means that the thing must be made again.
+/// Label for the hash of the settings: another hash means that the object must be created again.
 pub const FLEET_CONFIG_HASH: &str = "fleet.config-hash";
 
 const COMPOSE_PREFIX: &str = "com.docker.compose.";

@@ -17,7 +17,7 @@ pub enum Condition {
     CompletedSuccessfully,
 }
 
-/// When the Engine starts a container again by itself.
+/// Condition for an automatic restart by the Engine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Restart {
@@ -118,7 +118,7 @@ pub struct Ulimit {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NetworkMode {
-    /// In the networks it is attached to.
+    /// The networks to which it is attached.
     #[default]
     Attached,
     /// No network.
@@ -127,7 +127,7 @@ pub enum NetworkMode {
     Host,
     /// Default bridge of the Engine.
     Bridge,
-    /// In the network of another service's container.
+    /// The network of another service's container.
     Service(String),
 }
 

@@ -25,7 +25,7 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// One port, ranges already taken apart.
+/// One port; ranges are expanded before.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PortSpec {
     /// The port inside the container.

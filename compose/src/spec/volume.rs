@@ -47,7 +47,7 @@ impl VolumeSpec {
         self.device_paths().into_iter().chain(self.flags().flat_map(paths_in)).chain(self.paths_of_others())
     }
 
-    /// All that it gets at, each once.
+    /// Returns all targets, each once.
     pub fn targets(&self) -> Vec<VolumeTarget> {
         let paths = self.host_paths().map(|path| VolumeTarget::Path(path.to_owned()));
         let shares = self.shares().into_iter().map(VolumeTarget::Share);

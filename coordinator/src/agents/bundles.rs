@@ -45,7 +45,7 @@ pub fn pieces(facts: Arc<Facts>, digest: Digest) -> impl Stream<Item = Result<Pi
     })
 }
 
-/// One piece; none after the last.
+/// Returns one piece; none after the last.
 pub fn read_piece(facts: &Facts, digest: &Digest, number: u32) -> Result<Option<Vec<u8>>, Status> {
     let unreadable = |error: &(dyn std::error::Error + 'static)| failed("could not read the bundle", error);
     let entry = facts.store().get(&keys::bundle(digest, number)).map_err(|error| unreadable(&error))?;

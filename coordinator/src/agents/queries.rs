@@ -78,7 +78,7 @@ enum Lasts {
     UntilAnswered,
     /// Query with a deadline of a few seconds.
     Shortly,
-    /// As long as its operator likes.
+    /// Lasts as long as its operator likes.
     Follows,
 }
 
@@ -115,7 +115,7 @@ impl HostQueries {
         self.open().len()
     }
 
-    /// Asks a host that is connected. An operator follows one thing on each host: a second follow ends the first.
+    /// Sends a query to a connected host. An operator follows one log on each host: a second follow ends the first.
     pub fn ask(
         self: &Arc<Self>,
         sessions: &Arc<Sessions>,

@@ -39,7 +39,7 @@ const LOGGED: u64 = 16;
 /// Approximate bytes that are written about an absent instance.
 const ABSENT: usize = 256;
 
-/// One call of `Report`. When it ends, however it ends, the host is offline.
+/// One call of `Report`. At its end, the host is offline in any case.
 pub struct Report {
     pub session: Arc<Session>,
     pub sessions: Arc<Sessions>,

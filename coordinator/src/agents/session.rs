@@ -22,15 +22,15 @@ pub struct Session {
     pub host: HostName,
     /// Other end of the connection.
     pub caller: Arc<Caller>,
-    /// When it connected.
+    /// Time of the connect.
     pub since: Time,
     /// True if it replaced a live connection of the same host.
     pub is_takeover: bool,
-    /// When the host last said anything, in milliseconds.
+    /// Time of the host's last message, in Unix milliseconds.
     heard: AtomicU64,
     /// Time since which the host has an unsent open set, in Unix milliseconds; 0 if the current one was sent.
     due: AtomicU64,
-    /// When it said hello; 0 before.
+    /// Time of its `Hello`; 0 before.
     greeted: AtomicU64,
     completed: AtomicBool,
     /// True if the agent supports queries about claims, as its `Hello` said.
@@ -93,7 +93,7 @@ impl Session {
         self.replies_to_claims.load(Relaxed)
     }
 
-    /// When the host said hello, if it has not yet said all it has.
+    /// Returns the time of the host's `Hello`, if it has not yet reported everything.
     pub fn greeted_only(&self) -> Option<Time> {
         let greeted = self.greeted.load(Relaxed);
         (greeted != 0 && !self.has_completed()).then_some(Time(greeted))

@@ -165,7 +165,7 @@ pub(super) struct MadeBy<'a> {
     pub order: &'a OrderId,
     pub instance: &'a InstanceName,
     pub asked: &'a DataAction,
-    /// When it was asked.
+    /// Time of the order.
     pub asked_at: Time,
     /// Tells whether an order requested the backup.
     pub asked_by: AskedBy,

@@ -28,7 +28,7 @@ pub struct Expected {
     #[serde(default)]
     pub host: Option<HostName>,
     pub to: BTreeSet<RepositoryName>,
-    /// When it was asked for the first time.
+    /// Time of the first order.
     pub asked: Time,
     /// End of the period in which a backup counts as made by that order.
     pub until: Time,
@@ -38,7 +38,7 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// Nothing where the order makes no backup.
+    /// Makes the entry; none if the order makes no backup.
     fn of(open: &OpenOrder) -> Option<Self> {
         let Action::Data(action) = &open.order.action else { return None };
         let to = targets(action).filter(|to| !to.is_empty())?.clone();

@@ -26,7 +26,7 @@ pub struct ReleaseKept {
     /// Capabilities beyond protocol 2 that agents need for it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub needs: BTreeSet<Capability>,
-    /// In how many pieces its bundle is kept.
+    /// Number of pieces of its bundle.
     pub pieces: u32,
 }
 

@@ -52,7 +52,7 @@ pub struct PlanInput {
     pub asked: Asked,
     /// State that hosts reported.
     pub observed: Observed,
-    /// For which desires a plan of it is made.
+    /// Revision of the desired state on which its plan is based.
     pub desired_revision: u64,
 }
 
@@ -100,7 +100,8 @@ impl StateSnapshot {
         self.desired_revision
     }
 
-    /// When an instance was made: backups from before are of an earlier one of its name. None are where it is gone.
+    /// Returns the time at which an instance was created: earlier backups belong to an earlier one of its name. For a
+    /// removed instance, none count.
     pub fn created(&self, name: &InstanceName) -> Time {
         self.desired.instances.get(name).map_or(Time::ZERO, |instance| instance.created)
     }

@@ -1,4 +1,4 @@
-//! Facts in memory, for tests of the rooms that change them.
+//! Facts in memory, for tests of the modules that change them.
 
 use super::{DesiredChange, Facts, ObserveError};
 use crate::store::{MemoryStore, Store, StoreError};

@@ -38,7 +38,7 @@ pub struct Authority {
 pub struct Issued {
     /// The certificate in DER.
     pub der: CertificateDer<'static>,
-    /// In hex.
+    /// Serial number in hexadecimal.
     pub serial: String,
     /// End of its validity.
     pub not_after: Time,

@@ -76,7 +76,7 @@ pub fn server_config(
         .with_client_cert_verifier(Arc::new(Verifier { chain: verifier, believes }))
         .with_cert_resolver(certificate);
     config.alpn_protocols = vec![b"h2".to_vec()];
-    // Nothing is resumed: a session would outlive its certificate's end, and take memory per agent.
+    // No session is resumed: it would outlive its certificate's end, and take memory for each agent.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))

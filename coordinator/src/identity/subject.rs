@@ -16,7 +16,7 @@ const SUCCESSORS: usize = 16;
 /// A host or an operator that has been admitted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubjectKept {
-    /// For operators.
+    /// Role of an operator.
     pub role: Option<Role>,
     /// Time of the first enrolment.
     pub added: Time,
@@ -24,7 +24,7 @@ pub struct SubjectKept {
     pub enrolment: String,
     /// Valid certificates.
     pub serials: Vec<Serial>,
-    /// Those that were given out after the backup from which this came back.
+    /// Certificates that were issued after the backup from which this was restored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<Unknown>,
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub struct TokenKept {
     /// Host or operator that it admits.
     pub subject: Subject,
-    /// For operators.
+    /// Role of an operator.
     pub role: Option<Role>,
     /// Number of machines that it may admit.
     pub uses: u32,
@@ -31,7 +31,7 @@ pub struct TokenKept {
     pub admitted: Vec<Admitted>,
 }
 
-/// One use of a token. Should the answer be lost, the same key gets another certificate for the same use.
+/// One use of a token. If the answer is lost, the same key gets another certificate for the same use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Admitted {
     /// The SHA-256 of the public key, in hex.

@@ -44,7 +44,7 @@ const BACKUPS: [(&str, &str, BackupSamples); 6] = [
     }),
 ];
 
-/// All figures of a coordinator.
+/// Metrics of a coordinator.
 #[derive(Debug)]
 pub struct CoordinatorFigures(pub Shared);
 

@@ -32,7 +32,7 @@ impl OperatorsService {
     }
 }
 
-/// One reader of events.
+/// Reader of events.
 struct EventReader {
     facts: Arc<Facts>,
     subject: String,

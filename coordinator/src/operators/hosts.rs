@@ -20,7 +20,7 @@ use tonic::Status;
 const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
 const LONGEST_TOKEN_LIFE: Duration = Duration::from_secs(30 * 86_400);
 
-/// For whom a token is, and how often.
+/// Subject of a token, and its number of uses.
 pub struct Invitation {
     pub subject: Subject,
     pub role: Option<Role>,

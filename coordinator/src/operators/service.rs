@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status, Streaming};
 #[derive(Debug, Clone)]
 pub struct OperatorsService {
     pub shared: Shared,
-    /// When each operator last called; not kept.
+    /// Time of each operator's last call; not stored.
     seen: Arc<Mutex<HashMap<OperatorName, Time>>>,
     pub last_status: Arc<Mutex<LastStatus>>,
     /// Held from the comparison of claims until the claiming change is stored.

@@ -85,7 +85,7 @@ fn is_healthy(snapshot: &StateSnapshot, name: &InstanceName, instance: &Instance
     health_of(snapshot, name, instance).0 == v1::InstanceHealth::Healthy
 }
 
-/// Those that need a look first.
+/// Returns the hosts, those with problems first.
 fn host_lines(snapshot: &StateSnapshot) -> Vec<(&HostName, &HostDesired)> {
     let hosts = || snapshot.desired().hosts.iter();
     let away = hosts().filter(|(name, _)| !is_online(snapshot, name));

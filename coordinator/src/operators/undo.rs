@@ -28,7 +28,7 @@ struct PreviousValues {
 }
 
 enum UndoTarget {
-    /// They are the present ones.
+    /// The present values stay.
     AsTheyAre,
     KeptAgain(Batch),
     Lost {

@@ -98,7 +98,7 @@ pub async fn restore(
         return Err(RestoreError::Newer { at, format });
     }
     let dumps = newest.snapshots().dumps.ok_or(RestoreError::Lacks("files"))?;
-    // All of it is read before anything is written.
+    // Everything is read before anything is written.
     let facts = fetch(&client, &dumps, FACTS).await?;
     let mut files = Vec::new();
     for name in FILES {

@@ -183,7 +183,7 @@ pub async fn keep_own_backups(facts: &Arc<Facts>, directory: &Path, launcher: &W
 async fn keep_one(facts: &Arc<Facts>, directory: &Path, launcher: &WorkerLauncher) -> Result<(), OwnError> {
     let (Some(own), now) = (OwnBackup::load(directory)?, clock::now()) else { return Ok(()) };
     let noted = noted(facts)?;
-    // One of tomorrow was taken by a clock that was ahead.
+    // A backup of tomorrow was taken with a clock that was ahead.
     let is_done = |at: Time| at <= now && now.since(at) < Duration::from_secs(own.every_seconds);
     if noted.at.is_some_and(is_done) {
         return Ok(());
@@ -209,7 +209,7 @@ async fn keep_one(facts: &Arc<Facts>, directory: &Path, launcher: &WorkerLaunche
 /// Health of the coordinator's own backups.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct OwnBackupHealth {
-    /// When the last was taken.
+    /// Time of the last one.
     pub at: Option<Time>,
     /// Present problem, as text for people.
     pub problem: Option<String>,

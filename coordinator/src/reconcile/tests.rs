@@ -146,7 +146,7 @@ async fn what_is_no_wish_leaves_a_plan_as_good_as_it_was() {
         let snapshot = facts.read();
         (plan(snapshot.desired(), snapshot.asked(), snapshot.observed(), NOW), snapshot.desired_revision())
     };
-    // As a renewal, a join or a token does, and as pruning does where rollouts stay.
+    // Changes of a renewal, a join or a token, and of pruning if rollouts stay.
     facts.desire(|change| change.tell("host lab-1", "joined")).await;
     facts.prune(NOW).await.expect("the store is whole");
     facts.ask(made.clone(), desired_revision, NOW, |_| {}).await.expect("the store is whole");

@@ -72,7 +72,7 @@ pub struct Rebuilt {
 }
 
 impl RepositoryService {
-    /// One instance's repository, for work on it.
+    /// Returns the client of one instance's repository.
     pub(super) fn client(
         &self,
         repository: &RepositoryName,
@@ -82,7 +82,7 @@ impl RepositoryService {
         Ok(self.launcher.client(repository, self.place_spec(repository, instance)?, &keys))
     }
 
-    /// All repositories that the coordinator reaches by itself.
+    /// Returns all repositories that the coordinator can reach.
     pub(super) fn reached(&self) -> Result<Vec<Which>, RepositoryServiceError> {
         let all = RepositorySecrets::all(self.facts.store())?;
         let is_reached = |(repository, instance): &Which| {

@@ -69,7 +69,8 @@ impl Opened {
         }
     }
 
-    /// One file of the backup, or the dump of the store with that name. The last item is an error unless it came whole.
+    /// Reads one file of the backup, or the dump of the store with that name. The last item is an error unless it is
+    /// complete.
     pub async fn read(
         &self,
         name: impl AsRef<OsStr>,

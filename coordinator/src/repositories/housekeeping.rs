@@ -134,7 +134,8 @@ impl RepositoryService {
         Ok(())
     }
 
-    /// Noted before anything is forgotten: a prune that fails, or never came, does not wait for the next backup that goes.
+    /// Schedules a prune. Recorded before anything is forgotten, so that a prune that fails or never ran does not wait
+    /// for the next removed backup.
     async fn prune_later(&self, (repository, instance): &Which, now: Time) -> Result<(), RepositoryServiceError> {
         let look = self.look_at(repository, instance)?;
         self.keep_look(repository, instance, &Look { prune_at: Some(now), ..look }).await

@@ -18,7 +18,7 @@ use std::io::{self, Write};
 /// Number of catalog backups that are tried for a recovery sheet: each may take as long as its storage allows.
 const LOOKS: usize = 3;
 
-/// Those that could be made, and why others could not.
+/// Kits that could be made, and the reasons why others could not.
 #[derive(Debug, Default)]
 pub struct Kits {
     /// Kits that could be made.
@@ -27,14 +27,14 @@ pub struct Kits {
     pub failed: Vec<(RepositoryName, InstanceName, String)>,
 }
 
-/// One repository's.
+/// Kit of one repository.
 #[derive(Debug, Clone)]
 pub struct Kit {
     /// Repository of the kit.
     pub repository: RepositoryName,
     /// Instance whose backups it opens.
     pub instance: InstanceName,
-    /// When it was added, if it was removed since: another may have its name.
+    /// Time at which it was added, if it was removed since: another may have its name.
     pub retired: Option<Time>,
     /// Location of the repository in restic's notation.
     pub place: String,

@@ -88,7 +88,7 @@ pub struct OverQuota {
     pub limit: u64,
 }
 
-/// One file's part of a quota. Dropped before the file was kept, it is given back.
+/// One file's part of a quota. It is returned if dropped before the file was stored.
 #[derive(Debug)]
 pub struct Share {
     of: Quotas,

@@ -27,7 +27,7 @@ const IDLE: Duration = Duration::from_secs(60);
 /// The most bytes in one message.
 const PIECE: u64 = 256 * 1024;
 
-/// All files of a kind. Whoever does not take them in time gets no more.
+/// Sends all files of a kind. A caller that does not read them in time gets no more.
 pub fn list(disk: Arc<Disk>, files: RepositoryFiles) -> ReceiverStream<Result<v1::FileList, Status>> {
     list_within(disk, files, IDLE)
 }

@@ -35,7 +35,7 @@ impl RepositoryService {
         keys: RepositoryKeys,
     ) -> RepositoryAccess {
         let snapshot = self.facts.read();
-        // Those of an earlier instance of its name may be on another host.
+        // Backups of an earlier instance of its name may be on another host.
         let (backups, created) = (snapshot.observed().backups.get(instance), snapshot.created(instance));
         let all = backups.into_iter().flat_map(|backups| backups.iter());
         let here = all.filter(|(key, seen)| key.repository == *repository && seen.began >= created);

@@ -17,7 +17,7 @@ pub struct RepositoryKeys {
     pub password: Secret,
     /// Master key for the other users of the repository.
     pub master_key: Secret,
-    /// When the repository was made with them; none before.
+    /// Time at which the repository was created with them; none before.
     pub made: Option<Time>,
 }
 
@@ -45,7 +45,7 @@ pub enum SecretsError {
     Store(#[from] StoreError),
 }
 
-/// As it is kept, sealed.
+/// Stored form, sealed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct KeysKept {
     pub repository: RepositoryName,

@@ -20,7 +20,7 @@ use tonic::{Code, Request, Status};
 pub struct Caller {
     /// Network address of the peer.
     pub address: SocketAddr,
-    /// None came without a certificate.
+    /// Subject and serial; none without a certificate.
     pub certified: Option<(Subject, Serial)>,
     pub(super) standing: ConnectionClass,
     /// Ends the connection.

@@ -89,7 +89,7 @@ impl Handshakes {
         timeout(PATIENCE, places).await.ok().flatten()
     }
 
-    /// One source has no more than half of the line.
+    /// Returns a position in line; one source has at most half of the line.
     fn queue<'a>(&'a self, source: &'a HandshakeSource) -> Option<InLine<'a>> {
         let in_line = InLine(self, source);
         let (of_all, of_source) = (self.waiting.fetch_add(1, Relaxed), source.waiting.fetch_add(1, Relaxed));

@@ -190,7 +190,7 @@ mod tests {
             });
         });
         drop(runtime);
-        // The thread's end of the channel goes with the thread.
+        // The thread's end of the channel is dropped with the thread.
         while began.blocking_recv().is_some() {}
         assert_eq!(panics.all().len(), 0, "{panics:?}");
     }

@@ -24,9 +24,9 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 
-/// From the first byte to the end of the ClientHello.
+/// Time limit from the first byte to the end of the ClientHello.
 const HELLO_LIMIT: Duration = Duration::from_secs(2);
-/// From the ClientHello to the end of the handshake.
+/// Time limit from the ClientHello to the end of the handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
 /// A peer that is gone without a word is noticed after about half a minute.
 const KEEPALIVE: Duration = Duration::from_secs(15);

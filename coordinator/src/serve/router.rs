@@ -1,4 +1,4 @@
-//! From a call's path to the service that answers it.
+//! Routes a call by its path to a service.
 
 use super::calls::{CallPermit, Calls};
 use crate::agents::AgentsService;

@@ -278,7 +278,7 @@ async fn run(
         biased;
         () = stop.cancelled() => Ok(()),
         () = shared.facts.failed().cancelled() => Err(ServeError::StoreFailed),
-        // Without its port a coordinator is none.
+        // A coordinator without its port is useless.
         ended = &mut server => ended.map_err(ServeError::Task).and_then(|served| served.map_err(ServeError::Transport)),
         ended = &mut accepting => ended.map_err(ServeError::Task),
     };

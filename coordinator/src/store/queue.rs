@@ -1,4 +1,4 @@
-//! One thread writes: it takes all commits that wait, applies them together, flushes once, and answers all.
+//! One thread writes: it takes all waiting commits, applies them together, flushes once, and answers all.
 //!
 //! **Invariant:** after a failed write, every later commit fails too. Memory and disk may differ from then on, and a
 //! restart loads the stored facts.

@@ -33,7 +33,7 @@ pub enum FilesParent {
     /// Older coordinators do not name it: the newest there is.
     #[default]
     Newest,
-    /// None is known, and all files are read.
+    /// No earlier snapshot: all files are read.
     Nothing,
     /// This snapshot.
     Snapshot(SnapshotId),

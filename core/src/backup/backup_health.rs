@@ -22,7 +22,7 @@ pub enum HealthLevel {
     Late,
     /// No policy asks for backups, or something that the instance has is in none.
     Uncovered,
-    /// Nothing is wrong.
+    /// No problem.
     Ok,
 }
 
@@ -64,7 +64,7 @@ pub struct HealthInput<'a> {
     pub now: Time,
 }
 
-/// When the next backup begins by itself.
+/// Beginning of the next scheduled backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
     /// Is being made.
@@ -93,11 +93,11 @@ pub struct BackupHealth {
     pub reasons: Vec<String>,
     /// Policy that applies.
     pub policy: Option<PolicyName>,
-    /// The newest good backup, wherever it is.
+    /// Newest good backup of any repository.
     pub newest: Option<(BackupKey, BackupSeen)>,
     /// The newest backup that was restored and checked: which it is, and when it began.
     pub proven: Option<(Time, BackupId)>,
-    /// When a drill last succeeded.
+    /// Time of the last successful drill.
     pub proof: Option<Time>,
     /// State of the copy in each repository that the policy asks for.
     pub copies: Vec<CopyHealth>,
@@ -116,7 +116,7 @@ pub struct CopyHealth {
     pub repository: RepositoryName,
     /// Time of the newest backup that counts.
     pub newest: Option<Time>,
-    /// When a drill last found that one of them can be restored.
+    /// Time of the last drill that restored one of them.
     pub proven: Option<Time>,
     /// True if the policy asks for copies there.
     pub is_asked: bool,
@@ -171,7 +171,7 @@ impl BackupHealth {
     }
 }
 
-/// Those of the policy; where there is none, those that hold something.
+/// Returns the repositories of the policy; without one, those with backups.
 fn repositories<'a>(input: &HealthInput<'a>) -> impl Iterator<Item = &'a RepositoryName> + use<'a> {
     let of_policy = input.policy.map(|(_, policy)| &policy.to);
     let others = input.backups.repositories().filter(move |name| of_policy.is_none_or(|to| !to.contains(*name)));
@@ -325,7 +325,7 @@ fn lacking(input: &HealthInput, seen: &BackupSeen, is_only: bool) -> Option<Stri
     }
 }
 
-/// As its host last said; where it did not, as its newest backup has it.
+/// Returns the coverage of its host's last report; without one, that of its newest backup.
 fn coverage(input: &HealthInput, newest: Option<&BackupSeen>) -> (u32, u32) {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let Some(coverage) = input.coverage else { return newest.map_or((0, 0), |seen| (seen.covered, seen.declared)) };

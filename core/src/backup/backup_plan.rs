@@ -30,7 +30,7 @@ pub struct QuiesceWindow {
     pub kind: HoldKind,
     /// Part in which it begins.
     pub from: BackupPhase,
-    /// Until that phase is over.
+    /// Phase after which it is resumed.
     pub until: BackupPhase,
 }
 

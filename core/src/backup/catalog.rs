@@ -8,12 +8,12 @@ use crate::time::Time;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
-/// All copies of all backups of an instance. It reads as the map that it is.
+/// All copies of all backups of an instance. It dereferences to the map.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Backups {
     copies: BTreeMap<BackupKey, BackupSeen>,
     newest: BTreeMap<RepositoryName, Newest>,
-    /// When the first of them began.
+    /// Time of the first of them.
     oldest: Option<Time>,
 }
 
@@ -24,7 +24,7 @@ pub struct Newest {
     pub good: Option<(Time, BackupId)>,
     /// The newest of which a drill found that it can be restored: when it began, and which it is.
     pub proven: Option<(Time, BackupId)>,
-    /// When a drill last found that of any.
+    /// Time of the last drill that restored any of them.
     pub proof: Option<Time>,
 }
 
@@ -55,7 +55,7 @@ impl Backups {
         Self { copies: BTreeMap::new(), newest: BTreeMap::new(), oldest: None }
     }
 
-    /// Those that hold something.
+    /// Returns the repositories with backups.
     pub fn repositories(&self) -> impl Iterator<Item = &RepositoryName> {
         self.newest.keys()
     }
@@ -65,7 +65,8 @@ impl Backups {
         self.newest.get(repository)
     }
 
-    /// Those of the instance that was made at a moment, where others are of an earlier one of its name.
+    /// Returns the backups of the instance that was created at this moment, if others belong to an earlier one of its
+    /// name.
     pub fn since(&self, created: Time) -> Option<Self> {
         let has_earlier = self.oldest.is_some_and(|oldest| oldest < created);
         let own = || self.copies.iter().filter(|(_, seen)| seen.began >= created);

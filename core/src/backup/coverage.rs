@@ -44,7 +44,7 @@ pub struct MountedAt {
     pub container: String,
     /// Image of the container.
     pub image: String,
-    /// Of the instance, if it is one of its containers.
+    /// Service of the instance, if a container has it.
     pub service: Option<String>,
     /// Absolute path inside the container.
     pub target: String,
@@ -136,7 +136,7 @@ fn state(store: &Store, spec: &InstanceSpec, mounted: &Mounted) -> StoreState {
         DatabaseEngine::Volume(files) if chosen(files, spec, mounted).is_empty() => match files {
             Files::Volume(name) if !is_pattern(name) => missing(format!("there is no volume `{name}`")),
             Files::Path(path) => missing(format!("no container has the folder `{path}`")),
-            // They come and go.
+            // They change at run time.
             Files::Volume(_) | Files::Containers(_) | Files::Image(_) => StoreState::Covered,
         },
         DatabaseEngine::Volume(_) => StoreState::Covered,

@@ -41,7 +41,7 @@ pub enum DataAction {
     Restore {
         /// Repository, or backup, that is read or changed.
         from: BackupSource,
-        /// Nothing said: all stores.
+        /// Stores to restore; all if empty.
         only: BTreeSet<StoreName>,
         /// Repositories for a safety backup of the present data; none if empty.
         safety: BTreeSet<RepositoryName>,
@@ -79,7 +79,7 @@ pub enum Others {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Privileges {
-    /// They are left out, and named.
+    /// Left out, and named.
     #[default]
     Cleared,
     /// For this host's own backup, or if an operator has agreed.
@@ -100,7 +100,7 @@ pub enum DataKind {
     Forget,
 }
 
-/// One backup in one repository.
+/// Location of one backup in one repository.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BackupSource {
     /// Repository from which it is read.

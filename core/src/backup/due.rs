@@ -51,7 +51,7 @@ pub struct About<'a> {
     pub desired: &'a InstanceDesired,
     /// Its own.
     pub backups: &'a Backups,
-    /// Those of earlier instances of its name included.
+    /// All backups, including those of earlier instances of its name.
     pub all: &'a Backups,
     /// Ends of orders by their ids.
     pub ended: &'a BTreeMap<OrderId, Ended>,
@@ -59,7 +59,7 @@ pub struct About<'a> {
     pub now: Time,
 }
 
-/// The attempts at one thing: those that have ended, and the one that would be next.
+/// Attempts at one task: those that have ended, and the next one.
 struct Attempts<'a> {
     ended: Vec<(OrderId, &'a Ended)>,
     next: Option<OrderId>,
@@ -150,7 +150,7 @@ fn backup_of(order: &OrderId) -> BackupId {
 
 /// The newest good backup of the repository whose newest proof is the oldest, once that is older than the policy allows.
 ///
-/// One that a drill found to be bad is not tried again by itself: the next backup is.
+/// Decides about a drill. A backup that failed a drill is not drilled again by itself: the next backup is.
 pub fn drill_due<'a>(about: &About<'a>, policy: &'a BackupPolicy) -> Due<BackupSource> {
     let never = Due::No { until: None };
     let Some(period) = policy.drill else { return never };

@@ -20,7 +20,7 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    /// All kinds.
+    /// List of all kinds.
     pub const ALL: [Self; 5] = [Self::Config, Self::Key, Self::Snapshot, Self::Index, Self::Pack];
 
     /// Returns the folder of such files in restic's layout; for the config, the name of the file.

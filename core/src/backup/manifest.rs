@@ -51,7 +51,7 @@ pub struct Manifest {
     pub began: Time,
     /// End of the backup.
     pub ended: Time,
-    /// In the clear, secret ones included: the repository is encrypted.
+    /// Values in the clear, including secret ones: the repository is encrypted.
     pub values: BTreeMap<String, String>,
     /// The image of each service, by digest where it has one.
     pub images: BTreeMap<String, String>,
@@ -166,7 +166,7 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kept {
-    /// One stream: a file of the snapshot `dumps`.
+    /// One stream: a file of the `dumps` snapshot.
     Stream {
         /// Path of the stream in its snapshot.
         path: String,

@@ -53,7 +53,7 @@ impl RetentionVerdict {
         }
     }
 
-    /// All of its reasons in one line.
+    /// Returns all of its reasons in one line.
     pub fn words(&self) -> String {
         match self {
             Self::Keep { reasons } => reasons.join(", "),

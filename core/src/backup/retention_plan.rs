@@ -24,7 +24,7 @@ pub struct RetentionPlan {
 }
 
 impl RetentionPlan {
-    /// Those that may go.
+    /// Returns the backups that may be removed.
     pub fn forgotten(self) -> impl Iterator<Item = BackupId> {
         self.retained.into_iter().filter(|one| !one.verdict.is_keep()).map(|one| one.key.backup)
     }

@@ -1,4 +1,4 @@
-//! When backups are due: cron in a time zone, spread over the fleet.
+//! Schedules of backups: cron in a time zone, spread over the fleet.
 
 use crate::names::InstanceName;
 use crate::time::Time;
@@ -11,7 +11,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Nothing is scheduled more often.
+/// Minimum distance between two slots.
 const CLOSEST: Duration = Duration::from_secs(10 * 60);
 /// Default maximum distance between the starts of one slot.
 const SPREAD: Duration = Duration::from_secs(30 * 60);
@@ -71,7 +71,7 @@ impl Slots {
         self.latest.filter(|slot| slot.after(shift) <= now).or(self.before)
     }
 
-    /// When the next one begins for such an instance.
+    /// Returns the beginning of the next slot for such an instance.
     pub fn coming(&self, shift: Duration, now: Time) -> Option<Time> {
         let starts = [self.latest, self.next].into_iter().flatten().map(|slot| slot.after(shift));
         starts.into_iter().find(|start| *start > now)

@@ -129,7 +129,7 @@ impl BackupSeen {
         Self { began: self.began.max(created), ended: self.ended.max(created), ..self }
     }
 
-    /// When it was restored and found to be good; never, if it was damaged since.
+    /// Returns the time of its last successful drill; none if it was damaged since.
     pub fn proven(&self) -> Option<Time> {
         self.proof.as_ref().filter(|proof| proof.failure.is_none() && self.is_good()).map(|proof| proof.at)
     }

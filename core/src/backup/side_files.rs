@@ -47,7 +47,7 @@ pub struct SideFiles {
     pub left_out: Vec<String>,
 }
 
-/// One of them.
+/// One such file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SideFile {
     /// Below the server's data folder, with `/` between names.

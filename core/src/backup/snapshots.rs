@@ -19,7 +19,7 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
-    /// All of them.
+    /// Returns all snapshots.
     pub fn all(&self) -> impl Iterator<Item = &SnapshotId> {
         [Some(&self.set), self.dumps.as_ref(), self.files.as_ref()].into_iter().flatten()
     }

@@ -58,7 +58,7 @@ pub struct NotedAt {
     pub changed: Option<BTreeMap<String, Changed>>,
 }
 
-/// When a table was changed last.
+/// Time of a table's last change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changed {
     pub at: String,
@@ -186,7 +186,7 @@ impl SourceNote {
 }
 
 impl Differences {
-    /// All of them in one sentence; none where there is no difference.
+    /// Returns all differences in one sentence; none if there are none.
     pub fn words(&self) -> Option<String> {
         let all: Vec<&str> = self.rows.iter().chain(&self.facts).map(String::as_str).collect();
         (!all.is_empty()).then(|| format!("it is not as it was: {}", all.join("; ")))

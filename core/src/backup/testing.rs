@@ -45,7 +45,7 @@ pub fn seen(words: &str) -> BackupSeen {
     }
 }
 
-/// As usual, for all.
+/// Returns the default policy for all instances.
 pub fn policy() -> BackupPolicy {
     let text =
         r#"{"schedule":"@hourly","keep":{"last":3},"max_age":"2h","deadline":"10m","spread":"0s","to":["central"]}"#;

@@ -24,7 +24,7 @@ use crate::units::Period;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// One command, and where it runs.
+/// One command with its target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tool {
     /// Container in which it runs.
@@ -34,7 +34,7 @@ pub struct Tool {
     /// Variables of the command, including passwords.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, Secret>,
-    /// Nothing said: the container's own.
+    /// User that runs it; the container's own if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// Maximum duration, after which it is killed.
@@ -47,12 +47,12 @@ pub struct Tool {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExecTarget {
-    /// In the service's container, which runs.
+    /// In the service's running container.
     In {
         /// Compose service.
         service: String,
     },
-    /// In a container of its own, with the image, the environment and the volumes of the service's, which must not run.
+    /// In a separate container with the image, environment and volumes of the service, which must be stopped.
     OneOff {
         /// Compose service.
         service: String,

@@ -114,7 +114,7 @@ pub struct InstanceSaid {
     pub drift: Vec<String>,
     /// Containers of the instance.
     pub containers: Vec<ContainerSaid>,
-    /// None from an agent that does not know of stores.
+    /// Coverage of its data. None from an agent without stores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Coverage>,
     /// Its claims on the host. None from an agent that does not report them.
@@ -144,7 +144,7 @@ pub struct ContainerSaid {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InstanceHealth {
-    /// All containers and probes are well.
+    /// All containers and probes are healthy.
     Healthy,
     /// Not yet well, within its time.
     Starting,

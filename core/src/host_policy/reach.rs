@@ -205,7 +205,7 @@ pub(super) fn is_of_engine(network: &str) -> bool {
     OF_ENGINE.contains(&network) || network.contains(':')
 }
 
-/// All refusals in one line.
+/// Returns all refusals in one line.
 pub fn joined(refusals: &[Refusal]) -> String {
     refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

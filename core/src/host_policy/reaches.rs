@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 pub struct Reaches {
     /// Folder of the instance.
     pub own: Option<String>,
-    /// All reaches.
+    /// List of all reaches.
     pub all: Vec<HostReach>,
 }
 
@@ -37,7 +37,7 @@ impl Reaches {
             networks,
             volumes,
             containers,
-            // They lie in the instance's own folder.
+            // They are in the instance's own folder.
             files: _,
         } = spec;
         let mut all = vec![HostReach::App(app.clone())];

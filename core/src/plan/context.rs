@@ -31,7 +31,7 @@ pub struct PlanContext<'a> {
     pub(super) withdrawn: Vec<&'a OrderId>,
     open: HashMap<&'a InstanceName, Open<'a>>,
     pub(super) index: Index<'a>,
-    /// Those that have at least one instance, the newest first.
+    /// Rollouts with at least one instance, the newest first.
     pub(super) claiming: Vec<&'a Rollout>,
     /// Revisions that undos bring, computed on first use (`newer`).
     pub(super) brought: OnceCell<HashSet<(InstanceName, u64)>>,

@@ -62,7 +62,7 @@ impl Counts {
         self.failed + self.troubled
     }
 
-    /// Those that this rollout may still move, the offline ones apart.
+    /// Returns the number of members that this rollout may still change, without offline ones.
     fn at_hand(&self) -> usize {
         self.under_way + self.ready + self.held
     }
@@ -74,7 +74,7 @@ pub(super) fn decide(rollout: &Rollout, counts: &Counts, halt: Option<String>, n
     if rollout.intent == RolloutIntent::Abort {
         return (RolloutPhase::Aborted, shut("the rollout was aborted", None));
     }
-    // Nothing is left that sickness could still halt; an order that failed needs a person all the same.
+    // No member is left that could still cause a halt; a failed order needs a person all the same.
     if is_over && (halt.is_none() || counts.failed == 0) {
         return (RolloutPhase::Done, shut("the rollout is done", None));
     }
@@ -125,7 +125,7 @@ pub(super) fn wave_end(canary: usize, at_once: usize, ended: usize) -> usize {
     if ended < canary { canary } else { canary + ((ended - canary) / at_once + 1) * at_once }
 }
 
-/// When the window next opens, if nothing may begin now: it is closed, or closes too soon.
+/// Returns the next opening of the window, if nothing may begin now: it is closed, or closes too soon.
 fn outside(window: &Window, strategy: &Strategy, now: Time) -> Option<(Time, String)> {
     if !window.is_open(now) {
         let opens = window.opens_at(now);
@@ -145,7 +145,7 @@ pub(super) fn last_start(strategy: &Strategy, now: Time) -> Option<Time> {
     Some(Time(closes.0.saturating_sub(Time::ZERO.after(strategy.deadline).0).saturating_add(1)))
 }
 
-/// When the window closes, with those that open as it closes; nothing if it never does.
+/// Returns the closing time of the window, including adjacent ones; none if it never closes.
 fn open_until(window: &Window, now: Time) -> Option<Time> {
     let mut closes = window.closes_at(now)?;
     for _ in 0..7 {

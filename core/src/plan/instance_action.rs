@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 /// Decision for one instance outside of rollouts.
 pub(super) enum InstanceAction {
-    /// Nothing, until time alone changes that.
+    /// No change, until time alone causes one.
     Nothing {
         until: Option<Time>,
     },

@@ -62,7 +62,7 @@ pub(super) fn noun(action: &Action) -> &'static str {
     }
 }
 
-/// The first thing that an instance wants, in the order of priority; nothing when it is as desired.
+/// Returns the first intention for an instance, by priority; none if it is as desired.
 pub(super) fn wanted(
     plan_context: &PlanContext,
     instance_context: &InstanceContext,

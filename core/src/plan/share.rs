@@ -15,7 +15,7 @@ pub(super) struct Offer {
     pub instance: InstanceName,
     pub intention: Intention,
     pub rank: Rank,
-    /// The one that waits for longest goes first.
+    /// Time since when it waits; the longest waiting goes first.
     pub since: Time,
 }
 

@@ -34,7 +34,7 @@ pub struct Proposal {
     pub to: Release,
     /// Pace and limits.
     pub strategy: Strategy,
-    /// In the order in which they are taken.
+    /// Members in the order in which they are taken.
     pub members: Vec<Member>,
     /// Instances that are left out.
     pub left_out: Vec<LeftOut>,

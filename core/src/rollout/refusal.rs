@@ -22,7 +22,7 @@ pub enum RolloutRefusal {
         /// Selector, as written.
         selector: String,
     },
-    /// All instances are there already.
+    /// All instances have the release already.
     #[error("{} at {release} already", all_of(*count))]
     AllThere {
         /// Release of the request.

@@ -25,7 +25,7 @@ pub struct StrategyRequest {
 }
 
 impl StrategyRequest {
-    /// One goes first, unless it is alone.
+    /// Default size of the canary: one, unless the group has only one.
     pub const CANARY: u32 = 1;
     /// Default of `at_once`.
     pub const AT_ONCE: Concurrency = Concurrency::Percent(25);

@@ -24,7 +24,7 @@ pub struct ProjectChange<'a> {
     found: &'a FoundProject,
     goal: &'a InstanceSpec,
     depths: BTreeMap<&'a str, usize>,
-    /// In the goal's order.
+    /// Containers in the goal's order.
     places: Vec<PlannedContainer<'a>>,
     orphans: Vec<&'a FoundContainer>,
 }
@@ -144,7 +144,7 @@ impl<'a> ProjectChange<'a> {
         is_needed.then_some(Step::WriteFiles { write, remove })
     }
 
-    /// All new containers that can be created while their predecessors still run.
+    /// Returns all new containers that can be created while their predecessors still run.
     fn create_early(&self) -> Stage {
         let new = self.places.iter().filter(|place| place.kept.is_none() && !self.is_created_late(place));
         stage(new.map(PlannedContainer::create_beside))

@@ -16,10 +16,10 @@ pub struct FoundProject {
     pub networks: Vec<FoundNetwork>,
     /// The volumes of the project, and those of the spec that others made.
     pub volumes: BTreeSet<String>,
-    /// Those of them that carry the label of the instance: fleet made them for it.
+    /// Volumes with the label of the instance, which fleet made for it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub signed: BTreeSet<String>,
-    /// Those of the spec's image references that are on the host, with the image's id.
+    /// Image references of the spec that are on the host, with the image's id.
     pub images: BTreeMap<String, String>,
     /// The files that we wrote, and those of the spec that are there, by path in the working directory.
     pub files: BTreeMap<String, FoundFile>,
@@ -37,15 +37,15 @@ pub struct FoundProject {
 /// A foreign container, network or volume.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Foreign {
-    /// Kind of the thing.
+    /// Kind of the object.
     pub kind: ForeignKind,
-    /// Name of the thing.
+    /// Name of the object.
     pub name: String,
     /// Owner by its labels.
     pub owner: EngineOwner,
 }
 
-/// Kind of a thing at the Engine.
+/// Kind of an object at the Engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ForeignKind {
@@ -227,7 +227,7 @@ pub enum Ownership {
 /// File as found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundFile {
-    /// None where the file is gone or is no file.
+    /// Digest of the content; none if the file is missing or not a regular file.
     pub digest: Option<Digest>,
     /// Permission bits.
     pub mode: u32,

@@ -1,4 +1,4 @@
-//! When an instance counts as healthy: observations and moments in, a verdict out.
+//! Decides when an instance counts as healthy, from observations and moments.
 //!
 //! **Invariant:** the gate reports healthy only if every observation over the whole minimum time was good.
 

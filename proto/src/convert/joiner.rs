@@ -13,7 +13,7 @@ impl From<Joiner> for v1::Joiner {
     }
 }
 
-/// Nothing where it was not said: an older program joins as whatever its token is for.
+/// Parses the kind of a joining machine. Returns nothing if none is stated: an older program joins as its token's kind.
 pub fn incoming_joiner(number: i32) -> Result<Option<Joiner>, ConvertError> {
     match v1::Joiner::try_from(number) {
         Ok(v1::Joiner::Unspecified) => Ok(None),

@@ -16,7 +16,7 @@ pub struct RepositoryFiles {
     pub kind: FileKind,
 }
 
-/// One of them.
+/// One file of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryFile {
     /// Repository and kind of the file.

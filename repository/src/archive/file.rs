@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// A file that is opened only when it is read.
 pub(super) struct Unopened {
-    /// In the snapshot.
+    /// Path in the snapshot.
     pub(super) path: PathBuf,
     pub(super) disk: PathBuf,
     pub(super) stamp: Stamp,

@@ -66,7 +66,7 @@ impl<R: Read> Filled<R> {
         if self.bytes == 0 {
             self.turn.0.wait(self.turn.1);
         }
-        // Of streams that come one after the other, nothing more comes once one has failed: waiting for it would be for ever.
+        // Streams come one after the other, so nothing more comes after a failed one; waiting for it would never end.
         if let Some((source, reason)) = self.gate.reason() {
             return Err(io::Error::other(format!("`{source}` has failed: {reason}")));
         }

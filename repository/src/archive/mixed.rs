@@ -28,7 +28,8 @@ enum Part {
 }
 
 impl Mixed {
-    /// In the order of their paths. Buckets are listed here: one that cannot be is an error before anything is written.
+    /// Makes it from sources in the order of their paths. Buckets are listed here: an error is returned before anything
+    /// is written.
     pub(super) fn new(
         roots: Vec<(PathBuf, Root)>,
         excludes: &[String],

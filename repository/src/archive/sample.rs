@@ -20,7 +20,7 @@ pub struct FileHash {
     pub path: String,
     /// Size of the file.
     pub bytes: u64,
-    /// In hexadecimal.
+    /// SHA-256 of its content, in hexadecimal.
     pub sha256: String,
 }
 

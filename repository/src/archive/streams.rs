@@ -42,7 +42,7 @@ pub struct ArchivedStream {
     pub name: String,
     /// Bytes that were read from the stream, before compression.
     pub bytes: u64,
-    /// In hexadecimal.
+    /// SHA-256 of those bytes, in hexadecimal.
     pub sha256: String,
 }
 
@@ -51,7 +51,7 @@ pub struct ArchivedStream {
 pub struct ArchivedStreams {
     /// Snapshot that holds the streams.
     pub snapshot: SnapshotId,
-    /// In the order in which they were read, which is that of their names.
+    /// Archived streams in the order of their names, which is the order of reading.
     pub streams: Vec<ArchivedStream>,
     /// Bytes that the repository has grown by, after compression.
     pub added: u64,

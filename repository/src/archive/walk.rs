@@ -294,7 +294,7 @@ fn attributes(disk: &Path) -> io::Result<(Vec<serde_json::Value>, Vec<Vec<u8>>)>
         Err(error) => return Err(error),
     };
     for name in listed {
-        // One that is gone since it was listed is no loss.
+        // An attribute that is gone since the listing is no loss.
         if let Some(value) = xattr::get(disk, &name)? {
             names.push(serde_json::json!({ "name": name.to_string_lossy(), "value": null }));
             values.push(value);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const BEAT: Duration = Duration::from_millis(500);
-/// Nothing is held back for longer: a clock ends somewhere.
+/// Maximum delay, because a clock has an end.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 /// Traffic of a backend so far.

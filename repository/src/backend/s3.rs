@@ -17,9 +17,9 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 const CONNECT: Duration = Duration::from_secs(10);
-/// One attempt at one request.
+/// Time limit for one attempt at one request.
 const ATTEMPT: Duration = Duration::from_secs(60);
-/// All attempts at it together.
+/// Time limit for all attempts at it together.
 const DEADLINE: Duration = Duration::from_secs(180);
 const RETRIES: usize = 5;
 const READ_AHEAD: u64 = 4 << 20;
@@ -55,7 +55,7 @@ pub enum Transport {
     /// Only HTTPS.
     #[default]
     Https,
-    /// For a store on the same machine or a network of one's own.
+    /// Plain HTTP, for a server on the same machine or in a private network.
     PlainHttp,
 }
 
@@ -72,7 +72,7 @@ pub struct S3Backend {
     store: AmazonS3,
     runtime: Runtime,
     deadline: Duration,
-    /// Of a store that gives ranges in a way of its own: the last file that was read whole instead.
+    /// Last file that was read as a whole, for a server with incorrect ranges.
     whole: Mutex<Option<(Path, Bytes)>>,
     gives_ranges: AtomicBool,
 }
@@ -83,7 +83,7 @@ impl S3Backend {
         Self::with_deadline(address, DEADLINE)
     }
 
-    /// As `new`, with another limit for one call, its retries included.
+    /// Same as `new`, with another limit for one call, its retries included.
     pub fn with_deadline(address: &S3Address, deadline: Duration) -> Result<Self, BackendError> {
         let client = ClientOptions::new().with_timeout(ATTEMPT.min(deadline));
         let store = connected(address, client, deadline)?;

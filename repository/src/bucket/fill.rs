@@ -32,9 +32,9 @@ const MAX_PARTS: u64 = 9_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Extra {
-    /// They stay.
+    /// Other objects stay.
     Keep,
-    /// They are removed after the restore has written its objects.
+    /// Other objects are removed after the restore has written its own.
     Remove,
 }
 
@@ -135,7 +135,7 @@ impl Bucket {
     }
 }
 
-/// One object on its way.
+/// Upload of one object.
 struct Upload<'a> {
     bucket: &'a Bucket,
     key: Key,

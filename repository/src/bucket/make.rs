@@ -1,4 +1,4 @@
-//! Makes a bucket that is not there yet: the one thing that the client does not do by itself.
+//! Creates a missing bucket, which the client does not do by itself.
 
 use super::Bucket;
 use crate::backend::{BackendError, Transport};

@@ -92,7 +92,7 @@ impl Repository {
         Ok(Looked { bytes, bad, damage: damage(reason), is_misnamed })
     }
 
-    /// Those of some blobs that are not where they are said to be in a pack.
+    /// Returns the blobs that are not at their stated locations in a pack.
     pub(crate) fn not_there(&self, content: &[u8], blobs: &[(FileId, Location)]) -> Vec<(FileId, Location)> {
         let is_there = |(id, location): &&(FileId, Location)| {
             let sealed = content.get(location.offset as usize..).and_then(|rest| rest.get(..location.length as usize));

@@ -17,7 +17,7 @@ pub trait RepositoryWorkers: fmt::Debug + Send + Sync {
     fn start(&self, request: Request, limits: Limits) -> BoxFuture<'_, Result<Box<dyn WorkerSession>, WorkerError>>;
 }
 
-/// One worker at its request. Every call ends: it has a deadline. Dropped, the worker ends.
+/// One worker with its request. Every call has a deadline. On drop, the worker ends.
 pub trait WorkerSession: Send {
     /// Returns how far it is: news come whenever anything has moved, and only then.
     fn progress(&self) -> watch::Receiver<Progress>;

@@ -29,7 +29,7 @@ pub(crate) struct IndexPack {
     pub(crate) blobs: Vec<IndexBlob>,
 }
 
-/// One index file, as it is written.
+/// Content of one index file.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct IndexFile {
     pub(crate) packs: Vec<IndexPack>,

@@ -126,7 +126,7 @@ impl Home {
 fn an_index_that_says_all_is_in_a_junk_pack_costs_nothing() {
     let home = Home::new();
     let junk = home.junk();
-    // One sealed blob that opens, under the names of all others.
+    // One valid sealed blob, under the names of all others.
     let real = junk.blobs[0].clone();
     let claim = |blob: IndexBlob| IndexBlob { uncompressed_length: real.uncompressed_length, ..blob };
     let blobs = home.claims(real.length).into_iter().map(claim).collect();

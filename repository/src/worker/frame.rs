@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-/// No frame is longer. What is longer goes in several, all but the last marked.
+/// Maximum size of a frame. A longer message takes several, all but the last marked.
 pub(super) const MAX_FRAME: usize = 1 << 20;
 /// No request and no answer is longer.
 pub(super) const MAX_MESSAGE: usize = 512 << 20;

@@ -40,7 +40,7 @@ pub trait Places: Send + Sync {
     ) -> Result<Arc<dyn Backend>, BackendError>;
 }
 
-/// For a program whose repositories are its own: the coordinator.
+/// For a program with its own repositories: the coordinator.
 #[derive(Debug, Clone, Copy)]
 pub struct NoCoordinator;
 
@@ -66,7 +66,7 @@ enum Ending {
 
 struct Output {
     stdout: Mutex<Stdout>,
-    /// When the write that is going on began, in milliseconds since `began`; zero where none is.
+    /// Begin of the running write, in milliseconds since `began`; zero if none is running.
     writing_since: AtomicU64,
     began: Instant,
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Caller, as far as it has sent messages.
 pub(super) struct Caller {
     began: Instant,
-    /// In milliseconds since then.
+    /// Time of the last message, in milliseconds since then.
     heard: AtomicU64,
 }
 

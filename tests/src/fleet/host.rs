@@ -1,4 +1,4 @@
-//! One lab server: a real agent on a world that remembers.
+//! One lab server: a real agent on a simulated host with memory.
 
 use super::worker;
 use fleet_agent::fake::FakeRuntime;

@@ -58,14 +58,14 @@ impl Server {
         Home::open(&self.folder)
     }
 
-    /// As a person stops it.
+    /// Stops it cleanly.
     pub fn stop(&mut self) {
         if let Some((runtime, running)) = self.running.take() {
             runtime.block_on(running.shutdown()).expect("it stops in order");
         }
     }
 
-    /// As `kill -9` does: every task is dropped where it is.
+    /// Ends it like `kill -9`: every task is dropped at its present point.
     pub fn crash(&mut self) {
         if let Some((runtime, running)) = self.running.take() {
             drop(running);

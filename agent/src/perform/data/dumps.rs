@@ -41,7 +41,7 @@ pub struct Dumped {
     pub notes: Vec<String>,
 }
 
-/// All streams of a backup, as they went into each copy.
+/// All streams of a backup, in the form of each copy.
 #[derive(Debug, Default)]
 pub struct AllDumped {
     pub stores: BTreeMap<StoreName, Dumped>,
@@ -67,7 +67,7 @@ pub async fn dump_all(
     let streams = stores.iter().map(|(name, store)| (stream_path(name), Planned::Store(name, store)));
     let texts = configuration.into_iter().map(|(path, bytes)| (path, Planned::Configuration(bytes)));
     let mut planned: Vec<(String, Planned<'_>)> = texts.chain(streams).collect();
-    // As paths are ordered: part by part.
+    // Paths are ordered part by part.
     planned.sort_by(|(a, _), (b, _)| a.split('/').cmp(b.split('/')));
     let spec_of =
         |(path, planned): &(String, Planned<'_>)| StreamSpec { name: path.clone(), expected: size(planned, copies) };
@@ -148,7 +148,7 @@ fn differing<'a>(sent: &'a BTreeMap<StoreName, Dumped>, kept: &ArchivedStreams) 
     sent.iter().find(|pair| !is_same(pair)).map(|(name, _)| name)
 }
 
-/// One store, on its way into the copies.
+/// One store on its way into the copies.
 struct Dumping<'a> {
     data: &'a DataWork<'a>,
     spec: &'a InstanceSpec,

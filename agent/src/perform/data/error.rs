@@ -87,7 +87,7 @@ impl DataError {
     }
 }
 
-/// Reason why an order does not fit what is here. Nothing was touched.
+/// Reason why an order does not fit the present state. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum UnfitError {
     #[error("there is no such instance")]

@@ -99,7 +99,7 @@ impl StoreFault {
         BackupFault::Store { store: store.clone(), fault: self }.into()
     }
 
-    /// Converts a fault that a drill holds against the backup, and a restore against nobody.
+    /// Converts a fault for which a drill blames the backup, and a restore blames nothing.
     pub fn of_store(self, store: &StoreName) -> DataError {
         DataError::Store { store: store.clone(), fault: Box::new(self) }
     }

@@ -14,7 +14,7 @@ use fleet_core::steps::ContainerState;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// One try gives way to the next, and to orders.
+/// Time limit of one try, which makes room for the next one and for orders.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Returns the instances that still have a stopped service.
@@ -23,7 +23,7 @@ pub fn left(ledger: &Ledger) -> impl Iterator<Item = InstanceName> + '_ {
     with_some.map(|(name, _)| name.clone())
 }
 
-/// In words of an outcome.
+/// Returns the stopped services as text for an outcome.
 pub fn still(held: &[Held]) -> String {
     let names: Vec<String> = held.iter().map(|held| format!("`{}`", held.service)).collect();
     format!("{} may still stand still, and letting it go on is tried again every minute", names.join(", "))

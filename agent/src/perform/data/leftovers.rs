@@ -36,7 +36,7 @@ async fn remove(aside: &Aside) -> Result<(), DataError> {
     undo::moved(aside, "remove", set_aside::let_go).await
 }
 
-/// What the disk said, without the path.
+/// Returns the disk's error without the path.
 fn reason_of(error: &DataError) -> String {
     match std::error::Error::source(error) {
         Some(source) => source.to_string(),

@@ -37,7 +37,7 @@ pub async fn expect_none(
         service.into_iter().for_each(|of_it| of_it.push(filling));
     }
     for (service, fillings) in of_service {
-        // All stores of the server that are restored, also those that share the folder of another.
+        // All restored stores of the server, including those that share another's folder.
         let stores: Vec<&Store> = fillings.iter().map(|filling| filling.store).collect();
         lost.extend(beside(data, rendered, service, &stores).await);
     }
@@ -85,7 +85,7 @@ fn unasked(service: &str, error: &RuntimeError) -> String {
 
 /// Returns the other databases that the server of these stores reports.
 async fn asked(data: &DataWork<'_>, rendered: &Rendered, stores: &[&Store]) -> Result<Vec<String>, RuntimeError> {
-    // One that is all that its server has leaves nothing to ask for.
+    // A store that covers its whole server needs no query.
     let tools: Option<Vec<_>> = stores.iter().map(|store| others_tool(store)).collect();
     let Some(tool) = tools.and_then(|mut tools| tools.pop()) else { return Ok(Vec::new()) };
     let printed = data.context().runtime.run_tool(&tool, &rendered.spec).await?;

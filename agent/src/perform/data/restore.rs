@@ -147,7 +147,7 @@ async fn fill_new(
     let (early, late): (Vec<_>, Vec<_>) = fillings.into_iter().partition(|it| has_volumes(it.store));
     data.work.perform(spec, |found| volumes_alone(found, spec), Finish::AsIs).await?;
     let volumes = targets(data, opened, rendered, &early).await?;
-    // One that was made elsewhere, or is left of an earlier instance, may have something in it.
+    // A volume of another origin, or of an earlier instance, may contain data.
     expect_unused(&spec.working_dir, &volumes.found)?;
     expect_room(data, &volumes.wanted).await?;
     let made = make_missing(data, rendered, &volumes.missing).await?;

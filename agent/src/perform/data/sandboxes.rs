@@ -145,7 +145,7 @@ async fn remove(context: &AgentContext, sandbox: &LeftoverSandbox) -> Result<(),
     let mut failures = Vec::new();
     failures.extend(context.runtime.sweep_tools(spec).await.err().map(|error| crate::chain(&error)));
     let found = context.runtime.look(spec).await?;
-    // One part that stays keeps no other from going.
+    // A part that cannot be removed does not block the others.
     for stage in steps_to_remove(&found, spec, &own_volumes(spec)) {
         let notes = Notes::unheard();
         let done = join_all(stage.steps.iter().map(|step| context.runtime.perform(step, spec, &notes))).await;

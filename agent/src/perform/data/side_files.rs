@@ -33,7 +33,7 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    /// The archive that goes into the backup; none where there is nothing in it.
+    /// Returns the archive for the backup; none if it is empty.
     pub fn archive(&self) -> Option<Vec<u8>> {
         (!self.files.is_empty()).then(|| pack(&self.files))
     }
@@ -327,7 +327,7 @@ mod tests {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("it is there");
         }
         let found = look(EngineKind::Redis, &one, &[], &[]);
-        // One is there, as an image makes it.
+        // It exists already, as made by an image.
         std::fs::create_dir(other.path().join("conf.d")).expect("made");
         write(&root(&other), &found.files, &found.folders).expect("written");
         for path in ["tls", "tls/private", "conf.d"] {

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 pub struct Target {
     pub store: StoreName,
     pub path: PathBuf,
-    /// None for a database, which fills its folder by itself.
+    /// Destination of files; none for a database, which fills its folder by itself.
     pub root: Option<Root>,
     pub is_of_host: bool,
 }

@@ -190,7 +190,7 @@ impl Harness {
 }
 
 impl Agent {
-    /// As `kill -9` does.
+    /// Ends the agent like `kill -9`.
     pub async fn kill(mut self) {
         self.task.shutdown().await;
         // A write that has begun continues, and holds the folder's lock meanwhile.

@@ -26,7 +26,7 @@ impl Lab {
         lab
     }
 
-    /// As a container that has the folder above may do.
+    /// Makes a link, as a container with the upper folder can do.
     fn link(&self) {
         remove_dir(&self.share).expect("it is empty");
         symlink(&self.secret, &self.share).expect("a link can be made");

@@ -299,7 +299,7 @@ async fn a_volume_that_was_made_again_by_hand_is_lost_data_and_neither_healed_no
         check_refused(&harness.carry_out(&agent, power(PowerRequest::Start, 1)).await, gone);
         check_refused(&harness.carry_out(&agent, upgrade(1, 2)).await, gone);
         assert!(harness.runtime.world().containers.is_empty(), "it is not healed either");
-        // One that carries the instance's label counts.
+        // A volume with the instance's label counts.
         harness.runtime.meddle(|world| drop(world.volume_owners.remove("oasis-1_data")));
         assert_eq!(harness.carry_out(&agent, power(PowerRequest::Start, 2)).await, Outcome::Done);
     }
@@ -309,7 +309,7 @@ async fn a_volume_that_was_made_again_by_hand_is_lost_data_and_neither_healed_no
 async fn a_volume_that_never_carried_the_label_is_the_instances_as_before() {
     let (harness, agent) = installed(1).await;
     agent.kill().await;
-    // As an agent of before has noted it, with a volume of a stack that was there before fleet.
+    // Record of an older agent, with a volume of a stack from before fleet.
     let file = harness.data_dir().join("ledger/instances/oasis-1.json");
     let text = std::fs::read_to_string(&file).expect("it is written");
     let mut entry: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");

@@ -24,7 +24,7 @@ type Events = BoxStream<'static, Result<EventMessage, Error>>;
 
 struct Listening {
     engine: Arc<DockerEngine>,
-    /// None while there is no connection.
+    /// Stream of events; none while there is no connection.
     events: Option<Events>,
     pause: Duration,
 }

@@ -10,15 +10,15 @@ use tokio::sync::{Mutex, OnceCell};
 /// Time limits for requests to the Engine.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// For an answer that only has to be read.
+    /// Limit for a read-only request.
     pub question: Duration,
-    /// For something to be made, started or removed; an overlay on a slow disk takes its time.
+    /// Limit for creating, starting or removing an object; an overlay on a slow disk takes its time.
     pub action: Duration,
-    /// For a pull as a whole. What usually ends a pull that cannot succeed is its silence.
+    /// Limit for a pull as a whole. A pull that cannot succeed usually ends earlier by its silence.
     pub pull: Duration,
-    /// For a pull that gets nowhere.
+    /// Limit for a pull without progress.
     pub pull_silence: Duration,
-    /// For an answer from a registry through the Engine.
+    /// Limit for an answer from a registry through the Engine.
     pub registry: Duration,
 }
 

@@ -75,7 +75,7 @@ pub async fn containers_of(
     inspect_all(engine, listed.iter().filter(|container| is_service(container))).await
 }
 
-/// One that is gone by now was not found.
+/// Inspects these objects; one that is gone by now is left out.
 async fn inspect_all(
     engine: &DockerEngine,
     listed: impl Iterator<Item = &ContainerSummary>,

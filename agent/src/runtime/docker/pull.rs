@@ -114,7 +114,7 @@ impl Layers {
         moved
     }
 
-    /// Nothing while no layer has said how large it is.
+    /// Returns the progress; none while no layer has reported its size.
     fn note(&self) -> Option<Note> {
         let sum = |of: fn(&Layer) -> u64| self.0.values().map(of).sum();
         let total = sum(|layer| layer.total);

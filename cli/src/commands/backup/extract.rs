@@ -31,7 +31,7 @@ pub struct BackupExtractArgs {
     #[arg(long, value_name = "STORE")]
     store: StoreName,
 
-    /// One file of the store, by its path there, in any bytes
+    /// Path of one file in the store, in any bytes
     #[arg(long, value_name = "PATH", default_value = "")]
     path: OsString,
 

@@ -27,7 +27,7 @@ pub struct BackupNowArgs {
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     selector: Option<Selector>,
 
-    /// Into this repository rather than those of its policy; may be repeated
+    /// Repository to back up into, in place of those of its policy; may be repeated
     #[arg(long, value_name = "REPOSITORY")]
     to: Vec<RepositoryName>,
 

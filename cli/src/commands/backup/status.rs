@@ -14,9 +14,9 @@ use fleet_proto::v1::{BackupHealthView, BackupLevel, GetBackupHealthRequest};
 
 /// Show the health of each instance's backups, the worst first
 ///
-/// One word for each: never (there is no good backup), failing (the last backup or drill failed), late (the newest backup,
-/// or the newest proof, is older than the policy allows), uncovered (no policy asks for backups, or something that the
-/// instance has is in none), ok. It ends with 1 if any is not ok, so that a script can ask. Hosts that are off count.
+/// Levels: never (there is no good backup), failing (the last backup or drill failed), late (the newest backup, or the
+/// newest proof, is older than the policy allows), uncovered (no policy asks for backups, or some data of the instance
+/// is in none), ok. The exit code is 1 unless all are ok, for use in scripts. Hosts that are off count.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  fleet backup status\n  fleet backup status -l site=fr -o wide\n  fleet backup status notes-1 -o json | jq '.[].proof_ms'"

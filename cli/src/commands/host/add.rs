@@ -13,8 +13,8 @@ use fleet_proto::v1::{AddHostRequest, JoinInvitation};
 
 /// Add a host: prints the line to run on the lab server
 ///
-/// The line installs the agent, joins and starts it. The lab server needs no open port: the agent dials out.
-/// For a host that is known already, this makes a new token; its labels change only when labels are given.
+/// The printed line installs the agent, joins and starts it. The lab server needs no open port: the agent dials out.
+/// For an existing host, this makes a new token; its labels change only if labels are given.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  fleet host add lab-1 --label site=fr --label tier=test\n  fleet host add lab-1 --token-only | ssh root@lab-1 fleet-agent join -"

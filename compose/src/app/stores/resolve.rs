@@ -207,7 +207,7 @@ impl Reading<'_> {
             let text = format!("`{}` is not `http://` or `https://` with a host and a port", found.endpoint);
             self.wrong("endpoint", &text);
         }
-        // As S3 has it; a name with a slash would be a path in another bucket.
+        // Rules of S3; a name with a slash would be a path in another bucket.
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
         if !(3..=63).contains(&found.bucket.len()) || !found.bucket.bytes().all(is_name) {
             self.wrong(

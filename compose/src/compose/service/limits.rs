@@ -5,7 +5,7 @@ use crate::compose::keys::refuse;
 use crate::spec::{Cpus, Resources, Ulimit};
 use std::collections::BTreeMap;
 
-/// Of `deploy` only the limits mean anything on one host.
+/// Parses `deploy`, of which only the limits have a meaning on one host.
 pub fn read_deploy(at: &Cursor) -> Resources {
     let limits = |at: &Cursor| only(at, "limits", read_limits);
     only(at, "resources", limits)

@@ -1,4 +1,4 @@
-//! The image, the container's name, when it starts again, and where its output goes.
+//! Image, container name, restart policy, and logging of a service.
 
 use super::{Notes, read_pairs};
 use crate::compose::cursor::Cursor;

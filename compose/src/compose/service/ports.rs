@@ -137,7 +137,7 @@ fn read_long(at: &Cursor) -> Vec<PortSpec> {
     ports.into_iter().map(|port| PortSpec { address: address.map(|ip| ip.to_string()), ..port }).collect()
 }
 
-/// Without a swarm both modes mean the same.
+/// Checks the mode of a port; without a swarm, both modes mean the same.
 fn check_mode(at: &Cursor) {
     if let Some(mode) = at.string()
         && !matches!(mode.as_str(), "host" | "ingress")

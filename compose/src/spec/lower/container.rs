@@ -1,4 +1,4 @@
-//! From a service to its container.
+//! Converts a service to its container.
 
 use super::Lowering;
 use crate::compose::{Attachment, Mount, MountOrigin, Service, ServiceLink};

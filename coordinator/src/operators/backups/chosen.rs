@@ -34,7 +34,7 @@ pub fn by_id(snapshot: &StateSnapshot, attempt: &str, text: &str) -> Result<(Ins
 pub struct Meant<'a> {
     /// Empty: any.
     pub backup: &'a str,
-    /// Nothing newer than this.
+    /// Latest time of the backup.
     pub at: Option<Time>,
     /// Empty: any.
     pub repository: &'a str,
@@ -62,7 +62,7 @@ pub fn choose(
             && meant.at.is_none_or(|at| seen.began <= at)
     };
     let all: Vec<(&BackupKey, &BackupSeen)> = backups.into_iter().flatten().filter(is_meant).collect();
-    // One that a drill could not restore is taken only where there is no other, or where it is named.
+    // A backup that failed a drill is used only if there is no other, or if it is named.
     let usable = all.iter().filter(|(_, seen)| seen.is_good());
     let best =
         usable.max_by_key(|(key, seen)| (seen.is_restorable(), seen.began, is_central(snapshot, &key.repository)));

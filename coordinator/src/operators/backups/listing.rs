@@ -134,7 +134,7 @@ fn view_of(snapshot: &StateSnapshot, name: &InstanceName, id: &BackupId, now: Ti
     views(snapshot, name, now).into_iter().find(|view| view.id == id.as_str())
 }
 
-/// All backups of an instance, the newest first, each with its copies.
+/// Returns all backups of an instance, the newest first, each with its copies.
 fn views(snapshot: &StateSnapshot, name: &InstanceName, now: Time) -> Vec<v1::BackupView> {
     let Some(backups) = snapshot.observed().backups.get(name) else { return Vec::new() };
     let verdicts = verdicts(snapshot, name, now);

@@ -54,7 +54,7 @@ fn online<'a>(snapshot: &'a StateSnapshot, instance: &InstanceDesired) -> Option
     snapshot.observed().hosts.get(&instance.host).filter(|seen| seen.link == LinkState::Online)
 }
 
-/// When the host's own hours open, if they are closed.
+/// Returns the opening time of the host's own hours, if they are closed.
 fn opens_at(seen: &HostObserved, now: Time) -> Option<Time> {
     let hours = seen.said.policy.hours.as_ref().filter(|hours| !hours.is_open(now))?;
     Some(hours.opens_at(now))

@@ -208,7 +208,7 @@ fn what_the_newest_backup_lacks_is_named() {
     assert_eq!(found(seen(2, vec![sales.clone()]), None), (HealthLevel::Uncovered, lacks.clone()));
     let more = format!("its newest backup holds 1 of 12 stores; not in it: {sales}; and 10 more");
     assert_eq!(found(seen(12, vec![sales.clone()]), None), (HealthLevel::Uncovered, more));
-    // Of a backup that was noted before names were.
+    // A backup from before names were recorded.
     let unnamed = "its newest backup holds 1 of 2 stores".to_owned();
     assert_eq!(found(seen(2, Vec::new()), None), (HealthLevel::Uncovered, unnamed));
     // Problems in the host's present report are not repeated, and hide no database.

@@ -38,7 +38,7 @@ pub enum DumpError {
         /// Database and collection.
         collection: String,
     },
-    /// It ends within a part.
+    /// The data ends within a part.
     #[error("it breaks off in the middle of a part")]
     PartBreaksOff,
     /// A document of MongoDB has an impossible length.

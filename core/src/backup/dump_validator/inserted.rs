@@ -23,16 +23,16 @@ pub struct Inserted {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum ParserState {
-    /// In a line before a table's rows, or after them.
+    /// In a line before or after a table's rows.
     #[default]
     Script,
-    /// In a line between its rows' statements.
+    /// In a line between the statements with rows.
     Data,
-    /// In a statement, before its rows: in a name, or between names.
+    /// In a statement before its rows: in a name, or between names.
     Names { is_quoted: bool },
     /// Among rows: between them or in one.
     Rows { is_inside: bool },
-    /// In a text of a row; the next letter may mean nothing.
+    /// In a text of a row; the next letter may be escaped.
     Text { is_escaped: bool },
 }
 

@@ -29,7 +29,7 @@ pub struct Archive {
 enum ParserState {
     #[default]
     Magic,
-    /// In the part that describes the collections; the first document there is about the archive.
+    /// In the part that describes the collections; its first document is about the archive.
     Prelude {
         is_first: bool,
     },

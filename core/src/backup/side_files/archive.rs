@@ -69,7 +69,7 @@ fn number(header: &mut [u8; BLOCK], at: usize, width: usize, number: u64) {
 /// Reason why an archive of files beside a dump cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnpackError {
-    /// It has no end.
+    /// The archive is truncated.
     #[error("it is cut off")]
     CutOff,
     /// A file that is larger than any that is kept, or too many of them.

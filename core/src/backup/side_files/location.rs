@@ -57,7 +57,7 @@ pub fn mentioned(container: &ContainerSpec, folder: &str) -> BTreeSet<String> {
     texts(container).into_iter().filter_map(|text| below(text, folder)).collect()
 }
 
-/// Those of them that it names as logs: by the option in front of them.
+/// Returns the log files that the container names with the option in front of them.
 pub fn mentioned_logs(container: &ContainerSpec, folder: &str) -> BTreeSet<String> {
     let texts = texts(container);
     let pairs = texts.iter().zip(texts.iter().skip(1));

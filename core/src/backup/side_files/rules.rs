@@ -5,7 +5,7 @@
 
 use crate::backup::EngineKind;
 
-/// When a restore puts such files back.
+/// Time at which a restore puts such files back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PutTime {
     /// The server needs them to start: a key file, a list of accounts.
@@ -14,7 +14,7 @@ pub enum PutTime {
     AfterLoad,
 }
 
-/// None for engines whose stores have no such files.
+/// Returns the time for an engine; none for engines without such files.
 pub fn put_time(engine: EngineKind) -> Option<PutTime> {
     match engine {
         EngineKind::Redis | EngineKind::Mongodb | EngineKind::Neo4j => Some(PutTime::BeforeStart),

@@ -24,7 +24,7 @@ pub fn others<'a>(stores: impl IntoIterator<Item = &'a Store>, printed: &str) ->
         // Neo4j keeps its users in a database of that name.
         "user" => !named.contains("system"),
         "account" | "password of" | "unseen" => true,
-        // Nothing that our questions ask for.
+        // Lines of other queries.
         _ => false,
     };
     let mut words: Vec<String> = found.iter().filter(is_other).map(|(kind, name)| worded(kind, name)).collect();
@@ -34,7 +34,7 @@ pub fn others<'a>(stores: impl IntoIterator<Item = &'a Store>, printed: &str) ->
     words
 }
 
-/// All stores of one server are of one engine.
+/// Returns an object as others are printed. All stores of one server have one engine.
 fn as_printed(store: &Store, kind: &str, name: &str) -> Option<String> {
     match &store.engine {
         _ if kind == "unseen" => Some(name.to_owned()),

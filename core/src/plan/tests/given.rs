@@ -1,6 +1,6 @@
 //! Reads the little language of the tables.
 //!
-//! One line per thing; times are seconds. An instance is named like its host:
+//! One line per fact; times are seconds. An instance is named like its host:
 //!
 //! ```text
 //! now 1000

@@ -35,7 +35,7 @@ fn a_crash_after_the_lender_s_successor_was_created_does_not_keep_the_borrower()
 fn who_borrowed_from_a_lender_that_is_gone_is_made_anew() {
     let expect = "remove p-web-1\ncreate p-web-1\nstart p-web-1\nwait until the instance is healthy";
     check("vpn:2\nweb:1 in gone exited 0\nimage web:1", "vpn:2\nweb:1 in vpn", expect);
-    // As little as one that lends no more.
+    // The same as with a lender that lends no more.
     check("vpn:2\nweb:1 in p-old-1 created\nimage web:1", "vpn:2\nweb:1 in vpn", expect);
 }
 

@@ -92,7 +92,7 @@ impl Harness {
     }
 
     pub fn bare(holds: &str) -> Self {
-        // In memory, where that can be had: these are thousands of small files, each flushed to disk.
+        // In memory, if available: these are thousands of small files, each flushed to disk.
         let shm = Path::new("/dev/shm");
         let folder = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() };
         let folder = folder.expect("a folder");
@@ -278,7 +278,7 @@ impl State {
     }
 }
 
-/// All files below a folder.
+/// Returns all files below a folder.
 pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let (mut found, mut line) = (BTreeMap::new(), vec![folder.to_owned()]);
     while let Some(path) = line.pop() {
@@ -296,7 +296,7 @@ pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 impl Agent {
-    /// As `kill -9` does.
+    /// Ends the agent like `kill -9`.
     pub async fn kill(mut self) {
         self.task.shutdown().await;
         // A write that has begun continues, and holds the folder's lock meanwhile.

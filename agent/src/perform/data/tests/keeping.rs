@@ -91,7 +91,7 @@ impl Keeping {
         write_all(files, &self.folder);
     }
 
-    /// As someone sees it who has nothing to do with the faults.
+    /// Returns a client without faults.
     pub fn plainly(&self, name: &str, instance: &InstanceName) -> RepositoryClient {
         let (lab, plans) = (LabRuntime::new(&self.folder), Shared::default());
         let quiet = Self { lab, plans, ..self.clone() };

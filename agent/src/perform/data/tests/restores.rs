@@ -222,7 +222,7 @@ async fn a_backup_of_another_version_is_not_put_under_this_one() {
     assert!(end.outcome.reason().is_some_and(|it| it.contains("made by a newer fleet")), "{end:?}");
     assert_eq!(harness.state(), after);
     harness.check_calm("after restores that do not fit");
-    // Those two are there and mean nothing to a backup that comes now.
+    // Those two exist, and do not affect a new backup.
     let again = harness.order(backup(&["near"]), "again");
     assert_eq!(harness.carry_out_order(&agent, &again).await.outcome, Outcome::Done);
 }

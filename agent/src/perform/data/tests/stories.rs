@@ -128,7 +128,7 @@ async fn a_volume_that_is_removed_under_way_is_no_backup_and_the_former_ones_sta
     let sets = harness.sets("near").await;
     assert_eq!(sets.len(), 1);
     assert_eq!(harness.restored("near", &sets[0]).await, Ok(state));
-    // From now on it is missing, and said to be.
+    // From now on it is missing, and reported as such.
     harness.lab.forget_crash();
     let again = harness.order(backup(&["near"]), "again");
     check_failed(&harness.carry_out_order(&agent, &again).await, "its data is gone: somebody removed oasis-1_uploads");
@@ -190,7 +190,7 @@ async fn where_a_dump_fails_nobody_waits_for_a_copy_that_hangs() {
     let rows = (0..900).map(|number| format!("row {number}\n")).collect();
     harness.set(&State { rows, ..harness.state() });
     harness.keeping.plan("far", Some((BackendFault::Hangs, 1)));
-    // Of five pieces the copy that hangs takes four.
+    // The hanging copy takes four of five pieces.
     harness.lab.plan().fault = Some(Fault::DumpKilled(3000));
     // The copy hangs for ever, so a caller that waited for it would hang too.
     let end = harness.carry_out(&agent, backup(&["near", "far"])).await;

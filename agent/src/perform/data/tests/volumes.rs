@@ -183,7 +183,7 @@ async fn a_restore_as_its_hint_says_gives_back_volumes_that_were_made_again_by_h
     let safety = sets.iter().find(|set| set.backup.as_str() == order.order.id.as_str()).expect("it is there");
     let parts = safety.read_manifest().expect("it can be read").parts;
     assert_eq!(parts.iter().map(|part| (part.store.as_str(), part.bytes)).collect::<Vec<_>>(), [("uploads", 4)]);
-    // They are the instance's now.
+    // They belong to the instance now.
     let again = harness.carry_out_order(&agent, &harness.order(backup(&["near"]), "again")).await;
     assert_eq!(again.outcome, Outcome::Done);
     harness.check_calm("after a restore of lost volumes");

@@ -130,7 +130,7 @@ async fn end_exec(
 }
 
 async fn remove(engine: &DockerEngine, container: &str) -> Result<(), RuntimeError> {
-    // Without `v`: the volumes are the service's.
+    // Without `v`, because the volumes belong to the service.
     let options = RemoveContainerOptions { v: false, force: true, link: false };
     let call = engine.docker().await?.remove_container(container, Some(options));
     match unless_missing(engine.act("remove the container of a tool", call).await) {

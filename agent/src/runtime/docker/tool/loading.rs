@@ -18,7 +18,7 @@ const LAST_BYTES: Duration = Duration::from_secs(10);
 
 /// End of a tool's input.
 enum Given {
-    /// All of it was taken.
+    /// The whole input was taken.
     All,
     /// The tool accepts no more data: its exit shows the reason.
     Refused,

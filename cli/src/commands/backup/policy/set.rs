@@ -29,7 +29,7 @@ pub struct PolicySetArgs {
     #[arg(value_name = "POLICY")]
     name: PolicyName,
 
-    /// When: five or six fields of cron, or @hourly, @daily, @weekly, @monthly
+    /// Schedule: five or six fields of cron, or @hourly, @daily, @weekly, @monthly
     #[arg(long, value_name = "CRON", help_heading = "When")]
     schedule: Option<String>,
 
@@ -57,14 +57,14 @@ pub struct PolicySetArgs {
     #[arg(long, value_name = "OFTEN")]
     drill: Option<String>,
 
-    /// Bytes a second to and from repositories, such as 10m; '' is as fast as it goes
+    /// Maximum bytes per second to and from repositories, such as 10m; '' means no limit
     #[arg(long, value_name = "RATE")]
     limit_rate: Option<String>,
 
     #[command(flatten)]
     keep: KeepArgs,
 
-    /// Into which repository; may be repeated
+    /// Repository to back up into; may be repeated
     #[arg(long, value_name = "REPOSITORY")]
     to: Vec<RepositoryName>,
 
@@ -111,15 +111,15 @@ struct KeepArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "For whom")]
 struct GivenArgs {
-    /// For all instances
+    /// Apply to all instances
     #[arg(long, conflicts_with = "on")]
     all: bool,
 
-    /// For those on hosts with these labels; see `fleet help selectors`
+    /// Apply to instances on hosts with these labels; see `fleet help selectors`
     #[arg(long, short = 'l', value_name = "SELECTOR")]
     on: Option<Selector>,
 
-    /// For this instance; may be repeated
+    /// Apply to this instance; may be repeated
     #[arg(long = "instance", value_name = "INSTANCE", add = ArgValueCandidates::new(complete::instances))]
     instances: Vec<InstanceName>,
 

@@ -22,8 +22,8 @@ fi
 [ -z "$ended" ] || ask --execute="SELECT 'moment', HEX('$writes $ended'), '', ''"
 "#;
 
-/// When each table was changed last, and whether any later change would show there: the server notes seconds, and those in which a
-/// transaction began.
+/// Prints the time of each table's last change, and whether a later change would be visible: the server records
+/// seconds, in which a transaction may have begun.
 const CHANGES: &str = r#"ask --execute="SET SESSION time_zone = 'SYSTEM' /*!80000 , information_schema_stats_expiry = 0 */;
 SELECT 'changed', HEX(CONCAT('\`', TABLE_NAME, '\`')), HEX(COALESCE(UPDATE_TIME, '')),
     HEX(IF(COALESCE(UPDATE_TIME, CAST('1970-01-01' AS DATETIME)) < LEAST(NOW(), COALESCE($oldest, NOW())), 'yes', 'no'))
