@@ -37,7 +37,7 @@ pub struct PathResolver {
 
 type UnderWay = Arc<Mutex<BTreeMap<String, Other>>>;
 
-/// Somebody's look: since when, and a channel that closes at its end.
+/// A running lookup: its start, and a channel that closes at its end.
 #[derive(Clone)]
 struct Other {
     began: Instant,

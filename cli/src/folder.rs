@@ -88,7 +88,7 @@ fn make_private_folder(path: &std::path::Path) -> io::Result<()> {
     }
 }
 
-/// Forgets the login of this context. Says whether there was one.
+/// Removes the login of this context. Returns whether there was one.
 pub fn forget(context: &Context) -> Result<bool, CommandError> {
     let path = identity_path(context)?;
     match fs::remove_file(&path) {

@@ -8,7 +8,7 @@ mod size;
 pub use period::Period;
 pub use size::Size;
 
-/// Says why a text is not a length of time or an amount of bytes.
+/// Reason why a text is not a length of time or an amount of bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnitError {
     /// Not a length of time.

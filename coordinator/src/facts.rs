@@ -169,7 +169,7 @@ impl Facts {
         })
     }
 
-    /// Changes what is only in memory.
+    /// Changes facts that are only in memory.
     ///
     /// # Panics
     /// Panics if the change panics, and if any change has panicked before.

@@ -63,7 +63,7 @@ struct Caller {
 #[derive(Debug)]
 struct Line {
     permits: Arc<Semaphore>,
-    /// Whoever has it is the one that waits among the others' calls.
+    /// Held by the operator's one call that waits in the common queue.
     turn: tokio::sync::Mutex<()>,
 }
 

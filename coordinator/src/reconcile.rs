@@ -21,7 +21,7 @@ use tracing::{Instrument, Span};
 
 /// Time in which several wakes are merged into one pass.
 const DEBOUNCE: Duration = Duration::from_millis(20);
-/// Nobody sleeps longer, in case a clock was set.
+/// Maximum sleep, in case a clock was set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// Pause after a slow planning pass, as a multiple of its duration, so that reports and requests are processed.
 const REST: u32 = 6;

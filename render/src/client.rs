@@ -97,7 +97,7 @@ impl Renderer {
     /// A worker for several renderings, one after the other; it starts with the first.
     pub async fn session(&self) -> Result<Session, RenderError> {
         let place = timeout(WAITING, Arc::clone(&self.places).acquire_owned()).await;
-        // Nobody closes it.
+        // It is never closed.
         let place = place.map_err(|_| RenderError::Busy)?.map_err(|_| RenderError::Busy)?;
         Ok(Session { program: self.program.clone(), worker: None, counts: Arc::clone(&self.counts), _place: place })
     }

@@ -134,7 +134,7 @@ impl From<io::Error> for BackendError {
 /// **Invariant:** every call ends within the backend's own deadline; a file is there whole or not at all; a file
 /// survives a loss of power once `write` has returned.
 pub trait Backend: Send + Sync {
-    /// Says, for people, where this is. Never a secret.
+    /// Returns the location for people. Contains no secret.
     fn name(&self) -> String;
 
     /// Returns all files of a kind, with their sizes, in any order. Storage without files returns none, without an

@@ -125,7 +125,7 @@ mod tests {
         }
         repository.forget(&BTreeSet::from([FIRST.parse().expect("an id")])).expect("forgotten");
         let removed = Arc::new(AtomicU64::new(0));
-        // Somebody begins a run whenever something is removed.
+        // Another run begins whenever something is removed.
         let (path, keys, packs) = (folder.path().to_owned(), secrets.clone(), removed.clone());
         let see = move |call: Call<'_>| {
             let Call::Remove(kind, id) = call else { return Ok(()) };

@@ -45,7 +45,7 @@ pub enum Owners {
     /// The owner and group that the snapshot recorded.
     #[default]
     AsBefore,
-    /// Whoever restores: for who is not root.
+    /// The restoring user, for processes without root.
     Mine,
 }
 

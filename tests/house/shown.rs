@@ -74,7 +74,7 @@ fn program_of(words: &[String]) -> Command {
     programs().into_iter().find(|program| program.get_name() == words[0]).expect("it is one of ours")
 }
 
-/// Says why a program does not understand a call.
+/// Returns the reason why a program does not understand a call.
 fn problem(words: &[String], tolerated: &[ErrorKind]) -> Option<String> {
     let error = program_of(words).try_get_matches_from(words).err()?;
     let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);

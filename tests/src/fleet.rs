@@ -129,12 +129,12 @@ impl Fleet {
         self.folder.path()
     }
 
-    /// Somebody else at another machine, not logged in.
+    /// Returns another person at another machine, not logged in.
     pub fn person(&self, name: &str) -> Operator {
         Operator::new(&self.folder.path().join(name))
     }
 
-    /// Somebody else who is logged in.
+    /// Returns another person who is logged in.
     pub fn operator(&self, name: &str, role: &str) -> Operator {
         let token = self.done(&format!("operator add {name} --role {role} --token-only"));
         let person = self.person(name);

@@ -33,9 +33,9 @@ pub enum Trouble {
     HungChild,
     /// Its link passes 1 kB/s, with an order under way.
     SlowLink,
-    /// Somebody follows an instance's log of 10 MB/s, and reads it.
+    /// A client follows an instance's log of 10 MB/s, and reads it.
     LogFlood,
-    /// Somebody follows that log, and does not read.
+    /// A client follows that log, and does not read.
     UnreadLogFlood,
 }
 
@@ -85,7 +85,7 @@ impl Trouble {
     }
 }
 
-/// Somebody who follows a log; ends when dropped.
+/// A client that follows a log; it ends on drop.
 #[derive(Debug)]
 pub struct Follower(Child);
 

@@ -122,7 +122,7 @@ fn a_key_is_born_private_and_an_identity_appears_whole() {
         let mode = std::fs::metadata(&file).expect("it is there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{}", file.display());
     }
-    // Whoever reads while it is written reads the old or the new: it comes by rename, as another file.
+    // A concurrent reader gets the old or the new content, because the file is replaced by rename.
     let (before, file) = (host.identity(), std::fs::metadata(&path).expect("it is there").ino());
     let another = Identity::load(&fleet.admin.identity_file()).expect("the administrator is logged in");
     another.save(&path).expect("it can be written");

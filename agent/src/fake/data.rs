@@ -148,7 +148,7 @@ impl World {
         chosen(files, spec, &mounted).into_iter().map(root).collect()
     }
 
-    /// Whoever else runs on a volume whose folder is among these.
+    /// Returns foreign containers with a volume whose folder is among these.
     pub(super) fn foreign_containers(&self, spec: &InstanceSpec, folders: &[PathBuf]) -> Vec<ForeignContainer> {
         let others = self.containers.iter().filter(|it| it.project != spec.project && it.state.is_alive());
         let has = |volume: &String| folders.iter().find(|it| self.volumes_at.join(volume).starts_with(it)).cloned();

@@ -12,7 +12,7 @@ const REFUSED: Duration = Duration::from_secs(300);
 /// Party that ended the last attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptEnd {
-    /// Nobody answered, or the connection broke.
+    /// No answer, or a broken connection.
     Broken,
     /// Refused by the coordinator, which would refuse it again.
     Refused,

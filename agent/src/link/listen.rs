@@ -125,7 +125,7 @@ fn pass_on(
                 return;
             }
             if let Some(heard) = heard.take() {
-                // Nobody may be left who wants to know.
+                // The receiver may have gone.
                 let _ = heard.send(());
             }
             return;

@@ -279,7 +279,7 @@ impl DataWork<'_> {
         self.order.id.as_str().parse().expect("an order's id is a backup's, too")
     }
 
-    /// Says how many bytes went through, at a pace that people can read.
+    /// Reports the number of transferred bytes, at a readable rate.
     pub fn progress_sink(&self, doing: &str) -> ProgressSink {
         let tell = self.work.progress_of(doing);
         ProgressSink::to(move |bytes| tell(format!("{} MB", bytes / 1_000_000)))

@@ -36,7 +36,7 @@ pub async fn end(context: &AgentContext, order: &Order, end: impl Into<End>, bec
         }
         status_board.ends.insert(order.id.clone(), (order.instance.clone(), end));
     });
-    // Nobody listens while the agent is going down.
+    // While the agent stops, nothing receives this.
     let _ = context.attention.send(order.instance.clone());
 }
 

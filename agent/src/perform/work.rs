@@ -133,7 +133,7 @@ impl<'a> Work<'a> {
         *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = doing;
     }
 
-    /// Says how far a step is, each time that it is called: such as `12 of 40 MB`.
+    /// Reports the progress of a step, such as `12 of 40 MB`.
     pub fn progress_of(&self, doing: &str) -> impl Fn(String) + Send + Sync + 'static + use<> {
         let (status_writer, instance, order) =
             (self.context.status_writer.clone(), self.instance.clone(), self.order.clone());

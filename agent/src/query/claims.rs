@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Whoever asks waits a little longer.
+/// The caller waits a little longer.
 const LIMIT: Duration = Duration::from_secs(4);
 
 pub fn reply(context: Arc<AgentContext>, query: ClaimsQuery) -> BoxStream<'static, PieceKind> {

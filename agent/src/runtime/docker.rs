@@ -81,7 +81,7 @@ impl Containers for DockerRuntime {
             Step::Start { name } => container::start(engine, spec, name).await,
             Step::AwaitHealthy { name, limit } => container::await_healthy(engine, name, limit.as_duration()).await,
             Step::AwaitExit { name, limit } => container::await_exit(engine, name, limit.as_duration()).await,
-            // Whoever performs asks `observe` until the gate decides.
+            // The caller uses `observe` until the gate decides.
             Step::Gate => Ok(()),
             Step::RemoveNetwork { network } => network::remove(engine, network, spec).await,
             Step::RemoveVolume { volume } => volume::remove(engine, spec, volume).await,

@@ -11,7 +11,7 @@ pub const ENGINE_NAME_LIMIT: usize = 200;
 /// Names that mean something else to the Engine.
 const RESERVED: [&str; 4] = ["host", "none", "bridge", "default"];
 
-/// Says why a text cannot be the name of a network or a volume at the Engine.
+/// Reason why a text cannot be the name of a network or a volume at the Engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EngineNameError {
     /// Wrong characters, or too many.

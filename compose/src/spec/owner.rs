@@ -31,7 +31,7 @@ pub enum EngineOwner {
         /// Name of that project.
         project: String,
     },
-    /// Nobody signed it.
+    /// It has no owner's label.
     Nobody,
 }
 

@@ -183,7 +183,7 @@ pub struct ReplyRoute {
     queries: Arc<HostQueries>,
 }
 
-/// Whoever asked listens no more.
+/// The caller has stopped listening.
 #[derive(Debug)]
 pub struct Unheard;
 

@@ -101,7 +101,7 @@ impl DesiredChange<'_> {
         let closed = self.snapshot.tokens().filter(|(_, token)| token.state(now) != TokenState::Open);
         let mut closed: Vec<Time> = closed.map(|(_, token)| token.created).collect();
         closed.sort_unstable_by(|a, b| b.cmp(a));
-        // Whoever invites without end fills neither memory nor store.
+        // Endless invitations must fill neither memory nor store.
         let since = closed.get(CLOSED_TOKENS).copied().unwrap_or(Time::ZERO);
         let is_old = |token: &TokenKept| {
             token.expires.after(MEMORY) < now || (token.created <= since && token.state(now) != TokenState::Open)

@@ -123,7 +123,7 @@ impl Authority {
     }
 }
 
-/// The SHA-256 of the key that a request wants certified, in hex. Whoever made the request holds that key.
+/// The SHA-256 of the key that a request wants certified, in hex. The sender of the request holds that key.
 pub fn key_of(request: &[u8]) -> Result<String, IdentityError> {
     let request = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(request))?;
     Ok(HEXLOWER.encode(&Sha256::digest(request.public_key.der_bytes())))

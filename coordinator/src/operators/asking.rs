@@ -39,7 +39,7 @@ const NAMED: usize = 5;
 pub enum HostWord {
     Fine,
     Refusal(String),
-    /// Nobody could ask it; in words for people.
+    /// It could not be asked; the text is the reason.
     NotAsked(String),
 }
 

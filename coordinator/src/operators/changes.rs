@@ -48,7 +48,7 @@ pub async fn rendered(
     session.render(bundle, values, placement).await.map_err(|error| not_rendered(attempt, error))
 }
 
-/// Says why a release was not rendered.
+/// Returns the refusal of a failed rendering.
 pub fn not_rendered(attempt: &str, error: RenderError) -> Status {
     match error {
         RenderError::Refused(problems) => wrong(attempt, problems, None),

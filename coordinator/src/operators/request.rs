@@ -12,12 +12,12 @@ use std::str::FromStr;
 use std::time::Duration;
 use tonic::{Code, Status};
 
-/// Says that something is not as it should be written.
+/// Returns the refusal of an invalid value.
 pub fn wrong(attempt: &str, why: impl Display, hint: impl Into<Option<Hint>>) -> Status {
     refused(Code::InvalidArgument, format!("could not {attempt}: {why}"), hint)
 }
 
-/// Says that something named is not there.
+/// Returns the refusal of a name that does not exist.
 pub fn absent(attempt: &str, what: impl Display, hint: impl Into<Option<Hint>>) -> Status {
     refused(Code::NotFound, format!("could not {attempt}: there is no {what}"), hint)
 }
@@ -27,7 +27,7 @@ pub fn hindered(attempt: &str, why: impl Display, hint: impl Into<Option<Hint>>)
     refused(Code::FailedPrecondition, format!("could not {attempt}: {why}"), hint)
 }
 
-/// Says that the caller has as much as one may have.
+/// Returns the refusal of a caller above its limit.
 pub fn exhausted(attempt: &str, why: impl Display, hint: impl Into<Option<Hint>>) -> Status {
     refused(Code::ResourceExhausted, format!("could not {attempt}: {why}"), hint)
 }

@@ -117,7 +117,7 @@ impl RepositoryService {
             has_more = true;
         }
         let mut look = self.look_at(repository, instance)?;
-        // Nobody is adding now: a prune marks them, and one a day later removes those that are in no index still.
+        // No host is adding now: a prune marks them, and one a day later removes those that are in no index still.
         if look.unknown_packs > 0 {
             tracing::info!(%repository, %instance, packs = look.unknown_packs, "packs that are in no index are marked for removal");
             has_more = true;

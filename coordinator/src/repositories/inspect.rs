@@ -51,7 +51,7 @@ pub struct Look {
 pub enum ReadPurpose {
     /// The day's part of the month.
     Daily,
-    /// Somebody asked.
+    /// An operator's request.
     Asked,
 }
 

@@ -47,7 +47,7 @@ fn list_within(
             let is_full = together.len() == TOGETHER;
             !is_full || send(Ok(v1::FileList { files: std::mem::take(&mut together) }))
         });
-        // Whoever does not listen any more needs no end.
+        // A caller that has gone needs no end message.
         match listed {
             Ok(()) if together.is_empty() => true,
             Ok(()) => send(Ok(v1::FileList { files: together })),

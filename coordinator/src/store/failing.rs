@@ -32,7 +32,7 @@ impl Store for FailingStore {
             return self.kept.commit(batch);
         }
         let (answer, committed) = Committed::new();
-        // Nobody may have waited for it.
+        // The result may not have been awaited.
         let _ = answer.send(Err(StoreError::Broken("the power failed".to_owned())));
         committed
     }

@@ -13,7 +13,7 @@ pub struct Change {
     pub body: Option<String>,
 }
 
-/// Changes below a prefix. Whoever does not read them in time loses the watch, not the store its pace.
+/// Changes below a prefix. A watcher that does not read them in time loses the watch; the store does not wait.
 #[derive(Debug)]
 pub struct Changes(mpsc::Receiver<Change>);
 
@@ -43,7 +43,7 @@ impl Watchers {
     }
 }
 
-/// Says whether the watcher kept up.
+/// Returns whether the watcher has kept up.
 fn tell_one(prefix: &str, sender: &mpsc::Sender<Change>, writes: &[Write]) -> bool {
     let mut below = writes.iter().filter(|write| write.key.starts_with(prefix));
     below.all(|write| sender.try_send(Change { key: write.key.clone(), body: write.body.clone() }).is_ok())

@@ -155,7 +155,7 @@ fn ends_as_sql(tail: &[u8]) -> bool {
     line.starts_with(b"-- Dump completed")
 }
 
-/// Says that a dump is smaller than the last one; loudly, where it has less than half of it.
+/// Returns a remark about a dump that is smaller than the last one; a warning below half of its size.
 fn shrunk(bytes: u64, previous: Option<u64>) -> Option<String> {
     let previous = previous.filter(|previous| *previous > 0)?;
     let percent = u128::from(bytes) * 100 / u128::from(previous);

@@ -37,9 +37,9 @@ pub enum AskedBy {
     /// An order of this coordinator. Catalogs from before this was noted have no other backups.
     #[default]
     Order,
-    /// Nobody: it was found in the repository. It counts for nothing, and is never forgotten by itself.
+    /// No order: it was found in the repository. It counts for nothing, and is never removed automatically.
     Nobody,
-    /// Nobody, and an operator has accepted it.
+    /// No order, but an operator has accepted it.
     Operator,
 }
 

@@ -164,7 +164,7 @@ pub struct Refusal {
 pub enum Lead {
     /// Leads to this path.
     To(String),
-    /// Nobody could look, for this reason if one is known.
+    /// The target could not be resolved, with the reason if known.
     Unknown(Option<LeadError>),
 }
 

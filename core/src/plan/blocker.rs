@@ -18,7 +18,7 @@ pub(super) enum Blocker {
     Offline {
         since: Time,
     },
-    /// Nobody has listened for long: its host may be on its way back.
+    /// The coordinator has only just started: the host may be reconnecting.
     Returning {
         until: Time,
     },

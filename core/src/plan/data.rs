@@ -173,7 +173,7 @@ fn by_policy(
     let earlier = |other: Option<Time>| [until, other].into_iter().flatten().min();
     match drill_due(&about, policy) {
         Due::Now { id, what: from, since } => {
-            // Whoever asks for it knows whose backup it is.
+            // The caller knows the host of the backup.
             let drill = DataAction::Drill { from, privileges: Privileges::default() };
             offered(plan_context, instance_context, intend(id, drill), Rank::Drill, since)
         }

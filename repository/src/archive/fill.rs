@@ -126,7 +126,7 @@ impl<R: Read> Read for Filled<R> {
 impl<R> Drop for Filled<R> {
     fn drop(&mut self) {
         if !self.has_ended {
-            // Whoever archives gave up on it, for a reason of its own.
+            // rustic_core has given up on it for another reason.
             self.gate.shut(&self.name, "it was not read to its end");
         }
         self.turn.0.end(self.turn.1);

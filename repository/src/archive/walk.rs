@@ -129,7 +129,7 @@ impl Noted {
     fn failed(&self, path: &Path, error: &io::Error) {
         match error.kind() {
             io::ErrorKind::NotFound => self.vanished(path),
-            // Whoever made it went there step by step; no name leads to it from here.
+            // It was created step by step from nearby folders; no absolute path is short enough.
             _ if error.raw_os_error() == Some(rustix::io::Errno::NAMETOOLONG.raw_os_error()) => {
                 self.note(path, "its path is too long: it cannot be kept", |found| &mut found.skipped);
             }

@@ -74,7 +74,7 @@ impl Repository {
     }
 }
 
-/// The files below a tree. What is no file was never in a bucket.
+/// Returns the files below a tree. Other entries cannot come from a bucket.
 fn gather(blobs: &Blobs<'_>, tree: &FileId, at: &Path, depth: usize, files: &mut Vec<(PathBuf, Node)>) -> Result<()> {
     if depth > crate::restore::MAX_DEPTH {
         return Err(Error::refused(format!("`{}` is too deep", at.display())));

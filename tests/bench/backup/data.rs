@@ -42,7 +42,7 @@ impl Data {
         write_dump(&dump, times(2_870_000.0), |_| false)?;
         write_dump(&second_dump, times(2_870_000.0), |row| row % 1000 == 499)?;
         let data = Self { tree, dump, second_dump, scale };
-        // Whoever comes first does not read from a cold disk.
+        // The first one must not read from a cold disk.
         for file in [&data.dump, &data.second_dump] {
             std::io::copy(&mut File::open(file)?, &mut std::io::sink())?;
         }

@@ -49,7 +49,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let (mut ours, mut theirs) = (Figures::default(), Figures::default());
     for round in 0..rounds {
         let (a, b) = (folder.path().join("ours"), folder.path().join("theirs"));
-        // Whoever comes second finds a warmer machine: they take turns.
+        // The second one finds a warmer machine, so they alternate.
         if round % 2 == 0 {
             go_through(&mut ours::Ours::new(&a)?, &mut data, &mut ours, &a, round)?;
             go_through(&mut restic::Restic::new(&b)?, &mut data, &mut theirs, &b, round)?;

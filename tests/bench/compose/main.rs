@@ -36,7 +36,7 @@ async fn measure() -> anyhow::Result<()> {
     for round in 0..ROUNDS {
         let ours = || ours(&runtime, folder.path(), &image);
         let theirs = || theirs(folder.path(), &image);
-        // Whoever comes second finds a warmer machine: they take turns.
+        // The second one finds a warmer machine, so they alternate.
         let (us, them) = match round % 2 {
             0 => (ours().await?, theirs()?),
             _ => {

@@ -78,7 +78,7 @@ async fn measure() -> anyhow::Result<()> {
         let path = folder.path().join("direct");
         let own = Secrets::generate()?;
         ask(&BackendSpec::Folder { path: path.clone() }, &own, Work::Create, None).await?;
-        // Whoever comes second finds a warmer machine: they take turns.
+        // The second one finds a warmer machine, so they alternate.
         let mut sides = [
             (BackendSpec::Folder { path: path.clone() }, &own, &mut direct),
             (BackendSpec::Coordinator(way), &secrets, &mut through),

@@ -1,4 +1,4 @@
-//! Faults of one store: in its data on this host, in its tools, or in its backup. Who is to blame says the error that carries it.
+//! Faults of one store: in its data on this host, in its tools, or in its backup. The error that carries it decides about the cause.
 
 use super::DataError;
 use super::error::{BackupFault, HostFault};

@@ -60,7 +60,7 @@ pub async fn let_go(context: &AgentContext, instance: &InstanceName) {
             Err(_) => tracing::warn!(%instance, service = held.service, "letting a service go on took too long"),
         }
     }
-    // Nobody listens while the agent is going down.
+    // While the agent stops, nothing receives this.
     let _ = context.attention.send(instance.clone());
 }
 

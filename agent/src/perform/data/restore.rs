@@ -243,7 +243,7 @@ async fn move_all(data: &DataWork<'_>, asides: Vec<Aside>) -> Result<(), DataErr
         if let Err(DataError::Disk { source, .. }) = &moved
             && (aside.way, source.kind()) == (DataSwap::Absent, std::io::ErrorKind::AlreadyExists)
         {
-            // Somebody made it just now: it is nothing of ours, and stays when all is put back.
+            // It was made by others just now, so it stays when everything is undone.
             let noted = aside.clone();
             data.note(move |journal| journal.aside.retain(|other| *other != noted)).await?;
         }

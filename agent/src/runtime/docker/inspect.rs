@@ -176,7 +176,7 @@ fn found_container(found: ContainerInspectResponse) -> FoundContainer {
     }
 }
 
-/// Whoever was named when the container was made: the Engine keeps the id.
+/// Returns the lender of a container's network, as named at its creation: the Engine keeps the id.
 fn lender(network_mode: &str) -> Option<String> {
     network_mode.strip_prefix("container:").map(str::to_owned)
 }

@@ -35,7 +35,7 @@ pub async fn run(context: &Context, args: &AppLintArgs) -> Result<ExitStatus, Co
     Ok(ExitStatus::Done)
 }
 
-/// Says why nothing was rendered.
+/// Returns the error of a failed rendering.
 pub fn not_rendered(error: RenderError) -> CommandError {
     CommandError::refused("could not check the app").because(error)
 }

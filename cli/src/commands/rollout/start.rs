@@ -147,7 +147,7 @@ fn agree(context: &Context, args: &StartArgs, what: &str, proposal: &Proposal) -
     Ok(Some(proposal.plan_digest.clone()))
 }
 
-/// Nobody is asked about a plan that they have not seen.
+/// Confirmation is asked only for a plan that was shown.
 fn show_plan(context: &Context, args: &StartArgs, proposal: &Proposal) {
     for line in proposal::lines(proposal) {
         if args.yes { context.printer.story(line) } else { context.printer.tell(line) }
