@@ -93,7 +93,10 @@ impl Mask {
         match outcome {
             Outcome::AlreadySo | Outcome::Done => outcome,
             Outcome::RolledBack { reason } => Outcome::RolledBack { reason: self.apply(reason) },
-            Outcome::Stuck { reason, hint } => Outcome::Stuck { reason: self.apply(reason), hint: self.apply(hint) },
+            Outcome::Stuck { reason, hint } => {
+                let hint = hint.map(|hint| hint.map_texts(|text| self.apply(text)));
+                Outcome::Stuck { reason: self.apply(reason), hint }
+            }
             Outcome::Refused { reason } => Outcome::Refused { reason: self.apply(reason) },
             Outcome::Failed { reason } => Outcome::Failed { reason: self.apply(reason) },
         }

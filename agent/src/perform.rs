@@ -28,6 +28,7 @@ pub use said::{said, unlooked, with_leftovers};
 use crate::agent_context::AgentContext;
 use crate::ledger::{OrderEntry, Unreadable};
 use crate::link::{OpenSet, Unknown};
+use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{End, Outcome};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -112,9 +113,8 @@ fn known_end(context: &AgentContext, id: &OrderId, instance: &InstanceName) -> O
     }
     let is_about = |it: &&Unreadable| it.order.as_ref() == Some(id) || it.instance.as_ref() == Some(instance);
     let unreadable = ledger.unreadable().iter().find(is_about)?;
-    let hint =
-        "look at that file on the host; move it away when the instance is as you want it, then restart the agent";
-    Some(Outcome::Stuck { reason: unreadable.to_string(), hint: hint.to_owned() }.into())
+    let hint = Some(Hint::MoveUnreadableFile);
+    Some(Outcome::Stuck { reason: unreadable.to_string(), hint }.into())
 }
 
 /// Returns the end of an open order that is withheld at the moment; nothing for one that was never begun.

@@ -1,6 +1,7 @@
 //! Layout: converts the coordinator's answers to lines of text. Nothing here sends requests or prints.
 
 pub mod backups;
+pub mod explanation;
 pub mod hosts;
 pub mod instances;
 pub mod members;

@@ -1,11 +1,16 @@
 //! Next actions for a person, as values. `fleet` turns them into words.
 
-use crate::names::{AppName, BackupId, HostName, InstanceName, PolicyName, ReleaseName, RolloutId, Version};
-use serde::{Deserialize, Serialize};
+mod link;
 
-/// Something to do next. Kept ledgers and facts have it by the variant's name.
+pub use link::LinkHint;
+
+use crate::names::{AppName, BackupId, HostName, InstanceName, PolicyName, ReleaseName, RolloutId, Version};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Something to do next. Kept ledgers and facts have it as `{"code": "show_host", "with": "lab-1"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", tag = "code", content = "with")]
 pub enum Hint {
     /// Text of another author: of an app, or of a program from before hints were codes.
     Text(String),
@@ -269,59 +274,76 @@ pub enum Hint {
     RebuildRunning(InstanceName, Vec<String>),
 }
 
-/// Action about the link to the coordinator; also sent to agents.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LinkHint {
-    /// Upgrade the program that called.
-    UpgradeProgram,
-    /// Upgrade the coordinator.
-    UpgradeCoordinator,
-    /// Copy the whole token, or ask for a new one.
-    CopyToken,
-    /// Ask for a new token.
-    AskForToken,
-    /// Check whom a used token admitted.
-    CheckAdmitted,
-    /// Use the token on the host that it is for.
-    JoinOnHost(HostName),
-    /// Use the token of an operator to log in.
-    LogIn,
-    /// Join again with a new token.
-    JoinAgain,
-    /// Join first.
-    JoinFirst,
-    /// Wait for the end of certificates, or add the operator again.
-    LetCertificatesEnd,
-    /// Wait, then continue.
-    Wait,
-    /// Set the clock of the calling machine.
-    SetClock,
-    /// End some connections of the calling machine.
-    EndConnections,
-    /// Check that the coordinator runs and can be reached.
-    CheckCoordinator,
-    /// Check the address, or ask for a new token.
-    CheckAddress,
-    /// Join again with a token of the coordinator that was dialed.
-    JoinThisCoordinator,
-}
-
 impl Hint {
     /// Returns the hint about the link, if it is one.
     pub fn link(&self) -> Option<&LinkHint> {
         if let Self::Link(hint) = self { Some(hint) } else { None }
     }
-}
 
-impl From<LinkHint> for Hint {
-    fn from(hint: LinkHint) -> Self {
-        Self::Link(hint)
+    /// Returns the hint with other free texts. Names and numbers stay as they are: nothing secret is in them.
+    #[must_use]
+    pub fn map_texts(self, change: impl Fn(String) -> String) -> Self {
+        let all = |texts: Vec<String>| texts.into_iter().map(&change).collect();
+        match self {
+            Self::Text(text) => Self::Text(change(text)),
+            Self::ChooseAmong(names) => Self::ChooseAmong(all(names)),
+            Self::LookAtSandbox(project) => Self::LookAtSandbox(change(project)),
+            Self::RebuildStopped(instance, commands) => Self::RebuildStopped(instance, all(commands)),
+            Self::RebuildRunning(instance, commands) => Self::RebuildRunning(instance, all(commands)),
+            other => other,
+        }
     }
 }
 
-impl From<LinkHint> for Option<Hint> {
-    fn from(hint: LinkHint) -> Self {
-        Some(Hint::Link(hint))
+/// Reads a hint that was kept: as text by earlier versions, where an empty one is none. One that a newer version kept is none.
+pub(crate) fn read_kept<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Hint>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum KeptHint {
+        Text(String),
+        Hint(Hint),
+        Unknown(IgnoredAny),
+    }
+    Ok(match Option::<KeptHint>::deserialize(deserializer)? {
+        Some(KeptHint::Text(text)) => Some(text).filter(|text| !text.is_empty()).map(Hint::Text),
+        Some(KeptHint::Hint(hint)) => Some(hint),
+        Some(KeptHint::Unknown(_)) | None => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::Outcome;
+
+    fn kept(hint: &str) -> Option<Hint> {
+        let text = format!(r#"{{"stuck":{{"reason":"no answer"{hint}}}}}"#);
+        match serde_json::from_str(&text).expect("it can be read") {
+            Outcome::Stuck { hint, .. } => hint,
+            other => panic!("expected it to be stuck, found {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_version_kept_is_a_text_and_what_a_newer_one_kept_is_nothing() {
+        assert_eq!(kept(r#","hint":"look there""#), Some(Hint::Text("look there".to_owned())));
+        for nothing in [r#","hint":"""#, r#","hint":null"#, "", r#","hint":{"code":"fly","with":["to","there"]}"#] {
+            assert_eq!(kept(nothing), None, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_read_as_it_was() {
+        let instance: InstanceName = "notes-1".parse().expect("a name");
+        for hint in [
+            Hint::ReadAgentLog,
+            Hint::LookOnHost(instance.clone()),
+            Hint::RebuildStopped(instance, vec!["docker exec x y".to_owned()]),
+            LinkHint::Wait.into(),
+        ] {
+            let stuck = Outcome::Stuck { reason: "no answer".to_owned(), hint: Some(hint) };
+            let text = serde_json::to_string(&stuck).expect("it can be written");
+            assert_eq!(serde_json::from_str::<Outcome>(&text).expect("it can be read"), stuck, "{text}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! An order states the expected state. A host in another state refuses it and changes nothing.
 
 use crate::backup::{DataAction, DataResult};
+use crate::hint::Hint;
 use crate::names::{Digest, InstanceName, OrderId, ReleaseName};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -156,8 +157,9 @@ pub enum Outcome {
     Stuck {
         /// Reason, for people.
         reason: String,
-        /// Advice, for people.
-        hint: String,
+        /// Something to do about it. Earlier versions kept it as text.
+        #[serde(default, deserialize_with = "crate::hint::read_kept")]
+        hint: Option<Hint>,
     },
     /// Nothing was changed.
     Refused {

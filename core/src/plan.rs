@@ -20,6 +20,7 @@ pub(crate) mod tests;
 
 pub use context::PlanContext;
 pub use data::data_order_id;
+pub use explain::{ExplainedCounts, Explanation, FailureKind, MemberFailure, MemberReason, NextStep, ReasonGroup};
 pub use member::upgrade_ids;
 pub use newer::Newer;
 pub use progress::Progress;
@@ -196,10 +197,9 @@ pub fn members<'a>(
     PlanContext::new(desired, asked, observed, now).members(rollout)
 }
 
-/// Explains in sentences the phase of a rollout, the reasons why it waits, and the next action.
-pub fn explain(rollout: &Rollout, desired: &Desired, asked: &Asked, observed: &Observed, now: Time) -> Vec<String> {
-    let plan_context = PlanContext::new(desired, asked, observed, now);
-    plan_context.explain(&plan_context.progress(rollout))
+/// Explains the phase of a rollout, the reasons why it waits, and the next action.
+pub fn explain(rollout: &Rollout, desired: &Desired, asked: &Asked, observed: &Observed, now: Time) -> Explanation {
+    PlanContext::new(desired, asked, observed, now).progress(rollout).explain()
 }
 
 /// Tells whether a rollout in this phase may still ask for something, by itself or after `resume`.

@@ -16,6 +16,7 @@ use crate::ledger::{
 };
 use fleet_core::backup::{DataAction, DataKind};
 use fleet_core::facts::PowerDesired;
+use fleet_core::hint::Hint;
 use fleet_core::names::OrderId;
 use fleet_core::order::{Action, Order, Outcome, PowerRequest};
 use fleet_core::spec::InstanceSpec;
@@ -231,11 +232,7 @@ impl Carrying<'_> {
     }
 
     async fn stuck(&self, open: OpenState, tried: InstanceSpec, reason: String) {
-        let instance = &self.order.instance;
-        let hint = format!(
-            "on the host, see `docker ps -a --filter label=fleet.instance={instance}` and `journalctl -u \
-             fleet-agent`; when the cause is gone, ask again"
-        );
+        let hint = Some(Hint::LookOnHost(self.order.instance.clone()));
         let stuck = Some(StuckMark { order: self.order.id.clone(), reason: reason.clone() });
         let remains = open.from.is_none().then(|| Box::new(tried));
         let entry = InstanceEntry { settled: open.from, stuck, remains, held: Vec::new() };

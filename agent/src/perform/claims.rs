@@ -36,8 +36,8 @@ pub enum ClaimError {
     )]
     PortTaken { port: u16, holder: String },
     #[error(
-        "{conflicts}, too: whose data it is cannot be told; remove one of the two first, without its volumes: \
-         `fleet instance rm`"
+        "{conflicts}, too: whose data it is cannot be told; remove one of the two instances first, without \
+         its volumes"
     )]
     Shared { conflicts: String },
     #[error("the volume `{volume}` stays: {holders} has it, too")]
@@ -167,7 +167,7 @@ pub async fn expect_deletable(
         // A volume without owner is taken only if the ledger records that the instance had it.
         let is_own = |it: &&Foreign| it.owner == EngineOwner::Nobody && is_claimed && !spec.is_unrecorded();
         if let Some(what) = foreign.filter(|it| !is_own(it)) {
-            return Err(ClaimError::Foreign { what: what.clone(), hint: "leave it out of `--volume`" });
+            return Err(ClaimError::Foreign { what: what.clone(), hint: "leave it out" });
         }
     }
     Ok(())

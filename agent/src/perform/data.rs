@@ -54,6 +54,7 @@ use crate::ledger::{
     RestorePhase, StuckMark,
 };
 use fleet_core::backup::{DataAction, DataResult};
+use fleet_core::hint::Hint;
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Order, Outcome};
 use fleet_core::units::Period;
@@ -207,16 +208,11 @@ impl DataWork<'_> {
     async fn stuck(&self, reason: String, journal: &Journal) {
         let (instance, left) = (&self.order.instance, self.journal());
         let waits: Vec<_> = journal.aside.iter().map(|aside| aside.waits.display().to_string()).collect();
-        let mut data =
-            if waits.is_empty() { String::new() } else { format!(" its former data is in {};", waits.join(", ")) };
-        if !left.filled.is_empty() {
-            data.push_str(&format!(" {};", left_in_buckets(&left)));
-        }
-        let hint = format!(
-            "on the host,{data} see `docker ps -a --filter label=fleet.instance={instance}` and `journalctl -u \
-             fleet-agent`; when the cause is gone, ask again"
-        );
-        let reason = if left.held.is_empty() { reason } else { format!("{reason}; {}", left::still(&left.held)) };
+        let waits = (!waits.is_empty()).then(|| format!("its former data is in {}", waits.join(", ")));
+        let buckets = (!left.filled.is_empty()).then(|| left_in_buckets(&left));
+        let held = (!left.held.is_empty()).then(|| left::still(&left.held));
+        let reason = [Some(reason), waits, buckets, held].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        let hint = Some(Hint::LookOnHost(instance.clone()));
         // If only these are left, the instance is unchanged once they run again, and a drill's sandbox was never a part
         // of it.
         let is_tried_again = left.reach == RestorePhase::Untouched && (left.sandbox.is_some() || !left.held.is_empty());

@@ -11,6 +11,7 @@ use crate::ledger::{
 };
 use crate::mask::Mask;
 use fleet_core::facts::{InstanceSaid, Running};
+use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{End, Order, Outcome};
 
@@ -94,7 +95,7 @@ fn write_fault(ledger: &mut LedgerWriter, instance: &InstanceName) -> Option<Not
             let held = left::both(before, &since);
             let becomes =
                 LedgerUpdate::Entry(Box::new(InstanceEntry { settled: open.from, stuck, remains: None, held }));
-            let hint = "read `journalctl -u fleet-agent` on the host".to_owned();
+            let hint = Some(Hint::ReadAgentLog);
             left.unwrap_or(Ok(())).and_then(|()| ledger.end(id, Outcome::Stuck { reason, hint }, Some(becomes), now))
         }
     };

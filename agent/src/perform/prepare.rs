@@ -38,8 +38,8 @@ pub enum PrepareError {
     #[error(transparent)]
     Claim(#[from] ClaimError),
     #[error(
-        "its data is gone: somebody removed {0}. Starting it now would begin with nothing, and look fine; put the data back with \
-         `fleet restore {1}` (volumes that are not there: first `docker volume create`), or remove the instance and install it \
+        "its data is gone: somebody removed {0}. Starting it now would begin with nothing, and look fine; put the data back \
+         from a backup (volumes that are not there: first `docker volume create`), or remove the instance and install it \
          anew; a volume that is made by hand counts with the label `fleet.instance={1}`"
     )]
     DataGone(String, InstanceName),

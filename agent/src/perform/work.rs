@@ -28,10 +28,9 @@ pub enum WorkError {
     #[error(transparent)]
     NotHealthy(#[from] NotHealthy),
     #[error(
-        "its data is gone: somebody removed {0}; put it back with `fleet restore {1}` (volumes that are not there: first `docker \
-         volume create`)"
+        "its data is gone: somebody removed {0}; restore it from a backup (volumes that are not there: first `docker volume create`)"
     )]
-    DataGone(String, InstanceName),
+    DataGone(String),
     #[error("the ledger does not say what the instance shall become")]
     NoGoal,
     #[error(transparent)]

@@ -149,7 +149,6 @@ pub fn rollout(phase: &str, states: &[(&str, &str)]) -> RolloutView {
         under_way: number("under way"),
         waiting: number("waiting"),
         offline: number("offline"),
-        explain: vec![format!("labnotes-3 is {phase}")],
         ..Default::default()
     }
 }

@@ -193,7 +193,7 @@ fn of_instance(
     if let Some(end) = views.end(name) {
         match &end.outcome {
             Outcome::Stuck { reason, hint } => {
-                let hint = Hint::Text(hint.clone());
+                let hint = hint.clone().unwrap_or_else(|| Hint::ShowInstance(name.clone()));
                 found.push(say(Rank::Stuck, subject(), format!("stuck: {reason}"), hint));
             }
             // The health of its backups shows it, and for how long.

@@ -63,7 +63,7 @@ pub enum Running {
 }
 
 /// Current activity, for people.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Doing {
     /// Unchanged from its beginning to its end, so that steps can be compared.
     pub step: String,

@@ -82,11 +82,6 @@ impl<'a> PlanContext<'a> {
             .collect()
     }
 
-    /// Explains a rollout's state in sentences.
-    pub fn explain(&self, progress: &Progress<'_>) -> Vec<String> {
-        super::explain::explain(self, progress)
-    }
-
     /// Returns the time until which a host that was lost at a moment may return without consequences: a host that was
     /// connected when the coordinator ended dials again within one period of silence.
     pub fn returning_until(&self, lost: Time) -> Option<Time> {

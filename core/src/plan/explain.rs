@@ -1,63 +1,164 @@
-//! Explains in sentences the phase of a rollout, the reasons why it waits, and the next action.
+//! Explains the phase of a rollout, the reasons why it waits, and the next action, as values.
 
 use super::gate::is_in_canary;
 use super::progress::{Progress, failure};
-use super::{MemberState, PlanContext, RolloutPhase};
-use crate::order::Outcome;
-use std::collections::BTreeMap;
+use super::{MemberState, RolloutPhase};
+use crate::facts::Doing;
+use crate::hint::Hint;
+use crate::names::{InstanceName, RolloutId, Version};
+use crate::order::{Outcome, Release};
+use std::collections::HashMap;
+use std::fmt;
 
-pub(super) fn explain(plan_context: &PlanContext, progress: &Progress) -> Vec<String> {
-    let mut lines = vec![sentence(plan_context, progress), tallies(progress)];
-    lines.extend(progress.standings.iter().filter_map(failure));
-    lines.extend(reasons(progress));
-    lines.extend(next_action(progress));
-    lines
+/// State of a rollout with its reasons and with what to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// Phase of the rollout.
+    pub phase: RolloutPhase,
+    /// True until the canary has succeeded.
+    pub is_in_canary: bool,
+    /// Number of members by what became of them.
+    pub counts: ExplainedCounts,
+    /// Members that failed, in the order of the rollout.
+    pub failures: Vec<MemberFailure>,
+    /// Reasons of the others, each once.
+    pub groups: Vec<ReasonGroup>,
+    /// What to do.
+    pub next: Vec<NextStep>,
 }
 
-fn sentence(plan_context: &PlanContext, progress: &Progress) -> String {
-    let id = &progress.rollout.id;
-    match &progress.phase {
-        RolloutPhase::Running if is_in_canary(&progress.rollout.strategy, &progress.counts) => {
-            format!("{id} is running: the canary goes first")
+/// Numbers of members. One that is overdue counts as failed and as under way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ExplainedCounts {
+    /// Members that were moved.
+    pub done: usize,
+    /// Members that failed, are unhealthy since, or are overdue.
+    pub failed: usize,
+    /// Members with an open order.
+    pub under_way: usize,
+    /// Members that wait.
+    pub waiting: usize,
+    /// Members on hosts that are offline.
+    pub offline: usize,
+    /// All members.
+    pub all: usize,
+}
+
+/// A member that counts as failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberFailure {
+    /// The instance.
+    pub instance: InstanceName,
+    /// Version that it had before.
+    pub from: Version,
+    /// Kind of failure, with its reason.
+    pub kind: FailureKind,
+}
+
+/// Kinds of failures of a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FailureKind {
+    /// Its order failed.
+    Ended(Outcome),
+    /// It was moved, and is unhealthy since, with the reason.
+    Unhealthy(String),
+    /// Its host has not said how the order ended.
+    Overdue,
+}
+
+impl MemberFailure {
+    /// Returns the reason, for people.
+    pub fn reason(&self) -> &str {
+        match &self.kind {
+            FailureKind::Ended(outcome) => outcome.reason().unwrap_or_default(),
+            FailureKind::Unhealthy(reason) => reason,
+            FailureKind::Overdue => "",
         }
-        RolloutPhase::Running => format!("{id} is running"),
-        RolloutPhase::Soaking { until } => {
-            let seconds = until.since(plan_context.now).as_secs();
-            format!("{id} watches what it has done for {seconds} s more, until {until}")
-        }
-        RolloutPhase::OutsideWindow { opens } => {
-            format!("{id} begins nothing outside its window, which opens at {opens}")
-        }
-        RolloutPhase::Paused => format!("{id} is paused"),
-        RolloutPhase::Halted { reason } => format!("{id} is halted: {reason}"),
-        RolloutPhase::Aborted => format!("{id} was aborted"),
-        RolloutPhase::DoneButOffline { missing } => format!("{id} is done but for {missing} offline"),
-        RolloutPhase::Done => format!("{id} is done"),
     }
 }
 
-fn tallies(progress: &Progress) -> String {
-    let counts = &progress.counts;
-    let waiting = counts.ready + counts.held;
-    let done = counts.successes;
-    let failed = counts.failed + counts.troubled;
-    let (under_way, offline, all) = (counts.under_way, counts.offline, progress.standings.len());
-    format!("{done} done, {failed} failed, {under_way} under way, {waiting} waiting, {offline} offline, of {all}")
+impl fmt::Display for MemberFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, reason) = (&self.instance, self.reason());
+        match &self.kind {
+            FailureKind::Ended(Outcome::RolledBack { .. }) => write!(f, "{name} went back to {}: {reason}", self.from),
+            FailureKind::Ended(Outcome::Stuck { .. }) => write!(f, "{name} is stuck: {reason}"),
+            FailureKind::Ended(Outcome::Refused { .. }) => write!(f, "{name} refused: {reason}"),
+            FailureKind::Ended(Outcome::Failed { .. } | Outcome::AlreadySo | Outcome::Done) => {
+                write!(f, "{name} failed: {reason}")
+            }
+            FailureKind::Unhealthy(_) => write!(f, "{name} is unhealthy: {reason}"),
+            FailureKind::Overdue => write!(f, "{name} has not said how its order ended"),
+        }
+    }
 }
 
-/// Reasons, each once, with those it holds for, in the order in which members are taken.
-fn reasons(progress: &Progress) -> Vec<String> {
-    let mut places: BTreeMap<String, usize> = BTreeMap::new();
-    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+/// Members for which the same reason holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReasonGroup {
+    /// The reason.
+    pub reason: MemberReason,
+    /// The members, in the order in which they are taken.
+    pub instances: Vec<InstanceName>,
+}
+
+/// Reason why a member is where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum MemberReason {
+    /// It waits, with the reason.
+    Waiting(String),
+    /// Its order is under way, with the step if one is known.
+    UnderWay(Option<Doing>),
+    /// Its host is offline.
+    Offline,
+    /// It was found with another release.
+    Elsewhere(Release),
+    /// A newer rollout has it.
+    Superseded(RolloutId),
+    /// It was removed.
+    Removed,
+}
+
+/// Something to do about a rollout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextStep {
+    /// Instance that needs it; none where it is about the rollout.
+    pub instance: Option<InstanceName>,
+    /// What to do.
+    pub hint: Hint,
+}
+
+pub(super) fn explain(progress: &Progress) -> Explanation {
+    let Progress { rollout, phase, counts, standings, .. } = progress;
+    Explanation {
+        phase: phase.clone(),
+        is_in_canary: is_in_canary(&rollout.strategy, counts),
+        counts: ExplainedCounts {
+            done: counts.successes,
+            failed: counts.failed + counts.troubled,
+            under_way: counts.under_way,
+            waiting: counts.ready + counts.held,
+            offline: counts.offline,
+            all: standings.len(),
+        },
+        failures: standings.iter().filter_map(failure).collect(),
+        groups: groups(progress),
+        next: next_steps(progress),
+    }
+}
+
+/// Reasons, each once, in the order in which members are taken.
+fn groups(progress: &Progress) -> Vec<ReasonGroup> {
+    let mut places: HashMap<MemberReason, usize> = HashMap::new();
+    let mut groups: Vec<ReasonGroup> = Vec::new();
     for member_context in &progress.standings {
         let reason = match &member_context.state {
-            MemberState::Waiting { because } => format!("wait: {because}"),
-            MemberState::UnderWay { doing: Some(doing), .. } => format!("under way: {doing}"),
-            MemberState::UnderWay { doing: None, .. } => "under way: no word yet".to_owned(),
-            MemberState::Offline => "offline: they catch up when they are back".to_owned(),
-            MemberState::Elsewhere { found } => format!("left alone: found at {found}"),
-            MemberState::Superseded { by } => format!("left to {by}"),
-            MemberState::Removed => "removed".to_owned(),
+            MemberState::Waiting { because } => MemberReason::Waiting(because.clone()),
+            MemberState::UnderWay { doing, .. } => MemberReason::UnderWay(doing.clone()),
+            MemberState::Offline => MemberReason::Offline,
+            MemberState::Elsewhere { found } => MemberReason::Elsewhere(found.clone()),
+            MemberState::Superseded { by } => MemberReason::Superseded(by.clone()),
+            MemberState::Removed => MemberReason::Removed,
             MemberState::Overdue { .. }
             | MemberState::Done { .. }
             | MemberState::Sickened { .. }
@@ -65,33 +166,24 @@ fn reasons(progress: &Progress) -> Vec<String> {
         };
         let place = *places.entry(reason.clone()).or_insert(groups.len());
         if place == groups.len() {
-            groups.push((reason, Vec::new()));
+            groups.push(ReasonGroup { reason, instances: Vec::new() });
         }
-        groups[place].1.push(member_context.member.instance.as_str());
+        groups[place].instances.push(member_context.member.instance.clone());
     }
-    groups.into_iter().map(|(reason, names)| format!("{}: {reason}", some_of(&names))).collect()
+    groups
 }
 
-fn some_of(names: &[&str]) -> String {
-    let more = names.len().saturating_sub(5);
-    let shown = names[..names.len() - more].join(", ");
-    if more > 0 { format!("{shown} and {more} more") } else { shown }
-}
-
-fn next_action(progress: &Progress) -> Vec<String> {
+fn next_steps(progress: &Progress) -> Vec<NextStep> {
     let id = &progress.rollout.id;
     let stuck = progress.standings.iter().filter_map(|member_context| match &member_context.state {
-        MemberState::Failed { outcome: Outcome::Stuck { hint, .. }, .. } => {
-            Some(format!("next: {}: {hint}", member_context.member.instance))
+        MemberState::Failed { outcome: Outcome::Stuck { hint: Some(hint), .. }, .. } => {
+            Some(NextStep { instance: Some(member_context.member.instance.clone()), hint: hint.clone() })
         }
         _ => None,
     });
     let next = match &progress.phase {
-        RolloutPhase::Halted { .. } => Some(format!(
-            "next: `fleet rollout resume {id}` tries the failed ones again; `fleet rollout undo {id}` takes all back; \
-             `fleet rollout abort {id}` leaves things as they are"
-        )),
-        RolloutPhase::Paused => Some(format!("next: `fleet rollout resume {id}` goes on")),
+        RolloutPhase::Halted { .. } => Some(Hint::ResumeUndoOrAbort(id.clone())),
+        RolloutPhase::Paused => Some(Hint::ResumeRollout(id.clone())),
         RolloutPhase::Running
         | RolloutPhase::Soaking { .. }
         | RolloutPhase::OutsideWindow { .. }
@@ -99,5 +191,5 @@ fn next_action(progress: &Progress) -> Vec<String> {
         | RolloutPhase::DoneButOffline { .. }
         | RolloutPhase::Done => None,
     };
-    stuck.chain(next).collect()
+    stuck.chain(next.map(|hint| NextStep { instance: None, hint })).collect()
 }

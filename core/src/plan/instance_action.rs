@@ -182,7 +182,7 @@ fn ended(plan_context: &PlanContext, intention: &Intention) -> InstanceAction {
     let because = match outcome {
         Outcome::AlreadySo | Outcome::Done => format!("{noun} ended well, and its host says otherwise"),
         Outcome::RolledBack { reason } => format!("{noun} was rolled back: {reason}"),
-        Outcome::Stuck { reason, hint } => format!("{noun} is stuck: {reason}; {hint}"),
+        Outcome::Stuck { reason, .. } => format!("{noun} is stuck: {reason}"),
         Outcome::Refused { reason } => format!("{noun} was refused: {reason}"),
         Outcome::Failed { reason } => format!("{noun} failed: {reason}"),
     };

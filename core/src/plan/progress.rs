@@ -1,9 +1,10 @@
 //! Progress of a rollout: the one evaluation behind `plan()`, `phase()`, `members()` and `explain()`.
 
+use super::explain::{Explanation, FailureKind, MemberFailure};
 use super::gate::{self, Counts, Gate};
 use super::member::{self, MemberContext, Tally};
 use super::{MemberState, NewOrder, PlanContext, RolloutPhase, Waiting, take};
-use crate::order::{Action, Goal, Order, Outcome};
+use crate::order::{Action, Goal, Order};
 use crate::rollout::{Member, Rollout};
 use crate::time::Time;
 
@@ -43,6 +44,11 @@ impl<'r> Progress<'r> {
     /// Returns each member with its state.
     pub fn members(&self) -> impl Iterator<Item = (&'r Member, &MemberState)> {
         self.standings.iter().map(|member_context| (member_context.member, &member_context.state))
+    }
+
+    /// Explains where the rollout stands, what it waits for, and what to do next.
+    pub fn explain(&self) -> Explanation {
+        super::explain::explain(self)
     }
 }
 
@@ -104,7 +110,7 @@ fn order<'a>(
 
 /// Names those that failed, the first three with their reasons.
 fn halt_reason(rollout: &Rollout, counts: &Counts, standings: &[MemberContext]) -> String {
-    let failures: Vec<String> = standings.iter().filter_map(failure).collect();
+    let failures: Vec<String> = standings.iter().filter_map(failure).map(|failure| failure.to_string()).collect();
     let shown = failures.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
     let more = failures.len().saturating_sub(3);
     let tail = if more > 0 { format!("; and {more} more") } else { String::new() };
@@ -112,21 +118,14 @@ fn halt_reason(rollout: &Rollout, counts: &Counts, standings: &[MemberContext]) 
     format!("{canary}{shown}{tail}")
 }
 
-/// Returns the failure of a member as a sentence; none if it has not failed.
-pub(super) fn failure(member_context: &MemberContext) -> Option<String> {
-    let name = &member_context.member.instance;
-    match (&member_context.tally, &member_context.state) {
-        (Tally::Failure(_), MemberState::Failed { outcome, .. }) => Some(match outcome {
-            Outcome::RolledBack { reason } => {
-                format!("{name} went back to {}: {reason}", member_context.member.from.name.version)
-            }
-            Outcome::Stuck { reason, .. } => format!("{name} is stuck: {reason}"),
-            Outcome::Refused { reason } => format!("{name} refused: {reason}"),
-            Outcome::Failed { reason } => format!("{name} failed: {reason}"),
-            Outcome::AlreadySo | Outcome::Done => return None,
-        }),
-        (Tally::Sick(_), MemberState::Sickened { reason }) => Some(format!("{name} is unhealthy: {reason}")),
-        (Tally::Late, _) => Some(format!("{name} has not said how its order ended")),
-        _ => None,
-    }
+/// Returns the failure of a member; none if it has not failed.
+pub(super) fn failure(member_context: &MemberContext) -> Option<MemberFailure> {
+    let kind = match (&member_context.tally, &member_context.state) {
+        (Tally::Failure(_), MemberState::Failed { outcome, .. }) => FailureKind::Ended(outcome.clone()),
+        (Tally::Sick(_), MemberState::Sickened { reason }) => FailureKind::Unhealthy(reason.clone()),
+        (Tally::Late, _) => FailureKind::Overdue,
+        _ => return None,
+    };
+    let member = member_context.member;
+    Some(MemberFailure { instance: member.instance.clone(), from: member.from.name.version.clone(), kind })
 }

@@ -7,6 +7,7 @@ use super::result::incoming_result;
 use super::{ConvertError, at_most, bounded, needed};
 use crate::v1;
 use fleet_core::facts::{ContainerSaid, Doing, InstanceHealth, InstanceSaid, Running};
+use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{End, Outcome};
 
@@ -169,5 +170,5 @@ pub fn incoming_end(message: v1::OrderReport) -> Result<IncomingReport<(OrderId,
 
 fn unknown_outcome() -> Outcome {
     let reason = "it ended in a way that this coordinator does not know".to_owned();
-    Outcome::Stuck { reason, hint: "upgrade the coordinator, and look at the instance on its host".to_owned() }
+    Outcome::Stuck { reason, hint: Some(Hint::UpgradeAndLook) }
 }

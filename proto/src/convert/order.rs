@@ -1,6 +1,7 @@
 //! Orders and how they ended.
 
 use super::data::{incoming_action, outgoing_action};
+use super::hint::incoming_hint;
 use super::{ConvertError, LIST_LIMIT, at_most, bounded, needed};
 use crate::v1;
 use fleet_core::backup::{DataAction, RepositoryAccess};
@@ -176,7 +177,7 @@ impl From<Outcome> for v1::order_report::Outcome {
             Outcome::AlreadySo => Self::AlreadySo(v1::Empty {}),
             Outcome::Done => Self::Done(v1::Empty {}),
             Outcome::RolledBack { reason } => Self::RolledBack(v1::RolledBack { reason }),
-            Outcome::Stuck { reason, hint } => Self::Stuck(v1::Stuck { reason, hint }),
+            Outcome::Stuck { reason, hint } => Self::Stuck(v1::Stuck { reason, hint: hint.map(Into::into) }),
             Outcome::Refused { reason } => Self::Refused(v1::Refused { reason }),
             Outcome::Failed { reason } => Self::Failed(v1::Failed { reason }),
         }
@@ -191,7 +192,7 @@ impl TryFrom<v1::order_report::Outcome> for Outcome {
             v1::order_report::Outcome::Done(_) => Self::Done,
             v1::order_report::Outcome::RolledBack(back) => Self::RolledBack { reason: bounded(back.reason) },
             v1::order_report::Outcome::Stuck(stuck) => {
-                Self::Stuck { reason: bounded(stuck.reason), hint: bounded(stuck.hint) }
+                Self::Stuck { reason: bounded(stuck.reason), hint: stuck.hint.and_then(incoming_hint) }
             }
             v1::order_report::Outcome::Refused(refused) => Self::Refused { reason: bounded(refused.reason) },
             v1::order_report::Outcome::Failed(failed) => Self::Failed { reason: bounded(failed.reason) },

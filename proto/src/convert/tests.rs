@@ -5,6 +5,7 @@ use crate::v1;
 use fleet_core::access::Joiner;
 use fleet_core::claims::Claims;
 use fleet_core::facts::{ContainerSaid, Doing, DriftRule, InstanceHealth, InstanceSaid, Running};
+use fleet_core::hint::Hint;
 use fleet_core::host_policy::{HostPolicy, Permission};
 use fleet_core::names::{InstanceName, NameError};
 use fleet_core::order::{Action, End, Goal, Order, Outcome, PowerRequest, Release, order_id};
@@ -81,7 +82,7 @@ fn an_outcome_comes_back_as_it_was() {
         Outcome::AlreadySo,
         Outcome::Done,
         Outcome::RolledBack { reason: reason() },
-        Outcome::Stuck { reason: reason(), hint: "do this".to_owned() },
+        Outcome::Stuck { reason: reason(), hint: Some(Hint::ReadAgentLog) },
         Outcome::Refused { reason: reason() },
         Outcome::Failed { reason: reason() },
     ] {

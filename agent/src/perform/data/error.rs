@@ -156,7 +156,7 @@ pub enum UnfitError {
 pub enum HostFault {
     #[error("the store `{store}`: {fault}")]
     Store { store: StoreName, fault: StoreFault },
-    #[error("the safety backup failed, so nothing was replaced: {} (`--no-safety` goes without)", reasons.join("; "))]
+    #[error("the safety backup failed, so nothing was replaced: {} (a restore can go without one)", reasons.join("; "))]
     SafetyBackupFailed { reasons: Vec<String> },
     #[error("the safety backup does not have every bucket that was being replaced")]
     SafetyBackupLacksBucket,

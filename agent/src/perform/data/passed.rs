@@ -50,7 +50,7 @@ pub async fn passed(data: &DataWork<'_>) -> OrderEnd {
             if let Some(entry) = &mut entry {
                 entry.stuck = Some(StuckMark { order: data.order.id.clone(), reason: reason.clone() });
             }
-            Outcome::Stuck { reason, hint }
+            Outcome::Stuck { reason, hint: Some(hint) }
         }
     };
     let made = data.journal().made.map(|made| {

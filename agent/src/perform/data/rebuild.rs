@@ -12,6 +12,7 @@ use crate::perform::allow::allow_spec;
 use crate::perform::work::{Finish, WorkError};
 use crate::runtime::RuntimeError;
 use fleet_core::backup::{Rebuild, rebuild_tool};
+use fleet_core::hint::Hint;
 use fleet_core::names::StoreName;
 use fleet_core::order::PowerRequest;
 use fleet_core::steps::steps_for_power;
@@ -24,7 +25,7 @@ const TOLD: Duration = Duration::from_secs(5);
 /// Restored parts that are incomplete, as text.
 pub struct Unbuilt {
     pub reason: String,
-    pub hint: String,
+    pub hint: Hint,
 }
 
 /// Reason why a store could not be rebuilt.
@@ -73,26 +74,22 @@ pub async fn rebuild_left(data: &DataWork<'_>, settled: &Settled) -> Option<Unbu
         let error = crate::chain(&error);
         let reason = format!("what was started to rebuild what is derived could not be stopped: {error}");
         if failed.is_empty() {
-            return Some(Unbuilt { reason, hint: format!("`fleet instance stop {instance}`") });
+            return Some(Unbuilt { reason, hint: Hint::StopInstance(instance.clone()) });
         }
         failed.push(reason);
     }
     if failed.is_empty() {
         return None;
     }
-    let commands = commands.join(" and ");
     Some(Unbuilt {
         reason: format!(
             "the data is restored, but what is derived from it could not be rebuilt: {}",
             failed.join("; ")
         ),
-        hint: match stands_still {
-            true => format!(
-                "when the cause is gone: `fleet instance start {instance}`, on the host {commands}, and `fleet instance stop {instance}`"
-            ),
-            false => format!(
-                "on the host, when the cause is gone: {commands}; then `fleet instance stop {instance}` and `fleet instance start {instance}`"
-            ),
+        hint: if stands_still {
+            Hint::RebuildStopped(instance.clone(), commands)
+        } else {
+            Hint::RebuildRunning(instance.clone(), commands)
         },
     })
 }
@@ -137,5 +134,5 @@ fn by_hand(settled: &Settled, rebuild: &Rebuild) -> String {
         }
     };
     let words: Vec<String> = rebuild.command.iter().map(quoted).collect();
-    format!("`docker exec {} {}`", container.unwrap_or(&rebuild.service), words.join(" "))
+    format!("docker exec {} {}", container.unwrap_or(&rebuild.service), words.join(" "))
 }

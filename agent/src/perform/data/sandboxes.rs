@@ -10,6 +10,7 @@ use crate::agent_context::AgentContext;
 use crate::clock;
 use crate::ledger::{LedgerError, LedgerWriter, LeftoverSandbox};
 use crate::runtime::{Notes, RuntimeError};
+use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Order, Outcome};
 use fleet_core::spec::{COMPOSE_PROJECT, InstanceSpec};
@@ -45,7 +46,10 @@ pub async fn keep_left(data: &DataWork<'_>, outcome: Outcome) -> Outcome {
     context.retry_until_ok(move |ledger| ledger.keep_double(kept.clone())).await;
     tell(context, &sandbox);
     let before = outcome.reason().unwrap_or("the backup is good: it was restored and checked");
-    Outcome::Stuck { reason: format!("{before}; {}", words(&sandbox)), hint: hint(&sandbox.spec) }
+    Outcome::Stuck {
+        reason: format!("{before}; {}", words(&sandbox)),
+        hint: Some(Hint::LookAtSandbox(sandbox.spec.project.clone())),
+    }
 }
 
 /// Records the remains after a fault of this agent, without inspecting them.
@@ -69,7 +73,7 @@ fn words(sandbox: &LeftoverSandbox) -> String {
     format!("what its drill made could not all be removed: {parts}. That is tried again every minute")
 }
 
-fn hint(spec: &InstanceSpec) -> String {
+fn look(spec: &InstanceSpec) -> String {
     let filter = format!("--filter label={COMPOSE_PROJECT}={}", spec.project);
     format!(
         "on the host, see `docker ps -a {filter}`, and `docker volume ls` and `docker network ls` with the same filter"
@@ -77,7 +81,7 @@ fn hint(spec: &InstanceSpec) -> String {
 }
 
 fn tell(context: &AgentContext, sandbox: &LeftoverSandbox) {
-    let text = format!("{}; {}", words(sandbox), hint(&sandbox.spec));
+    let text = format!("{}; {}", words(sandbox), look(&sandbox.spec));
     tracing::warn!(instance = %sandbox.instance, "{text}");
     context.status_writer.tell(clock::now(), Some(&sandbox.instance), text);
 }
@@ -106,7 +110,7 @@ pub async fn clear(data: &DataWork<'_>) -> Result<(), DataError> {
     for sandbox in left_of(data.context(), &data.order.instance) {
         data.work.say("removing what an earlier drill made");
         if let Err(failures) = remove(data.context(), &sandbox).await {
-            let (left, hint) = (words(&sandbox), hint(&sandbox.spec));
+            let (left, hint) = (words(&sandbox), look(&sandbox.spec));
             return Err(HostFault::SandboxLeft { left, failures: failures.to_string(), hint }.into());
         }
     }

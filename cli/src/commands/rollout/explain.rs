@@ -4,6 +4,7 @@ use super::choose::choose;
 use crate::complete;
 use crate::context::Context;
 use crate::exit::ExitStatus;
+use crate::show::explanation;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::command_error::CommandError;
@@ -24,6 +25,6 @@ pub async fn run(context: &Context, args: &RolloutExplainArgs) -> Result<ExitSta
     let what = format!("explain {id}");
     let request = ShowRolloutRequest { id, way_back: false };
     let view = session.ask(&what, async |mut c| c.show_rollout(request).await).await?;
-    view.explain.iter().try_for_each(|line| context.printer.answer(line.as_str()))?;
+    explanation::lines(&view, context.now()).iter().try_for_each(|line| context.printer.answer(line.as_str()))?;
     Ok(ExitStatus::Done)
 }

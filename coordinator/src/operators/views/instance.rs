@@ -230,7 +230,7 @@ fn containers(said: &InstanceSaid) -> Vec<v1::ContainerView> {
 /// Returns the outcome of an order as text, with the next action.
 pub fn end_words(outcome: &Outcome) -> (v1::ChangeState, String, Option<Hint>) {
     let hint = match outcome {
-        Outcome::Stuck { hint, .. } => Some(Hint::Text(hint.clone())),
+        Outcome::Stuck { hint, .. } => hint.clone(),
         Outcome::AlreadySo
         | Outcome::Done
         | Outcome::RolledBack { .. }

@@ -1,6 +1,7 @@
 //! A rollout as operators see it.
 
 use super::super::apps::count;
+use super::explanation;
 use crate::facts::StateSnapshot;
 use fleet_core::facts::Doing;
 use fleet_core::plan::{MemberState, PlanContext, RolloutPhase};
@@ -43,7 +44,7 @@ pub fn view(
     };
     if detail == Detail::Full {
         view.members = progress.members().map(|(member, state)| member_view(snapshot, member, state)).collect();
-        view.explain = plan_context.explain(&progress);
+        view.explanation = Some(explanation::view(progress.explain()));
         view.left_out = rollout.left_out.iter().map(left_out).collect();
         view.strategy = strategy_lines(&rollout.strategy, rollout.members.len());
     }

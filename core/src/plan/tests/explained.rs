@@ -1,25 +1,52 @@
 //! Output of `explain()`.
 
 use super::given::given;
-use crate::plan::explain;
+use crate::names::InstanceName;
+use crate::plan::{ExplainedCounts, Explanation, MemberReason, NextStep, ReasonGroup, explain};
 
 #[track_caller]
 fn check(facts: &str, expect: &str) {
     let given = given(facts);
     let rollout = given.desired.rollouts.values().next().expect("a rollout");
-    let found = explain(rollout, &given.desired, &given.asked, &given.observed, given.now);
+    let found = lines(&explain(rollout, &given.desired, &given.asked, &given.observed, given.now));
     let expect: Vec<&str> = expect.lines().map(str::trim).collect();
     assert_eq!(found, expect, "\ngiven:\n{facts}");
+}
+
+fn lines(found: &Explanation) -> Vec<String> {
+    let ExplainedCounts { done, failed, under_way, waiting, offline, all } = found.counts;
+    let canary = if found.is_in_canary { ", the canary first" } else { "" };
+    let mut lines = vec![
+        format!("{:?}{canary}", found.phase),
+        format!("{done} done, {failed} failed, {under_way} under way, {waiting} waiting, {offline} offline, of {all}"),
+    ];
+    lines.extend(found.failures.iter().map(ToString::to_string));
+    for ReasonGroup { reason, instances } in &found.groups {
+        let names: Vec<&str> = instances.iter().map(InstanceName::as_str).collect();
+        let reason = match reason {
+            MemberReason::Waiting(because) => format!("wait: {because}"),
+            MemberReason::UnderWay(Some(doing)) => format!("under way: {doing}"),
+            MemberReason::Elsewhere(found) => format!("left alone: found at {found}"),
+            other => format!("{other:?}"),
+        };
+        lines.push(format!("{}: {reason}", names.join(", ")));
+    }
+    let next = |step: &NextStep| {
+        let instance = step.instance.as_ref().map(|instance| format!("{instance}: ")).unwrap_or_default();
+        format!("next: {instance}{:?}", step.hint)
+    };
+    lines.extend(found.next.iter().map(next));
+    lines
 }
 
 #[test]
 fn whoever_waits_is_named_with_the_reason() {
     check(
         "a 1.1\nb 1.1 offline 900\nc 1.1\nd 1.0\nrollout 1.2 canary 1\nasked a upgrade 900",
-        "r1 is running: the canary goes first
+        "Running, the canary first
          0 done, 0 failed, 1 under way, 1 waiting, 1 offline, of 4
-         a: under way: no word yet
-         b: offline: they catch up when they are back
+         a: UnderWay(None)
+         b: Offline
          c: wait: its wave has not come
          d: left alone: found at app@1.0",
     );
@@ -29,7 +56,7 @@ fn whoever_waits_is_named_with_the_reason() {
 fn whoever_is_under_way_says_how_far_its_step_is() {
     check(
         "a 1.1 busy upgrade\nb 1.1 busy other\nrollout 1.2\nasked a upgrade 900",
-        "r1 is running
+        "Running
          0 done, 0 failed, 1 under way, 1 waiting, 0 offline, of 2
          a: under way: pull (1 of 2 MB)
          b: wait: it is in the middle of an order: pull",
@@ -40,12 +67,12 @@ fn whoever_is_under_way_says_how_far_its_step_is() {
 fn a_halted_rollout_says_who_failed_and_what_to_do_next() {
     check(
         "a 1.1\nb 1.1\nrollout 1.2\nended a upgrade stuck 900",
-        "r1 is halted: a is stuck: the probe got no answer
+        "Halted { reason: \"a is stuck: the probe got no answer\" }
          0 done, 1 failed, 0 under way, 1 waiting, 0 offline, of 2
          a is stuck: the probe got no answer
          b: wait: the rollout is halted: a is stuck: the probe got no answer
-         next: a: look
-         next: `fleet rollout resume r1` tries the failed ones again; `fleet rollout undo r1` takes all back; `fleet rollout abort r1` leaves things as they are",
+         next: a: ReadAgentLog
+         next: ResumeUndoOrAbort(RolloutId(\"r1\"))",
     );
 }
 
@@ -54,7 +81,7 @@ fn whoever_waits_for_a_backup_or_a_drill_is_told_so_and_since_when() {
     let given = "a 1.1\nb 1.1\nrollout 1.2 at-once 2\nasked a backup/900/1 900\nasked b drill/900/0/1 950";
     check(
         given,
-        "r1 is running
+        "Running
          0 done, 0 failed, 0 under way, 2 waiting, 0 offline, of 2
          a: wait: its backup runs since 1970-01-01T00:15:00Z
          b: wait: its drill runs since 1970-01-01T00:15:50Z",
@@ -67,7 +94,7 @@ fn a_host_that_is_two_machines_is_told_nothing_and_says_why() {
     check(
         "a 1.1 twice\nb 1.1\nrollout 1.2",
         &format!(
-            "r1 is running
+            "Running
              0 done, 0 failed, 0 under way, 2 waiting, 0 offline, of 2
              a: wait: {because}
              b: wait: it is asked now"
@@ -76,7 +103,7 @@ fn a_host_that_is_two_machines_is_told_nothing_and_says_why() {
     check(
         "a 1.1 twice\nb 1.1\nrollout 1.2\nasked a upgrade 900",
         &format!(
-            "r1 is running
+            "Running
              0 done, 0 failed, 1 under way, 1 waiting, 0 offline, of 2
              a: under way: {because}
              b: wait: its wave has not come"

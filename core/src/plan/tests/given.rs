@@ -26,6 +26,7 @@ mod data;
 use crate::backup::{CopyMade, DataResult};
 use crate::duplicate::{Greeting, Greetings};
 use crate::facts::*;
+use crate::hint::Hint;
 use crate::names::{HostName, InstanceName, OrderId, RolloutId};
 use crate::order::{Action, Goal, Order, Outcome, PowerRequest, Release, order_id};
 use crate::rollout::{Member, Rollout, RolloutIntent, Strategy};
@@ -225,7 +226,7 @@ impl Given {
             _ if failed.is_some() => Outcome::Done,
             "already" => Outcome::AlreadySo,
             "rolled-back" => Outcome::RolledBack { reason: reason() },
-            "stuck" => Outcome::Stuck { reason: reason(), hint: "look".into() },
+            "stuck" => Outcome::Stuck { reason: reason(), hint: Some(Hint::ReadAgentLog) },
             "refused" => Outcome::Refused { reason: reason() },
             "failed" => Outcome::Failed { reason: reason() },
             other => panic!("`{other}` is no outcome"),

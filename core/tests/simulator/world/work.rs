@@ -50,7 +50,7 @@ impl World {
             _ if takes > deadline => (deadline, back),
             Fate::Well => (takes, Outcome::Done),
             Fate::GoesBack => (takes, back),
-            Fate::Stuck => (takes, Outcome::Stuck { reason: "a volume is gone".to_owned(), hint: "look".to_owned() }),
+            Fate::Stuck => (takes, Outcome::Stuck { reason: "a volume is gone".to_owned(), hint: None }),
             Fate::SickLater => {
                 self.sicken(host, order, takes);
                 (takes, Outcome::Done)

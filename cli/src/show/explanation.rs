@@ -1,0 +1,174 @@
+//! Why a rollout is where it is, and what to do, in sentences.
+
+use crate::format::moment;
+use crate::hints;
+use fleet_core::time::Time;
+use fleet_proto::v1::{
+    MemberFailure, MemberState, NextStep, OrderOutcome, ReasonGroup, RolloutExplanation, RolloutPhase, RolloutView,
+};
+use fleet_proto::words::word;
+
+/// No line names more instances.
+const NAMED: usize = 5;
+
+/// The lines of `fleet rollout explain`.
+pub fn lines(rollout: &RolloutView, now: Time) -> Vec<String> {
+    let explanation = rollout.explanation.clone().unwrap_or_default();
+    let mut lines = vec![sentence(rollout, &explanation, now), tallies(&explanation)];
+    lines.extend(explanation.failures.iter().map(failure));
+    lines.extend(explanation.groups.iter().map(group));
+    lines.extend(explanation.next.iter().filter_map(next));
+    lines
+}
+
+fn sentence(rollout: &RolloutView, explanation: &RolloutExplanation, now: Time) -> String {
+    let (id, reason, until) = (&rollout.id, &rollout.phase_reason, moment(explanation.until_ms));
+    match rollout.phase() {
+        RolloutPhase::Running if explanation.in_canary => format!("{id} is running: the canary goes first"),
+        RolloutPhase::Soaking => {
+            let left = Time(explanation.until_ms).since(now).as_secs();
+            format!("{id} watches what it has done for {left} s more, until {until}")
+        }
+        RolloutPhase::OutsideItsWindow => format!("{id} begins nothing outside its window, which opens at {until}"),
+        RolloutPhase::Halted => format!("{id} is halted: {reason}"),
+        RolloutPhase::Aborted => format!("{id} was aborted"),
+        RolloutPhase::DoneButOffline => format!("{id} is done but for {reason}"),
+        RolloutPhase::Running | RolloutPhase::Paused | RolloutPhase::Done | RolloutPhase::Unspecified => {
+            format!("{id} is {}", word::<RolloutPhase>(rollout.phase))
+        }
+    }
+}
+
+fn tallies(explanation: &RolloutExplanation) -> String {
+    let RolloutExplanation { done, failed, under_way, waiting, offline, all, .. } = explanation;
+    format!("{done} done, {failed} failed, {under_way} under way, {waiting} waiting, {offline} offline, of {all}")
+}
+
+fn failure(failure: &MemberFailure) -> String {
+    let (name, reason) = (&failure.instance, &failure.reason);
+    match (failure.state(), failure.outcome()) {
+        (MemberState::Overdue, _) => format!("{name} has not said how its order ended"),
+        (MemberState::Unhealthy, _) => format!("{name} is unhealthy: {reason}"),
+        (_, OrderOutcome::RolledBack) => format!("{name} went back to {}: {reason}", failure.from),
+        (_, OrderOutcome::Stuck) => format!("{name} is stuck: {reason}"),
+        (_, OrderOutcome::Refused) => format!("{name} refused: {reason}"),
+        _ => format!("{name} failed: {reason}"),
+    }
+}
+
+fn group(group: &ReasonGroup) -> String {
+    let ReasonGroup { text, progress, release, rollout, .. } = group;
+    let reason = match group.state() {
+        MemberState::Waiting => format!("wait: {text}"),
+        MemberState::UnderWay if text.is_empty() => "under way: no word yet".to_owned(),
+        MemberState::UnderWay if progress.is_empty() => format!("under way: {text}"),
+        MemberState::UnderWay => format!("under way: {text} ({progress})"),
+        MemberState::Offline => "offline: they catch up when they are back".to_owned(),
+        MemberState::Elsewhere if rollout.is_empty() => format!("left alone: found at {release}"),
+        MemberState::Elsewhere => format!("left to {rollout}"),
+        MemberState::Removed
+        | MemberState::Overdue
+        | MemberState::Done
+        | MemberState::Unhealthy
+        | MemberState::Failed
+        | MemberState::Unspecified => word::<MemberState>(group.state),
+    };
+    format!("{}: {reason}", some_of(&group.instances))
+}
+
+fn some_of(names: &[String]) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let shown = names[..names.len() - more].join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+fn next(step: &NextStep) -> Option<String> {
+    let words = Some(hints::shown(step.hint.as_ref())).filter(|words| !words.is_empty())?;
+    let instance = if step.instance.is_empty() { String::new() } else { format!("{}: ", step.instance) };
+    Some(format!("next: {instance}{words}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_core::hint::Hint;
+
+    fn group_of(state: MemberState, text: &str, names: &[&str]) -> ReasonGroup {
+        let instances = names.iter().map(ToString::to_string).collect();
+        ReasonGroup { state: state.into(), text: text.to_owned(), instances, ..Default::default() }
+    }
+
+    #[test]
+    fn a_halted_rollout_says_who_failed_who_waits_and_what_to_do() {
+        let failure = |name: &str, outcome: OrderOutcome| MemberFailure {
+            instance: name.to_owned(),
+            state: MemberState::Failed.into(),
+            outcome: outcome.into(),
+            from: "1.1".to_owned(),
+            reason: "no answer".to_owned(),
+        };
+        let next = |instance: &str, hint: Hint| NextStep { instance: instance.to_owned(), hint: Some(hint.into()) };
+        let explanation = RolloutExplanation {
+            failed: 2,
+            waiting: 6,
+            all: 10,
+            failures: vec![failure("a", OrderOutcome::Stuck), failure("b", OrderOutcome::RolledBack)],
+            groups: vec![
+                group_of(MemberState::Waiting, "the rollout is halted", &["c", "d", "e", "f", "g", "h"]),
+                group_of(MemberState::UnderWay, "", &["i"]),
+                ReasonGroup { rollout: "r2".to_owned(), ..group_of(MemberState::Elsewhere, "", &["j"]) },
+            ],
+            next: vec![
+                next("a", Hint::ReadAgentLog),
+                next("", Hint::ResumeUndoOrAbort("r1".parse().expect("an id"))),
+                NextStep { instance: "b".to_owned(), hint: None },
+            ],
+            ..Default::default()
+        };
+        let rollout = RolloutView {
+            id: "r1".to_owned(),
+            phase: RolloutPhase::Halted.into(),
+            phase_reason: "a is stuck: no answer".to_owned(),
+            explanation: Some(explanation),
+            ..Default::default()
+        };
+        insta::assert_snapshot!(lines(&rollout, Time(0)).join("\n"), @r"
+        r1 is halted: a is stuck: no answer
+        0 done, 2 failed, 0 under way, 6 waiting, 0 offline, of 10
+        a is stuck: no answer
+        b went back to 1.1: no answer
+        c, d, e, f, g and 1 more: wait: the rollout is halted
+        i: under way: no word yet
+        j: left to r2
+        next: a: on the host, see what its agent does: `journalctl -u fleet-agent`
+        next: `fleet rollout resume r1` tries the failed ones again; `fleet rollout undo r1` takes all back; `fleet rollout abort r1` leaves things as they are
+        ");
+    }
+
+    #[test]
+    fn the_phase_is_a_sentence() {
+        let explanation = RolloutExplanation { in_canary: true, until_ms: 60_000, ..Default::default() };
+        for (phase, reason, expect) in [
+            (RolloutPhase::Running, "", "r1 is running: the canary goes first"),
+            (RolloutPhase::Soaking, "", "r1 watches what it has done for 30 s more, until 1970-01-01T00:01:00Z"),
+            (
+                RolloutPhase::OutsideItsWindow,
+                "",
+                "r1 begins nothing outside its window, which opens at 1970-01-01T00:01:00Z",
+            ),
+            (RolloutPhase::Paused, "", "r1 is paused"),
+            (RolloutPhase::Aborted, "", "r1 was aborted"),
+            (RolloutPhase::DoneButOffline, "2 offline", "r1 is done but for 2 offline"),
+            (RolloutPhase::Done, "", "r1 is done"),
+        ] {
+            let rollout = RolloutView {
+                id: "r1".to_owned(),
+                phase: phase.into(),
+                phase_reason: reason.to_owned(),
+                explanation: Some(explanation.clone()),
+                ..Default::default()
+            };
+            assert_eq!(lines(&rollout, Time(30_000))[0], expect);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Why a rollout is where it is, as operators' programs read it.
+
+use super::super::apps::count;
+use fleet_core::facts::Doing;
+use fleet_core::plan::{
+    ExplainedCounts, Explanation, FailureKind, MemberFailure, MemberReason, NextStep, ReasonGroup, RolloutPhase,
+};
+use fleet_core::time::Time;
+use fleet_proto::v1;
+
+/// Returns the explanation as a message.
+pub fn view(explanation: Explanation) -> v1::RolloutExplanation {
+    let ExplainedCounts { done, failed, under_way, waiting, offline, all } = explanation.counts;
+    v1::RolloutExplanation {
+        in_canary: explanation.is_in_canary,
+        until_ms: until(&explanation.phase).map_or(0, |until| until.0),
+        done: count(done),
+        failed: count(failed),
+        under_way: count(under_way),
+        waiting: count(waiting),
+        offline: count(offline),
+        all: count(all),
+        failures: explanation.failures.iter().map(failure).collect(),
+        groups: explanation.groups.into_iter().map(group).collect(),
+        next: explanation.next.into_iter().map(next).collect(),
+    }
+}
+
+fn until(phase: &RolloutPhase) -> Option<Time> {
+    match phase {
+        RolloutPhase::Soaking { until } => Some(*until),
+        RolloutPhase::OutsideWindow { opens } => Some(*opens),
+        RolloutPhase::Running
+        | RolloutPhase::Paused
+        | RolloutPhase::Halted { .. }
+        | RolloutPhase::Aborted
+        | RolloutPhase::DoneButOffline { .. }
+        | RolloutPhase::Done => None,
+    }
+}
+
+fn failure(failure: &MemberFailure) -> v1::MemberFailure {
+    let (state, outcome) = match &failure.kind {
+        FailureKind::Ended(outcome) => (v1::MemberState::Failed, v1::OrderOutcome::from(outcome)),
+        FailureKind::Unhealthy(_) => (v1::MemberState::Unhealthy, v1::OrderOutcome::Unspecified),
+        FailureKind::Overdue => (v1::MemberState::Overdue, v1::OrderOutcome::Unspecified),
+    };
+    v1::MemberFailure {
+        instance: failure.instance.to_string(),
+        state: state.into(),
+        outcome: outcome.into(),
+        from: failure.from.to_string(),
+        reason: failure.reason().to_owned(),
+    }
+}
+
+fn group(ReasonGroup { reason, instances }: ReasonGroup) -> v1::ReasonGroup {
+    let instances = instances.into_iter().map(Into::into).collect();
+    let of = |state: v1::MemberState| v1::ReasonGroup { state: state.into(), instances, ..Default::default() };
+    match reason {
+        MemberReason::Waiting(text) => v1::ReasonGroup { text, ..of(v1::MemberState::Waiting) },
+        MemberReason::UnderWay(doing) => {
+            let Doing { step: text, progress } = doing.unwrap_or_default();
+            v1::ReasonGroup { text, progress, ..of(v1::MemberState::UnderWay) }
+        }
+        MemberReason::Offline => of(v1::MemberState::Offline),
+        MemberReason::Elsewhere(found) => {
+            v1::ReasonGroup { release: found.to_string(), ..of(v1::MemberState::Elsewhere) }
+        }
+        MemberReason::Superseded(by) => v1::ReasonGroup { rollout: by.to_string(), ..of(v1::MemberState::Elsewhere) },
+        MemberReason::Removed => of(v1::MemberState::Removed),
+    }
+}
+
+fn next(NextStep { instance, hint }: NextStep) -> v1::NextStep {
+    v1::NextStep { instance: instance.map(Into::into).unwrap_or_default(), hint: Some(hint.into()) }
+}
