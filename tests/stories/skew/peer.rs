@@ -27,7 +27,7 @@ const ORDERS: [&str; 3] = ["aaaaaaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbbbbbbbb
 
 /// Fields that the previous protocol lacks; the absence of each has a meaning.
 const LATER: [(&str, &[&str]); 5] = [
-    ("Hello", &["start", "engine_id", "answers_claims", "protocol_min", "capabilities"]),
+    ("Hello", &["start", "engine_id", "replies_to_claims", "protocol_min", "capabilities"]),
     ("WatchRequest", &["protocol_min"]),
     ("ToAgent", &["hello"]),
     ("OpenOrders", &["epoch", "revision"]),
@@ -56,7 +56,14 @@ pub struct Peer {
 
 impl Peer {
     pub fn new(side: Side) -> Self {
-        Self { side, pool: descriptors(side), ends: Mutex::default(), changed: AtomicUsize::new(0) }
+        let pool = descriptors(side);
+        for (message, fields) in LATER {
+            let of = pool.get_message_by_name(&format!("fleet.v1.{message}")).expect("it is a message of the wire");
+            for field in fields {
+                assert!(of.get_field_by_name(field).is_some(), "{message}.{field} is a field of the wire");
+            }
+        }
+        Self { side, pool, ends: Mutex::default(), changed: AtomicUsize::new(0) }
     }
 
     /// Returns the messages that the coordinator receives in place of an agent's message.
@@ -229,10 +236,7 @@ fn stripped(of: &MessageDescriptor, message: &[u8]) -> Option<Vec<u8>> {
     visit(&mut message, &mut |message| {
         let name = message.descriptor().name().to_owned();
         let later = LATER.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, fields)| fields);
-        for field in later {
-            assert!(message.descriptor().get_field_by_name(field).is_some(), "{name}.{field} is a field");
-            message.clear_field_by_name(field);
-        }
+        later.iter().for_each(|field| message.clear_field_by_name(field));
         if name == "WatchRequest" {
             message.set_field_by_name("protocol", Value::U32(PROTOCOL_MIN));
         }
