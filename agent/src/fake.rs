@@ -1,4 +1,4 @@
-//! Hands without an Engine, for tests: a world of containers with a memory, and with faults on request.
+//! Container runtime without an Engine, for tests: a simulated host with memory, and with faults on request.
 //!
 //! **Invariant:** it refuses whatever an Engine would refuse: a name or port in use, a missing image, network or
 //! volume, and the removal of something that runs or is in use.
@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// Hands on a world; clones share it, and it outlives its agents.
+/// Container runtime of a simulated host; clones share it, and it outlives its agents.
 #[derive(Debug, Clone)]
 pub struct FakeRuntime {
     world: Arc<Mutex<World>>,

@@ -161,7 +161,7 @@ impl<'a> Blobs<'a> {
         Ok(stretches)
     }
 
-    /// Hands the blobs of a stretch to `each`, in order.
+    /// Passes the blobs of a stretch to `each`, in order.
     pub(crate) fn read_stretch(&self, stretch: &Stretch, mut each: impl FnMut(Vec<u8>) -> Result<()>) -> Result<()> {
         // If they cannot be read together, one of them may have another copy.
         let read = self.bytes(stretch.first.pack, stretch.first.offset, stretch.length).ok();

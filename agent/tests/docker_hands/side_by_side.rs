@@ -59,7 +59,7 @@ impl Door {
     }
 }
 
-/// Hands whose way to the Engine leads through the door.
+/// Container runtime whose connection to the Engine passes the proxy.
 fn behind_door(it: Instance, socket: &Path) -> (Instance, JoinSet<()>) {
     let door = Arc::new(Door { creations: Barrier::new(2), starts: Barrier::new(2) });
     let listener = UnixListener::bind(socket).expect("a socket can be made");

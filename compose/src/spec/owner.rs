@@ -31,7 +31,7 @@ pub enum EngineOwner {
         /// Name of that project.
         project: String,
     },
-    /// It has no owner's label.
+    /// An object without an owner's label.
     Nobody,
 }
 

@@ -39,7 +39,7 @@ const NAMED: usize = 5;
 pub enum HostWord {
     Fine,
     Refusal(String),
-    /// It could not be asked; the text is the reason.
+    /// No answer from the host; the text is the reason.
     NotAsked(String),
 }
 

@@ -1,4 +1,4 @@
-//! Room on the disk that was promised to files under way and is not taken up yet.
+//! Disk space that is reserved for running uploads and not used yet.
 //!
 //! **Invariant:** all pending uploads together and the reserve fit on the disk; the uploads of one host take at most
 //! half of the space that is free beside the reserve, so that others find space.

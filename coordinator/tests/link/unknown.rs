@@ -100,7 +100,7 @@ fn unknown_kind(known: &impl Message) -> Vec<u8> {
     message
 }
 
-/// What an operator may ask, but for one value.
+/// Valid requests of an operator, except for one value.
 fn of_operators() -> Vec<(&'static str, Vec<u8>)> {
     let name = || "notes-1".to_owned();
     let values = [("password".to_owned(), "hunter2".to_owned())];
@@ -133,7 +133,7 @@ fn of_operators() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// What a host may ask, but for one value.
+/// Valid requests of a host, except for one value.
 fn of_hosts() -> Vec<(&'static str, Vec<u8>)> {
     let file = || {
         let (repository, instance) = ("central".to_owned(), "notes-1".to_owned());
@@ -173,7 +173,7 @@ async fn check(channel: &Channel, rows: Vec<(&'static str, Vec<u8>)>, seen: &mut
     }
 }
 
-/// What operators see that must not change.
+/// State that operators see and that must not change.
 async fn state(admin: &mut Operators) -> (Vec<String>, usize, String) {
     let tokens = admin.list_tokens(v1::ListTokensRequest::default()).await.expect("it may be seen").into_inner();
     let view = instance(admin, "notes-1").await.expect("it is there");

@@ -23,7 +23,7 @@ pub struct Explanation {
     pub failures: Vec<MemberFailure>,
     /// Reasons of the others, each once.
     pub groups: Vec<ReasonGroup>,
-    /// What to do.
+    /// Next action.
     pub next: Vec<NextStep>,
 }
 
@@ -60,7 +60,7 @@ pub struct MemberFailure {
 pub enum FailureKind {
     /// Its order failed.
     Ended(Outcome),
-    /// It was moved, and is unhealthy since, with the reason.
+    /// Changed, and unhealthy since, with the reason.
     Unhealthy(String),
     /// Its host has not said how the order ended.
     Overdue,
@@ -105,17 +105,17 @@ pub struct ReasonGroup {
 /// Reason why a member is where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum MemberReason {
-    /// It waits, with the reason.
+    /// Waiting, with the reason.
     Waiting(String),
     /// Its order is under way, with the step if one is known.
     UnderWay(Option<Doing>),
     /// Its host is offline.
     Offline,
-    /// It was found with another release.
+    /// Found with another release.
     Elsewhere(Release),
     /// A newer rollout has it.
     Superseded(RolloutId),
-    /// It was removed.
+    /// Removed.
     Removed,
 }
 
@@ -124,7 +124,7 @@ pub enum MemberReason {
 pub struct NextStep {
     /// Instance that needs it; none where it is about the rollout.
     pub instance: Option<InstanceName>,
-    /// What to do.
+    /// Next action.
     pub hint: Hint,
 }
 

@@ -1,4 +1,4 @@
-//! Former values that an undo is about to put back.
+//! Old values that an undo is about to restore.
 
 use super::{Newer, PlanContext, is_active};
 use crate::names::{InstanceName, RolloutId};

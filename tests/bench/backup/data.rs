@@ -146,7 +146,7 @@ fn write_dump(path: &Path, rows: u64, is_updated: impl Fn(u64) -> bool) -> anyho
 /// Bytes that a source yields at once.
 pub const PIECE: usize = 64 * 1024;
 
-/// Hands a file on in pieces, as a container's output comes.
+/// Passes a file on in pieces, like the output of a container.
 pub fn in_pieces(path: &Path, mut each: impl FnMut(&[u8]) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut file = File::open(path)?;
     let mut piece = vec![0; PIECE];

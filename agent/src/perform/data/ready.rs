@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 /// Time for a database to answer at its first start.
 const READY_LIMIT: Duration = Duration::from_secs(300);
 const BETWEEN_QUESTIONS: Duration = Duration::from_millis(500);
-/// Time after which a server counts as permanent if it cannot be told from a temporary one.
+/// Time after which a server counts as permanent if it cannot be distinguished from a temporary one.
 const STAYING: Duration = Duration::from_secs(60);
 
 /// Waits until a store's service answers, and is the one that stays.
