@@ -1,5 +1,7 @@
 //! Log and metrics of the coordinator and the agent: formats and their transport. The programs decide which figures there are.
 
+#![warn(missing_docs)]
+
 mod json;
 mod log;
 mod page;
