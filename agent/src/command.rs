@@ -6,7 +6,7 @@ mod policy;
 mod run;
 mod status;
 
-use crate::metrics::LoopbackAddress;
+use crate::metrics_server::LoopbackAddress;
 use crate::policy::ORDINARY_PATH;
 use crate::repository_place::AtCoordinator;
 use crate::runtime::DEFAULT_SOCKET;

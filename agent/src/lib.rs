@@ -19,6 +19,7 @@ pub mod link;
 mod link_hints;
 mod mask;
 mod metrics;
+mod metrics_server;
 mod path_resolver;
 mod perform;
 pub mod policy;
@@ -31,7 +32,7 @@ pub mod status_board;
 mod watch;
 
 pub use command::{command_line, main};
-pub use metrics::LoopbackAddress;
+pub use metrics_server::LoopbackAddress;
 pub use run::{Config, RunError, identity_path, run};
 
 use std::error::Error;

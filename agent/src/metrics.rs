@@ -1,19 +1,12 @@
-//! Metrics of the agent: counted as things happen, and served on a loopback address if configured.
+//! Counters and histograms of the agent, updated as things happen.
 
-mod serve;
-
-pub use serve::{LoopbackAddress, serve_metrics};
-
-use crate::agent_context::AgentContext;
-use fleet_core::facts::Running;
 use fleet_core::order::{Action, Outcome};
 use fleet_repository::client::WorkerObserver;
-use fleet_telemetry::{Figures, Page, write_process};
+use fleet_telemetry::Page;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -90,7 +83,11 @@ impl AgentMetrics {
         self.ledger_failures.inc();
     }
 
-    fn write(&self, page: &mut Page<'_>) -> fmt::Result {
+    /// Writes the counters and histograms to a page.
+    ///
+    /// # Errors
+    /// Fails where the page cannot be written.
+    pub fn write(&self, page: &mut Page<'_>) -> fmt::Result {
         let is_connected = u64::from(self.is_connected.load(Relaxed));
         page.gauge("fleet_agent_connected", "1 while the coordinator is heard, else 0.", is_connected)?;
         page.metric("fleet_agent_connections", "Connections on which the coordinator was heard.", &self.connections)?;
@@ -101,35 +98,5 @@ impl AgentMetrics {
         page.metric("fleet_agent_ledger_failures", help, &self.ledger_failures)?;
         page.metric("fleet_worker_requests", "Requests to repository workers, by work and result.", &self.requests)?;
         page.metric("fleet_worker_request_duration_seconds", "Time of a request to a repository worker.", &self.request)
-    }
-}
-
-/// Metrics of an agent.
-#[derive(Debug)]
-struct AgentFigures(Arc<AgentContext>);
-
-impl Figures for AgentFigures {
-    fn write(&self, page: &mut Page<'_>) -> fmt::Result {
-        let version = [("version", env!("CARGO_PKG_VERSION"))];
-        page.gauges("fleet_build_info", "1, with the agent's version as a label.")?.gauge(&version, 1_u64)?;
-        self.0.metrics.write(page)?;
-        let (all, busy) = self.0.status_writer.see(|status_board| {
-            let is_busy = |running: &&Running| matches!(running, Running::Busy { .. });
-            (status_board.instances.len(), status_board.instances.values().filter(is_busy).count())
-        });
-        let mut samples =
-            page.gauges("fleet_agent_instances", "Instances on this host, by whether an order is at work.")?;
-        samples.gauge(&[("state", "busy")], busy)?;
-        samples.gauge(&[("state", "settled")], all - busy)?;
-        if let Some(bytes) = self.0.status_writer.see(|status_board| status_board.disk_free) {
-            page.gauge("fleet_agent_disk_free_bytes", "Free bytes where the Engine keeps its data.", bytes)?;
-        } else {
-            page.gauges("fleet_agent_disk_free_bytes", "Free bytes where the Engine keeps its data.")?;
-        }
-        let (requests, failures) = (&self.0.renderer.counts().requests, &self.0.renderer.counts().failures);
-        page.counter("fleet_render_requests", "Requests to processes that render releases.", requests.load(Relaxed))?;
-        let help = "Requests to render that failed for another reason than the release.";
-        page.counter("fleet_render_failures", help, failures.load(Relaxed))?;
-        write_process(page)
     }
 }

@@ -8,7 +8,8 @@ use crate::status_board::{StatusBoard, StatusWriter};
 
 use crate::agent_context::AgentContext;
 use crate::link::{self, Greeting, OpenSet, QueryChange, Who, Wires};
-use crate::metrics::{AgentMetrics, LoopbackAddress, serve_metrics};
+use crate::metrics::AgentMetrics;
+use crate::metrics_server::{LoopbackAddress, serve_metrics};
 use crate::path_resolver::PathResolver;
 use crate::perform::Drifted;
 use crate::policy::LivePolicy;

@@ -2,8 +2,6 @@
 
 use crate::environment::Input;
 use crate::printer::Printer;
-use crate::session::Session;
-use fleet_core::command_error::CommandError;
 use fleet_core::time::Time;
 use fleet_render::Renderer;
 use std::path::PathBuf;
@@ -25,10 +23,5 @@ pub struct Context {
 impl Context {
     pub fn now(&self) -> Time {
         (self.clock)()
-    }
-
-    /// Connects to the coordinator as the operator who is logged in.
-    pub async fn session(&self) -> Result<Session, CommandError> {
-        Session::open(self).await
     }
 }

@@ -26,6 +26,13 @@ pub struct Session {
     limit: Duration,
 }
 
+impl Context {
+    /// Connects to the coordinator as the operator who is logged in.
+    pub async fn session(&self) -> Result<Session, CommandError> {
+        Session::open(self).await
+    }
+}
+
 impl Session {
     /// Connects as the operator of this context, and renews the certificate when most of its life is over.
     pub async fn open(context: &Context) -> Result<Self, CommandError> {

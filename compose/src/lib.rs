@@ -12,6 +12,7 @@ pub mod app;
 pub mod compose;
 pub mod guess;
 pub mod image;
+pub mod lower;
 pub mod names;
 pub mod paths;
 pub mod spec;

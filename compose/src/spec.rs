@@ -7,12 +7,10 @@ mod canonical;
 mod container;
 mod diff;
 mod engine_name;
-mod hash;
+pub(crate) mod hash;
 mod instance;
 mod labels;
-mod lower;
 mod mount;
-mod order;
 mod owner;
 mod parts;
 mod port;
@@ -30,7 +28,6 @@ pub use labels::{
     COMPOSE_CONFIG_HASH, COMPOSE_NETWORK, COMPOSE_PROJECT, COMPOSE_SERVICE, COMPOSE_VOLUME, FLEET_CONFIG_HASH,
     FLEET_HOST, FLEET_INSTANCE, FLEET_RELEASE, FLEET_RELEASE_DIGEST,
 };
-pub use lower::{Context, lower};
 pub use mount::{HostPath, MountAccess, MountSource, MountSpec, Relabel};
 pub use owner::{EngineOwner, owner_by_labels};
 pub use parts::{

@@ -1,6 +1,7 @@
 //! The rules of the house, kept by tests.
 
 mod arrows;
+mod circles;
 mod commands;
 mod errors;
 mod files;

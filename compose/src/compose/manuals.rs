@@ -1,8 +1,9 @@
 //! Compose files from our users' manuals: their meaning, container by container.
 
 use crate::compose::testing::read_text;
+use crate::lower::{Context, lower};
 use crate::names::Digest;
-use crate::spec::{ContainerSpec, Context, InstanceSpec, MountSource, NetworkMode, lower};
+use crate::spec::{ContainerSpec, InstanceSpec, MountSource, NetworkMode};
 use std::collections::BTreeMap;
 
 fn lowered(text: &str) -> InstanceSpec {

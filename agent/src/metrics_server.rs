@@ -4,14 +4,15 @@
 //!
 //! A server of a library would make the program larger than an agent may be.
 
-use super::AgentFigures;
 use crate::agent_context::AgentContext;
-use fleet_telemetry::{CONTENT_TYPE, page};
-use std::io;
+use fleet_core::facts::Running;
+use fleet_telemetry::{CONTENT_TYPE, Figures, Page, page, write_process};
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
+use std::{fmt, io};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -112,6 +113,36 @@ fn request_of(head: &[u8]) -> Wanted {
         (b"GET", b"/metrics") => Wanted::Page,
         (_, b"/metrics") => Wanted::OtherMethod,
         _ => Wanted::OtherPath,
+    }
+}
+
+/// Metrics of an agent.
+#[derive(Debug)]
+struct AgentFigures(Arc<AgentContext>);
+
+impl Figures for AgentFigures {
+    fn write(&self, page: &mut Page<'_>) -> fmt::Result {
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        page.gauges("fleet_build_info", "1, with the agent's version as a label.")?.gauge(&version, 1_u64)?;
+        self.0.metrics.write(page)?;
+        let (all, busy) = self.0.status_writer.see(|status_board| {
+            let is_busy = |running: &&Running| matches!(running, Running::Busy { .. });
+            (status_board.instances.len(), status_board.instances.values().filter(is_busy).count())
+        });
+        let mut samples =
+            page.gauges("fleet_agent_instances", "Instances on this host, by whether an order is at work.")?;
+        samples.gauge(&[("state", "busy")], busy)?;
+        samples.gauge(&[("state", "settled")], all - busy)?;
+        if let Some(bytes) = self.0.status_writer.see(|status_board| status_board.disk_free) {
+            page.gauge("fleet_agent_disk_free_bytes", "Free bytes where the Engine keeps its data.", bytes)?;
+        } else {
+            page.gauges("fleet_agent_disk_free_bytes", "Free bytes where the Engine keeps its data.")?;
+        }
+        let (requests, failures) = (&self.0.renderer.counts().requests, &self.0.renderer.counts().failures);
+        page.counter("fleet_render_requests", "Requests to processes that render releases.", requests.load(Relaxed))?;
+        let help = "Requests to render that failed for another reason than the release.";
+        page.counter("fleet_render_failures", help, failures.load(Relaxed))?;
+        write_process(page)
     }
 }
 

@@ -1,10 +1,12 @@
 //! Converts a Compose file to one instance's spec: names are assigned, and nothing is left to look up.
 
 mod container;
+mod labels;
+mod order;
 
-use super::{FileSpec, InstanceSpec, NetworkSpec, VolumeSpec, hash, labels, order};
 use crate::compose::{Network, Project, Volume};
 use crate::names::{AppName, Digest, HostName, InstanceName, Version};
+use crate::spec::{FLEET_CONFIG_HASH, FileSpec, InstanceSpec, NetworkSpec, VolumeSpec, hash};
 use std::collections::BTreeMap;
 
 /// The instance for which a project is lowered.
@@ -73,7 +75,7 @@ impl Lowering<'_> {
             config_hash: String::new(),
         };
         spec.config_hash = hash::of_network(&spec);
-        spec.labels.insert(labels::FLEET_CONFIG_HASH.to_owned(), spec.config_hash.clone());
+        spec.labels.insert(FLEET_CONFIG_HASH.to_owned(), spec.config_hash.clone());
         spec
     }
 

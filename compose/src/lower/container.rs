@@ -1,17 +1,20 @@
 //! Converts a service to its container.
 
-use super::Lowering;
+use super::{Lowering, labels};
 use crate::compose::{Attachment, Mount, MountOrigin, Service, ServiceLink};
 use crate::image::pin_of;
 use crate::names::Digest;
-use crate::spec::{AttachSpec, ContainerSpec, MountSource, MountSpec, NetworkMode, NetworkSpec, hash, labels};
+use crate::spec::{
+    AttachSpec, COMPOSE_CONFIG_HASH, ContainerSpec, FLEET_CONFIG_HASH, MountSource, MountSpec, NetworkMode,
+    NetworkSpec, hash,
+};
 use std::collections::BTreeMap;
 
 impl Lowering<'_> {
     pub fn hashed(&self, service: &Service, networks: &[NetworkSpec]) -> ContainerSpec {
         let mut container = self.container(service);
         container.config_hash = hash::of_container(&container, networks);
-        for label in [labels::COMPOSE_CONFIG_HASH, labels::FLEET_CONFIG_HASH] {
+        for label in [COMPOSE_CONFIG_HASH, FLEET_CONFIG_HASH] {
             container.labels.insert(label.to_owned(), container.config_hash.clone());
         }
         container
