@@ -12,7 +12,7 @@ pub use world::{Behaviour, Crash, FakeContainer, World};
 
 use crate::runtime::{
     Changed, Containers, Disk, DumpStream, EngineVersion, ForeignContainer, HostStorage, ImageRegistry, Incoming,
-    LogLine, LogRequest, LogStream, Note, Notes, Resolved, RootFound, RuntimeError, ToolRunner,
+    InputError, LogLine, LogRequest, LogStream, Note, Notes, Resolved, RootFound, RuntimeError, ToolRunner,
 };
 use fleet_core::app::HealthRules;
 use fleet_core::backup::{HoldKind, Mounted, Store, Tool};
@@ -200,7 +200,7 @@ impl ToolRunner for FakeRuntime {
         let fault = self.counted(|world| world.expect_tool(tool, spec)).await?;
         let mut read = Vec::new();
         while let Some(piece) = bytes.next().await {
-            let broken = |reason| RuntimeError::BrokenOff { what: "the tool".to_owned(), reason };
+            let broken = |error: InputError| RuntimeError::BrokenOff { what: "the tool".to_owned(), reason: error.0 };
             read.extend_from_slice(&piece.map_err(broken)?);
         }
         if fault == Some(ToolFault::Hangs) {

@@ -67,9 +67,9 @@ impl HostInfoTask {
     }
 
     fn say_policy(&self, policy: &PolicyNow) {
-        if let Err(reason) = policy {
-            tracing::error!(reason, "the policy cannot be read: all orders are refused until it can");
-            let text = format!("the policy cannot be read, so all orders are refused: {reason}");
+        if let Err(error) = policy {
+            tracing::error!(reason = %error, "the policy cannot be read: all orders are refused until it can");
+            let text = format!("the policy cannot be read, so all orders are refused: {error}");
             self.context.status_writer.tell(clock::now(), None, text);
         }
         let reported = reported(policy);

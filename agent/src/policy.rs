@@ -9,7 +9,7 @@ mod tests;
 use fleet_core::host_policy::HostPolicy;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 use tokio::sync::watch;
 
@@ -44,13 +44,13 @@ pub enum PolicyError {
 pub struct PolicyFile {
     path: PathBuf,
     seen: Option<SystemTime>,
-    current: Result<HostPolicy, PolicyError>,
+    current: PolicyNow,
 }
 
 impl PolicyFile {
     /// Reads the file; an error is kept for `current`.
     pub fn open(path: &Path) -> Self {
-        Self { path: path.to_owned(), seen: changed_at(path), current: read(path) }
+        Self { path: path.to_owned(), seen: changed_at(path), current: read(path).map_err(Arc::new) }
     }
 
     /// Reads it again, whether or not it changed.
@@ -69,7 +69,7 @@ impl PolicyFile {
 
     /// Returns the policy, or the error of the last read.
     pub fn current(&self) -> Result<&HostPolicy, &PolicyError> {
-        self.current.as_ref()
+        self.current.as_ref().map_err(AsRef::as_ref)
     }
 }
 
@@ -81,13 +81,13 @@ pub struct LivePolicy {
 }
 
 /// The host's policy, or why it cannot be read.
-pub type PolicyNow = Result<HostPolicy, String>;
+pub type PolicyNow = Result<HostPolicy, Arc<PolicyError>>;
 
 impl LivePolicy {
     /// Reads the file and keeps its policy.
     pub fn open(path: &Path) -> Self {
         let file = PolicyFile::open(path);
-        let now = watch::Sender::new(shared(&file));
+        let now = watch::Sender::new(file.current.clone());
         Self { file: Mutex::new(file), now }
     }
 
@@ -95,7 +95,7 @@ impl LivePolicy {
     pub fn now(&self) -> PolicyNow {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if file.refresh() {
-            drop(self.now.send_replace(shared(&file)));
+            drop(self.now.send_replace(file.current.clone()));
         }
         self.now.borrow().clone()
     }
@@ -104,17 +104,13 @@ impl LivePolicy {
     pub fn reread(&self) {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.reread();
-        drop(self.now.send_replace(shared(&file)));
+        drop(self.now.send_replace(file.current.clone()));
     }
 
     /// Returns a receiver of the policy's changes.
     pub fn changes(&self) -> watch::Receiver<PolicyNow> {
         self.now.subscribe()
     }
-}
-
-fn shared(file: &PolicyFile) -> PolicyNow {
-    file.current().cloned().map_err(ToString::to_string)
 }
 
 fn changed_at(path: &Path) -> Option<SystemTime> {

@@ -10,7 +10,7 @@ use crate::agent_context::AgentContext;
 use crate::link::QueryChange;
 use crate::mask::Mask;
 use crate::runtime::{ContainerRuntime, LogLine, LogRequest, LogStream, Resolved};
-use fleet_core::names::InstanceName;
+use fleet_core::names::{InstanceName, NameError};
 use fleet_core::spec::Switch;
 use fleet_proto::v1::agents_client::AgentsClient;
 use fleet_proto::v1::host_query::Kind;
@@ -148,7 +148,7 @@ fn kinds(context: &Arc<AgentContext>, query: HostQuery) -> BoxStream<'static, Pi
     match query.kind {
         Some(Kind::Logs(logs)) => match request(context, &logs) {
             Ok((name, request)) => lines(&context.runtime, request, Mask::of(context, &name)),
-            Err(reason) => failure(&reason),
+            Err(error) => failure(&error.to_string()),
         },
         Some(Kind::Resolve(resolve)) => masked_failures(resolved(&context.runtime, resolve), Mask::of_all(context)),
         Some(Kind::Claims(query)) => masked_failures(claims::reply(Arc::clone(context), query), Mask::of_all(context)),
@@ -174,18 +174,29 @@ fn failure(reason: &str) -> BoxStream<'static, PieceKind> {
     stream::once(async { piece }).boxed()
 }
 
-fn request(context: &AgentContext, logs: &LogsQuery) -> Result<(InstanceName, LogRequest), String> {
-    let name: InstanceName = logs.instance.parse().map_err(|error: fleet_core::names::NameError| error.to_string())?;
+/// Reason why a question about logs cannot be answered.
+#[derive(Debug, thiserror::Error)]
+enum LogsQueryError {
+    #[error(transparent)]
+    Name(#[from] NameError),
+    #[error("this host has no instance {name}")]
+    NoInstance { name: InstanceName },
+    #[error("{name} has no service {service}; it has {}", known.join(", "))]
+    NoService { name: InstanceName, service: String, known: Vec<String> },
+}
+
+fn request(context: &AgentContext, logs: &LogsQuery) -> Result<(InstanceName, LogRequest), LogsQueryError> {
+    let name: InstanceName = logs.instance.parse()?;
     let ledger = context.ledger();
     let spec = ledger.instances().get(&name).and_then(|entry| entry.spec());
     let open = ledger.orders().values().find_map(|entry| entry.spec_under_way(&name));
-    let spec = spec.or(open).ok_or_else(|| format!("this host has no instance {name}"))?;
+    let spec = spec.or(open).ok_or_else(|| LogsQueryError::NoInstance { name: name.clone() })?;
     let service = Some(logs.service.clone()).filter(|service| !service.is_empty());
     if let Some(service) = &service
         && spec.container(service).is_none()
     {
-        let known: Vec<&str> = spec.containers.iter().map(|container| container.service.as_str()).collect();
-        return Err(format!("{name} has no service {service}; it has {}", known.join(", ")));
+        let known = spec.containers.iter().map(|container| container.service.clone()).collect();
+        return Err(LogsQueryError::NoService { name, service: service.clone(), known });
     }
     let follow = Switch::from(logs.follow);
     let (project, instance) = (spec.project.clone(), name.clone());

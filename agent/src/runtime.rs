@@ -12,8 +12,8 @@ mod request;
 pub use docker::{DEFAULT_SOCKET, DockerRuntime, EngineErrorKind, Limits, PullErrorKind};
 pub use error::RuntimeError;
 pub use request::{
-    Changed, Disk, DumpStream, EngineVersion, ForeignContainer, Incoming, LogLine, LogRequest, LogStream, Note, Notes,
-    Resolved, RootFound,
+    Changed, Disk, DumpStream, EngineVersion, ForeignContainer, Incoming, InputError, LogLine, LogRequest, LogStream,
+    Note, Notes, Resolved, RootFound,
 };
 
 use fleet_core::app::HealthRules;

@@ -56,9 +56,9 @@ fn read_pairs(pairs: &[String]) -> Result<BTreeMap<String, String>, CommandError
 
 fn read_file(context: &Context, path: &PathBuf) -> Result<BTreeMap<String, String>, CommandError> {
     let text = if path.as_os_str() == "-" { ask::read_all(context, FILE_LIMIT)? } else { read_bounded(path)? };
-    read_yaml(&text).map_err(|because| {
+    read_yaml(&text).map_err(|error| {
         CommandError::misused(format!("could not read values from `{}`", path.display()))
-            .because(because)
+            .because(first_line(&error))
             .hint("write one `key: value` a line; see `fleet help values`")
     })
 }
@@ -74,14 +74,15 @@ fn read_bounded(path: &PathBuf) -> Result<String, CommandError> {
 }
 
 /// Parses values as their literal text: `1.10` stays `1.10`.
-fn read_yaml(text: &str) -> Result<BTreeMap<String, String>, String> {
+fn read_yaml(text: &str) -> Result<BTreeMap<String, String>, serde_saphyr::Error> {
     if text.trim().is_empty() {
         return Ok(BTreeMap::new());
     }
-    let first_line = |error: serde_saphyr::Error| {
-        error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
-    };
-    serde_saphyr::from_str(text).map_err(first_line)
+    serde_saphyr::from_str(text)
+}
+
+fn first_line(error: &serde_saphyr::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 #[cfg(test)]

@@ -150,7 +150,9 @@ impl Bucket {
         match listed {
             Err(ListError::Backend(error)) => Err(self.failed("list")(error)),
             Err(ListError::Key(reason)) => Err(Error::Source { name: self.name.clone(), reason }),
-            Ok(found) => in_order(found).map_err(|reason| Error::Source { name: self.name.clone(), reason }),
+            Ok(found) => {
+                in_order(found).map_err(|clash| Error::Source { name: self.name.clone(), reason: clash.to_string() })
+            }
         }
     }
 
@@ -203,9 +205,17 @@ impl From<BackendError> for ListError {
     }
 }
 
+/// Two keys that cannot both be files.
+#[derive(Debug, thiserror::Error)]
+#[error("the keys `{one}` and `{other}` cannot both be files of one folder")]
+struct KeyClash {
+    one: String,
+    other: String,
+}
+
 /// Sorts objects by path, part by part. A folder's marker (`a/`, empty) is listed under the folder's name and is
 /// dropped.
-fn in_order(mut found: Vec<ListedObject>) -> Result<Vec<ListedObject>, String> {
+fn in_order(mut found: Vec<ListedObject>) -> Result<Vec<ListedObject>, KeyClash> {
     found.sort_by(|a, b| a.path.cmp(&b.path).then(b.stamp.size.cmp(&a.stamp.size)));
     let is_in = |whole: &ListedObject, part: &ListedObject| part.path.starts_with(&whole.path);
     let mut kept: Vec<ListedObject> = Vec::with_capacity(found.len());
@@ -221,7 +231,7 @@ fn in_order(mut found: Vec<ListedObject>) -> Result<Vec<ListedObject>, String> {
                 kept.push(next);
             }
             (_, 0) if last.path == next.path => {}
-            _ => return Err(format!("the keys `{one}` and `{other}` cannot both be files of one folder")),
+            _ => return Err(KeyClash { one: one.to_string(), other: other.to_string() }),
         }
     }
     Ok(kept)

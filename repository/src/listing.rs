@@ -230,7 +230,7 @@ impl Repository {
         for ((record, _), it) in snapshots.iter().zip(looked) {
             match it {
                 Ok(it) => found.push((record, it)),
-                Err(why) => notes.unreadable.push(unreadable_note(record, why)),
+                Err(error) => notes.unreadable.push(unreadable_note(record, error.line())),
             }
         }
         let sizes: Vec<u64> = found.iter().map(|(_, it)| it.size).collect();
@@ -242,7 +242,7 @@ impl Repository {
         for ((record, _), note) in meant.iter().zip(read) {
             match note {
                 Ok(note) => notes.read.push(((*record).clone(), note)),
-                Err(why) => notes.unreadable.push(unreadable_note(record, why)),
+                Err(error) => notes.unreadable.push(unreadable_note(record, error.line())),
             }
         }
         Ok(notes)
@@ -301,10 +301,10 @@ impl Repository {
 }
 
 /// Reason why a manifest or proof cannot be read; an error of the storage itself is returned instead.
-fn readable<T>(note: Result<T>) -> Result<std::result::Result<T, String>> {
+fn readable<T>(note: Result<T>) -> Result<Result<T>> {
     match note {
         Err(error @ Error::Backend { .. }) => Err(error),
-        note => Ok(note.map_err(|error| error.line())),
+        note => Ok(note),
     }
 }
 

@@ -76,10 +76,10 @@ impl<'a> Blobs<'a> {
     }
 
     fn open(&self, id: &FileId, location: Location, sealed: &[u8]) -> Result<Vec<u8>> {
-        open_blob(self.repository.key(), id, location, sealed).map_err(|reason| Error::Damaged {
+        open_blob(self.repository.key(), id, location, sealed).map_err(|error| Error::Damaged {
             kind: FileKind::Pack,
             id: self.index.pack(location.pack),
-            reason,
+            reason: error.to_string(),
         })
     }
 
@@ -178,21 +178,37 @@ impl<'a> Blobs<'a> {
     }
 }
 
+/// Reason why a blob in a pack cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BlobError {
+    #[error("{0}")]
+    Sealed(String),
+    #[error("a blob claims {bytes} bytes")]
+    TooLarge { bytes: u32 },
+    #[error("{0}")]
+    Packed(std::io::Error),
+    #[error("a blob is shorter than its index says")]
+    Shorter,
+    #[error("an index names a blob in it that is not there")]
+    OtherHash,
+}
+
 /// Opens the blob at a location and checks that its hash is the id from the index. Any writer of the repository has its
 /// key, so a valid seal alone proves nothing.
-pub(crate) fn open_blob(key: &Key, id: &FileId, location: Location, sealed: &[u8]) -> Result<Vec<u8>, String> {
-    let mut blob = key.open(sealed).map_err(|error| error.to_string())?;
+pub(crate) fn open_blob(key: &Key, id: &FileId, location: Location, sealed: &[u8]) -> Result<Vec<u8>, BlobError> {
+    let mut blob = key.open(sealed).map_err(|error| BlobError::Sealed(error.to_string()))?;
     if location.unpacked > MAX_BLOB {
-        return Err(format!("a blob claims {} bytes", location.unpacked));
+        return Err(BlobError::TooLarge { bytes: location.unpacked });
     }
     if location.unpacked != 0 {
-        blob = zstd::bulk::decompress(&blob, location.unpacked as usize).map_err(|error| error.to_string())?;
+        let unpacked = zstd::bulk::decompress(&blob, location.unpacked as usize);
+        blob = unpacked.map_err(BlobError::Packed)?;
         if blob.len() != location.unpacked as usize {
-            return Err("a blob is shorter than its index says".to_owned());
+            return Err(BlobError::Shorter);
         }
     }
     if Sha256::digest(&blob)[..] != id.0 {
-        return Err("an index names a blob in it that is not there".to_owned());
+        return Err(BlobError::OtherHash);
     }
     Ok(blob)
 }

@@ -32,3 +32,63 @@ fn the_text_of_an_error_is_compared_in_one_module() {
     }
     assert!(found.is_empty(), "an error's text is compared, not its variant:\n{}", found.join("\n"));
 }
+
+/// Functions whose errors are text by their nature: clap shows what its parsers return, and the ledger and the wire keep why one
+/// copy of a backup failed.
+const TEXTS: [&str; 4] = [
+    "cli/src/commands/rollout/start.rs",
+    "cli/src/commands/backup/hold.rs",
+    "cli/src/commands/backup/verify.rs",
+    "core/src/backup/data_result.rs",
+];
+
+/// Modules that are compiled for tests only and lie beside the product's.
+const TEST_MODULES: [&str; 1] = ["core/src/steps/model.rs"];
+
+/// Whether a line names a result whose error is a text.
+fn has_text_error(line: &str) -> bool {
+    let results = line.match_indices("Result<").map(|(at, begin)| &line[at + begin.len()..]);
+    results.into_iter().any(|rest| error_of(rest) == Some("String"))
+}
+
+/// The second argument of a type, whose arguments begin here.
+fn error_of(arguments: &str) -> Option<&str> {
+    let (mut depth, mut comma) = (0_i32, None);
+    for (at, letter) in arguments.char_indices() {
+        match letter {
+            '<' | '(' | '[' => depth += 1,
+            '>' if depth == 0 => return comma.map(|from: usize| arguments[from..at].trim()),
+            '>' | ')' | ']' => depth -= 1,
+            ',' if depth == 0 => comma = Some(at + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
+#[test]
+fn an_error_that_is_returned_has_a_type() {
+    let mut found = product_lines(has_text_error);
+    for named in TEXTS {
+        let before = found.len();
+        found.retain(|line| !line.starts_with(named));
+        assert_eq!(before, found.len() + 1, "{named} has one such function");
+    }
+    found.retain(|line| !TEST_MODULES.iter().any(|module| line.starts_with(module)));
+    assert!(found.is_empty(), "write an error type instead of `String`:\n{}", found.join("\n"));
+}
+
+#[test]
+fn errors_that_are_texts_are_found() {
+    for (line, expect) in [
+        ("fn a() -> Result<(), String> {", true),
+        ("fn a() -> Result<BTreeMap<String, Vec<u8>>, String> {", true),
+        ("type A = BoxStream<'static, Result<Bytes, String>>;", true),
+        ("fn a() -> Result<BTreeMap<String, String>, DataError> {", false),
+        ("fn a() -> Result<(Roots, BTreeMap<StoreName, String>), DataError> {", false),
+        ("fn a() -> Result<String> {", false),
+        ("fn a() -> Result<(", false),
+    ] {
+        assert_eq!(has_text_error(line), expect, "{line}");
+    }
+}

@@ -7,6 +7,7 @@
 
 use crate::agent_context::AgentContext;
 use crate::ledger::Settled;
+use crate::policy::PolicyError;
 use crate::runtime::RuntimeError;
 use fleet_core::app::{HealthRules, Probe, Rendered};
 use fleet_core::backup::{Coverage, Mounted, coverage};
@@ -18,6 +19,7 @@ use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::Step;
 use fleet_core::steps::gate::{Observation, ProbeResult};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Action that the host's policy forbids.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +27,7 @@ pub enum Forbidden {
     #[error("the host's own policy forbids it: {0}")]
     ByPolicy(String),
     #[error("the host's policy cannot be read, so nothing is allowed: {0}")]
-    NoPolicy(String),
+    NoPolicy(Arc<PolicyError>),
     #[error(transparent)]
     Look(#[from] RuntimeError),
 }

@@ -1,8 +1,8 @@
 //! Checks that an order finds the state that it expects.
 
 use crate::ledger::InstanceEntry;
+use crate::policy::PolicyNow;
 use fleet_core::backup::DataAction;
-use fleet_core::host_policy::HostPolicy;
 use fleet_core::order::{Action, Goal, Outcome};
 use fleet_core::time::Time;
 
@@ -10,7 +10,7 @@ use fleet_core::time::Time;
 pub fn outcome_at_once(
     action: &Action,
     entry: Option<&InstanceEntry>,
-    policy: &Result<HostPolicy, String>,
+    policy: &PolicyNow,
     now: Time,
 ) -> Option<Outcome> {
     match expected(action, entry) {
@@ -21,7 +21,7 @@ pub fn outcome_at_once(
 }
 
 /// Returns the objection of the host's policy to any change at this moment.
-fn forbidden(action: &Action, policy: &Result<HostPolicy, String>, now: Time) -> Option<String> {
+fn forbidden(action: &Action, policy: &PolicyNow, now: Time) -> Option<String> {
     let policy = match policy {
         Ok(policy) => policy,
         Err(reason) => return Some(format!("the host's policy cannot be read, so nothing is allowed: {reason}")),

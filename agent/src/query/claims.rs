@@ -4,6 +4,7 @@ use crate::agent_context::AgentContext;
 use crate::perform::expect_claimable;
 use fleet_core::claims::Claims;
 use fleet_core::names::{InstanceName, NameError};
+use fleet_proto::convert::ConvertError;
 use fleet_proto::v1::query_reply::Kind as PieceKind;
 use fleet_proto::v1::{ClaimsQuery, ClaimsReply};
 use futures_util::StreamExt;
@@ -19,16 +20,27 @@ pub fn reply(context: Arc<AgentContext>, query: ClaimsQuery) -> BoxStream<'stati
     stream::once(async move {
         match read(query) {
             Ok((instance, claims)) => refusal(&context, &instance, &claims).await,
-            Err(reason) => PieceKind::Failure(reason),
+            Err(error) => PieceKind::Failure(error.to_string()),
         }
     })
     .boxed()
 }
 
-fn read(query: ClaimsQuery) -> Result<(InstanceName, Claims), String> {
-    let instance = query.instance.parse().map_err(|error: NameError| error.to_string())?;
-    let claims = query.claims.ok_or("the question names no claims")?;
-    Ok((instance, claims.try_into().map_err(|error| crate::chain(&error))?))
+/// Reason why a question about claims cannot be answered.
+#[derive(Debug, thiserror::Error)]
+enum ClaimsQueryError {
+    #[error(transparent)]
+    Name(#[from] NameError),
+    #[error("the question names no claims")]
+    NoClaims,
+    #[error("{}", crate::chain(.0))]
+    Invalid(ConvertError),
+}
+
+fn read(query: ClaimsQuery) -> Result<(InstanceName, Claims), ClaimsQueryError> {
+    let instance = query.instance.parse()?;
+    let claims = query.claims.ok_or(ClaimsQueryError::NoClaims)?;
+    Ok((instance, claims.try_into().map_err(ClaimsQueryError::Invalid)?))
 }
 
 /// An Engine that does not answer is no refusal: an order would wait for it.

@@ -15,23 +15,36 @@ pub struct Response {
     pub body: String,
 }
 
-/// Sends one request over its own connection; the caller sets the deadline. The error is a sentence for people.
-pub async fn get(address: IpAddr, port: u16, host: &str, path: &str) -> Result<Response, String> {
-    let no_connection = |error: std::io::Error| format!("no connection to {address}:{port}: {error}");
+/// Reason why a request has no response.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    #[error("no connection to {address}: {error}")]
+    NoConnection { address: SocketAddr, error: std::io::Error },
+    #[error("the connection broke: {0}")]
+    Broken(hyper::Error),
+    #[error("`{path}` is not a path: {error}")]
+    NoPath { path: String, error: hyper::http::Error },
+    #[error("its answer broke off, or is longer than {} KiB", BODY_LIMIT / 1024)]
+    NoBody,
+}
+
+/// Sends one request over its own connection; the caller sets the deadline.
+pub async fn get(address: IpAddr, port: u16, host: &str, path: &str) -> Result<Response, RequestError> {
+    let no_connection = |error| RequestError::NoConnection { address: SocketAddr::new(address, port), error };
     let stream = TcpStream::connect(SocketAddr::new(address, port)).await.map_err(no_connection)?;
-    let broken = |error: hyper::Error| format!("the connection broke: {error}");
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(RequestError::Broken)?;
     let request = hyper::Request::get(path)
         .header("host", format!("{host}:{port}"))
         .header("user-agent", "fleet-agent")
         .header("connection", "close")
         .body(Empty::<Bytes>::new())
-        .map_err(|error| format!("`{path}` is not a path: {error}"))?;
+        .map_err(|error| RequestError::NoPath { path: path.to_owned(), error })?;
     let answer = async {
-        let response = sender.send_request(request).await.map_err(broken)?;
+        let response = sender.send_request(request).await.map_err(RequestError::Broken)?;
         let status = response.status().as_u16();
         let body = Limited::new(response.into_body(), BODY_LIMIT).collect().await;
-        let body = body.map_err(|_| format!("its answer broke off, or is longer than {} KiB", BODY_LIMIT / 1024))?;
+        let body = body.map_err(|_| RequestError::NoBody)?;
         Ok(Response { status, body: String::from_utf8_lossy(&body.to_bytes()).into_owned() })
     };
     // The connection lives exactly as long as the question.
@@ -40,7 +53,7 @@ pub async fn get(address: IpAddr, port: u16, host: &str, path: &str) -> Result<R
         answer = &mut answer => answer,
         ended = connection => match ended {
             Ok(()) => answer.await,
-            Err(error) => Err(broken(error)),
+            Err(error) => Err(RequestError::Broken(error)),
         },
     }
 }

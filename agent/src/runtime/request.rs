@@ -52,7 +52,12 @@ pub enum LogStream {
 pub type DumpStream = BoxStream<'static, Result<Bytes, RuntimeError>>;
 
 /// A dump on its way into a container; an error item is the reason why the stream ends early.
-pub type Incoming = BoxStream<'static, Result<Bytes, String>>;
+pub type Incoming = BoxStream<'static, Result<Bytes, InputError>>;
+
+/// Reason why no more of a dump comes, as text for people: its source is a repository, or another tool.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InputError(pub String);
 
 /// A volume or folder of a store, on this host.
 #[derive(Debug, Clone, PartialEq, Eq)]

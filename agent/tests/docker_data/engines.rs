@@ -2,6 +2,7 @@
 
 use super::harness::{DATABASES, Harness, POSTGRESQL, harness};
 use super::images::docker;
+use fleet_agent::runtime::InputError;
 use fleet_core::app::sandbox;
 use fleet_core::backup::{
     Check, DatabaseEngine, DatabaseQuestion, Expected, Server, Store, StoreKind, after_tools, check_tool, count_tool,
@@ -109,7 +110,7 @@ async fn a_load_of_postgresql_that_fails_leaves_all_as_it_was() {
     let before = harness.counts().await;
     let dump = harness.dump().await.expect("the dump is good");
     let half = dump[..dump.len() / 2].to_vec();
-    let broken = [Ok(half.into()), Err("the repository is gone".to_owned())];
+    let broken = [Ok(half.into()), Err(InputError("the repository is gone".to_owned()))];
     let wrong = [b"CREATE TABLE new_one (a int);\nSELECT nothing();\n".as_slice(), &dump].concat();
     let wrong = [Ok(wrong.into())];
     for (bytes, expect) in

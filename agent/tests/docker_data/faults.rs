@@ -2,7 +2,7 @@
 
 use super::harness::{Harness, harness};
 use super::images::{self, ONE};
-use fleet_agent::runtime::{Containers, DumpStream, RuntimeError, ToolRunner};
+use fleet_agent::runtime::{Containers, DumpStream, InputError, RuntimeError, ToolRunner};
 use fleet_core::backup::{ExecTarget, HoldKind, Tool, dump_tool};
 use fleet_core::units::Period;
 use futures_util::{StreamExt, stream};
@@ -223,7 +223,8 @@ async fn load(
     tool: &Tool,
     pieces: Vec<Result<&'static str, &'static str>>,
 ) -> Result<(), RuntimeError> {
-    let pieces = pieces.into_iter().map(|piece| piece.map(Into::into).map_err(str::to_owned)).collect::<Vec<_>>();
+    let broken = |reason: &str| InputError(reason.to_owned());
+    let pieces = pieces.into_iter().map(|piece| piece.map(Into::into).map_err(broken)).collect::<Vec<_>>();
     harness.instance.runtime.load(tool, &harness.rendered.spec, stream::iter(pieces).boxed()).await
 }
 

@@ -82,6 +82,21 @@ fn not_known(host: &HostName, why: &str) -> String {
     format!("not known: whether `{host}` would refuse it, for {why}")
 }
 
+/// Reason why a host was not asked about claims. A text is the host's own, or the connection's.
+#[derive(Debug, thiserror::Error)]
+enum NotAsked {
+    #[error("it is offline")]
+    Offline,
+    #[error("it has only just connected")]
+    JustConnected,
+    #[error("its fleet-agent is too old to be asked")]
+    TooOld,
+    #[error("{0}")]
+    Failed(String),
+    #[error("its answer was cut off")]
+    CutOff,
+}
+
 impl OperatorsService {
     /// Refuses a change that the host would refuse. Returns a remark if the host was not asked or has not answered: it
     /// checks again when it gets the order.
@@ -180,7 +195,7 @@ impl OperatorsService {
         let why = match timeout(LIMIT, self.refusal_of(by, of, to)).await {
             Ok(Ok(None)) => return HostWord::Fine,
             Ok(Ok(Some(refusal))) => return HostWord::Refusal(format!("`{host}` says: {refusal}")),
-            Ok(Err(why)) => why,
+            Ok(Err(error)) => error.to_string(),
             Err(_) => format!("it did not answer in {} s", LIMIT.as_secs()),
         };
         HostWord::NotAsked(not_known(host, &format!("its Engine was not asked: {why}")))
@@ -192,27 +207,27 @@ impl OperatorsService {
         by: &OperatorName,
         of: Claimant<'_>,
         to: &InstanceSpec,
-    ) -> Result<Option<String>, String> {
-        let session = self.shared.sessions.get(of.host).ok_or("it is offline")?;
+    ) -> Result<Option<String>, NotAsked> {
+        let session = self.shared.sessions.get(of.host).ok_or(NotAsked::Offline)?;
         if !session.has_greeted() {
-            return Err("it has only just connected".to_owned());
+            return Err(NotAsked::JustConnected);
         }
         if !session.replies_to_claims() {
-            return Err("its fleet-agent is too old to be asked".to_owned());
+            return Err(NotAsked::TooOld);
         }
         let claims = Some(claims_of(to).into());
         let query = host_query::Kind::Claims(v1::ClaimsQuery { instance: of.name.to_string(), claims });
         let asked = self.shared.queries.ask(&self.shared.sessions, of.host, query, by);
-        let mut asking = asked.map_err(|error| error.to_string())?;
+        let mut asking = asked.map_err(|error| NotAsked::Failed(error.to_string()))?;
         while let Some(piece) = asking.next().await {
-            match piece.map_err(|lost| lost.to_string())?.kind {
+            match piece.map_err(|lost| NotAsked::Failed(lost.to_string()))?.kind {
                 Some(query_reply::Kind::Claims(v1::ClaimsReply { refusal })) => {
                     return Ok(Some(refusal).filter(|refusal| !refusal.is_empty()));
                 }
-                Some(query_reply::Kind::Failure(failure)) => return Err(failure),
+                Some(query_reply::Kind::Failure(failure)) => return Err(NotAsked::Failed(failure)),
                 Some(query_reply::Kind::Line(_) | query_reply::Kind::Resolved(_)) | None => {}
             }
         }
-        Err("its answer was cut off".to_owned())
+        Err(NotAsked::CutOff)
     }
 }

@@ -67,11 +67,15 @@ struct Writer<P> {
     revision: u64,
     watchers: Arc<Watchers>,
     metrics: Arc<StoreMetrics>,
-    broken: Option<String>,
+    broken: Option<WriteError>,
 }
 
 /// Maximum number of commits that share one flush.
 const GROUP: usize = 4096;
+
+/// Error after which nothing more is written, with the text of the database.
+#[derive(Debug, Clone)]
+struct WriteError(String);
 
 impl<P: QueueBackend> Writer<P> {
     fn run(mut self, jobs: &mpsc::Receiver<Job>) {
@@ -100,7 +104,7 @@ impl<P: QueueBackend> Writer<P> {
             self.watchers.tell(&taken);
         }
         for (answer, revision) in answers {
-            let broken = |reason: &String| StoreError::Broken(reason.clone());
+            let broken = |error: &WriteError| StoreError::Broken(error.0.clone());
             let _ = answer.send(result.as_ref().map(|()| revision).map_err(broken));
         }
     }
@@ -136,17 +140,17 @@ impl<P: QueueBackend> Writer<P> {
         self.revision
     }
 
-    fn write(&mut self, writes: &[(u64, Write)]) -> Result<(), String> {
-        if let Some(reason) = &self.broken {
-            return Err(reason.clone());
+    fn write(&mut self, writes: &[(u64, Write)]) -> Result<(), WriteError> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
         }
         if writes.is_empty() {
             return Ok(());
         }
         self.place.write(writes, self.revision).map_err(|error| {
-            let reason = error.to_string();
+            let broken = WriteError(error.to_string());
             tracing::error!(%error, "the store could not be written");
-            self.broken.insert(reason).clone()
+            self.broken.insert(broken).clone()
         })
     }
 }

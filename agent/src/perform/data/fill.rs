@@ -11,7 +11,7 @@ use super::stages::starting;
 use super::{DataError, DataWork, bucket};
 use crate::perform::allow::allow_spec;
 use crate::perform::work::{Finish, WorkError};
-use crate::runtime::RuntimeError;
+use crate::runtime::{InputError, RuntimeError};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use fleet_core::backup::{
@@ -188,7 +188,7 @@ fn checked(
     sha256: &str,
     data: &DataWork<'_>,
     name: &StoreName,
-) -> (BoxStream<'static, Result<Bytes, String>>, Reason) {
+) -> (BoxStream<'static, Result<Bytes, InputError>>, Reason) {
     let reason = Reason::default();
     let broken = Arc::clone(&reason);
     let (sink, sha256) = (data.progress_sink(&format!("loading {name}")), sha256.to_owned());
@@ -222,7 +222,7 @@ fn checked(
                 }
             };
             *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
-            Some((Err(text), (None, hash, so_far, said, broken)))
+            Some((Err(InputError(text)), (None, hash, so_far, said, broken)))
         }
     });
     (stream.boxed(), reason)

@@ -3,16 +3,19 @@
 use super::container::labels_of;
 use super::engine::DockerEngine;
 use super::inspect::{containers, plain_name, restarts, state_of};
+use crate::runtime::http::RequestError;
 use crate::runtime::{RuntimeError, http};
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use bollard::models::ContainerInspectResponse;
 use fleet_core::app::{ExecProbe, HealthRules, HttpProbe, Probe, VersionProbe};
+use fleet_core::names::Version;
 use fleet_core::spec::{COMPOSE_SERVICE, ContainerSpec, InstanceSpec, NetworkMode, Text};
 use fleet_core::steps::gate::{Observation, ObservedContainer, ProbeResult, version_said};
 use fleet_core::units::Period;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 type Containers = Vec<ContainerInspectResponse>;
 
@@ -45,7 +48,7 @@ async fn ask(engine: &DockerEngine, spec: &InstanceSpec, found: &Containers, pro
         Probe::Exec(it) => (describe_exec(it), ask_exec(engine, spec, found, it).await),
         Probe::Version(it) => (describe_version(it), ask_version(spec, found, it).await),
     };
-    ProbeResult { probe: name, failure: answer.err() }
+    ProbeResult { probe: name, failure: answer.err().map(|error| error.to_string()) }
 }
 
 fn describe_http(probe: &HttpProbe) -> String {
@@ -61,28 +64,64 @@ fn describe_exec(probe: &ExecProbe) -> String {
     format!("`{}` in {}", words.join(" "), probe.service)
 }
 
-async fn ask_http(spec: &InstanceSpec, found: &Containers, probe: &HttpProbe) -> Result<(), String> {
+/// Reason why a probe failed, as its report shows it.
+#[derive(Debug, thiserror::Error)]
+enum ProbeError {
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    #[error("no answer in {} s", limit.as_secs_f32())]
+    Late { limit: Duration },
+    #[error("it answered {found} instead of {expected}")]
+    Status { found: u16, expected: u16 },
+    #[error("its answer does not contain `{text}`")]
+    LacksText { text: String },
+    #[error("it says it is `{said}`, not {version}")]
+    OtherVersion { said: String, version: Version },
+    #[error("it ended with {code}{words}")]
+    Ended { code: i64, words: String },
+    #[error("it did not end in {} s", limit.as_secs_f32())]
+    NotEnded { limit: Duration },
+}
+
+/// Reason why a service's port has no address that this host reaches.
+#[derive(Debug, thiserror::Error)]
+enum AddressError {
+    #[error("the release has no service {service}")]
+    NoService { service: String },
+    #[error("{container} does not exist")]
+    Missing { container: String },
+    #[error("{container} does not run")]
+    NotRunning { container: String },
+    #[error("{container} has no address")]
+    NoAddress { container: String },
+}
+
+async fn ask_http(spec: &InstanceSpec, found: &Containers, probe: &HttpProbe) -> Result<(), ProbeError> {
     let answer = get(spec, found, &probe.service, probe.port, &probe.path, probe.timeout).await?;
     if answer.status != probe.status {
-        return Err(format!("it answered {} instead of {}", answer.status, probe.status));
+        return Err(ProbeError::Status { found: answer.status, expected: probe.status });
     }
     match &probe.contains {
-        Some(text) if !answer.body.contains(text) => Err(format!("its answer does not contain `{text}`")),
+        Some(text) if !answer.body.contains(text) => Err(ProbeError::LacksText { text: text.clone() }),
         Some(_) | None => Ok(()),
     }
 }
 
-async fn ask_version(spec: &InstanceSpec, found: &Containers, probe: &VersionProbe) -> Result<(), String> {
+async fn ask_version(spec: &InstanceSpec, found: &Containers, probe: &VersionProbe) -> Result<(), ProbeError> {
     let answer = get(spec, found, &probe.service, probe.port, &probe.path, probe.timeout).await?;
     if answer.status != 200 {
-        return Err(format!("it answered {} instead of 200", answer.status));
+        return Err(ProbeError::Status { found: answer.status, expected: 200 });
     }
     let said = version_said(&answer.body);
     if said == spec.version.as_str() {
         return Ok(());
     }
     let said: String = said.chars().take(40).collect();
-    Err(format!("it says it is `{said}`, not {}", spec.version))
+    Err(ProbeError::OtherVersion { said, version: spec.version.clone() })
 }
 
 async fn get(
@@ -92,12 +131,12 @@ async fn get(
     port: u16,
     path: &str,
     limit: Period,
-) -> Result<http::Response, String> {
+) -> Result<http::Response, ProbeError> {
     let (address, port) = address(spec, found, service, port)?;
     let limit = limit.as_duration();
     match tokio::time::timeout(limit, http::get(address, port, service, path)).await {
-        Ok(answer) => answer,
-        Err(_) => Err(format!("no answer in {} s", limit.as_secs_f32())),
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(ProbeError::Late { limit }),
     }
 }
 
@@ -109,13 +148,14 @@ pub async fn address_of(
     port: u16,
 ) -> Result<SocketAddr, RuntimeError> {
     let found = containers(engine, spec).await?;
-    let refused = |reason: String| RuntimeError::NoAddress { service: service.to_owned(), reason };
+    let refused =
+        |error: AddressError| RuntimeError::NoAddress { service: service.to_owned(), reason: error.to_string() };
     address(spec, &found, service, port).map(SocketAddr::from).map_err(refused)
 }
 
 /// Returns the address at which a service's port can be reached from this host.
-fn address(spec: &InstanceSpec, found: &Containers, service: &str, port: u16) -> Result<(IpAddr, u16), String> {
-    let container = spec.container(service).ok_or_else(|| format!("the release has no service {service}"))?;
+fn address(spec: &InstanceSpec, found: &Containers, service: &str, port: u16) -> Result<(IpAddr, u16), AddressError> {
+    let container = spec.container(service).ok_or_else(|| AddressError::NoService { service: service.to_owned() })?;
     match &container.network_mode {
         NetworkMode::Host => return Ok((IpAddr::from([127, 0, 0, 1]), port)),
         NetworkMode::Service(lender) => return address(spec, found, lender, port),
@@ -129,15 +169,17 @@ fn address(spec: &InstanceSpec, found: &Containers, service: &str, port: u16) ->
     // An Engine without root keeps its networks to itself; then a published port is the only way in.
     let published = container.ports.iter().find(|it| it.container == port).and_then(|it| it.host);
     let published = published.map(|host| (IpAddr::from([127, 0, 0, 1]), host));
-    own.map(|own| (own, port)).or(published).ok_or_else(|| format!("{} has no address", container.name))
+    own.map(|own| (own, port))
+        .or(published)
+        .ok_or_else(|| AddressError::NoAddress { container: container.name.clone() })
 }
 
-fn running<'a>(found: &'a Containers, spec: &ContainerSpec) -> Result<&'a ContainerInspectResponse, String> {
+fn running<'a>(found: &'a Containers, spec: &ContainerSpec) -> Result<&'a ContainerInspectResponse, AddressError> {
     let is_it =
         |it: &&ContainerInspectResponse| it.name.as_deref().is_some_and(|it| it.trim_start_matches('/') == spec.name);
-    let there = found.iter().find(is_it).ok_or_else(|| format!("{} does not exist", spec.name))?;
+    let there = found.iter().find(is_it).ok_or_else(|| AddressError::Missing { container: spec.name.clone() })?;
     let runs = there.state.as_ref().and_then(|state| state.running) == Some(true);
-    if runs { Ok(there) } else { Err(format!("{} does not run", spec.name)) }
+    if runs { Ok(there) } else { Err(AddressError::NotRunning { container: spec.name.clone() }) }
 }
 
 /// Maximum bytes of a command's output that are kept for people.
@@ -148,16 +190,16 @@ async fn ask_exec(
     spec: &InstanceSpec,
     found: &Containers,
     probe: &ExecProbe,
-) -> Result<(), String> {
+) -> Result<(), ProbeError> {
     let service = &probe.service;
-    let container = spec.container(service).ok_or_else(|| format!("the release has no service {service}"))?;
+    let container = spec.container(service).ok_or_else(|| AddressError::NoService { service: service.to_owned() })?;
     let id = running(found, container)?.id.clone().unwrap_or_default();
     let limit = probe.timeout.as_duration();
     match tokio::time::timeout(limit, exec(engine, &id, &probe.command)).await {
         Ok(Ok((0, _))) => Ok(()),
-        Ok(Ok((code, words))) => Err(format!("it ended with {code}{words}")),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("it did not end in {} s", limit.as_secs_f32())),
+        Ok(Ok((code, words))) => Err(ProbeError::Ended { code, words }),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => Err(ProbeError::NotEnded { limit }),
     }
 }
 

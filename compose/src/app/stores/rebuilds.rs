@@ -20,7 +20,7 @@ pub fn rebuilds(
         match declared_in(store, |service| spec.container(service).is_some()) {
             Ok(None) => {}
             Ok(Some(rebuild)) => drop(found.insert(name.clone(), rebuild)),
-            Err(text) => problems.push(problem_at(bytes, &format!("stores.{name}.rebuild"), text)),
+            Err(fault) => problems.push(problem_at(bytes, &format!("stores.{name}.rebuild"), fault.to_string())),
         }
     }
     Problems(problems).or(found)
@@ -32,22 +32,37 @@ pub fn rebuilds_declared(declared: &BTreeMap<StoreName, StoreDeclaration>) -> BT
     found.collect()
 }
 
-fn declared_in(store: &StoreDeclaration, has_service: impl Fn(&str) -> bool) -> Result<Option<Rebuild>, String> {
+/// Fault of a rebuild as app.yaml declares it.
+#[derive(Debug, thiserror::Error)]
+enum RebuildFault {
+    #[error("only a store of `kind: derivable` is rebuilt: this one comes from the backup")]
+    NotDerivable,
+    #[error("in which `service` does the command run?")]
+    NoService,
+    #[error("there is no service `{service}`")]
+    UnknownService { service: String },
+    #[error("`command` is a list of words, with a program as the first")]
+    NoCommand,
+    #[error("`limit` is at least 1s and at most {}", Rebuild::LONGEST)]
+    Limit,
+}
+
+fn declared_in(store: &StoreDeclaration, has_service: impl Fn(&str) -> bool) -> Result<Option<Rebuild>, RebuildFault> {
     let Some(declared) = &store.rebuild else { return Ok(None) };
     if store.kind == StoreKind::Truth {
-        return Err("only a store of `kind: derivable` is rebuilt: this one comes from the backup".to_owned());
+        return Err(RebuildFault::NotDerivable);
     }
     let service = declared.service.as_ref().or(store.service.as_ref());
-    let service = service.ok_or("in which `service` does the command run?")?;
+    let service = service.ok_or(RebuildFault::NoService)?;
     if !has_service(service) {
-        return Err(format!("there is no service `{service}`"));
+        return Err(RebuildFault::UnknownService { service: service.clone() });
     }
     if declared.command.is_empty() || declared.command.iter().any(|word| word.contains('\0')) {
-        return Err("`command` is a list of words, with a program as the first".to_owned());
+        return Err(RebuildFault::NoCommand);
     }
     let limit = declared.limit.unwrap_or(Rebuild::USUAL);
     if limit > Rebuild::LONGEST || limit < Period::from_secs(1) {
-        return Err(format!("`limit` is at least 1s and at most {}", Rebuild::LONGEST));
+        return Err(RebuildFault::Limit);
     }
     Ok(Some(Rebuild { service: service.clone(), command: declared.command.clone(), limit }))
 }

@@ -100,7 +100,7 @@ impl<'a> Tree<'a> {
             return self.finish(node, at);
         };
         let added = add_to(open, node, at);
-        added.map_err(|text| self.problem(at, text))
+        added.map_err(|error| self.problem(at, error.to_string()))
     }
 
     fn finish(&mut self, node: Node, at: Marker) -> Result<(), Problem> {
@@ -131,7 +131,16 @@ fn is_null(text: &str) -> bool {
     matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
 
-fn add_to(open: &mut Open, node: Node, at: Marker) -> Result<(), String> {
+/// Fault of a key in a map.
+#[derive(Debug, thiserror::Error)]
+enum KeyError {
+    #[error("a key must be a text")]
+    NotText,
+    #[error("the key `{key}` stands here twice")]
+    Twice { key: String },
+}
+
+fn add_to(open: &mut Open, node: Node, at: Marker) -> Result<(), KeyError> {
     match &mut open.node.value {
         Value::List(items) => items.push(node),
         Value::Map(entries) => match open.key.take() {
@@ -143,12 +152,12 @@ fn add_to(open: &mut Open, node: Node, at: Marker) -> Result<(), String> {
     Ok(())
 }
 
-fn key_of(node: Node, keys: &mut BTreeSet<String>) -> Result<String, String> {
+fn key_of(node: Node, keys: &mut BTreeSet<String>) -> Result<String, KeyError> {
     let Value::Scalar(key) = node.value else {
-        return Err("a key must be a text".to_owned());
+        return Err(KeyError::NotText);
     };
     if !keys.insert(key.clone()) {
-        return Err(format!("the key `{key}` stands here twice"));
+        return Err(KeyError::Twice { key });
     }
     Ok(key)
 }

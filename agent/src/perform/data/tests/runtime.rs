@@ -142,7 +142,8 @@ impl ToolRunner for LabRuntime {
         let data = self.database(spec, tool.at.service())?;
         let mut text = Vec::new();
         while let Some(piece) = bytes.next().await {
-            let piece = piece.map_err(|reason| RuntimeError::BrokenOff { what: "the tool".to_owned(), reason })?;
+            let piece =
+                piece.map_err(|error| RuntimeError::BrokenOff { what: "the tool".to_owned(), reason: error.0 })?;
             text.extend_from_slice(&piece);
         }
         let fault = self.plan().fault.clone();

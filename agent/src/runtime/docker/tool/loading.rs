@@ -85,7 +85,7 @@ async fn give(mut input: Input, mut bytes: Incoming, idle: Duration) -> (Given, 
     loop {
         let piece = match timeout(idle, bytes.next()).await {
             Ok(Some(Ok(piece))) => piece,
-            Ok(Some(Err(reason))) => return (Given::Broken(reason), input),
+            Ok(Some(Err(error))) => return (Given::Broken(error.0), input),
             Ok(None) => break,
             Err(_) => return (Given::Broken(format!("nothing came for {} s", idle.as_secs())), input),
         };
