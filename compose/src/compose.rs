@@ -25,8 +25,6 @@ pub use project::{Attachment, Mount, MountOrigin, Network, Project, Service, Ser
 pub use read::{ComposeSource, ProjectNaming, read};
 
 #[cfg(test)]
-mod manuals;
-#[cfg(test)]
 pub mod testing;
 #[cfg(test)]
 mod tests;

@@ -45,7 +45,7 @@ const TEXTS: [&str; 4] = [
 /// Modules that are compiled for tests only and lie beside the product's.
 const TEST_MODULES: [&str; 1] = ["core/src/steps/model.rs"];
 
-/// Whether a line names a result whose error is a text.
+/// Returns whether a line names a result whose error is a text.
 fn has_text_error(line: &str) -> bool {
     let results = line.match_indices("Result<").map(|(at, begin)| &line[at + begin.len()..]);
     results.into_iter().any(|rest| error_of(rest) == Some("String"))

@@ -1,5 +1,7 @@
 //! Meaning of Compose files, key by key, and the refusals.
 
+mod manuals;
+
 use super::testing::read_text;
 
 /// Parses a service's lines, and shows the result.

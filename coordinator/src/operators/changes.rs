@@ -33,8 +33,8 @@ pub fn check_for(attempt: &str, definition: &AppDefinition, values: &Given) -> R
 }
 
 fn refused(attempt: &str, definition: &AppDefinition, problems: &[ValueProblem]) -> Status {
-    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    wrong(attempt, told.join("; "), Hint::SeeValues(definition.app.clone()))
+    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    wrong(attempt, texts.join("; "), Hint::SeeValues(definition.app.clone()))
 }
 
 /// Renders a release with values, or refuses it with all problems.

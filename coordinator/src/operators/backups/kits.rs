@@ -33,9 +33,9 @@ impl OperatorsService {
         let recipient = Some(request.age_recipient.as_str()).filter(|text| !text.is_empty());
         let kits = made.into_iter().map(|kit| view(kit, recipient)).collect::<Result<Vec<_>, _>>()?;
         let lacking = lacking.into_iter().map(|(repository, of, why)| format!("{of} in {repository}: {why}"));
-        let told = format!("took {}", count(kits.len(), "recovery kit"));
-        let told = self.shared.facts.tell(&format!("operator {by}"), &told, clock::now()).await;
-        told.map_err(|error| failed("could not keep the event", &error))?;
+        let event = format!("took {}", count(kits.len(), "recovery kit"));
+        let kept = self.shared.facts.tell(&format!("operator {by}"), &event, clock::now()).await;
+        kept.map_err(|error| failed("could not keep the event", &error))?;
         Ok(v1::RecoveryKitList { kits, failed: lacking.collect() })
     }
 }

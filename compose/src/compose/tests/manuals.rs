@@ -72,25 +72,25 @@ fn check(manual: &str, expect: &str) {
 
 #[test]
 fn nomad_oasis_is_read() {
-    check(include_str!("fixtures/nomad.yaml"), include_str!("fixtures/nomad.txt"));
+    check(include_str!("../fixtures/nomad.yaml"), include_str!("../fixtures/nomad.txt"));
 }
 
 #[test]
 fn datalab_is_read() {
-    check(include_str!("fixtures/datalab.yaml"), include_str!("fixtures/datalab.txt"));
+    check(include_str!("../fixtures/datalab.yaml"), include_str!("../fixtures/datalab.txt"));
 }
 
 #[test]
 fn topobank_is_read() {
-    check(include_str!("fixtures/topobank.yaml"), include_str!("fixtures/topobank.txt"));
+    check(include_str!("../fixtures/topobank.yaml"), include_str!("../fixtures/topobank.txt"));
 }
 
 #[test]
 fn alchemiscale_is_read() {
-    check(include_str!("fixtures/alchemiscale.yaml"), include_str!("fixtures/alchemiscale.txt"));
+    check(include_str!("../fixtures/alchemiscale.yaml"), include_str!("../fixtures/alchemiscale.txt"));
 }
 
 #[test]
 fn openease_is_read() {
-    check(include_str!("fixtures/openease.yaml"), include_str!("fixtures/openease.txt"));
+    check(include_str!("../fixtures/openease.yaml"), include_str!("../fixtures/openease.txt"));
 }
