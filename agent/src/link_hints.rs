@@ -1,11 +1,16 @@
 //! Hints about failures of the link, for the people at a host.
 
-use fleet_core::hint::LinkHint;
+use fleet_core::hint::{Hint, LinkHint};
 use fleet_link::LinkError;
 
 /// Returns the hint for a failure of the link; empty if there is none.
 pub fn link_hint(error: &LinkError) -> String {
-    error.hint().as_ref().and_then(|hint| hint.link().map(words)).unwrap_or_default()
+    match error.hint() {
+        Some(Hint::Text(text)) => text,
+        Some(Hint::ReadCoordinatorLog) => "read the coordinator's log".to_owned(),
+        Some(Hint::EndFollowing) => "wait until some of this host's calls have ended".to_owned(),
+        hint => hint.as_ref().and_then(|hint| hint.link().map(words)).unwrap_or_default(),
+    }
 }
 
 fn words(hint: &LinkHint) -> String {

@@ -45,6 +45,12 @@ impl FromStr for LoopbackAddress {
     }
 }
 
+impl fmt::Display for LoopbackAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl LoopbackAddress {
     /// Opens the port.
     ///

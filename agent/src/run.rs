@@ -96,8 +96,10 @@ pub enum RunError {
         source: io::Error,
     },
     /// The metrics cannot be served.
-    #[error("could not listen for readers of metrics")]
+    #[error("could not serve metrics on {address}")]
     Metrics {
+        /// Address that was given.
+        address: LoopbackAddress,
         /// Cause of the failure.
         source: io::Error,
     },
@@ -135,7 +137,7 @@ pub async fn run(config: Config, runtime: impl ContainerRuntime, stop: Cancellat
     let program = config.worker.map_or_else(fleet_render::own_program, Ok);
     let program = program.map_err(|source| RunError::Program { source })?;
     let listener = match config.metrics {
-        Some(address) => Some(address.listen().await.map_err(|source| RunError::Metrics { source })?),
+        Some(address) => Some(address.listen().await.map_err(|source| RunError::Metrics { address, source })?),
         None => None,
     };
     let metrics = Arc::new(AgentMetrics::default());

@@ -57,7 +57,7 @@ pub fn words(hint: &Hint) -> String {
         Hint::AskHostOwners(host) => {
             format!("ask the people of `{host}`: its policy outranks the coordinator (`fleet host show {host}`)")
         }
-        Hint::ConnectHost => "connect a host, or leave out `--pin`".to_owned(),
+        Hint::ConnectHost => "connect a host, or give `--no-pin`".to_owned(),
         Hint::SwitchCloneOff => {
             "switch the clone off, or on the clone: `fleet-agent join --again TOKEN` with a token of `fleet host add \
              NEW-NAME`, then restart its agent"

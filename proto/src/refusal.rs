@@ -9,7 +9,9 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Status};
 
 const WORD_KEY: &str = "fleet-error";
-const HINT_KEY: &str = "fleet-hint-bin";
+/// Not `fleet-hint-bin`: protocol 1 reads a text there.
+const HINT_KEY: &str = "fleet-hint-code-bin";
+const HINT_TEXT_KEY: &str = "fleet-hint-bin";
 const PROTOCOLS_KEY: &str = "fleet-protocols";
 
 /// Reason why a call was refused, for the program that must act on it.
@@ -94,6 +96,10 @@ pub fn refuse_as(code: Code, word: RefusalReason, text: impl Into<String>, hint:
 /// Makes the status of a refusal without a common protocol, with those that this program supports.
 pub fn refuse_protocol(word: RefusalReason, text: impl Into<String>, hint: impl Into<Option<Hint>>) -> Status {
     let mut status = refuse(word, text, hint);
+    if word == RefusalReason::ProtocolOld {
+        let old = MetadataValue::from_bytes(b"upgrade this program to the coordinator's version");
+        status.metadata_mut().insert_bin(HINT_TEXT_KEY, old);
+    }
     if let Ok(own) = ProtocolRange::OWN.to_string().parse() {
         status.metadata_mut().insert(PROTOCOLS_KEY, own);
     }

@@ -98,7 +98,11 @@ impl Renderer {
     pub async fn session(&self) -> Result<Session, RenderError> {
         let place = timeout(WAITING, Arc::clone(&self.places).acquire_owned()).await;
         // It is never closed.
-        let place = place.map_err(|_| RenderError::Busy)?.map_err(|_| RenderError::Busy)?;
+        let Ok(Ok(place)) = place else {
+            self.counts.requests.fetch_add(1, Relaxed);
+            self.counts.failures.fetch_add(1, Relaxed);
+            return Err(RenderError::Busy);
+        };
         Ok(Session { program: self.program.clone(), worker: None, counts: Arc::clone(&self.counts), _place: place })
     }
 

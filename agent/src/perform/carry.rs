@@ -188,7 +188,7 @@ impl Carrying<'_> {
             Ok(Err(error)) => crate::chain(&error),
             Err(_) => format!("its deadline of {} is over; it was at: {}", self.deadline(), self.work.doing()),
         };
-        tracing::warn!(because, "the order failed");
+        tracing::warn!(order = %self.order.id, instance = %self.order.instance, because, "the order failed");
         if !self.is_touched() {
             return self.end(Outcome::Refused { reason: because }, None).await;
         }

@@ -145,7 +145,7 @@ impl DataWork<'_> {
                 format!("its deadline of {deadline} is over; it was at: {}", self.work.doing())
             }
         };
-        tracing::warn!(because, "the order failed");
+        tracing::warn!(order = %self.order.id, instance = %self.order.instance, because, "the order failed");
         self.turn_back(&because).await;
     }
 
@@ -211,7 +211,8 @@ impl DataWork<'_> {
         let waits = (!waits.is_empty()).then(|| format!("its former data is in {}", waits.join(", ")));
         let buckets = (!left.filled.is_empty()).then(|| left_in_buckets(&left));
         let held = (!left.held.is_empty()).then(|| left::still(&left.held));
-        let reason = [Some(reason), waits, buckets, held].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        // Texts are cut at their end on the way: first where the data is.
+        let reason = [waits, buckets, held, Some(reason)].into_iter().flatten().collect::<Vec<_>>().join("; ");
         let hint = Some(Hint::LookOnHost(instance.clone()));
         // If only these are left, the instance is unchanged once they run again, and a drill's sandbox was never a part
         // of it.

@@ -14,7 +14,8 @@ const NAMED: usize = 5;
 /// The lines of `fleet rollout explain`.
 pub fn lines(rollout: &RolloutView, now: Time) -> Vec<String> {
     let explanation = rollout.explanation.clone().unwrap_or_default();
-    let mut lines = vec![sentence(rollout, &explanation, now), tallies(&explanation)];
+    let mut lines = vec![sentence(rollout, &explanation, now)];
+    lines.extend(rollout.explanation.as_ref().map(tallies));
     lines.extend(explanation.failures.iter().map(failure));
     lines.extend(explanation.groups.iter().map(group));
     lines.extend(explanation.next.iter().filter_map(next));

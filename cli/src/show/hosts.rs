@@ -57,7 +57,8 @@ fn refused(host: &HostView) -> String {
     if host.refused.is_empty() {
         String::new()
     } else {
-        format!("{}: {}", host.refused, hints::shown(host.hint.as_ref()))
+        let hint = hints::shown(host.hint.as_ref());
+        if hint.is_empty() { host.refused.clone() } else { format!("{}: {hint}", host.refused) }
     }
 }
 
@@ -74,7 +75,8 @@ fn duplicate(duplicate: &Duplicate, now: Time) -> Vec<String> {
         format!("start {start} at {}, Engine {engine}, connected {} ago", machine.address, age(now, machine.at_ms))
     };
     let machines = duplicate.machines.iter().map(machine);
-    machines.chain([format!("what to do: {}", hints::shown(duplicate.hint.as_ref()))]).collect()
+    let hint = Some(hints::shown(duplicate.hint.as_ref())).filter(|hint| !hint.is_empty());
+    machines.chain(hint.map(|hint| format!("what to do: {hint}"))).collect()
 }
 
 /// Returns the rules of the host's policy file.

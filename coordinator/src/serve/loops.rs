@@ -10,7 +10,7 @@ use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -56,14 +56,15 @@ impl Loops {
         F: Future<Output = ()>,
     {
         let (stop, panics) = (self.stop.clone(), Arc::clone(&self.panics));
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime = OwnRuntime(Some(Builder::new_current_thread().enable_all().build()?));
         let (end, ended) = oneshot::channel::<()>();
         // Neither the clock nor a blocking thread of the runtime that serves: that one may be dropped at any time, and would
         // let a clock panic and wait for a blocking thread without a limit.
         std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            runtime.block_on(stop.run_until_cancelled(keep_running(name, run, &panics)));
-            runtime.shutdown_background();
-            drop(end);
+            if let Some(runtime) = &runtime.0 {
+                runtime.block_on(stop.run_until_cancelled(keep_running(name, run, &panics)));
+            }
+            drop((runtime, end));
         })?;
         self.tasks.spawn(async { drop(ended.await) });
         Ok(())
@@ -84,6 +85,17 @@ impl Loops {
 impl Drop for Loops {
     fn drop(&mut self) {
         self.stop.cancel();
+    }
+}
+
+/// A runtime of a loop, which waits for nobody when it is dropped, be it in a task of another runtime.
+struct OwnRuntime(Option<Runtime>);
+
+impl Drop for OwnRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Hints and their codes. A code that this version does not know, or whose arguments it cannot read, is no hint.
 
-use super::{LIST_LIMIT, bounded};
+use super::{TEXT_LIMIT, bounded};
 use crate::v1::{self, HintCode};
 use fleet_core::hint::{Hint, LinkHint};
 use fleet_core::names::{AppName, BackupId, HostName, InstanceName, PolicyName, ReleaseName, RolloutId, Version};
@@ -40,6 +40,9 @@ impl HintArgument for String {
     }
 }
 
+/// Items of a list in a hint that are taken in, with `TEXT_LIMIT` bytes in all.
+const HINT_LIST_LIMIT: usize = 32;
+
 /// The last field: all that is left.
 impl<T: HintArgument> HintArgument for Vec<T> {
     fn put(self, to: &mut Vec<String>) {
@@ -47,7 +50,14 @@ impl<T: HintArgument> HintArgument for Vec<T> {
     }
 
     fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
-        let texts: Vec<String> = from.take(LIST_LIMIT).collect();
+        let (mut texts, mut length) = (Vec::new(), 0);
+        for text in from.take(HINT_LIST_LIMIT) {
+            length += text.len();
+            if length > TEXT_LIMIT {
+                break;
+            }
+            texts.push(text);
+        }
         texts.into_iter().map(|text| T::take(&mut std::iter::once(text))).collect()
     }
 }

@@ -51,8 +51,11 @@ pub async fn create(
     let call = engine.docker().await?.create_container(Some(options), body(spec, container, keeps));
     match engine.act(&format!("create {name}"), call).await {
         Ok(_) => {}
-        Err(RuntimeError::Refused { kind: EngineErrorKind::NameInUse | EngineErrorKind::Conflict, .. }) => {
-            is_this_one(engine, spec, container, name).await?;
+        Err(error @ RuntimeError::Refused { kind: EngineErrorKind::NameInUse | EngineErrorKind::Conflict, .. }) => {
+            match inspect(engine, name).await? {
+                Some(_) => is_this_one(engine, spec, container, name).await?,
+                None => return Err(error),
+            }
         }
         Err(RuntimeError::Refused { kind: EngineErrorKind::NoSuchImage, .. }) => {
             return Err(RuntimeError::NoImage { image: container.image.clone() });
@@ -152,8 +155,12 @@ pub async fn start(engine: &DockerEngine, spec: &InstanceSpec, name: &str) -> Re
     inspect_own(engine, spec, name).await?;
     let call = engine.docker().await?.start_container(name, None::<StartContainerOptions>);
     match engine.act(&what, call).await {
-        Err(RuntimeError::Refused { kind: EngineErrorKind::IsPaused, .. }) => {
-            engine.act(&what, engine.docker().await?.unpause_container(name)).await
+        // A container that is being stopped or removed is refused with the same words: then the first refusal says more.
+        Err(error @ RuntimeError::Refused { kind: EngineErrorKind::IsPaused, .. }) => {
+            match engine.act(&what, engine.docker().await?.unpause_container(name)).await {
+                Err(RuntimeError::Refused { kind: EngineErrorKind::NotPaused, .. }) => Err(error),
+                answer => answer,
+            }
         }
         Err(error @ RuntimeError::Refused { kind: EngineErrorKind::PortTaken { port }, .. }) => {
             Err(port_taken(engine, spec, name, port).await.unwrap_or(error))

@@ -111,10 +111,17 @@ fn taken_port(message: &str) -> Option<u16> {
     if begin == "failed to bind port " && is_about_ports {
         return leading_number(address);
     }
-    // An IPv6 address has colons of its own.
-    let after_host = address.find("]:").map_or(address, |at| &address[at + 1..]);
-    let mut numbers = after_host.match_indices(':').filter_map(|(at, _)| leading_number(&after_host[at + 1..]));
-    numbers.next().filter(|_| is_about_ports)
+    let first = address.trim_start_matches("for ").split([' ', '/']).find(|part| part.contains(':'))?;
+    let first = first.trim_end_matches(':');
+    // An IPv6 address has colons of its own: in brackets, or before the last colon.
+    let port = match first.strip_prefix('[').and_then(|host| host.split_once("]:")) {
+        Some((_, port)) => port,
+        None => match first.split_once(':')? {
+            (host, port) if host.contains(['.', '*']) => port,
+            _ => first.rsplit(':').next()?,
+        },
+    };
+    leading_number(port).filter(|_| is_about_ports)
 }
 
 fn leading_number(text: &str) -> Option<u16> {
@@ -403,6 +410,21 @@ mod tests {
                     500,
                     "failed to set up container networking: failed to bind host port 0.0.0.0:8080/tcp: address already in use",
                 ),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_taken_port_of_an_ipv6_address_is_the_one_of_the_host() {
+        check(
+            EngineErrorKind::PortTaken { port: 8080 },
+            &[
+                (DOCKER_20, 500, "Bind for ::1:8080 failed: port is already allocated"),
+                (DOCKER_20, 500, "Bind for fd00::1:8080 failed: port is already allocated"),
+                (DOCKER_20, 500, "Bind for :::8080 failed: port is already allocated"),
+                (DOCKER_20, 500, "listen tcp6 [::]:8080: bind: address already in use"),
+                (DOCKER_28, 500, "failed to bind host port for 0.0.0.0:8080:[fd00::2]:80/tcp: address already in use"),
+                (DOCKER_28, 500, "failed to bind host port for [::1]:8080:[fd00::2]:80/tcp: address already in use"),
             ],
         );
     }

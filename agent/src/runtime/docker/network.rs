@@ -33,10 +33,14 @@ pub async fn create(
         if !there.is_empty() {
             return Ok(());
         }
+        let name = request.name.clone();
         let call = engine.docker().await?.create_network(request);
         match engine.act(&what, call).await {
-            Ok(_) | Err(RuntimeError::Refused { kind: EngineErrorKind::NameInUse | EngineErrorKind::Conflict, .. }) => {
-                Ok(())
+            Ok(_) => Ok(()),
+            // Only the network itself says that it is there: other things may exist already, such as a firewall's chain.
+            Err(error @ RuntimeError::Refused { kind: EngineErrorKind::NameInUse | EngineErrorKind::Conflict, .. }) => {
+                let there = named(&engine, &name).await?;
+                if there.iter().any(|network| owner(&of, network).is_own()) { Ok(()) } else { Err(error) }
             }
             Err(error) => Err(error),
         }

@@ -36,7 +36,6 @@ fn rollouts_are_listed_shown_and_explained() {
     exit 0
     stdout:
     labnotes-3 is running
-    0 done, 0 failed, 0 under way, 0 waiting, 0 offline, of 0
     ");
 }
 

@@ -78,6 +78,7 @@ pub fn choose(
         (None, Some((key, seen))) => {
             let unclear = if seen.is_ambiguous() { "several snapshots carry its id" } else { "" };
             let damage = seen.damaged.as_deref().unwrap_or(unclear);
+            let hint = if seen.is_ambiguous() { Hint::ChooseSnapshot(key.backup.clone()) } else { hint };
             Err(hindered(attempt, format!("the backup {} is damaged: {damage}", key.backup), hint))
         }
         (None, None) => Err(absent(attempt, format!("such backup of `{name}`"), hint)),
