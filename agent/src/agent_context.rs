@@ -27,7 +27,7 @@ pub struct AgentContext {
     pub status_writer: StatusWriter,
     pub metrics: Arc<AgentMetrics>,
     pub policy: LivePolicy,
-    pub looks: PathResolver,
+    pub path_resolver: PathResolver,
     /// Instances that the watch should inspect now.
     pub attention: mpsc::UnboundedSender<InstanceName>,
 }
@@ -62,6 +62,9 @@ impl AgentContext {
 
 impl fmt::Debug for AgentContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Site").field("host", &self.host).field("data_dir", &self.data_dir).finish_non_exhaustive()
+        f.debug_struct("AgentContext")
+            .field("host", &self.host)
+            .field("data_dir", &self.data_dir)
+            .finish_non_exhaustive()
     }
 }

@@ -61,7 +61,7 @@ impl Bundles {
         match self.kept(digest) {
             Some(bundle) => Ok(bundle),
             None => {
-                let fetched = self.fetch(digest).instrument(tracing::info_span!("fetch_bundle", %digest)).await;
+                let fetched = self.fetch(digest).instrument(tracing::error_span!("fetch_bundle", %digest)).await;
                 self.metrics.fetched(&fetched);
                 fetched
             }

@@ -101,7 +101,7 @@ impl FakeRuntime {
 impl Containers for FakeRuntime {
     async fn look(&self, spec: &InstanceSpec) -> Result<FoundProject, RuntimeError> {
         self.world().answers()?;
-        self.world().looks += 1;
+        self.world().inspections += 1;
         Ok(self.world().found(spec))
     }
 
@@ -127,7 +127,7 @@ impl Containers for FakeRuntime {
 
     async fn observe(&self, spec: &InstanceSpec, health: &HealthRules) -> Result<Observation, RuntimeError> {
         self.world().answers()?;
-        self.world().looks += 1;
+        self.world().inspections += 1;
         Ok(self.world().observed(spec, health))
     }
 

@@ -163,7 +163,6 @@ impl Link {
             return;
         }
         self.wires.channel.send_replace(None);
-        self.wires.metrics.disconnected();
         self.story.lost(&self.who.identity, error);
     }
 

@@ -7,7 +7,6 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 type Labels = [(&'static str, &'static str); 1];
@@ -16,7 +15,6 @@ type TwoLabels = [(&'static str, &'static str); 2];
 /// Figures since the start of the agent.
 #[derive(Debug)]
 pub struct AgentMetrics {
-    is_connected: AtomicBool,
     connections: Counter,
     orders: Family<TwoLabels, Counter>,
     order: Family<Labels, Histogram, fn() -> Histogram>,
@@ -34,7 +32,6 @@ fn lasting() -> Histogram {
 impl Default for AgentMetrics {
     fn default() -> Self {
         Self {
-            is_connected: AtomicBool::new(false),
             connections: Counter::default(),
             orders: Family::default(),
             order: Family::new_with_constructor(lasting as fn() -> Histogram),
@@ -56,13 +53,7 @@ impl WorkerObserver for AgentMetrics {
 impl AgentMetrics {
     /// Records that a new connection has received a message.
     pub fn connected(&self) {
-        self.is_connected.store(true, Relaxed);
         self.connections.inc();
-    }
-
-    /// Notes that there is no connection any more.
-    pub fn disconnected(&self) {
-        self.is_connected.store(false, Relaxed);
     }
 
     /// Notes the end of an order, and the time since it was accepted.
@@ -88,8 +79,6 @@ impl AgentMetrics {
     /// # Errors
     /// Fails where the page cannot be written.
     pub fn write(&self, page: &mut Page<'_>) -> fmt::Result {
-        let is_connected = u64::from(self.is_connected.load(Relaxed));
-        page.gauge("fleet_agent_connected", "1 while the coordinator is heard, else 0.", is_connected)?;
         page.metric("fleet_agent_connections", "Connections on which the coordinator was heard.", &self.connections)?;
         page.metric("fleet_agent_orders_ended", "Orders that ended, by kind and outcome.", &self.orders)?;
         page.metric("fleet_agent_order_duration_seconds", "Time from accepting an order to its end.", &self.order)?;

@@ -15,7 +15,9 @@ use std::time::Duration;
 use std::{fmt, io};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use tonic::transport::Channel;
 
 /// The longest head of a request.
 const HEAD_LIMIT: usize = 8 << 10;
@@ -62,13 +64,13 @@ impl LoopbackAddress {
 }
 
 /// Serves until dropped; for ever nothing where there is no listener.
-pub async fn serve_metrics(context: Arc<AgentContext>, listener: Option<TcpListener>) {
+pub async fn serve_metrics(figures: AgentFigures, listener: Option<TcpListener>) {
     let Some(listener) = listener else { return std::future::pending().await };
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 // A reader that disconnects or sends nothing does no harm.
-                let _ = timeout(LIMIT, answer(stream, &context)).await;
+                let _ = timeout(LIMIT, answer(stream, &figures)).await;
             }
             Err(error) => {
                 tracing::warn!(%error, "could not accept a reader of metrics");
@@ -78,7 +80,7 @@ pub async fn serve_metrics(context: Arc<AgentContext>, listener: Option<TcpListe
     }
 }
 
-async fn answer(mut stream: TcpStream, context: &Arc<AgentContext>) -> io::Result<()> {
+async fn answer(mut stream: TcpStream, figures: &AgentFigures) -> io::Result<()> {
     let mut head = Vec::new();
     while !head.windows(4).any(|end| end == b"\r\n\r\n") {
         if head.len() > HEAD_LIMIT || stream.read_buf(&mut head).await? == 0 {
@@ -86,7 +88,7 @@ async fn answer(mut stream: TcpStream, context: &Arc<AgentContext>) -> io::Resul
         }
     }
     let (status, body) = match request_of(&head) {
-        Wanted::Page => match page(AgentFigures(Arc::clone(context))) {
+        Wanted::Page => match page(figures.clone()) {
             Ok(page) => ("200 OK", page),
             Err(_) => ("500 Internal Server Error", "the metrics could not be written\n".to_owned()),
         },
@@ -123,15 +125,29 @@ fn request_of(head: &[u8]) -> Wanted {
 }
 
 /// Metrics of an agent.
-#[derive(Debug)]
-struct AgentFigures(Arc<AgentContext>);
+#[derive(Debug, Clone)]
+pub struct AgentFigures {
+    context: Arc<AgentContext>,
+    /// Channel to the coordinator, while there is one on which it was heard.
+    channel: watch::Receiver<Option<Channel>>,
+}
+
+impl AgentFigures {
+    /// Returns the figures of an agent with its channel to the coordinator.
+    pub fn new(context: &Arc<AgentContext>, channel: watch::Receiver<Option<Channel>>) -> Self {
+        Self { context: Arc::clone(context), channel }
+    }
+}
 
 impl Figures for AgentFigures {
     fn write(&self, page: &mut Page<'_>) -> fmt::Result {
+        let context = &self.context;
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         page.gauges("fleet_build_info", "1, with the agent's version as a label.")?.gauge(&version, 1_u64)?;
-        self.0.metrics.write(page)?;
-        let (all, busy) = self.0.status_writer.see(|status_board| {
+        let is_connected = u64::from(self.channel.borrow().is_some());
+        page.gauge("fleet_agent_connected", "1 while the coordinator is heard, else 0.", is_connected)?;
+        context.metrics.write(page)?;
+        let (all, busy) = context.status_writer.see(|status_board| {
             let is_busy = |running: &&Running| matches!(running, Running::Busy { .. });
             (status_board.instances.len(), status_board.instances.values().filter(is_busy).count())
         });
@@ -139,12 +155,12 @@ impl Figures for AgentFigures {
             page.gauges("fleet_agent_instances", "Instances on this host, by whether an order is at work.")?;
         samples.gauge(&[("state", "busy")], busy)?;
         samples.gauge(&[("state", "settled")], all - busy)?;
-        if let Some(bytes) = self.0.status_writer.see(|status_board| status_board.disk_free) {
+        if let Some(bytes) = context.status_writer.see(|status_board| status_board.disk_free) {
             page.gauge("fleet_agent_disk_free_bytes", "Free bytes where the Engine keeps its data.", bytes)?;
         } else {
             page.gauges("fleet_agent_disk_free_bytes", "Free bytes where the Engine keeps its data.")?;
         }
-        let (requests, failures) = (&self.0.renderer.counts().requests, &self.0.renderer.counts().failures);
+        let (requests, failures) = (&context.renderer.counts().requests, &context.renderer.counts().failures);
         page.counter("fleet_render_requests", "Requests to processes that render releases.", requests.load(Relaxed))?;
         let help = "Requests to render that failed for another reason than the release.";
         page.counter("fleet_render_failures", help, failures.load(Relaxed))?;

@@ -70,11 +70,11 @@ impl PathResolver {
 
     /// Resolves each path as it is at this moment.
     pub async fn follow(&self, paths: BTreeSet<String>) -> Leads {
-        let looks = paths.into_iter().map(|path| async {
+        let resolutions = paths.into_iter().map(|path| async {
             let lead = self.look(&path).await;
             (path, lead)
         });
-        join_all(looks).await.into_iter().collect()
+        join_all(resolutions).await.into_iter().collect()
     }
 
     async fn look(&self, path: &str) -> Lead {

@@ -9,7 +9,7 @@ use crate::status_board::{StatusBoard, StatusWriter};
 use crate::agent_context::AgentContext;
 use crate::link::{self, Greeting, OpenSet, QueryChange, Who, Wires};
 use crate::metrics::AgentMetrics;
-use crate::metrics_server::{LoopbackAddress, serve_metrics};
+use crate::metrics_server::{AgentFigures, LoopbackAddress, serve_metrics};
 use crate::path_resolver::PathResolver;
 use crate::perform::Drifted;
 use crate::policy::LivePolicy;
@@ -43,7 +43,7 @@ const LAST_WRITES: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// The questions that wait for an answerer.
-const QUESTIONS: usize = 32;
+const QUERIES: usize = 32;
 
 /// Paths and options of an agent.
 #[derive(Debug, Clone)]
@@ -149,7 +149,7 @@ pub async fn run(config: Config, runtime: impl ContainerRuntime, stop: Cancellat
         metrics,
     };
     let who = Who { identity, path: Some(path) };
-    let rooms = Rooms::new(host, data_dir, ledger, Arc::new(runtime), workers, LivePolicy::open(&config.policy));
+    let rooms = AgentTasks::new(host, data_dir, ledger, Arc::new(runtime), workers, LivePolicy::open(&config.policy));
     rooms.work(who, listener, stop).await;
     Ok(())
 }
@@ -162,14 +162,14 @@ struct Workers {
 }
 
 /// Tasks of an agent.
-struct Rooms {
+struct AgentTasks {
     context: Arc<AgentContext>,
     host_info: HostInfoTask,
     attention: mpsc::UnboundedReceiver<InstanceName>,
     channel: watch::Sender<Option<Channel>>,
 }
 
-impl Rooms {
+impl AgentTasks {
     fn new(
         host: HostName,
         data_dir: PathBuf,
@@ -191,7 +191,7 @@ impl Rooms {
             status_writer: StatusWriter::default(),
             metrics,
             policy,
-            looks: PathResolver::default(),
+            path_resolver: PathResolver::default(),
             attention: attend,
         });
         tell_what_is_left(&context);
@@ -203,7 +203,7 @@ impl Rooms {
 
     async fn work(self, who: Who, listener: Option<TcpListener>, stop: CancellationToken) {
         let open: watch::Sender<Option<Arc<OpenSet>>> = watch::Sender::new(None);
-        let (ask, queries) = mpsc::channel::<QueryChange>(QUESTIONS);
+        let (ask, queries) = mpsc::channel::<QueryChange>(QUERIES);
         let drifted = watch::Sender::new(Drifted::new());
         let performing = perform::run(Arc::clone(&self.context), open.subscribe(), drifted.subscribe());
         let perform = async {
@@ -212,7 +212,7 @@ impl Rooms {
         };
         let reply = query::run(Arc::clone(&self.context), queries);
         let mut watcher = Watcher::new(Arc::clone(&self.context), drifted);
-        let serving = serve_metrics(Arc::clone(&self.context), listener);
+        let serving = serve_metrics(AgentFigures::new(&self.context, self.channel.subscribe()), listener);
         let is_stopped = stop.clone();
         let reporting = async {
             tokio::join!(self.host_info.begin(), watcher.look_first());

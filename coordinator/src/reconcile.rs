@@ -41,7 +41,7 @@ pub async fn turns(facts: &Arc<Facts>, sessions: &Sessions, planner: &Planner) {
     let mut patience = DEBOUNCE;
     while !facts.failed().is_cancelled() {
         let began = Instant::now();
-        let span = tracing::info_span!("reconcile", orders = Empty, closed = Empty);
+        let span = tracing::error_span!("reconcile", orders = Empty, closed = Empty);
         let turned = turn(facts, sessions, planner, clock::now()).instrument(span).await;
         facts.metrics().passed(&turned, began.elapsed());
         let (sleep_for, rest) = match turned {

@@ -3,10 +3,11 @@
 use crate::page::Page;
 use std::fmt;
 use std::fs;
+use std::time::Duration;
 
-/// Bytes of a page of memory, and clock ticks of a second, on the platforms that fleet runs on.
+/// Bytes of a page of memory, and milliseconds of a clock tick, on the platforms that fleet runs on.
 const MEMORY_PAGE: u64 = 4096;
-const TICKS: f64 = 100.0;
+const TICK_MS: u64 = 10;
 
 /// Writes processor time, memory, file descriptors and threads. What cannot be read is left out.
 ///
@@ -50,9 +51,9 @@ impl ProcessStat {
         let (_, fields) = text.rsplit_once(") ")?;
         let fields: Vec<&str> = fields.split(' ').collect();
         let number = |field: usize| fields.get(field - 3)?.trim().parse::<u64>().ok();
-        let ticks = u32::try_from(number(14)? + number(15)?).ok()?;
+        let ticks = number(14)? + number(15)?;
         Some(Self {
-            processor_seconds: f64::from(ticks) / TICKS,
+            processor_seconds: Duration::from_millis(ticks * TICK_MS).as_secs_f64(),
             threads: number(20)?,
             virtual_bytes: number(23)?,
             resident_bytes: number(24)? * MEMORY_PAGE,
@@ -74,6 +75,9 @@ mod tests {
         let text = "7 (a ) b) S 1 7 7 0 -1 4194560 1 2 3 4 150 50 0 0 20 0 9 0 100 8192 2 18446744073709551615 1\n";
         let stat = ProcessStat { processor_seconds: 2.0, threads: 9, virtual_bytes: 8192, resident_bytes: 8192 };
         assert_eq!(ProcessStat::read(text), Some(stat));
+        let old = text.replace("150 50", "4294967296 0");
+        let seconds = ProcessStat::read(&old).map(|stat| stat.processor_seconds);
+        assert_eq!(seconds, Some(42_949_672.96), "a program that ran for two years has figures, too");
         assert_eq!(
             descriptor_limit("Max open files            1024                 524288               files\n"),
             Some(1024)

@@ -70,6 +70,16 @@ fn nothing_is_unwrapped_in_the_product() {
 }
 
 #[test]
+fn spans_are_there_at_every_level_of_the_log() {
+    for (path, text) in all_sources() {
+        for mark in ["info_span!", "warn_span!", "debug_span!", "trace_span!"] {
+            let is_at_a_level = product(&text).contains(mark) && !path.starts_with(house().join("tests"));
+            assert!(!is_at_a_level, "{}: a warning in it must name its ids: write `error_span!`", path.display());
+        }
+    }
+}
+
+#[test]
 fn no_test_is_ignored() {
     for (path, text) in all_sources() {
         for mark in [concat!("#[igno", "re"), concat!("#[should_", "panic")] {

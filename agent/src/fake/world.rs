@@ -63,7 +63,7 @@ pub struct World {
     /// Number of steps performed so far.
     pub steps_so_far: u64,
     /// Number of times the agent has inspected an instance.
-    pub looks: u64,
+    pub inspections: u64,
     /// True while the Engine does not answer.
     pub is_engine_away: bool,
     /// Id that the Engine reports.

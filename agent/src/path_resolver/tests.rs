@@ -16,7 +16,7 @@ struct Mounts {
 }
 
 impl Mounts {
-    fn looks(self: &Arc<Self>, limit: Duration) -> PathResolver {
+    fn resolver(self: &Arc<Self>, limit: Duration) -> PathResolver {
         let mounts = Arc::clone(self);
         let follow = move |path: &str| {
             if path.starts_with("/dead") {
@@ -35,27 +35,27 @@ impl Mounts {
     }
 }
 
-async fn look(looks: &PathResolver, paths: &str) -> String {
-    let leads = looks.follow(paths.split(' ').map(str::to_owned).collect()).await;
+async fn look(resolver: &PathResolver, paths: &str) -> String {
+    let leads = resolver.follow(paths.split(' ').map(str::to_owned).collect()).await;
     leads.into_values().map(|lead| lead.unwrap_or_else(|error| error.to_string())).collect::<Vec<_>>().join(", ")
 }
 
 #[tokio::test]
 async fn a_dead_mount_concerns_only_who_needs_it() {
     let mounts = Arc::new(Mounts::default());
-    let looks = mounts.looks(SHORT);
+    let resolver = mounts.resolver(SHORT);
     let late = "could not look at /dead/a in time";
-    assert_eq!(look(&looks, "/dead/a /srv").await, format!("{late}, /srv"));
+    assert_eq!(look(&resolver, "/dead/a /srv").await, format!("{late}, /srv"));
     let began = Instant::now();
     for _ in 0..10 {
-        assert_eq!(look(&looks, "/dead/a").await, late);
-        assert_eq!(look(&looks, "/srv /srv/b").await, "/srv, /srv/b");
+        assert_eq!(look(&resolver, "/dead/a").await, late);
+        assert_eq!(look(&resolver, "/srv /srv/b").await, "/srv, /srv/b");
     }
     // Each look that waited for it would take that long: ten of them, ten times.
     assert!(began.elapsed() < 10 * SHORT, "it was known to be dead, and took {:?}", began.elapsed());
     assert_eq!(mounts.looks_at_dead.load(Ordering::SeqCst), 1, "one thread waits for it");
     mounts.come_back();
-    while look(&looks, "/dead/a").await != "/dead/a" {
+    while look(&resolver, "/dead/a").await != "/dead/a" {
         tokio::task::yield_now().await;
     }
 }
@@ -63,8 +63,8 @@ async fn a_dead_mount_concerns_only_who_needs_it() {
 #[tokio::test]
 async fn who_comes_to_a_path_together_gets_an_answer_each() {
     let mounts = Arc::new(Mounts::default());
-    let looks = mounts.looks(LIMIT);
-    let both = async { tokio::join!(look(&looks, "/dead/a"), look(&looks, "/dead/a")) };
+    let resolver = mounts.resolver(LIMIT);
+    let both = async { tokio::join!(look(&resolver, "/dead/a"), look(&resolver, "/dead/a")) };
     let back = async {
         while mounts.looks_at_dead.load(Ordering::SeqCst) == 0 {
             tokio::task::yield_now().await;
@@ -79,9 +79,9 @@ async fn who_comes_to_a_path_together_gets_an_answer_each() {
 #[test]
 fn an_agent_stops_while_a_mount_is_dead() {
     let mounts = Arc::new(Mounts::default());
-    let looks = mounts.looks(SHORT);
+    let resolver = mounts.resolver(SHORT);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(look(&looks, "/dead/a"));
+    runtime.block_on(look(&resolver, "/dead/a"));
     let (ended, is_ended) = std::sync::mpsc::channel();
     let ending = thread::spawn(move || {
         drop(runtime);

@@ -43,7 +43,7 @@ pub async fn allow_where(context: &AgentContext, reaches: &Reaches) -> Result<Le
     let mut refusals = policy.refusals(reaches);
     let mut leads = Leads::new();
     if refusals.is_empty() {
-        leads = context.looks.follow(policy.paths_to_follow(reaches)).await;
+        leads = context.path_resolver.follow(policy.paths_to_follow(reaches)).await;
         refusals = policy.refusals_of_links(reaches, &leads);
     }
     if refusals.is_empty() { Ok(leads) } else { Err(Forbidden::ByPolicy(joined(&refusals))) }
@@ -102,7 +102,7 @@ pub async fn allow_step_back(step: &Step, context: &AgentContext, spec: &Instanc
     }
     let policy = context.policy.now().map_err(Forbidden::NoPolicy)?;
     let reaches = Reaches::of_spec(spec);
-    let leads = context.looks.follow(policy.paths_to_follow(&reaches)).await;
+    let leads = context.path_resolver.follow(policy.paths_to_follow(&reaches)).await;
     let refusals = policy.refusals_of_links(&reaches, &leads);
     if !refusals.is_empty() {
         return Err(Forbidden::ByPolicy(joined(&refusals)));
@@ -149,7 +149,7 @@ pub async fn stores_refused(
             return reaches.into_keys().map(|name| (name, text.clone())).collect();
         }
     };
-    let leads = context.looks.follow(all_paths(&policy, reaches.values())).await;
+    let leads = context.path_resolver.follow(all_paths(&policy, reaches.values())).await;
     forbidden_stores(&policy, &reaches, &leads)
 }
 

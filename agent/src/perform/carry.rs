@@ -37,15 +37,15 @@ pub async fn begin(context: &AgentContext, incoming: OutgoingOrder) {
     accept(context, incoming).instrument(span).await;
 }
 
-/// Returns the span of the work on an order; for an order about data, with the name of its action.
+/// Returns the span of the work on an order, there at any level of the log: a warning inside must name its order; for an order about data, with the name of its action.
 fn order_span(order: &Order) -> Span {
     let (id, instance) = (&order.id, &order.instance);
     match order.action.data().map(DataAction::kind) {
-        None => tracing::info_span!("order", order = %id, %instance),
-        Some(DataKind::Backup) => tracing::info_span!("backup", order = %id, %instance),
-        Some(DataKind::Drill) => tracing::info_span!("drill", order = %id, %instance),
-        Some(DataKind::Restore) => tracing::info_span!("restore", order = %id, %instance),
-        Some(DataKind::Forget) => tracing::info_span!("forget", order = %id, %instance),
+        None => tracing::error_span!("order", order = %id, %instance),
+        Some(DataKind::Backup) => tracing::error_span!("backup", order = %id, %instance),
+        Some(DataKind::Drill) => tracing::error_span!("drill", order = %id, %instance),
+        Some(DataKind::Restore) => tracing::error_span!("restore", order = %id, %instance),
+        Some(DataKind::Forget) => tracing::error_span!("forget", order = %id, %instance),
     }
 }
 
@@ -188,7 +188,7 @@ impl Carrying<'_> {
             Ok(Err(error)) => crate::chain(&error),
             Err(_) => format!("its deadline of {} is over; it was at: {}", self.deadline(), self.work.doing()),
         };
-        tracing::warn!(order = %self.order.id, instance = %self.order.instance, because, "the order failed");
+        tracing::warn!(because, "the order failed");
         if !self.is_touched() {
             return self.end(Outcome::Refused { reason: because }, None).await;
         }

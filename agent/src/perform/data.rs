@@ -145,7 +145,7 @@ impl DataWork<'_> {
                 format!("its deadline of {deadline} is over; it was at: {}", self.work.doing())
             }
         };
-        tracing::warn!(order = %self.order.id, instance = %self.order.instance, because, "the order failed");
+        tracing::warn!(because, "the order failed");
         self.turn_back(&because).await;
     }
 

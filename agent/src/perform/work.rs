@@ -190,7 +190,7 @@ impl<'a> Work<'a> {
             let notes = self.notes(&doing, stage.steps.len());
             let steps = stage.steps.iter().zip(&notes);
             let steps = steps.map(|(step, notes)| {
-                let span = tracing::info_span!("step", step = %step);
+                let span = tracing::error_span!("step", step = %step);
                 self.step(step, spec, finish, notes).instrument(span)
             });
             if stage.steps.iter().any(is_carried_through) {

@@ -71,10 +71,10 @@ impl Lab {
     /// Waits until the agent has looked at its instances twice more, each time because something changed on the host.
     async fn is_looked_at_again(&self) {
         for _ in 0..2 {
-            let before = self.runtime.world().looks;
+            let before = self.runtime.world().inspections;
             self.runtime.meddle(|_| ());
             let looked = async {
-                while self.runtime.world().looks == before {
+                while self.runtime.world().inspections == before {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             };

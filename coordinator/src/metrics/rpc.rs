@@ -71,7 +71,7 @@ pub struct RpcRecord {
 impl RpcRecord {
     /// Returns the span of the call.
     pub fn span(&self, caller: Option<&str>) -> Span {
-        tracing::info_span!("rpc", service = self.service, method = self.method, caller)
+        tracing::error_span!("rpc", service = self.service, method = self.method, caller)
     }
 
     /// Notes the status with which the call ends.

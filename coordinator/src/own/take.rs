@@ -168,7 +168,7 @@ async fn let_old_go(client: &RepositoryClient, keep: usize) -> Result<(), OwnErr
 /// Runs until dropped.
 pub async fn keep_own_backups(facts: &Arc<Facts>, directory: &Path, launcher: &WorkerLauncher) {
     loop {
-        let span = tracing::info_span!("own_backup");
+        let span = tracing::error_span!("own_backup");
         let pause = match keep_one(facts, directory, launcher).instrument(span).await {
             Ok(()) => LOOK,
             Err(error) => {

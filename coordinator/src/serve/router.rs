@@ -76,17 +76,21 @@ impl Service<Request> for Router {
             }
         };
         let (calls, panics) = (Arc::clone(&self.calls), Arc::clone(&self.panics));
-        let answer = AssertUnwindSafe(self.answer(request)).catch_unwind();
-        let answering = async move {
-            // Others have calls on the same connection: a panic is the answer to its own call alone.
-            let answer = answer.await.unwrap_or_else(|panic| {
-                panics.note("call", panic.as_ref());
-                Ok(Status::internal("could not answer: a bug of the coordinator; its log has more").into_http())
-            });
-            Ok(calls.respond(place, record, answer?))
-        };
+        let answer = self.answer(request);
+        let answering = async move { Ok(calls.respond(place, record, caught(answer, &panics).await?)) };
         Box::pin(answering.instrument(span))
     }
+}
+
+/// Waits for the answer of a call. Others have calls on the same connection: a panic is the answer to its own call alone.
+async fn caught(
+    answer: impl Future<Output = Result<Response, Infallible>>,
+    panics: &Panics,
+) -> Result<Response, Infallible> {
+    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|panic| {
+        panics.note("call", panic.as_ref());
+        Ok(Status::internal("could not answer: a bug of the coordinator; its log has more").into_http())
+    })
 }
 
 /// Checks the protocol of a command. Agents and joining machines send theirs in their messages; other clients send
@@ -144,5 +148,27 @@ impl Router {
             <RepositoriesServer<RepositoriesService> as NamedService>::NAME => self.repositories.call(request),
             _ => Box::pin(async { Ok(Status::unimplemented("there is no such service").into_http()) }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tonic::Code;
+
+    async fn code_of(answer: impl Future<Output = Result<Response, Infallible>>, panics: &Panics) -> Code {
+        let Ok(response) = caught(answer, panics).await;
+        Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code())
+    }
+
+    #[tokio::test]
+    async fn a_call_that_panics_is_answered_and_counted_and_others_are_as_they_were() {
+        let panics = Panics::default();
+        let refused = async { Ok(Status::not_found("no such host").into_http()) };
+        assert_eq!(code_of(refused, &panics).await, Code::NotFound);
+        assert_eq!(panics.all().len(), 0);
+        assert_eq!(code_of(async { panic!("a bug") }, &panics).await, Code::Internal);
+        let found = panics.all();
+        assert_eq!((found["call"].count, found["call"].message.as_str()), (1, "a bug"));
     }
 }

@@ -34,7 +34,7 @@ impl RepositoryWorkers for ObservedWorkers {
     fn start(&self, request: Request, limits: Limits) -> BoxFuture<'_, Result<Box<dyn WorkerSession>, WorkerError>> {
         let (observer, work) = (Arc::clone(&self.observer), request.work.name());
         let mut observation = Observation { observer, work, began: Instant::now(), result: "dropped" };
-        let span = tracing::info_span!("worker_request", work);
+        let span = tracing::error_span!("worker_request", work);
         async move {
             let started = self.workers.start(request, limits).await;
             let session = started.inspect_err(|error| observation.result = error.name())?;

@@ -143,7 +143,7 @@ impl Harness {
             status_writer: StatusWriter::default(),
             metrics: Arc::default(),
             policy: LivePolicy::open(&self.policy()),
-            looks: PathResolver::default(),
+            path_resolver: PathResolver::default(),
             attention,
         });
         let drifted = watch::Sender::new(Drifted::new());

@@ -130,7 +130,7 @@ impl Harness {
             status_writer: StatusWriter::default(),
             metrics: Arc::default(),
             policy: LivePolicy::open(&self.path.join("policy.yaml")),
-            looks: PathResolver::default(),
+            path_resolver: PathResolver::default(),
             attention,
         });
         let drifted = watch::Sender::new(Drifted::new());
