@@ -3,6 +3,7 @@
 //! Words become messages by `From`; messages become words by `TryFrom`, which refuses whatever is not said in full.
 
 mod access;
+mod arguments;
 mod claims;
 mod coverage;
 mod data;

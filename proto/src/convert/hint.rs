@@ -1,77 +1,8 @@
 //! Hints and their codes. A code that this version does not know, or whose arguments it cannot read, is no hint.
 
-use super::{TEXT_LIMIT, bounded};
+use super::arguments::Argument;
 use crate::v1::{self, HintCode};
 use fleet_core::hint::{Hint, LinkHint};
-use fleet_core::names::{AppName, BackupId, HostName, InstanceName, PolicyName, ReleaseName, RolloutId, Version};
-
-/// A field of a hint as texts.
-trait HintArgument: Sized {
-    fn put(self, to: &mut Vec<String>);
-    /// Takes the parts of the field; `None` if they cannot be parsed.
-    fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self>;
-}
-
-macro_rules! single_arguments {
-    ($($kind:ty),+ $(,)?) => {
-        $(
-            impl HintArgument for $kind {
-                fn put(self, to: &mut Vec<String>) {
-                    to.push(self.to_string());
-                }
-
-                fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
-                    from.next()?.parse().ok()
-                }
-            }
-        )+
-    };
-}
-
-single_arguments!(AppName, BackupId, HostName, InstanceName, PolicyName, ReleaseName, RolloutId, Version, u32);
-
-impl HintArgument for String {
-    fn put(self, to: &mut Vec<String>) {
-        to.push(self);
-    }
-
-    fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
-        from.next().map(bounded)
-    }
-}
-
-/// Items of a list in a hint that are taken in, with `TEXT_LIMIT` bytes in all.
-const HINT_LIST_LIMIT: usize = 32;
-
-/// The last field: all that is left.
-impl<T: HintArgument> HintArgument for Vec<T> {
-    fn put(self, to: &mut Vec<String>) {
-        self.into_iter().for_each(|one| one.put(to));
-    }
-
-    fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
-        let (mut texts, mut length) = (Vec::new(), 0);
-        for text in from.take(HINT_LIST_LIMIT) {
-            length += text.len();
-            if length > TEXT_LIMIT {
-                break;
-            }
-            texts.push(text);
-        }
-        texts.into_iter().map(|text| T::take(&mut std::iter::once(text))).collect()
-    }
-}
-
-/// The last field, which may be missing.
-impl<T: HintArgument> HintArgument for Option<T> {
-    fn put(self, to: &mut Vec<String>) {
-        self.into_iter().for_each(|one| one.put(to));
-    }
-
-    fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
-        Some(T::take(from))
-    }
-}
 
 /// Pairs the variants of hints with the codes of the same names, both ways, in full.
 macro_rules! hint_codes {
@@ -102,11 +33,11 @@ macro_rules! hint_codes {
             Some(match HintCode::try_from(message.code).ok()? {
                 HintCode::Unspecified => return None,
                 $(HintCode::$link => LinkHint::$link $(($({
-                    let $of_link = HintArgument::take(&mut _from)?;
+                    let $of_link = Argument::take(&mut _from)?;
                     $of_link
                 }),+))?.into(),)+
                 $(HintCode::$other => Hint::$other $(($({
-                    let $of_other = HintArgument::take(&mut _from)?;
+                    let $of_other = Argument::take(&mut _from)?;
                     $of_other
                 }),+))?,)+
             })

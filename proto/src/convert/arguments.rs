@@ -1,0 +1,188 @@
+//! Coded messages: a code with arguments, from which whoever shows it makes words.
+
+use super::{TEXT_LIMIT, bounded};
+use fleet_core::names::{
+    AppName, BackupId, HostName, InstanceName, OrderId, PolicyName, ReleaseName, RepositoryName, RolloutId, Version,
+};
+use fleet_core::time::Time;
+use std::time::Duration;
+
+/// A field of a coded message as texts.
+pub(super) trait Argument: Sized {
+    fn put(self, to: &mut Vec<String>);
+    /// Takes the parts of the field; `None` if they cannot be parsed.
+    fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self>;
+}
+
+macro_rules! single_arguments {
+    ($($kind:ty),+ $(,)?) => {
+        $(
+            impl Argument for $kind {
+                fn put(self, to: &mut Vec<String>) {
+                    to.push(self.to_string());
+                }
+
+                fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
+                    from.next()?.parse().ok()
+                }
+            }
+        )+
+    };
+}
+
+single_arguments!(
+    AppName,
+    BackupId,
+    HostName,
+    InstanceName,
+    OrderId,
+    PolicyName,
+    ReleaseName,
+    RepositoryName,
+    RolloutId,
+    Version,
+    bool,
+    u32,
+    u64,
+    usize,
+);
+
+impl Argument for String {
+    fn put(self, to: &mut Vec<String>) {
+        to.push(self);
+    }
+
+    fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
+        from.next().map(bounded)
+    }
+}
+
+/// Items of a list in a coded message that are taken in, with `TEXT_LIMIT` bytes in all.
+const ARGUMENTS_LIMIT: usize = 32;
+
+/// The last field: all that is left.
+impl<T: Argument> Argument for Vec<T> {
+    fn put(self, to: &mut Vec<String>) {
+        self.into_iter().for_each(|one| one.put(to));
+    }
+
+    fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
+        let (mut texts, mut length) = (Vec::new(), 0);
+        for text in from.take(ARGUMENTS_LIMIT) {
+            length += text.len();
+            if length > TEXT_LIMIT {
+                break;
+            }
+            texts.push(text);
+        }
+        texts.into_iter().map(|text| T::take(&mut std::iter::once(text))).collect()
+    }
+}
+
+/// The last field, which may be missing.
+impl<T: Argument> Argument for Option<T> {
+    fn put(self, to: &mut Vec<String>) {
+        self.into_iter().for_each(|one| one.put(to));
+    }
+
+    fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
+        Some(T::take(from))
+    }
+}
+
+impl Argument for Box<str> {
+    fn put(self, to: &mut Vec<String>) {
+        to.push(self.into());
+    }
+
+    fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
+        String::take(from).map(String::into_boxed_str)
+    }
+}
+
+/// Milliseconds since 1970.
+impl Argument for Time {
+    fn put(self, to: &mut Vec<String>) {
+        self.0.put(to);
+    }
+
+    fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
+        u64::take(from).map(Self)
+    }
+}
+
+/// Milliseconds.
+impl Argument for Duration {
+    fn put(self, to: &mut Vec<String>) {
+        u64::try_from(self.as_millis()).unwrap_or(u64::MAX).put(to);
+    }
+
+    fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
+        u64::take(from).map(Self::from_millis)
+    }
+}
+
+/// A coded message in another, as its last field.
+impl<T: Argument> Argument for Box<T> {
+    fn put(self, to: &mut Vec<String>) {
+        (*self).put(to);
+    }
+
+    fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
+        T::take(from).map(Self::new)
+    }
+}
+
+/// Pairs the variants of an enum with the codes of the same names, both ways, in full, and reads the message by a function.
+/// A code that this version does not know, or whose arguments it cannot read, is `None`.
+#[allow(unused_macros, reason = "its first users follow")]
+macro_rules! coded_message {
+    (
+        $kind:ident, $message:ident, $code:ident, $incoming:ident:
+        $($variant:ident $(($($place:ident),+))? $({ $($field:ident),+ $(,)? })?),+ $(,)?
+    ) => {
+        impl From<$kind> for v1::$message {
+            fn from(value: $kind) -> Self {
+                let mut arguments = Vec::new();
+                let code = match value {
+                    $($kind::$variant $(($($place),+))? $({ $($field),+ })? => {
+                        $($($place.put(&mut arguments);)+)?
+                        $($($field.put(&mut arguments);)+)?
+                        v1::$code::$variant
+                    })+
+                };
+                Self { code: code.into(), arguments }
+            }
+        }
+
+        #[doc = concat!("Reads a `", stringify!($message), "`.")]
+        pub fn $incoming(message: v1::$message) -> Option<$kind> {
+            let code = v1::$code::try_from(message.code).ok()?;
+            let mut _from = message.arguments.into_iter();
+            Some(match code {
+                v1::$code::Unspecified => return None,
+                $(v1::$code::$variant => {
+                    $($(let $place = Argument::take(&mut _from)?;)+)?
+                    $($(let $field = Argument::take(&mut _from)?;)+)?
+                    $kind::$variant $(($($place),+))? $({ $($field),+ })?
+                })+
+            })
+        }
+
+        /// The name of its code, and its arguments.
+        impl Argument for $kind {
+            fn put(self, to: &mut Vec<String>) {
+                let message = v1::$message::from(self);
+                to.push(message.code().as_str_name().to_owned());
+                to.extend(message.arguments);
+            }
+
+            fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
+                let code = v1::$code::from_str_name(&from.next()?)?;
+                $incoming(v1::$message { code: code.into(), arguments: from.collect() })
+            }
+        }
+    };
+}
+#[allow(unused_imports, reason = "its first users follow")]
+pub(super) use coded_message;
