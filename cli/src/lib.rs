@@ -17,7 +17,6 @@ mod exit;
 mod folder;
 mod follow;
 mod format;
-mod hints;
 mod input;
 mod last_shown;
 mod misuse;
@@ -26,10 +25,11 @@ mod painted;
 mod printer;
 mod session;
 mod show;
+mod words;
 
 pub use environment::{Environment, Input, Output};
 pub use exit::ExitStatus;
-pub use hints::shown as hint_words;
+pub use words::hints::shown as hint_words;
 
 use arguments::Fleet;
 use clap::{CommandFactory, FromArgMatches};

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::folder;
-use crate::hints;
+use crate::words::hints;
 use fleet_core::command_error::CommandError;
 use fleet_core::units::Period;
 use fleet_link::{Identity, LinkError};

@@ -1,7 +1,7 @@
 //! Why a rollout is where it is, and what to do, in sentences.
 
 use crate::format::moment;
-use crate::hints;
+use crate::words::hints;
 use fleet_core::time::Time;
 use fleet_proto::v1::{
     MemberFailure, MemberState, NextStep, OrderOutcome, ReasonGroup, RolloutExplanation, RolloutPhase, RolloutView,

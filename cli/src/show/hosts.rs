@@ -2,8 +2,8 @@
 
 use super::{pairs, section};
 use crate::format::{age, bytes, moment, or_dash};
-use crate::hints;
 use crate::output::Column;
+use crate::words::hints;
 use fleet_core::time::Time;
 use fleet_proto::v1::{Duplicate, HostLink, HostView, Machine, PermissionState, PolicyView};
 use fleet_proto::words::word;
