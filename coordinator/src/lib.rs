@@ -17,6 +17,7 @@ mod panics;
 mod permits;
 mod reconcile;
 pub mod repositories;
+mod rpc_status;
 pub mod serve;
 pub mod store;
 mod values;

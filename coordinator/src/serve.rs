@@ -11,7 +11,6 @@ mod join;
 mod loops;
 mod mark;
 mod port;
-mod refusal;
 mod router;
 mod running;
 mod serve_error;
@@ -24,6 +23,5 @@ pub use connections::Connections;
 pub use join::{IdentityService, JoinService};
 #[cfg(test)]
 pub use loops::Loops;
-pub use refusal::{check_protocol, failed, refused};
 pub use running::{Config, Options, Running, Shared, serve};
 pub use serve_error::ServeError;

@@ -2,7 +2,7 @@
 
 use crate::facts::{Facts, StateSnapshot};
 use crate::keys;
-use crate::serve::failed;
+use crate::rpc_status::failed;
 use data_encoding::BASE64;
 use fleet_core::names::{Digest, HostName};
 use fleet_core::order::{Action, Release};

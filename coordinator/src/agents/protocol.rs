@@ -1,7 +1,7 @@
 //! Refuses protocols that this coordinator does not support, and records it, so that operators see it too.
 
 use crate::facts::Facts;
-use crate::serve::{check_protocol, failed};
+use crate::rpc_status::{check_protocol, failed};
 use fleet_core::names::HostName;
 use fleet_core::time::Time;
 use fleet_proto::protocol::ProtocolRange;

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::facts::{Facts, HelloSaid, ObserveError};
 use crate::identity::skew;
 use crate::metrics::ReportRefusal;
-use crate::serve::failed;
+use crate::rpc_status::failed;
 use fleet_core::duplicate::Greeting;
 use fleet_core::facts::Running;
 use fleet_core::host_policy::HostPolicy;

@@ -1,7 +1,8 @@
 //! A connected host, as far as the coordinator must remember it: small, for there may be ten thousand.
 
 use crate::metrics::{SessionBegin, SessionCut, SessionMetrics};
-use crate::serve::{Caller, refused};
+use crate::rpc_status::refused;
+use crate::serve::Caller;
 use fleet_core::names::{HostName, InstanceName};
 use fleet_core::time::Time;
 use fleet_proto::v1::ToAgent;

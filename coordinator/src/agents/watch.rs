@@ -5,7 +5,7 @@ use super::session::{Next, Session};
 use crate::clock;
 use crate::facts::Facts;
 use crate::repositories::RepositoryService;
-use crate::serve::failed;
+use crate::rpc_status::failed;
 use crate::values::Values;
 use fleet_proto::v1::{ToAgent, to_agent};
 use futures_util::stream::{Stream, unfold};

@@ -1,7 +1,7 @@
 //! Describes a change of an instance in lines for people: core renders and compares the old and the new state.
 
 use super::request::{exhausted, wrong};
-use crate::serve::failed;
+use crate::rpc_status::failed;
 use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Given, Placement, Rendered, ValueProblem};
 use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, Version};

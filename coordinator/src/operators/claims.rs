@@ -9,7 +9,7 @@ use super::request::hindered;
 use super::service::OperatorsService;
 use super::subject::definition;
 use crate::facts::StateSnapshot;
-use crate::serve::failed;
+use crate::rpc_status::failed;
 use fleet_core::app::Rendered;
 use fleet_core::claims::{Claims, claims_of, conflicts, holders_of_volume};
 use fleet_core::compose::ProjectNaming;

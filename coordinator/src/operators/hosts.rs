@@ -6,7 +6,7 @@ use super::views::host::{HostViews, in_selection};
 use crate::clock;
 use crate::facts::{DesiredChange, StateSnapshot};
 use crate::identity::{TokenKept, TokenState, hash_of_secret, new_secret, spoken_subject};
-use crate::serve::failed;
+use crate::rpc_status::failed;
 use fleet_core::access::{JoinToken, Role, Subject};
 use fleet_core::facts::HostDesired;
 use fleet_core::hint::Hint;

@@ -8,7 +8,7 @@ use super::service::OperatorsService;
 use super::subject::definition;
 use super::views::rollout::{left_out, strategy_lines};
 use crate::facts::StateSnapshot;
-use crate::serve::failed;
+use crate::rpc_status::{failed, refused};
 use fleet_core::app::{AppDefinition, Bundle};
 use fleet_core::hint::Hint;
 use fleet_core::labels::Selector;
@@ -259,7 +259,7 @@ pub fn leave_out(proposal: &mut Proposal, refused: &HashMap<InstanceName, String
 }
 
 pub fn refused_rollout(refusal: &RolloutRefusal) -> Status {
-    crate::serve::refused(Code::FailedPrecondition, format!("could not {ATTEMPT}: {refusal}"), refusal.hint())
+    refused(Code::FailedPrecondition, format!("could not {ATTEMPT}: {refusal}"), refusal.hint())
 }
 
 fn strategy_request(request: &v1::ProposeRolloutRequest) -> Result<StrategyRequest, Status> {

@@ -4,7 +4,7 @@ use super::request::absent;
 use super::service::OperatorsService;
 use crate::agents::read_piece;
 use crate::facts::{Facts, ReleaseKept};
-use crate::serve::failed;
+use crate::rpc_status::failed;
 use fleet_core::app::Bundle;
 use fleet_core::guess::closest;
 use fleet_core::hint::Hint;

@@ -1,6 +1,6 @@
 //! Parses requests: names and numbers from a message, or the error that refuses them.
 
-use crate::serve::{failed, refused};
+use crate::rpc_status::{failed, refused};
 use crate::store::StoreError;
 use crate::values::ValuesError;
 use fleet_core::facts::DriftRule;

@@ -5,7 +5,7 @@ use super::claims::Claimant;
 use super::request::{absent, exhausted, wrong};
 use super::service::OperatorsService;
 use crate::permits::Permit;
-use crate::serve::failed;
+use crate::rpc_status::failed;
 use fleet_core::app::{AppDefinition, Bundle, Declaration, Given, Rendered};
 use fleet_core::facts::InstanceDesired;
 use fleet_core::hint::Hint;

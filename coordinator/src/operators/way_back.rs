@@ -1,7 +1,7 @@
 //! Old and present values of a rollout's members: those that an undo would restore, and those that it could not.
 
 use super::service::OperatorsService;
-use crate::serve::failed;
+use crate::rpc_status::failed;
 use crate::values::{HIDDEN, Revisions, ValueDifference, Values, ValuesError};
 use fleet_core::names::InstanceName;
 use fleet_core::rollout::{Member, Proposal};

@@ -2,7 +2,7 @@
 
 use super::quota::{Lease, Purpose};
 use crate::facts::StateSnapshot;
-use crate::serve::refused;
+use crate::rpc_status::refused;
 use fleet_core::backup::{BackupSource, Cause, DataAction, RepositoryLocation};
 use fleet_core::facts::OpenOrder;
 use fleet_core::names::{HostName, InstanceName, RepositoryName};

@@ -3,7 +3,7 @@
 //! Reads wait for a slot. Writes do not: queued data would fill the HTTP/2 window of the connection, and running
 //! uploads on the same connection would stall.
 
-use crate::serve::refused;
+use crate::rpc_status::refused;
 use fleet_core::hint::Hint;
 use fleet_core::names::HostName;
 use std::collections::HashMap;

@@ -2,7 +2,7 @@
 
 use super::disk::{Disk, DiskError};
 use super::said;
-use crate::serve::{failed, refused};
+use crate::rpc_status::{failed, refused};
 use fleet_core::hint::Hint;
 use fleet_proto::convert::{RepositoryFile, RepositoryFiles};
 use fleet_proto::v1;

@@ -8,7 +8,7 @@ use super::claims::Claim;
 use super::disk::{Disk, DiskError, make_folder, sync_folder};
 use super::quota::{Lease, OverQuota, Share};
 use super::writer::Writer;
-use crate::serve::{failed, refused};
+use crate::rpc_status::{failed, refused};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use fleet_core::backup::FileKind;

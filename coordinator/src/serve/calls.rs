@@ -5,8 +5,8 @@
 //! **Invariant:** the resources of a response (a page of events, a query to a host, an open file) are released when its
 //! caller has read nothing for [`UNREAD`]; the status of the response says so.
 
-use super::refusal::refused;
 use crate::metrics::{RpcMetrics, RpcRecord};
+use crate::rpc_status::refused;
 use fleet_core::access::Subject;
 use fleet_core::hint::Hint;
 use hyper::body::{Frame, SizeHint};

@@ -1,17 +1,21 @@
 //! Joining and renewing.
 
-use super::{Connections, caller_of, check_protocol};
+use super::{Connections, caller_of};
 use crate::clock;
 use crate::facts::Facts;
-use crate::identity::{Admission, Admissions, Presented};
+use crate::identity::{Admission, Admissions, AdmitError, Presented};
+use crate::rpc_status::{check_protocol, failed, refused};
+use fleet_core::access::Subject;
+use fleet_core::hint::LinkHint;
 use fleet_core::time::Time;
 use fleet_proto::convert::incoming_joiner;
 use fleet_proto::protocol::ProtocolRange;
+use fleet_proto::refusal::{RefusalReason, refuse};
 use fleet_proto::v1;
 use fleet_proto::v1::identity_server::Identity;
 use fleet_proto::v1::join_server::Join;
 use std::sync::Arc;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 /// The one service that needs no certificate.
 #[derive(Debug, Clone)]
@@ -75,5 +79,31 @@ fn certificate(admission: Admission) -> v1::Certificate {
         chain: admission.chain,
         subject: admission.subject.to_string(),
         not_after_ms: admission.not_after.0,
+    }
+}
+
+impl From<AdmitError> for Status {
+    fn from(error: AdmitError) -> Self {
+        let text = error.to_string();
+        match error {
+            AdmitError::TokenUnknown => refuse(RefusalReason::TokenUnknown, text, LinkHint::CopyToken),
+            AdmitError::TokenExpired(_) => refuse(RefusalReason::TokenExpired, text, LinkHint::AskForToken),
+            AdmitError::TokenReused | AdmitError::TokenUsedUp(_) => {
+                refuse(RefusalReason::TokenUsedUp, text, LinkHint::CheckAdmitted)
+            }
+            AdmitError::TokenRevoked => refuse(RefusalReason::TokenRevoked, text, LinkHint::AskForToken),
+            AdmitError::TokenForOther(Subject::Host(host)) => {
+                refuse(RefusalReason::TokenForOther, text, LinkHint::JoinOnHost(host))
+            }
+            AdmitError::TokenForOther(Subject::Operator(_)) => {
+                refuse(RefusalReason::TokenForOther, text, LinkHint::LogIn)
+            }
+            AdmitError::Removed(_) | AdmitError::Revoked => refuse(RefusalReason::Revoked, text, LinkHint::JoinAgain),
+            AdmitError::TooManyMachines(_) => refused(Code::ResourceExhausted, text, LinkHint::LetCertificatesEnd),
+            AdmitError::TooOften(_) => refused(Code::ResourceExhausted, text, LinkHint::Wait),
+            AdmitError::Clock(_) => refused(Code::FailedPrecondition, text, LinkHint::SetClock),
+            AdmitError::Request(_) => refused(Code::InvalidArgument, text, None),
+            AdmitError::Store(source) => failed("could not keep the new certificate", &source),
+        }
     }
 }

@@ -4,7 +4,7 @@ use crate::clock;
 use crate::operators::request::{absent, hindered, read, wrong};
 use crate::operators::service::OperatorsService;
 use crate::repositories::{Kit, Kits, SealError, sealed_to};
-use crate::serve::failed;
+use crate::rpc_status::failed;
 use fleet_core::grammar::count;
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName};

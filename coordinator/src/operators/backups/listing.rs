@@ -6,7 +6,7 @@ use crate::facts::{DesiredChange, StateSnapshot};
 use crate::operators::request::{ChangeError, absent, hindered, read, wrong};
 use crate::operators::service::OperatorsService;
 use crate::repositories::Candidate;
-use crate::serve::failed;
+use crate::rpc_status::failed;
 use fleet_core::backup::{BackupSeen, Held, Retained, RetentionVerdict};
 use fleet_core::hint::Hint;
 use fleet_core::names::{BackupId, InstanceName, OperatorName, RepositoryName};

@@ -7,7 +7,7 @@ use crate::operators::apps::count;
 use crate::operators::request::{ChangeError, absent, hindered, read, taken, wrong};
 use crate::operators::service::OperatorsService;
 use crate::repositories::{BucketKeys, retire};
-use crate::serve::failed;
+use crate::rpc_status::failed;
 use fleet_core::backup::{RepositoryDesired, RepositoryLocation, Secret};
 use fleet_core::grammar;
 use fleet_core::hint::Hint;
