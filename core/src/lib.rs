@@ -20,6 +20,7 @@ pub mod labels;
 pub mod order;
 pub mod plain_text;
 pub mod plan;
+pub mod release;
 pub mod rollout;
 pub mod steps;
 pub mod time;

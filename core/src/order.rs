@@ -4,38 +4,13 @@
 
 use crate::backup::{DataAction, DataResult};
 use crate::hint::Hint;
-use crate::names::{Digest, InstanceName, OrderId, ReleaseName};
+use crate::names::{InstanceName, OrderId};
+use crate::release::{Goal, Release};
+use crate::time::serde_millis;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
-use std::fmt;
 use std::time::Duration;
-
-/// A release by name and by the digest of its bundle.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Release {
-    /// App and version.
-    pub name: ReleaseName,
-    /// Digest of the bundle.
-    pub digest: Digest,
-}
-
-impl fmt::Display for Release {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.name.fmt(f)
-    }
-}
-
-/// Target state of an instance: a release with the values of a revision.
-///
-/// The values themselves are not part of an order's intention: they travel beside it, and only to the host that needs them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Goal {
-    /// Release to apply.
-    pub release: Release,
-    /// Revision of the values to apply.
-    pub revision: u64,
-}
 
 /// One change of one instance on one host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +22,7 @@ pub struct Order {
     /// Change.
     pub action: Action,
     /// Time limit from the moment when the host begins; then it goes back by itself.
-    #[serde(with = "millis")]
+    #[serde(with = "serde_millis")]
     pub deadline: Duration,
 }
 
@@ -244,20 +219,6 @@ pub fn order_id(parts: &[&str]) -> OrderId {
     let digits = digest.iter().take(12).flat_map(|byte| [byte >> 4, byte & 15]);
     let hex: String = digits.map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect();
     hex.parse().expect("12 bytes are 24 hex digits")
-}
-
-/// Durations as whole milliseconds.
-pub(crate) mod millis {
-    use serde::{Deserialize, Deserializer, Serializer};
-    use std::time::Duration;
-
-    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        u64::deserialize(deserializer).map(Duration::from_millis)
-    }
 }
 
 #[cfg(test)]

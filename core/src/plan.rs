@@ -27,7 +27,8 @@ pub use progress::Progress;
 
 use crate::facts::{Asked, Desired, Doing, Observed};
 use crate::names::{HostName, InstanceName, OrderId, RolloutId};
-use crate::order::{Order, Outcome, Release};
+use crate::order::{Order, Outcome};
+use crate::release::Release;
 use crate::rollout::{Member, Rollout};
 use crate::time::Time;
 

@@ -9,8 +9,8 @@ pub use refusal::RolloutRefusal;
 pub use strategy::StrategyRequest;
 
 use crate::names::{AppName, InstanceName, OperatorName, RolloutId, Version};
-use crate::order::{Release, millis};
-use crate::time::Time;
+use crate::release::Release;
+use crate::time::{Time, serde_millis};
 use crate::window::Window;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -93,7 +93,7 @@ pub struct Strategy {
     /// Members under way at a time, after the canary.
     pub at_once: Concurrency,
     /// Time for which a wave is watched before the next begins.
-    #[serde(with = "millis")]
+    #[serde(with = "serde_millis")]
     pub soak: Duration,
     /// Number of failed instances that halts the rollout.
     pub max_failures: u32,
@@ -102,7 +102,7 @@ pub struct Strategy {
     /// Hours in which members may begin.
     pub window: Option<Window>,
     /// Time limit for one instance.
-    #[serde(with = "millis")]
+    #[serde(with = "serde_millis")]
     pub deadline: Duration,
 }
 

@@ -3,7 +3,8 @@
 use crate::ledger::InstanceEntry;
 use crate::policy::PolicyNow;
 use fleet_core::backup::DataAction;
-use fleet_core::order::{Action, Goal, Outcome};
+use fleet_core::order::{Action, Outcome};
+use fleet_core::release::Goal;
 use fleet_core::time::Time;
 
 /// The outcome of an order that there is no need, or no permission, to begin.

@@ -5,7 +5,8 @@ use super::lab::Lab;
 use fleet_core::app::Bundle;
 use fleet_core::backup::{DataAction, DataResult, Others};
 use fleet_core::names::BackupId;
-use fleet_core::order::{Action, Goal, Outcome};
+use fleet_core::order::{Action, Outcome};
+use fleet_core::release::Goal;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 

@@ -3,7 +3,7 @@
 use super::coordinator::Heard;
 use super::{DAY, Lab, completes, count, ends};
 use fleet_core::app::Bundle;
-use fleet_core::order::Release;
+use fleet_core::release::Release;
 use fleet_proto::v1::from_agent::Kind;
 use fleet_proto::v1::query_reply::Kind as Piece;
 use fleet_proto::v1::{self, order_report::Outcome, to_agent};

@@ -8,7 +8,8 @@ use crate::store::Batch;
 use fleet_core::backup::AskedBy;
 use fleet_core::facts::{Ended, Running};
 use fleet_core::names::{HostName, InstanceName, OrderId};
-use fleet_core::order::{End, Goal, Outcome};
+use fleet_core::order::{End, Outcome};
+use fleet_core::release::Goal;
 use fleet_core::time::Time;
 
 /// Number of ends of one instance above which ends of unknown orders are refused. Pruning keeps fewer. Ends of open

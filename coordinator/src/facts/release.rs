@@ -3,7 +3,7 @@
 use fleet_core::app::Declaration;
 use fleet_core::capability::Capability;
 use fleet_core::names::OperatorName;
-use fleet_core::order::Release;
+use fleet_core::release::Release;
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};

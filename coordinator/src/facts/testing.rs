@@ -7,8 +7,9 @@ use fleet_core::facts::{
     Removal, Running,
 };
 use fleet_core::names::{HostName, InstanceName, OrderId};
-use fleet_core::order::{Action, Goal, Order, Outcome, PowerRequest, Release, order_id};
+use fleet_core::order::{Action, Order, Outcome, PowerRequest, order_id};
 use fleet_core::plan::{NewOrder, Plan};
+use fleet_core::release::{Goal, Release};
 use fleet_core::rollout::{Member, Rollout, RolloutIntent, StrategyRequest};
 use fleet_core::time::Time;
 use std::fmt::Debug;

@@ -13,7 +13,7 @@ use fleet_core::app::{AppDefinition, Bundle};
 use fleet_core::hint::Hint;
 use fleet_core::labels::Selector;
 use fleet_core::names::{AppName, InstanceName, OperatorName, Version};
-use fleet_core::order::Release;
+use fleet_core::release::Release;
 use fleet_core::rollout::{
     Concurrency, LeftOut, Member, Proposal, RolloutRefusal, RolloutRequest, StrategyRequest, propose,
 };

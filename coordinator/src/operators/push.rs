@@ -12,7 +12,7 @@ use fleet_core::capability::needed_by_app;
 use fleet_core::compose::Problems;
 use fleet_core::hint::Hint;
 use fleet_core::names::{Digest, OperatorName, ReleaseName, Version};
-use fleet_core::order::Release;
+use fleet_core::release::Release;
 use fleet_proto::v1::{self, push_release_piece::Kind};
 use tonic::{Status, Streaming};
 

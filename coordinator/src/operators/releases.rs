@@ -9,7 +9,7 @@ use fleet_core::app::Bundle;
 use fleet_core::guess::closest;
 use fleet_core::hint::Hint;
 use fleet_core::names::{AppName, Version};
-use fleet_core::order::Release;
+use fleet_core::release::Release;
 use tonic::Status;
 
 impl OperatorsService {

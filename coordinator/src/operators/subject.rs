@@ -10,7 +10,7 @@ use fleet_core::app::{AppDefinition, Bundle, Declaration, Given, Rendered};
 use fleet_core::facts::InstanceDesired;
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName};
-use fleet_core::order::Release;
+use fleet_core::release::Release;
 use fleet_render::Session;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};

@@ -4,7 +4,8 @@ use crate::harness::{FakeAgent, Harness, LIMIT, Operators, now, restore, settled
 use crate::stories::{fleet, installed};
 use fleet_core::access::Role;
 use fleet_core::backup::{Cause, CopyMade, DataAction, DataResult, DrillMade, Manifest, Others, Proof, RestoreMade};
-use fleet_core::order::{Action, Release};
+use fleet_core::order::Action;
+use fleet_core::release::Release;
 use fleet_link::{admit, dial};
 use fleet_proto::convert::incoming_order;
 use fleet_proto::v1::backups_client::BackupsClient;

@@ -10,8 +10,9 @@ use fleet_core::backup::{
 };
 use fleet_core::facts::{CopyOnWrite, DriftRule, HostDesired, InstanceDesired, PowerDesired};
 use fleet_core::names::{BackupId, InstanceName, OrderId};
-use fleet_core::order::{Action, End, Order, Outcome, PowerRequest, Release, order_id};
+use fleet_core::order::{Action, End, Order, Outcome, PowerRequest, order_id};
 use fleet_core::plan::{NewOrder, Plan};
+use fleet_core::release::Release;
 use fleet_core::time::Time;
 use fleet_repository::worker::{Answer, BackendSpec, Limits, Request, StreamSpec, Work, Worker};
 use fleet_repository::{Kind, Part, Secrets, Tree, Trees};

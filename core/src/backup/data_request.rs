@@ -2,7 +2,7 @@
 
 use super::{Cause, Snapshots};
 use crate::names::{BackupId, InstanceName, RepositoryName, StoreName};
-use crate::order::Goal;
+use crate::release::Goal;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

@@ -4,7 +4,7 @@
 
 use super::{EngineKind, SideFiles, SourceNote};
 use crate::names::{BackupId, HostName, InstanceName, StoreName};
-use crate::order::Release;
+use crate::release::Release;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 
 use super::{AskedBy, Cause, EngineKind, Manifest, Snapshots};
 use crate::names::{BackupId, HostName, RepositoryName, StoreName};
-use crate::order::Release;
+use crate::release::Release;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 

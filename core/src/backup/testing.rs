@@ -26,7 +26,7 @@ pub fn seen(words: &str) -> BackupSeen {
         ended: began,
         cause: if words.contains("safety") { Cause::Safety } else { Cause::Scheduled },
         host: "a".parse().expect("a host"),
-        release: crate::order::Release { name, digest },
+        release: crate::release::Release { name, digest },
         bytes: 1,
         added: 1,
         covered: 1,

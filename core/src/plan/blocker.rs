@@ -7,7 +7,8 @@ use super::open::Open;
 use crate::capability::{Capability, needed_by_action};
 use crate::facts::{HostObserved, InstanceObserved, InstanceOrigin, LinkState, OpenOrder};
 use crate::names::{AppName, HostName};
-use crate::order::{Action, Release};
+use crate::order::Action;
+use crate::release::Release;
 use crate::time::Time;
 use std::fmt;
 

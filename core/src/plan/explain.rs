@@ -6,7 +6,8 @@ use super::{MemberState, RolloutPhase};
 use crate::facts::Doing;
 use crate::hint::Hint;
 use crate::names::{InstanceName, RolloutId, Version};
-use crate::order::{Outcome, Release};
+use crate::order::Outcome;
+use crate::release::Release;
 use std::collections::HashMap;
 use std::fmt;
 

@@ -7,7 +7,8 @@ use super::{NewOrder, Newer, PlanContext, data, member};
 use crate::backup::DataAction;
 use crate::facts::{InstanceDesired, InstanceSaid, Running};
 use crate::names::{InstanceName, OrderId};
-use crate::order::{Action, Goal, Order, PowerRequest, Release, order_id};
+use crate::order::{Action, Order, PowerRequest, order_id};
+use crate::release::{Goal, Release};
 use std::time::Duration;
 
 const INSTALL: Duration = Duration::from_secs(30 * 60);

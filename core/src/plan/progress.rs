@@ -4,7 +4,8 @@ use super::explain::{Explanation, FailureKind, MemberFailure};
 use super::gate::{self, Counts, Gate};
 use super::member::{self, MemberContext, Tally};
 use super::{MemberState, NewOrder, PlanContext, RolloutPhase, Waiting, take};
-use crate::order::{Action, Goal, Order};
+use crate::order::{Action, Order};
+use crate::release::Goal;
 use crate::rollout::{Member, Rollout};
 use crate::time::Time;
 

@@ -11,8 +11,8 @@ use super::{LeftOut, Member, Rollout, RolloutIntent, RolloutRefusal, Strategy, S
 use crate::facts::{Asked, Desired, InstanceDesired, LinkState, Observed};
 use crate::labels::Selector;
 use crate::names::{HostName, InstanceName, OperatorName, RolloutId};
-use crate::order::Release;
 use crate::plan::PlanContext;
+use crate::release::Release;
 use crate::time::Time;
 use checks::Skipped;
 

@@ -4,8 +4,9 @@ use fleet_core::backup::{BackupKey, BackupPolicy, BackupSeen, Cause, Keep, Proof
 use fleet_core::facts::*;
 use fleet_core::host_policy::HostPolicy;
 use fleet_core::labels::{Labels, Selector};
-use fleet_core::order::{PowerRequest, Release};
+use fleet_core::order::PowerRequest;
 use fleet_core::plan::{Plan, plan};
+use fleet_core::release::Release;
 use fleet_core::rollout::{RolloutRequest, StrategyRequest, propose};
 use fleet_core::time::Time;
 

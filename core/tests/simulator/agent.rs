@@ -4,7 +4,8 @@
 use crate::random::Random;
 use fleet_core::facts::{Doing, InstanceHealth, InstanceSaid, Running};
 use fleet_core::names::{InstanceName, OrderId};
-use fleet_core::order::{Action, Goal, Order, Outcome, Release};
+use fleet_core::order::{Action, Order, Outcome};
+use fleet_core::release::{Goal, Release};
 use fleet_core::time::Time;
 use std::collections::BTreeMap;
 

@@ -3,7 +3,7 @@
 use super::{ConvertError, LIST_LIMIT, enumeration, names, needed};
 use crate::v1;
 use fleet_core::backup::{BackupSource, Cause, DataAction, Others, Privileges};
-use fleet_core::order::Goal;
+use fleet_core::release::Goal;
 use v1::data::Action;
 
 enumeration!(Cause, BackupCause, "backup.cause":

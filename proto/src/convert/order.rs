@@ -7,7 +7,8 @@ use crate::v1;
 use fleet_core::backup::{DataAction, RepositoryAccess};
 use fleet_core::facts::DriftRule;
 use fleet_core::names::ReleaseName;
-use fleet_core::order::{Action, Goal, Order, Outcome, PowerRequest, Release};
+use fleet_core::order::{Action, Order, Outcome, PowerRequest};
+use fleet_core::release::{Goal, Release};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

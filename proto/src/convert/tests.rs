@@ -8,7 +8,8 @@ use fleet_core::facts::{ContainerSaid, Doing, DriftRule, InstanceHealth, Instanc
 use fleet_core::hint::Hint;
 use fleet_core::host_policy::{HostPolicy, Permission};
 use fleet_core::names::{InstanceName, NameError};
-use fleet_core::order::{Action, End, Goal, Order, Outcome, PowerRequest, Release, order_id};
+use fleet_core::order::{Action, End, Order, Outcome, PowerRequest, order_id};
+use fleet_core::release::{Goal, Release};
 use fleet_core::spec::{PortSpec, Protocol};
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;

@@ -1,7 +1,8 @@
 //! Many agents in one process: the real link and the real messages, without an Engine behind them.
 
 use fleet_agent::link::{AttemptEnd, wait};
-use fleet_core::order::{Action, Release};
+use fleet_core::order::Action;
+use fleet_core::release::Release;
 use fleet_link::{Identity, dial};
 use fleet_proto::PROTOCOL;
 use fleet_proto::convert::{OutgoingOrder, incoming_order};

@@ -4,7 +4,7 @@ use crate::operator::{Operator, host_name, instance_name};
 use crate::swarm::Swarm;
 use anyhow::{Context, bail};
 use fleet_core::backup::{Cause, CopyMade, DataResult, Manifest, Snapshots};
-use fleet_core::order::Release;
+use fleet_core::release::Release;
 use fleet_link::{Identity, dial};
 use fleet_proto::convert::OutgoingOrder;
 use fleet_proto::v1;

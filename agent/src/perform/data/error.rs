@@ -11,7 +11,7 @@ use crate::perform::work::WorkError;
 use crate::runtime::RuntimeError;
 use fleet_core::backup::{BackupPlanError, ManifestError};
 use fleet_core::names::{BackupId, HostName, InstanceName, RepositoryName, StoreName};
-use fleet_core::order::Release;
+use fleet_core::release::Release;
 use fleet_core::units::Period;
 use fleet_render::RenderError;
 use fleet_repository::client::RepositoryError;

@@ -5,7 +5,7 @@ use crate::facts::StateSnapshot;
 use fleet_core::facts::{InstanceDesired, InstanceObserved, Running};
 use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName};
-use fleet_core::order::Release;
+use fleet_core::release::Release;
 use fleet_proto::v1;
 
 pub fn ahead(snapshot: &StateSnapshot) -> Vec<v1::Attention> {

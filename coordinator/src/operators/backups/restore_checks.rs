@@ -5,7 +5,7 @@ use crate::operators::request::hindered;
 use fleet_core::backup::{BackupSeen, BackupSource, Privileges, RepositoryLocation};
 use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName};
-use fleet_core::order::Release;
+use fleet_core::release::Release;
 use fleet_proto::v1;
 use tonic::Status;
 

@@ -21,7 +21,8 @@ use fleet_core::facts::{DriftRule, InstanceDesired, InstanceOrigin, PowerDesired
 use fleet_core::hint::Hint;
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{HostName, InstanceName, OperatorName, StoreName};
-use fleet_core::order::{Goal, PowerRequest, Release};
+use fleet_core::order::PowerRequest;
+use fleet_core::release::{Goal, Release};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::collections::BTreeSet;

@@ -6,8 +6,9 @@ use crate::facts::testing::{NOW, configure, memory, order, read as name, said, w
 use fleet_core::backup::Proof;
 use fleet_core::facts::{DriftRule, HostSaid, PowerDesired, Removal};
 use fleet_core::host_policy::HostPolicy;
-use fleet_core::order::{Goal, PowerRequest, Release};
+use fleet_core::order::PowerRequest;
 use fleet_core::plan::{Plan, Waiting};
+use fleet_core::release::{Goal, Release};
 use fleet_core::time::Time;
 
 fn release() -> Release {

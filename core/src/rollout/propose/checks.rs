@@ -2,8 +2,8 @@
 
 use crate::facts::{Desired, InstanceDesired, InstanceSaid, Observed, Running};
 use crate::names::{AppName, HostName, InstanceName, Version};
-use crate::order::Release;
 use crate::plan::{PlanContext, RolloutPhase, forbids_another};
+use crate::release::Release;
 use crate::rollout::{LeftOut, RolloutRefusal, Strategy, StrategyRequest};
 use std::time::Duration;
 

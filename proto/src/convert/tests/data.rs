@@ -10,7 +10,8 @@ use fleet_core::backup::{
     Secret, Snapshots, StoreSeen, StoreState,
 };
 use fleet_core::names::BackupId;
-use fleet_core::order::{Goal, order_id};
+use fleet_core::order::order_id;
+use fleet_core::release::Goal;
 use fleet_core::time::Time;
 
 fn word(text: &str) -> String {

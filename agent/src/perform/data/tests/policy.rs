@@ -4,7 +4,8 @@ use super::harness::{Agent, Harness, backup, copies, drill, files, restore, sour
 use super::restores::changed_since;
 use fleet_core::backup::{BackupSource, DataAction, Kept, Manifest, Others, Part, Privileges, Root, Snapshots};
 use fleet_core::names::BackupId;
-use fleet_core::order::{Action, End, Goal, Outcome};
+use fleet_core::order::{Action, End, Outcome};
+use fleet_core::release::Goal;
 use fleet_core::spec::VolumeTarget;
 use fleet_repository::SetRecord;
 use std::collections::BTreeSet;

@@ -15,7 +15,8 @@
 use super::{Given, read, release, seconds, word};
 use crate::backup::*;
 use crate::names::{BackupId, InstanceName, OrderId, RepositoryName};
-use crate::order::{Goal, order_id};
+use crate::order::order_id;
+use crate::release::Goal;
 use crate::time::Time;
 use crate::units::Period;
 use std::collections::BTreeSet;
