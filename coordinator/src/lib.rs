@@ -6,6 +6,7 @@ pub mod agents;
 mod carry;
 mod clock;
 pub mod command;
+mod connections;
 pub mod facts;
 pub mod home;
 pub mod identity;

@@ -1,11 +1,8 @@
 //! The one port: who connects, who is believed, and which service answers.
 
 mod background;
-mod caller;
 mod calls;
 mod connection;
-mod connections;
-mod descriptors;
 mod handshakes;
 mod join;
 mod loops;
@@ -18,8 +15,6 @@ mod silent;
 mod sparing;
 mod unauthenticated;
 
-pub use caller::{Caller, caller_of};
-pub use connections::Connections;
 pub use join::{IdentityService, JoinService};
 #[cfg(test)]
 pub use loops::Loops;

@@ -305,8 +305,8 @@ fn not_kept(error: &crate::store::StoreError) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connections::Connections;
     use crate::facts::testing::{NOW, memory, read};
-    use crate::serve::Connections;
     use std::net::SocketAddr;
 
     #[tokio::test]

@@ -1,8 +1,8 @@
 //! A connected host, as far as the coordinator must remember it: small, for there may be ten thousand.
 
+use crate::connections::Caller;
 use crate::metrics::{SessionBegin, SessionCut, SessionMetrics};
 use crate::rpc_status::refused;
-use crate::serve::Caller;
 use fleet_core::names::{HostName, InstanceName};
 use fleet_core::time::Time;
 use fleet_proto::v1::ToAgent;
@@ -286,7 +286,7 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::Connections;
+    use crate::connections::Connections;
     use futures_util::FutureExt;
     use std::net::SocketAddr;
 

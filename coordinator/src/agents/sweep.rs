@@ -69,8 +69,8 @@ fn look_at(session: &Arc<Session>, sessions: &Sessions, facts: &Facts, now: Time
 mod tests {
     use super::*;
     use crate::agents::session::Next;
+    use crate::connections::Connections;
     use crate::facts::testing::{NOW, memory, read};
-    use crate::serve::Connections;
     use fleet_core::facts::LinkState;
     use futures_util::FutureExt;
     use std::net::SocketAddr;

@@ -2,7 +2,8 @@
 
 use super::status::LastStatus;
 use crate::clock;
-use crate::serve::{Shared, caller_of};
+use crate::connections::caller_of;
+use crate::serve::Shared;
 use fleet_core::access::Role;
 use fleet_core::names::OperatorName;
 use fleet_core::time::Time;

@@ -1,7 +1,6 @@
 //! One connection: bytes over TLS that can be cut at any moment, even between reads and writes.
 
-use super::Caller;
-use super::connections::ConnectionClass;
+use crate::connections::{Caller, ConnectionClass};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,7 +25,7 @@ impl Connection {
 
     /// Returns whether the peer has a certificate and is within its limit.
     pub fn is_welcome(&self) -> bool {
-        self.caller.certified.is_some() && self.caller.standing == ConnectionClass::Within
+        self.caller.certified.is_some() && self.caller.class == ConnectionClass::Within
     }
 }
 

@@ -1,7 +1,7 @@
 //! Joining and renewing.
 
-use super::{Connections, caller_of};
 use crate::clock;
+use crate::connections::{Connections, caller_of};
 use crate::facts::Facts;
 use crate::identity::{Admission, Admissions, AdmitError, Presented};
 use crate::rpc_status::{check_protocol, failed, refused};

@@ -2,12 +2,11 @@
 //! source address; silent and failing peers give way to others.
 
 use super::connection::Connection;
-use super::connections::{ConnectionClass, Connections};
-use super::descriptors::Descriptors;
 use super::handshakes::Handshakes;
 use super::silent::{Silent, source_of};
 use super::sparing::Sparing;
 use super::unauthenticated::UnauthenticatedPeers;
+use crate::connections::{ConnectionClass, Connections, Descriptors};
 use crate::identity::peer_of;
 use rustls::ServerConfig;
 use rustls::server::Acceptor;
@@ -167,7 +166,7 @@ impl Gate {
             self.note_refused(address, "there are too many connections of this peer");
             return None;
         };
-        match caller.standing {
+        match caller.class {
             ConnectionClass::Within if is_unauthenticated => self.unauthenticated.enter(&caller),
             ConnectionClass::Within => {}
             ConnectionClass::Surplus => drop(tokio::spawn(end_soon(caller.cut.clone()))),

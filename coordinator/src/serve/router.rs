@@ -2,12 +2,13 @@
 
 use super::calls::{CallPermit, Calls};
 use crate::agents::AgentsService;
+use crate::connections::Caller;
 use crate::metrics::{RpcRecord, UNKNOWN};
 use crate::operators::{BackupsService, OperatorsService};
 use crate::panics::Panics;
 use crate::repositories::RepositoriesService;
 use crate::rpc_status::check_protocol;
-use crate::serve::{Caller, IdentityService, JoinService};
+use crate::serve::{IdentityService, JoinService};
 use fleet_proto::protocol::protocols_of;
 use fleet_proto::v1::agents_server::AgentsServer;
 use fleet_proto::v1::backups_server::BackupsServer;
@@ -134,7 +135,7 @@ impl Router {
             return Err(Status::unavailable("could not answer: the coordinator is stopping"));
         }
         let Some(caller) = request.extensions().get::<Arc<Caller>>() else { return self.calls.enter(None) };
-        caller.check_backup_health()?;
+        caller.check_class()?;
         check_command(request)?;
         self.calls.enter(caller.certified.as_ref().map(|(subject, _)| subject))
     }

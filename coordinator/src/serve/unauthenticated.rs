@@ -1,7 +1,7 @@
 //! Connections without a certificate: they can only join, have time for that, and are never many. Each holds a file
 //! descriptor that hosts and operators need.
 
-use super::Caller;
+use crate::connections::Caller;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -46,7 +46,7 @@ async fn part_from(cut: CancellationToken) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::Connections;
+    use crate::connections::Connections;
     use std::net::SocketAddr;
 
     const MOST: usize = 256;

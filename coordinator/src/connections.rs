@@ -1,7 +1,11 @@
 //! Every open connection by its subject: bounded for each, and ended the moment its certificate no longer counts.
 
-use super::Caller;
-use super::descriptors::Descriptors;
+mod caller;
+mod descriptors;
+
+pub use caller::{Caller, caller_of};
+pub use descriptors::Descriptors;
+
 use crate::facts::Facts;
 use crate::identity::Serial;
 use fleet_core::access::Subject;
@@ -48,7 +52,8 @@ impl Default for Connections {
 }
 
 impl Connections {
-    pub(super) fn limits(&self) -> Descriptors {
+    /// Returns the shares of the file descriptors.
+    pub fn limits(&self) -> Descriptors {
         self.limits
     }
 
@@ -62,14 +67,14 @@ impl Connections {
         let theirs;
         let mut open = self.open();
         theirs = certified.as_ref().map(|(subject, _)| open.of(subject)).unwrap_or_default();
-        let standing = match &certified {
-            Some((subject, serial)) => open.standing(&theirs, subject, serial, &self.limits),
+        let class = match &certified {
+            Some((subject, serial)) => open.class_of_new(&theirs, subject, serial, &self.limits),
             None => ConnectionClass::Within,
         };
-        if standing == ConnectionClass::Surplus && open.surplus >= self.limits.surplus {
+        if class == ConnectionClass::Surplus && open.surplus >= self.limits.surplus {
             return None;
         }
-        Some(self.note(&mut open, address, certified, standing))
+        Some(self.note(&mut open, address, certified, class))
     }
 
     /// Notes a connection that is within all limits.
@@ -82,21 +87,21 @@ impl Connections {
         open: &mut Open,
         address: SocketAddr,
         certified: Option<(Subject, Serial)>,
-        standing: ConnectionClass,
+        class: ConnectionClass,
     ) -> Arc<Caller> {
         let (cut, connections, joins) = (self.all.child_token(), Arc::downgrade(self), AtomicU32::new(0));
-        let caller = Arc::new(Caller { address, certified, standing, cut, joins, connections });
+        let caller = Arc::new(Caller { address, certified, class, cut, joins, connections });
         if let Some((subject, _)) = &caller.certified {
-            *open.counted(subject, standing) += 1;
+            *open.counted(subject, class) += 1;
             open.by_subject.entry(subject.clone()).or_default().push(Arc::downgrade(&caller));
         }
         caller
     }
 
     /// Forgets a connection that is gone.
-    pub(super) fn leave(&self, subject: &Subject, standing: ConnectionClass) {
+    fn leave(&self, subject: &Subject, class: ConnectionClass) {
         let mut open = self.open();
-        *open.counted(subject, standing) -= 1;
+        *open.counted(subject, class) -= 1;
         if let Some(callers) = open.by_subject.get_mut(subject) {
             callers.retain(|caller| caller.strong_count() > 0);
             if callers.is_empty() {
@@ -128,8 +133,8 @@ impl Open {
         self.by_subject.get(subject).into_iter().flatten().filter_map(Weak::upgrade).collect()
     }
 
-    fn counted(&mut self, subject: &Subject, standing: ConnectionClass) -> &mut usize {
-        match (standing, subject) {
+    fn counted(&mut self, subject: &Subject, class: ConnectionClass) -> &mut usize {
+        match (class, subject) {
             (ConnectionClass::Surplus, _) => &mut self.surplus,
             (ConnectionClass::Within, Subject::Host(_)) => &mut self.hosts,
             (ConnectionClass::Within, Subject::Operator(_)) => &mut self.operators,
@@ -138,7 +143,7 @@ impl Open {
 
     /// Returns the class of a connection. An operator has several machines, but at most a quarter of the operators'
     /// connections.
-    fn standing(
+    fn class_of_new(
         &self,
         theirs: &[Arc<Caller>],
         subject: &Subject,
@@ -146,7 +151,7 @@ impl Open {
         limits: &Descriptors,
     ) -> ConnectionClass {
         let theirs =
-            || theirs.iter().filter(|caller| caller.standing == ConnectionClass::Within && !caller.cut.is_cancelled());
+            || theirs.iter().filter(|caller| caller.class == ConnectionClass::Within && !caller.cut.is_cancelled());
         let has_serial = |caller: &&Arc<Caller>| caller.certified.as_ref().is_some_and(|(_, own)| own == serial);
         let has_room = match subject {
             Subject::Host(_) => theirs().count() < PER_MACHINE && self.hosts < limits.hosts,
@@ -189,7 +194,7 @@ mod tests {
     /// Opens connections one after the other and returns their state, without those that were not admitted.
     fn crowd(connections: &Arc<Connections>, subject: &str, serial: &str, size: usize) -> (usize, Vec<Arc<Caller>>) {
         let callers: Vec<_> = (0..size).filter_map(|_| admit(connections, subject, serial)).collect();
-        let within = callers.iter().filter(|caller| caller.standing == ConnectionClass::Within).count();
+        let within = callers.iter().filter(|caller| caller.class == ConnectionClass::Within).count();
         (within, callers)
     }
 
@@ -199,12 +204,10 @@ mod tests {
         let (within, mut callers) = crowd(&connections, "host:lab-1", "a", 100);
         assert_eq!((within, callers.len()), (PER_MACHINE, PER_MACHINE + LIMITS.surplus));
         assert!(admit(&connections, "host:lab-1", "renewed").is_none(), "another certificate is the same host");
-        assert!(
-            admit(&connections, "host:lab-2", "b").is_some_and(|caller| caller.standing == ConnectionClass::Within)
-        );
+        assert!(admit(&connections, "host:lab-2", "b").is_some_and(|caller| caller.class == ConnectionClass::Within));
         callers.drain(..1);
         let again = admit(&connections, "host:lab-1", "a").expect("there is room again");
-        assert_eq!(again.standing, ConnectionClass::Within);
+        assert_eq!(again.class, ConnectionClass::Within);
     }
 
     #[test]
@@ -212,9 +215,7 @@ mod tests {
         let connections = connections();
         let (_, callers) = crowd(&connections, "host:lab-1", "a", PER_MACHINE);
         callers[0].cut.cancel();
-        assert!(
-            admit(&connections, "host:lab-1", "a").is_some_and(|caller| caller.standing == ConnectionClass::Within)
-        );
+        assert!(admit(&connections, "host:lab-1", "a").is_some_and(|caller| caller.class == ConnectionClass::Within));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Peer of a connection.
 
-use super::connections::{ConnectionClass, Connections, PER_MACHINE};
+use super::{ConnectionClass, Connections, PER_MACHINE};
 use crate::clock;
 use crate::facts::Facts;
 use crate::identity::{Serial, SubjectKept};
@@ -22,7 +22,8 @@ pub struct Caller {
     pub address: SocketAddr,
     /// Subject and serial; none without a certificate.
     pub certified: Option<(Subject, Serial)>,
-    pub(super) standing: ConnectionClass,
+    /// Class of the connection, which decides its limits.
+    pub class: ConnectionClass,
     /// Ends the connection.
     pub cut: CancellationToken,
     /// The calls to join that are under way.
@@ -42,8 +43,8 @@ impl Drop for Joining<'_> {
 
 impl Caller {
     /// Refuses the calls of a connection beyond the limit of its peer.
-    pub fn check_backup_health(&self) -> Result<(), Status> {
-        match self.standing {
+    pub fn check_class(&self) -> Result<(), Status> {
+        match self.class {
             ConnectionClass::Within => Ok(()),
             ConnectionClass::Surplus => {
                 let text = format!("could not answer: this machine has {PER_MACHINE} connections already");
@@ -112,7 +113,7 @@ impl Drop for Caller {
         // Work for a closed connection must stop.
         self.cut.cancel();
         if let (Some((subject, _)), Some(connections)) = (&self.certified, self.connections.upgrade()) {
-            connections.leave(subject, self.standing);
+            connections.leave(subject, self.class);
         }
     }
 }
