@@ -4,9 +4,9 @@ mod error;
 
 use crate::carry;
 use crate::clock;
-use crate::home::{Home, HomeError, Settings};
-use crate::own::{OWN_BACKUPS, OwnBackup, read_place, restore, take_own_backup};
-use crate::repositories::{FOLDER, WorkerLauncher};
+use crate::home::{Home, HomeError, OWN_BACKUPS, REPOSITORIES, Settings};
+use crate::own::{OwnBackup, read_place, restore, take_own_backup};
+use crate::repositories::WorkerLauncher;
 use crate::serve::{Config, Options, serve};
 use clap::{Args, Subcommand};
 use error::ActionError;
@@ -266,7 +266,7 @@ async fn run_restore(arguments: &Restore) -> Result<(), ActionError> {
          lost, and made anew. Rollouts are paused, and removals are to be said again. What hosts have become since is in `fleet status`.\n",
         folder.display(),
         folder.display(),
-        FOLDER
+        REPOSITORIES
     ))
 }
 

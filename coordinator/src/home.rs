@@ -5,8 +5,6 @@
 use crate::clock;
 use crate::identity::{Authority, IdentityError, Seal, TokenKept, hash_of_secret, host_of, new_secret};
 use crate::keys;
-use crate::own::OWN_BACKUPS;
-use crate::repositories::FOLDER;
 use crate::store::{Batch, Expect, SledStore, Store, StoreError};
 use fleet_core::access::{JoinToken, Role, Subject};
 use fleet_core::time::Time;
@@ -22,6 +20,10 @@ use std::time::Duration;
 /// Lifetime of the first administrator's token.
 const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
 const STORE: &str = "store";
+/// Folder of the repositories on the coordinator's own disk.
+pub const REPOSITORIES: &str = "repositories";
+/// Folder of the coordinator's own backups, the default; also the name of their repository.
+pub const OWN_BACKUPS: &str = "own-backups";
 /// Marker file during a restore of the coordinator: the directory is not a coordinator yet.
 const UNFINISHED: &str = "restore-unfinished";
 
@@ -201,9 +203,9 @@ impl Home {
         let wrong = |source| HomeError::Directory { path: path.to_owned(), source };
         let marker = path.join(UNFINISHED);
         if marker.exists() {
-            clear(path, &[UNFINISHED, FOLDER, OWN_BACKUPS]).map_err(wrong)?;
+            clear(path, &[UNFINISHED, REPOSITORIES, OWN_BACKUPS]).map_err(wrong)?;
         } else {
-            make_empty(path, &[FOLDER, OWN_BACKUPS])?;
+            make_empty(path, &[REPOSITORIES, OWN_BACKUPS])?;
         }
         fs::File::create(&marker).and_then(|file| file.sync_all()).map_err(wrong)?;
         sync(path).map_err(wrong)

@@ -10,7 +10,7 @@ mod take;
 
 pub use location::{BackendError, read_place};
 pub use restore::{RestoreError, restore};
-pub use settings::{OWN_BACKUPS, OwnBackup, Recovery, SettingsError};
+pub use settings::{OwnBackup, Recovery, SettingsError};
 pub use take::{OwnBackupHealth, OwnError, keep_own_backups, own_backup_health, take_own_backup};
 
 /// The files of the coordinator's directory that a backup holds, in the order of their names; `facts.jsonl` is its export.

@@ -30,7 +30,7 @@ mod writer;
 
 pub use catalog::Rebuilt;
 pub use choice::Candidate;
-pub use disk::{Disk, DiskError, FOLDER, Space};
+pub use disk::{Disk, DiskError, Space};
 pub use extract::Opened;
 pub use housekeeping::{keep_house, said};
 pub use kit::{Kit, Kits, SealError, sealed_to};

@@ -3,6 +3,7 @@
 //! `own-backup.json` has the coordinator's settings. The operator keeps `own-backup.recovery` elsewhere: with it and
 //! the repository, everything can be restored.
 
+use crate::home::OWN_BACKUPS;
 use crate::identity::{IdentityError, write_private};
 use crate::repositories::{SealError, WorkerLauncher, sealed_to};
 use fleet_core::names::RepositoryName;
@@ -14,9 +15,6 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path;
-
-/// Folder of the coordinator's own backups in its directory, the default.
-pub const OWN_BACKUPS: &str = "own-backups";
 
 pub const FILE: &str = "own-backup.json";
 const RECOVERY: &str = "own-backup.recovery";

@@ -6,6 +6,7 @@
 use super::claims::{Claim, Claims};
 use super::quota::{Quotas, SMALLEST};
 use crate::clock;
+use crate::home::REPOSITORIES;
 use fleet_core::backup::FileKind;
 use fleet_core::names::{HostName, InstanceName, RepositoryName};
 use fleet_core::time::Time;
@@ -16,8 +17,6 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Below the coordinator's directory.
-pub const FOLDER: &str = "repositories";
 /// No instance has such a name.
 const UPLOADS: &str = ".uploads";
 /// Bytes that always stay free: the facts are on the same disk, and the coordinator cannot work without space for them.
@@ -66,7 +65,7 @@ impl Disk {
     /// Below the coordinator's directory.
     pub fn below(home: &Path) -> Self {
         let quotas = Quotas::counted_since(clock::now());
-        Self { root: home.join(FOLDER), reserve: RESERVE, claims: Claims::default(), quotas }
+        Self { root: home.join(REPOSITORIES), reserve: RESERVE, claims: Claims::default(), quotas }
     }
 
     /// Returns the folder of one instance's repository, which stock restic accepts as its location.
