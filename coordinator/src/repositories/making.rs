@@ -1,8 +1,6 @@
 //! Making the repositories that orders wait for, so that no order waits for another's.
 
 use super::repository_service::RepositoryService;
-use crate::agents::Sessions;
-use crate::clock;
 use fleet_core::names::HostName;
 use futures_util::StreamExt;
 use std::time::Duration;
@@ -13,8 +11,9 @@ const AGAIN: Duration = Duration::from_secs(30);
 /// Number of repositories created at once: each needs memory to derive its key.
 const AT_ONCE: usize = 2;
 
-/// Runs until dropped.
-pub async fn make_repositories(repository_service: &RepositoryService, sessions: &Sessions) {
+/// Runs until dropped. Calls `mark` after each attempt with the hosts whose orders wait for a repository.
+pub async fn make_repositories(repository_service: &RepositoryService, mark: impl Fn(&[HostName])) {
+    let mark = &mark;
     loop {
         let wanted = repository_service.to_be_made().unwrap_or_else(|error| {
             tracing::error!(%error, "could not find out which repositories are to be made");
@@ -27,7 +26,7 @@ pub async fn make_repositories(repository_service: &RepositoryService, sessions:
                 tracing::warn!(%repository, %instance, error = error as &dyn std::error::Error, "a repository could not be made");
             }
             // Waiting orders go on, or get a reason why not, whatever happens to other repositories.
-            sessions.mark(&hosts_that_wait(repository_service), clock::now());
+            mark(&hosts_that_wait(repository_service));
         });
         made.buffer_unordered(AT_ONCE).collect::<()>().await;
         let _ = timeout(AGAIN, repository_service.wanted()).await;

@@ -10,6 +10,7 @@ use crate::identity::ServerCertificate;
 use crate::own::keep_own_backups;
 use crate::reconcile::{planner, turns};
 use crate::repositories::{keep_house, make_repositories};
+use fleet_core::names::HostName;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -63,7 +64,8 @@ where
 pub fn begin_store_loops(loops: &mut Loops, shared: &Shared) -> io::Result<()> {
     begin_on_own_thread(loops, "prune", shared, |shared| async move { forget_now_and_then(&shared.facts).await })?;
     begin_on_own_thread(loops, "make_repositories", shared, |shared| async move {
-        make_repositories(&shared.repository_service, &shared.sessions).await;
+        let mark = |hosts: &[HostName]| shared.sessions.mark(hosts, clock::now());
+        make_repositories(&shared.repository_service, mark).await;
     })?;
     begin_on_own_thread(loops, "housekeeping", shared, |shared| async move {
         keep_house(&shared.repository_service).await;
