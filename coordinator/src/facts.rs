@@ -15,8 +15,6 @@ mod ended;
 mod epoch;
 mod event;
 mod expected;
-#[cfg(test)]
-mod formats;
 mod greetings;
 mod index;
 mod observed;
@@ -202,6 +200,8 @@ impl Facts {
 
 #[cfg(test)]
 mod tests {
+    mod formats;
+
     use super::testing::{NOW, memory, on, read};
     use super::*;
     use crate::store::MemoryStore;

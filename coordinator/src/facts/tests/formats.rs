@@ -1,8 +1,8 @@
 //! Formats of stored records: frozen examples of each version must be readable by this one.
 
-use super::backups::BackupKept;
-use super::expected::Expected;
-use super::{Event, ReleaseKept};
+use crate::facts::backups::BackupKept;
+use crate::facts::expected::Expected;
+use crate::facts::{Event, ReleaseKept};
 use crate::home::Settings;
 use crate::identity::{SubjectKept, TokenKept};
 use fleet_core::backup::{BackupPolicy, DataKind, Held, RepositoryDesired};
@@ -127,7 +127,7 @@ fn an_end_notes_what_of_the_data_it_was_about() {
 }
 
 /// The facts of fleet 0.1, as it exported them.
-const OF_0_1: &str = include_str!("../../tests/fixtures/0.1/facts.jsonl");
+const OF_0_1: &str = include_str!("../../../tests/fixtures/0.1/facts.jsonl");
 
 /// Parses a body as one kind of fact, and returns its stored form.
 type Rewrite = fn(&Value) -> Result<Value, serde_json::Error>;
