@@ -23,6 +23,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (field, attribute) in enum_words(&descriptors) {
         builder = builder.field_attribute(field, attribute);
     }
+    for message in coded_messages(&descriptors) {
+        let attribute = "#[serde(into = \"crate::words::CodedData\")]";
+        builder = builder.message_attribute(format!("fleet.v1.{}", message.name()), attribute);
+    }
     builder
         .type_attribute(".", "#[derive(serde::Serialize)]")
         .btree_map(".")
@@ -50,4 +54,10 @@ fn enum_words(descriptors: &FileDescriptorSet) -> Vec<(String, String)> {
         (format!("fleet.v1.{}.{}", message.name(), field.name()), attribute)
     };
     enums.map(word).collect()
+}
+
+/// Returns the messages that are a code with arguments. JSON has their words too.
+fn coded_messages(descriptors: &FileDescriptorSet) -> impl Iterator<Item = &DescriptorProto> {
+    let messages = descriptors.file.iter().flat_map(|file| &file.message_type);
+    messages.filter(|message| message.field.iter().map(FieldDescriptorProto::name).eq(["code", "arguments"]))
 }

@@ -29,7 +29,7 @@ mod words;
 
 pub use environment::{Environment, Input, Output};
 pub use exit::ExitStatus;
-pub use words::hints::shown as hint_words;
+pub use words::shown as words_of;
 
 use arguments::Fleet;
 use clap::{CommandFactory, FromArgMatches};
@@ -60,6 +60,7 @@ pub fn command_line() -> clap::Command {
 /// Runs a command line in an environment.
 #[must_use]
 pub fn run(arguments: &[OsString], environment: Environment) -> ExitStatus {
+    fleet_proto::words::set_wording(words::shown);
     let Environment { folder, name, stdin, stdout, stderr, colour, clock, worker } = environment;
     let printer = Printer::new(stdout, stderr, colour);
     let mut command = Fleet::command();

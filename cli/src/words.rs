@@ -1,3 +1,12 @@
 //! Words of coded messages. Other crates return codes with arguments; text for people is made only here.
 
 pub mod hints;
+
+use fleet_proto::words::CodedMessage;
+
+/// The words of a coded message; empty if this version does not know its code.
+pub fn shown(message: CodedMessage<'_>) -> String {
+    match message {
+        CodedMessage::Hint(hint) => hints::shown(Some(hint)),
+    }
+}

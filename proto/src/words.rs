@@ -2,9 +2,12 @@
 //!
 //! `ROLLOUT_PHASE_DONE_BUT_OFFLINE` is `done but offline`; unspecified is the empty word; a value that this version does not know is
 //! `unknown (17)`.
+//!
+//! A message that is a code with arguments has its words too, if the program knows any: `fleet` does.
 
 use crate::v1;
-use serde::Serializer;
+use serde::{Serialize, Serializer};
+use std::sync::OnceLock;
 
 /// An enum of the operators' protocol.
 pub trait WireEnum: TryFrom<i32> + Default {
@@ -78,6 +81,47 @@ pub(crate) fn serialize_optional<E: WireEnum, S: Serializer>(
         None => serializer.serialize_none(),
     }
 }
+
+/// Function that makes words of a coded message; empty if it knows none.
+pub type Wording = fn(CodedMessage<'_>) -> String;
+
+static WORDING: OnceLock<Wording> = OnceLock::new();
+
+/// Sets how this process makes words of coded messages in JSON and YAML. The first call counts.
+pub fn set_wording(wording: Wording) {
+    WORDING.get_or_init(|| wording);
+}
+
+/// A coded message in JSON: the code, its arguments, and the words.
+#[derive(Serialize)]
+pub(crate) struct CodedData {
+    code: String,
+    arguments: Vec<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    text: String,
+}
+
+macro_rules! coded_messages {
+    ($($message:ident: $code:ident),* $(,)?) => {
+        /// A code with arguments.
+        #[derive(Debug, Clone, Copy)]
+        pub enum CodedMessage<'a> {
+            $(
+                #[doc = concat!("A `", stringify!($message), "`.")]
+                $message(&'a v1::$message),
+            )*
+        }
+
+        $(impl From<v1::$message> for CodedData {
+            fn from(message: v1::$message) -> Self {
+                let text = WORDING.get().map(|wording| wording(CodedMessage::$message(&message))).unwrap_or_default();
+                Self { code: word::<v1::$code>(message.code), arguments: message.arguments, text }
+            }
+        })*
+    };
+}
+
+coded_messages!(Hint: HintCode);
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ use clap::Command;
 use clap::error::ErrorKind;
 use fleet_proto::convert::incoming_hint;
 use fleet_proto::v1::{self, HintCode};
+use fleet_proto::words::CodedMessage;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -127,7 +128,7 @@ fn hints() -> Vec<v1::Hint> {
 fn each_hint_has_words_and_names_commands_that_are_understood() {
     let (mut wrong, mut count) = (Vec::new(), 0);
     for hint in hints() {
-        let words = fleet_cli::hint_words(Some(&hint));
+        let words = fleet_cli::words_of(CodedMessage::Hint(&hint));
         assert!(!words.is_empty(), "{hint:?} has no words");
         let calls: Vec<_> = spans(&words).iter().flat_map(|span| calls(span)).collect();
         count += calls.len();

@@ -197,6 +197,8 @@ fn the_status_is_one_screen() {
         ..Default::default()
     };
     let (_fake, environment) = logged_in(Scene { status, ..Default::default() });
+    let json = environment.run("fleet status -o json").text();
+    assert!(json.contains(r#""text": "see `fleet host show lab-2`""#), "{json}");
     assert_snapshot!(environment.run("fleet status").text(), @r"
     exit 0
     stdout:
