@@ -12,3 +12,9 @@ pub fn now() -> Time {
 pub fn until(moment: Time) -> Duration {
     moment.since(now())
 }
+
+/// Their clock minus ours, in milliseconds.
+pub fn skew(theirs: Time, ours: Time) -> i64 {
+    let apart = i64::try_from(theirs.0.abs_diff(ours.0)).unwrap_or(i64::MAX);
+    if theirs < ours { -apart } else { apart }
+}

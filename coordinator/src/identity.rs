@@ -3,21 +3,18 @@
 //! **Invariant:** only the hash of a token's secret is stored. **Invariant:** a certificate is valid only while its
 //! serial is in its subject's record; removing the record revokes all certificates of the subject.
 
-mod admit;
 mod authority;
 mod error;
-mod renewals;
 mod seal;
 mod server;
 mod subject;
 mod token;
 mod verifier;
 
-pub use admit::{Admission, Admissions, AdmitError, Presented, skew, spoken_subject};
 pub use authority::{Authority, BACKDATE, Issued, host_of, key_of, write_private};
 pub use error::IdentityError;
 pub use seal::Seal;
 pub use server::{ServerCertificate, server_config};
-pub use subject::{MACHINES, Serial, SubjectKept, Unknown, peer_of};
+pub use subject::{MACHINES, Serial, SubjectKept, Unknown, peer_of, spoken_subject};
 pub use token::{Admitted, TokenKept, TokenState, hash_of_secret, new_secret};
 pub use verifier::Believes;

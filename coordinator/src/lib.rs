@@ -2,6 +2,7 @@
 
 #![warn(missing_docs)]
 
+mod admission;
 pub mod agents;
 mod carry;
 mod clock;

@@ -8,7 +8,6 @@ use super::protocol;
 use super::session::{Session, Sessions, Superseded};
 use crate::clock;
 use crate::facts::{Facts, HelloSaid, ObserveError};
-use crate::identity::skew;
 use crate::metrics::ReportRefusal;
 use crate::rpc_status::failed;
 use fleet_core::duplicate::Greeting;
@@ -151,7 +150,7 @@ impl Report {
             agent_version: short(hello.agent_version),
             engine_version: short(hello.engine_version),
             policy: self.read_policy(hello.policy.unwrap_or_default(), now),
-            clock_skew_ms: skew(Time(hello.now_ms), now),
+            clock_skew_ms: clock::skew(Time(hello.now_ms), now),
             enrolment: self.enrolment.clone(),
             disk_free: Some(hello.disk_free).filter(|bytes| *bytes > 0),
             capabilities: fleet_core::capability::reported(&hello.capabilities),

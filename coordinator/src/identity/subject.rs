@@ -122,6 +122,14 @@ impl SubjectKept {
     }
 }
 
+/// Returns the subject as text: `host lab-1` or `operator ada`.
+pub fn spoken_subject(subject: &Subject) -> String {
+    match subject {
+        Subject::Host(name) => format!("host {name}"),
+        Subject::Operator(name) => format!("operator {name}"),
+    }
+}
+
 /// Returns the subject of a certificate. The certificate was checked against our CA before.
 pub fn peer_of(certificate: &[u8]) -> Option<(Subject, Serial)> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;

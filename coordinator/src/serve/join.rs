@@ -1,9 +1,9 @@
 //! Joining and renewing.
 
+use crate::admission::{Admission, Admissions, AdmitError, Presented};
 use crate::clock;
 use crate::connections::{Connections, caller_of};
 use crate::facts::Facts;
-use crate::identity::{Admission, Admissions, AdmitError, Presented};
 use crate::rpc_status::{check_protocol, failed, refused};
 use fleet_core::access::Subject;
 use fleet_core::hint::LinkHint;

@@ -1,14 +1,17 @@
 //! Trading a token for a certificate, and a certificate for its successor.
 
-use super::renewals::{Renewals, TooOften};
-use super::{
-    Admitted, Authority, BACKDATE, IdentityError, Issued, MACHINES, Serial, SubjectKept, TokenKept, TokenState,
-    hash_of_secret, key_of,
-};
+mod renewals;
+
+use crate::clock::skew;
 use crate::facts::{DesiredChange, Facts, StateSnapshot};
+use crate::identity::{
+    Admitted, Authority, BACKDATE, IdentityError, Issued, MACHINES, Serial, SubjectKept, TokenKept, TokenState,
+    hash_of_secret, key_of, spoken_subject,
+};
 use crate::store::StoreError;
 use fleet_core::access::{Joiner, Subject};
 use fleet_core::time::Time;
+use renewals::{Renewals, TooOften};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -238,20 +241,6 @@ fn check_clock(theirs: Time, now: Time, life: Duration) -> Result<(), AdmitError
         return Err(AdmitError::Clock(skew(theirs, now)));
     }
     Ok(())
-}
-
-/// Their clock minus ours, in milliseconds.
-pub fn skew(theirs: Time, ours: Time) -> i64 {
-    let apart = i64::try_from(theirs.0.abs_diff(ours.0)).unwrap_or(i64::MAX);
-    if theirs < ours { -apart } else { apart }
-}
-
-/// Returns the subject as text: `host lab-1` or `operator ada`.
-pub fn spoken_subject(subject: &Subject) -> String {
-    match subject {
-        Subject::Host(name) => format!("host {name}"),
-        Subject::Operator(name) => format!("operator {name}"),
-    }
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ impl Harness {
         let now = NOW.after(Duration::from_secs(seconds));
         let presented = Presented { secret: SECRET, joiner: None };
         let admission = self.admissions.admit(presented, request, now, now).await?;
-        let (_, serial) = super::super::peer_of(&admission.chain[0]).expect("it names somebody");
+        let (_, serial) = crate::identity::peer_of(&admission.chain[0]).expect("it names somebody");
         Ok(serial.serial)
     }
 

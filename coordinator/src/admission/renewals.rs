@@ -3,7 +3,7 @@
 //! The successors of a certificate share its budget, so that a chain of renewals does not evade it. It is in memory
 //! only: a restart resets all budgets.
 
-use super::Serial;
+use crate::identity::Serial;
 use fleet_core::access::Subject;
 use fleet_core::time::Time;
 use std::collections::HashMap;
