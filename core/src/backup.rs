@@ -1,7 +1,6 @@
 //! Backups: their content, their locations, and their proofs.
 
 mod access;
-mod backup_health;
 mod backup_plan;
 mod catalog;
 mod counted;
@@ -9,7 +8,6 @@ mod coverage;
 mod data_mounts;
 mod data_request;
 mod data_result;
-mod due;
 mod dump_validator;
 mod file_kind;
 mod manifest;
@@ -21,7 +19,6 @@ mod retention;
 mod retention_plan;
 mod schedule;
 mod seen;
-mod shortened;
 mod shrunk;
 mod side_files;
 mod snapshot_paths;
@@ -33,7 +30,6 @@ mod tool;
 
 pub use crate::zone::{MomentError, Zone, ZoneError, moment};
 pub use access::{FilesParent, LocationAccess, RepositoryAccess, Secret};
-pub use backup_health::{BackupHealth, CopyHealth, HealthInput, HealthLevel, Next, has_failed, rough};
 pub use backup_plan::{
     BackupPhase, BackupPlan, BackupPlanError, Clash, QuiesceWindow, backup_plan, is_files, works_in,
 };
@@ -45,7 +41,6 @@ pub use coverage::{
 pub use data_mounts::data_mounts;
 pub use data_request::{BackupSource, DataAction, DataKind, DataRequest, Others, Privileges};
 pub use data_result::{CopyMade, DataResult, DrillMade, RestoreMade};
-pub use due::{About, Due, backup_due, drill_due, forget_due};
 pub use dump_validator::{DumpError, DumpValidator};
 pub use file_kind::FileKind;
 pub use fleet_compose::store::{

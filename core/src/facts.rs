@@ -8,6 +8,7 @@
 
 mod copy_on_write;
 mod said;
+mod shortened;
 
 pub use copy_on_write::CopyOnWrite;
 pub use said::{ContainerSaid, Doing, Ended, HostSaid, InstanceHealth, InstanceObserved, InstanceSaid, Running};

@@ -8,9 +8,11 @@
 
 pub mod access;
 pub mod backup;
+pub mod backup_health;
 pub mod capability;
 pub mod claims;
 pub mod command_error;
+pub mod due;
 pub mod duplicate;
 pub mod facts;
 pub mod grammar;

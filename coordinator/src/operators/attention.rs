@@ -8,7 +8,8 @@ use crate::facts::{StateSnapshot, duplicate_words, protocol_hint, protocol_words
 use crate::own::own_backup_health;
 use crate::panics::CaughtPanics;
 use crate::serve::Shared;
-use fleet_core::backup::{DataKind, HealthLevel};
+use fleet_core::backup::DataKind;
+use fleet_core::backup_health::HealthLevel;
 use fleet_core::facts::{DriftRule, HostObserved, InstanceDesired, InstanceHealth, LinkState};
 use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, RepositoryName};

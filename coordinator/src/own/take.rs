@@ -8,7 +8,7 @@ use crate::facts::Facts;
 use crate::keys;
 use crate::repositories::{WorkerLauncher, said};
 use crate::store::{Batch, Entry, StoreError};
-use fleet_core::backup::rough;
+use fleet_core::backup_health::rough;
 use fleet_core::names::{BackupId, HostName};
 use fleet_core::time::Time;
 use fleet_repository::client::{RepositoryClient, RepositoryError};

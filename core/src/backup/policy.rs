@@ -154,6 +154,16 @@ impl Keep {
         let counts = [last, hourly, daily, weekly, monthly, yearly];
         counts.into_iter().fold(0_usize, |sum, count| sum.saturating_add(usize::try_from(count).unwrap_or(usize::MAX)))
     }
+
+    /// Returns whether any of its numbers is smaller than the other's. Without numbers, everything is kept.
+    pub(crate) fn is_less_than(&self, other: &Self) -> bool {
+        let numbers = |keep: &Self| [keep.last, keep.hourly, keep.daily, keep.weekly, keep.monthly, keep.yearly];
+        let forgets_nothing = |keep: &Self| *keep == Self::default();
+        if forgets_nothing(self) || forgets_nothing(other) {
+            return forgets_nothing(other) && !forgets_nothing(self);
+        }
+        numbers(self).iter().zip(numbers(other)).any(|(own, other)| *own < other)
+    }
 }
 
 impl fmt::Display for Keep {
@@ -170,5 +180,30 @@ impl fmt::Display for Keep {
         let said: Vec<String> =
             named.into_iter().filter(|(count, _)| **count > 0).map(|(count, name)| format!("{count} {name}")).collect();
         f.pad(&if said.is_empty() { "all".to_owned() } else { said.join(", ") })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keep(numbers: [u32; 6]) -> Keep {
+        let [last, hourly, daily, weekly, monthly, yearly] = numbers;
+        Keep { last, hourly, daily, weekly, monthly, yearly }
+    }
+
+    #[test]
+    fn fewer_of_any_kind_is_less_and_nothing_said_keeps_all() {
+        let before = keep([3, 0, 7, 5, 12, 0]);
+        for (after, is_less) in [
+            (before, false),
+            (keep([4, 1, 8, 6, 13, 1]), false),
+            (keep([2, 0, 7, 5, 12, 0]), true),
+            (keep([30, 24, 365, 52, 11, 9]), true),
+            (keep([0; 6]), false),
+        ] {
+            assert_eq!(after.is_less_than(&before), is_less, "{after:?}");
+        }
+        assert!(before.is_less_than(&keep([0; 6])), "all were kept");
     }
 }

@@ -7,9 +7,10 @@ use super::intention::Intention;
 use super::share::{Offer, Rank};
 use super::{DataRequestEnd, PlanContext};
 use crate::backup::{
-    About, BackupHealth, BackupPolicy, Backups, Cause, DataAction, DataKind, DataRequest, Due, HealthInput, Next,
-    Privileges, RepositoryLocation, Slots, backup_due, drill_due, forget_due,
+    BackupPolicy, Backups, Cause, DataAction, DataKind, DataRequest, Privileges, RepositoryLocation, Slots,
 };
+use crate::backup_health::{BackupHealth, HealthInput, Next};
+use crate::due::{About, Due, backup_due, drill_due, forget_due};
 use crate::facts::{InstanceDesired, InstanceHealth, InstanceSaid, Running};
 use crate::names::{InstanceName, OrderId, PolicyName};
 use crate::order::{Action, order_id};

@@ -1,7 +1,8 @@
 //! Index of hosts and instances by name, with the desired and the observed state of each.
 
 use super::context::Claim;
-use crate::backup::{Backups, DataKind, has_failed};
+use crate::backup::{Backups, DataKind};
+use crate::backup_health::has_failed;
 use crate::facts::{Desired, Ended, HostObserved, InstanceDesired, InstanceObserved, Observed};
 use crate::names::{HostName, InstanceName};
 use crate::time::Time;

@@ -3,7 +3,8 @@
 use super::ConvertError;
 use crate::v1;
 use fleet_core::access::Role;
-use fleet_core::backup::{HealthLevel, Next, RepositoryLocation};
+use fleet_core::backup::RepositoryLocation;
+use fleet_core::backup_health::{HealthLevel, Next};
 use fleet_core::facts::{DriftRule, InstanceHealth};
 use fleet_core::host_policy::Permission;
 use fleet_core::order::{Outcome, PowerRequest};

@@ -5,7 +5,7 @@ use crate::operators::request::{hindered, read};
 use crate::operators::service::OperatorsService;
 use crate::operators::subject::no_instance;
 use crate::operators::views::instance::plan_context;
-use fleet_core::backup::{BackupHealth, HealthLevel, Next};
+use fleet_core::backup_health::{BackupHealth, HealthLevel, Next};
 use fleet_core::facts::{InstanceDesired, LinkState};
 use fleet_core::hint::Hint;
 use fleet_core::labels::Selector;

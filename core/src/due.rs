@@ -1,9 +1,11 @@
-//! Decides whether a backup or a drill of an instance is due by its policy, and when the next one is.
+//! Due work of a backup policy: whether a backup or a drill of an instance is due, and when the next one is.
 //!
 //! Work that is due once gets a few attempts, each an intention of its own; then it waits for the next slot, or for
 //! another backup to try. A missed backup is taken once.
 
-use super::{BackupKey, BackupPolicy, BackupSeen, BackupSource, Backups, CopyMade, DataAction, DataResult, Slots};
+use crate::backup::{
+    BackupKey, BackupPolicy, BackupSeen, BackupSource, Backups, CopyMade, DataAction, DataResult, Slots,
+};
 use crate::facts::{Ended, InstanceDesired};
 use crate::names::{BackupId, InstanceName, OrderId, RepositoryName};
 use crate::order::order_id;

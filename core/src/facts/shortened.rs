@@ -1,22 +1,10 @@
 //! Changes of policies by which fewer backups are kept than before: they take history, and need more than an operator's role.
 
-use super::{BackupKey, BackupPolicy, BackupSeen, Keep};
-use crate::facts::{Desired, Observed};
+use super::{Desired, Observed};
+use crate::backup::{BackupKey, BackupPolicy, BackupSeen};
 use crate::names::{BackupId, InstanceName, PolicyName};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
-
-impl Keep {
-    /// Returns whether any of its numbers is smaller than the other's. Without numbers, everything is kept.
-    fn is_less_than(&self, other: &Self) -> bool {
-        let numbers = |keep: &Self| [keep.last, keep.hourly, keep.daily, keep.weekly, keep.monthly, keep.yearly];
-        let forgets_nothing = |keep: &Self| *keep == Self::default();
-        if forgets_nothing(self) || forgets_nothing(other) {
-            return forgets_nothing(other) && !forgets_nothing(self);
-        }
-        numbers(self).iter().zip(numbers(other)).any(|(own, other)| *own < other)
-    }
-}
 
 impl Desired {
     /// Returns the instances of which fewer backups are kept under a policy's new content: because its numbers are
@@ -66,30 +54,5 @@ impl Desired {
             let of: BTreeMap<BackupKey, BackupSeen> = of.map(|(key, seen)| (key.clone(), seen.clone())).collect();
             policy.judge(of, &held, created, now).forgotten().next().is_some()
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn keep(numbers: [u32; 6]) -> Keep {
-        let [last, hourly, daily, weekly, monthly, yearly] = numbers;
-        Keep { last, hourly, daily, weekly, monthly, yearly }
-    }
-
-    #[test]
-    fn fewer_of_any_kind_is_less_and_nothing_said_keeps_all() {
-        let before = keep([3, 0, 7, 5, 12, 0]);
-        for (after, is_less) in [
-            (before, false),
-            (keep([4, 1, 8, 6, 13, 1]), false),
-            (keep([2, 0, 7, 5, 12, 0]), true),
-            (keep([30, 24, 365, 52, 11, 9]), true),
-            (keep([0; 6]), false),
-        ] {
-            assert_eq!(after.is_less_than(&before), is_less, "{after:?}");
-        }
-        assert!(before.is_less_than(&keep([0; 6])), "all were kept");
     }
 }

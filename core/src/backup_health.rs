@@ -2,7 +2,9 @@
 //!
 //! **Invariant:** a backup that is damaged counts for nothing, and nothing here asks a host: it holds for those that are off.
 
-use super::{BackupKey, BackupPolicy, BackupSeen, Backups, CopyMade, Coverage, DataResult, StoreState};
+use crate::backup::{
+    self, BackupKey, BackupPolicy, BackupSeen, Backups, CopyMade, Coverage, DataResult, Newest, StoreState,
+};
 use crate::facts::Ended;
 use crate::grammar::count;
 use crate::names::{BackupId, PolicyName, RepositoryName};
@@ -130,7 +132,7 @@ impl BackupHealth {
     /// Works out the state of an instance's backups.
     pub fn of(input: &HealthInput) -> Self {
         let copies = copies(input);
-        let best = |pick: fn(&super::Newest) -> Option<&(Time, BackupId)>| {
+        let best = |pick: fn(&Newest) -> Option<&(Time, BackupId)>| {
             let all = repositories(input).filter_map(|name| Some((name, pick(input.backups.newest(name)?)?)));
             all.max_by_key(|(_, (began, _))| *began)
         };
@@ -314,7 +316,7 @@ fn uncovered(input: &HealthInput, newest: Option<&BackupSeen>) -> Vec<String> {
 
 /// Returns the stores that the newest backup lacks, by name, without those that the host's present report lacks too.
 fn lacking(input: &HealthInput, seen: &BackupSeen, is_only: bool) -> Option<String> {
-    let said = input.coverage.map(super::uncovered).unwrap_or_default();
+    let said = input.coverage.map(backup::uncovered).unwrap_or_default();
     let named: Vec<&str> = seen.uncovered.iter().filter(|what| !said.contains(what)).map(String::as_str).collect();
     let more = ((seen.declared - seen.covered) as usize).saturating_sub(seen.uncovered.len());
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };

@@ -1,7 +1,7 @@
 //! Level of backup health, and its reason.
 
 use super::*;
-use crate::backup::{DrillMade, Proof};
+use crate::backup::{DrillMade, EngineKind, Proof, StoreSeen};
 use crate::facts::Running;
 use crate::plan::PlanContext;
 use crate::plan::tests::given::{given, read};
@@ -161,11 +161,7 @@ fn what_nobody_asks_for_or_declares_is_uncovered() {
         let found = health(&format!("{POLICY}\nbackup a central 10801"), Some(&coverage));
         (found.word, found.reasons.join("; "), (found.covered, found.declared))
     };
-    let store = |name: &str, state| super::super::StoreSeen {
-        name: read(name),
-        engine: super::super::EngineKind::Volume,
-        state,
-    };
+    let store = |name: &str, state| StoreSeen { name: read(name), engine: EngineKind::Volume, state };
     let stores = vec![store("files", StoreState::Covered), store("index", StoreState::Derivable)];
     let well = Coverage { stores: stores.clone(), undeclared: Vec::new() };
     assert_eq!(found(well), (HealthLevel::Ok, String::new(), (1, 1)));
