@@ -22,6 +22,7 @@ pub mod labels;
 pub mod order;
 pub mod plain_text;
 pub mod plan;
+pub mod proposal;
 pub mod release;
 pub mod rollout;
 pub mod steps;

@@ -1,11 +1,7 @@
 //! A rollout: the operator's request to change many instances to a version. Its progress is derived (`plan`).
 
-mod propose;
-mod refusal;
 mod strategy;
 
-pub use propose::{Proposal, RolloutRequest, propose, propose_undo};
-pub use refusal::RolloutRefusal;
 pub use strategy::StrategyRequest;
 
 use crate::names::{AppName, InstanceName, OperatorName, RolloutId, Version};

@@ -8,7 +8,7 @@ use fleet_core::claims::claims_of;
 use fleet_core::hint::Hint;
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{HostName, InstanceName, OperatorName};
-use fleet_core::rollout::Proposal;
+use fleet_core::proposal::Proposal;
 use fleet_core::spec::InstanceSpec;
 use fleet_proto::v1::{self, host_query, query_reply};
 use futures_util::StreamExt;

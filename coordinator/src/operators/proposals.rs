@@ -13,10 +13,9 @@ use fleet_core::app::{AppDefinition, Bundle};
 use fleet_core::hint::Hint;
 use fleet_core::labels::Selector;
 use fleet_core::names::{AppName, InstanceName, OperatorName, Version};
+use fleet_core::proposal::{Proposal, RolloutRefusal, RolloutRequest, propose};
 use fleet_core::release::Release;
-use fleet_core::rollout::{
-    Concurrency, LeftOut, Member, Proposal, RolloutRefusal, RolloutRequest, StrategyRequest, propose,
-};
+use fleet_core::rollout::{Concurrency, LeftOut, Member, StrategyRequest};
 use fleet_core::time::Time;
 use fleet_core::window::Window;
 use fleet_proto::v1::{self, WaveKind};

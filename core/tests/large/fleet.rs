@@ -6,8 +6,9 @@ use fleet_core::host_policy::HostPolicy;
 use fleet_core::labels::{Labels, Selector};
 use fleet_core::order::PowerRequest;
 use fleet_core::plan::{Plan, plan};
+use fleet_core::proposal::{RolloutRequest, propose};
 use fleet_core::release::Release;
-use fleet_core::rollout::{RolloutRequest, StrategyRequest, propose};
+use fleet_core::rollout::StrategyRequest;
 use fleet_core::time::Time;
 
 const NOW: Time = Time(1_800_000_000_000);

@@ -1,11 +1,11 @@
 //! Undo of a rollout.
 
 use super::checks::{LeftOutReason, Skipped};
-use super::{Proposal, checks, proposal};
+use super::{Proposal, RolloutRefusal, checks, proposal};
 use crate::facts::{Asked, Desired, Observed};
 use crate::names::InstanceName;
 use crate::plan::{MemberState, PlanContext, RolloutPhase, forbids_another};
-use crate::rollout::{Member, Rollout, RolloutRefusal, Strategy};
+use crate::rollout::{Member, Rollout, Strategy};
 use crate::time::Time;
 
 /// Proposes to undo a rollout, each member to the release that it had before. The caller, which stores the values, adds

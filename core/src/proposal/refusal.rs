@@ -1,8 +1,8 @@
 //! Reasons to refuse the request for a rollout.
 
-use super::LeftOut;
 use crate::hint::Hint;
 use crate::names::{AppName, ReleaseName, RolloutId};
+use crate::rollout::LeftOut;
 use std::time::Duration;
 
 /// A request that cannot work, with the reason. [`RolloutRefusal::hint`] has the alternative.

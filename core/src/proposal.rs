@@ -1,18 +1,20 @@
 //! Converts an operator's request to a rollout that can work, or to the reason why it cannot.
 
 mod checks;
+mod refusal;
 #[cfg(test)]
 mod tests;
 mod undo;
 
+pub use refusal::RolloutRefusal;
 pub use undo::propose_undo;
 
-use super::{LeftOut, Member, Rollout, RolloutIntent, RolloutRefusal, Strategy, StrategyRequest};
 use crate::facts::{Asked, Desired, InstanceDesired, LinkState, Observed};
 use crate::labels::Selector;
 use crate::names::{HostName, InstanceName, OperatorName, RolloutId};
 use crate::plan::PlanContext;
 use crate::release::Release;
+use crate::rollout::{LeftOut, Member, Rollout, RolloutIntent, Strategy, StrategyRequest};
 use crate::time::Time;
 use checks::Skipped;
 

@@ -1,10 +1,11 @@
 //! Checks of a request before it becomes a rollout.
 
+use super::RolloutRefusal;
 use crate::facts::{Desired, InstanceDesired, InstanceSaid, Observed, Running};
 use crate::names::{AppName, HostName, InstanceName, Version};
 use crate::plan::{PlanContext, RolloutPhase, forbids_another};
 use crate::release::Release;
-use crate::rollout::{LeftOut, RolloutRefusal, Strategy, StrategyRequest};
+use crate::rollout::{LeftOut, Strategy, StrategyRequest};
 use std::time::Duration;
 
 /// Reason why a rollout or its undo leaves an instance out.
