@@ -14,7 +14,7 @@ use fleet_core::backup::{CopyMade, DataResult};
 use fleet_core::facts::{InstanceHealth, Running};
 use fleet_core::names::InstanceName;
 use fleet_core::order::{End, Outcome};
-use std::borrow::Cow;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::watch;
 
@@ -222,13 +222,11 @@ fn mask_running(mask: &Mask, running: &mut Running) {
     }
 }
 
-/// Returns the URL-encoded text: special bytes become a percent sign and two digits.
+/// Bytes that are percent-encoded in a URL: RFC 3986, section 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 fn url_encoded(text: &str) -> String {
-    let encode = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => Cow::Owned(char::from(byte).to_string()),
-        _ => Cow::Owned(format!("%{byte:02X}")),
-    };
-    text.bytes().map(encode).collect()
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 fn json_encoded(text: &str) -> String {

@@ -1,6 +1,7 @@
 //! Names as tools print them: in letters that end no line and separate no fields, whatever is in the name.
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use percent_encoding::percent_decode_str;
 
 /// A name of which each byte is two hexadecimal digits. Bytes that are no text are shown as such.
 pub fn from_hex(text: &str) -> Option<String> {
@@ -18,20 +19,11 @@ pub fn percent_to_hex(text: &str) -> Option<String> {
     Some(HEXLOWER.encode(&bytes_from_percent(text)?))
 }
 
+/// A percent sign without two digits is refused: the decoder leaves it as it is, so the text shrinks by less.
 fn bytes_from_percent(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let (pair, after) = rest.split_at_checked(2)?;
-        bytes.push(u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?);
-        rest = after;
-    }
-    Some(bytes)
+    let bytes: Vec<u8> = percent_decode_str(text).collect();
+    let signs = text.bytes().filter(|byte| *byte == b'%').count();
+    (text.len() - bytes.len() == 2 * signs).then_some(bytes)
 }
 
 #[cfg(test)]
@@ -45,6 +37,6 @@ mod tests {
         assert_eq!([from_hex("7"), from_hex("zz"), from_hex("+1"), from_hex("ä1")], [None, None, None, None]);
         assert_eq!(from_percent("a%09b%0Ac%C3%A4=%25").as_deref(), Some("a\tb\ncä=%"));
         assert_eq!(percent_to_hex("a%00%FF%25").as_deref(), Some("6100ff25"));
-        assert_eq!([from_percent("%"), from_percent("%4"), from_percent("%zz")], [None, None, None]);
+        assert_eq!([from_percent("%"), from_percent("%4"), from_percent("%zz"), from_percent("a%%41")], [None, None, None, None]);
     }
 }
