@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
@@ -171,8 +172,7 @@ impl Link {
         self.failures = 0;
         if let Some(path) = self.who.path.clone() {
             let new = identity.clone();
-            let saved = tokio::task::spawn_blocking(move || new.save(&path));
-            match beside(&mut self.before, &self.wires.channel, saved).await {
+            match saved(&mut self.before, &self.wires.channel, move || new.save(&path)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
                     let error = crate::chain(&error);
@@ -203,6 +203,15 @@ fn streams(
         }
     };
     streams.boxed()
+}
+
+/// Saves on a thread of its own, while the previous connection and all other tasks of the runtime continue.
+async fn saved<T: Send + 'static>(
+    before: &mut Option<Streams>,
+    published: &watch::Sender<Option<Channel>>,
+    save: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    beside(before, published, tokio::task::spawn_blocking(save)).await
 }
 
 /// Runs a future while the previous connection, if there is one, continues. Its end needs no reaction, except that it
@@ -245,4 +254,31 @@ fn random() -> u32 {
 /// Time left until a moment; zero when it has passed.
 fn until(moment: fleet_core::time::Time) -> Duration {
     moment.since(clock::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{RecvTimeoutError, channel};
+
+    /// The runtime has one thread, so a save on it would keep the heartbeat from being sent.
+    #[tokio::test]
+    async fn a_disk_that_hangs_under_the_new_certificate_stops_no_heartbeat() {
+        let (beat, beats) = channel();
+        let published = watch::Sender::new(None);
+        let previous = async move {
+            for number in 0..3 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                beat.send(number).expect("the disk waits for it");
+            }
+            std::future::pending().await
+        };
+        let mut before: Option<Streams> = Some(previous.boxed());
+        let until_beaten = move || -> Result<Vec<u32>, RecvTimeoutError> {
+            (0..3).map(|_| beats.recv_timeout(Duration::from_secs(60))).collect()
+        };
+        let result = saved(&mut before, &published, until_beaten).await.expect("it does not panic");
+        assert_eq!(result, Ok(vec![0, 1, 2]));
+        assert!(before.is_some(), "the previous connection goes on");
+    }
 }

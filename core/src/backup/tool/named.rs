@@ -37,6 +37,9 @@ mod tests {
         assert_eq!([from_hex("7"), from_hex("zz"), from_hex("+1"), from_hex("ä1")], [None, None, None, None]);
         assert_eq!(from_percent("a%09b%0Ac%C3%A4=%25").as_deref(), Some("a\tb\ncä=%"));
         assert_eq!(percent_to_hex("a%00%FF%25").as_deref(), Some("6100ff25"));
-        assert_eq!([from_percent("%"), from_percent("%4"), from_percent("%zz"), from_percent("a%%41")], [None, None, None, None]);
+        assert_eq!(
+            [from_percent("%"), from_percent("%4"), from_percent("%zz"), from_percent("a%%41")],
+            [None, None, None, None]
+        );
     }
 }
