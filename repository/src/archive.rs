@@ -16,7 +16,7 @@ pub use sample::FileHash;
 pub use streams::{ArchivedStream, ArchivedStreams, Stream};
 pub use trees::{ArchivedTrees, BucketTree, Tree, TreeSize, Trees};
 
-use crate::backup::{Kind, Part, tags};
+use crate::backup::{Kind, MANIFEST, MAX_MANIFEST, PROOF, Part, tags};
 use crate::error::{Error, Result};
 use crate::gate::Gate;
 use crate::repository::{Repository, RusticRepository};
@@ -30,11 +30,6 @@ use rustic_core::repofile::SnapshotFile;
 use rustic_core::{BackupOptions, ReadSource, ReadSourceOpen};
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// The only file of a `set` snapshot.
-pub(crate) const MANIFEST: &str = "manifest.json";
-/// The only file of a `proof` snapshot.
-pub(crate) const PROOF: &str = "proof.json";
 
 /// Content that one run writes into one snapshot.
 struct Job<'a, S> {
@@ -67,7 +62,7 @@ impl Repository {
     }
 
     fn write_note(&self, kind: Kind, name: &str, part: &Part, note: Vec<u8>) -> Result<SnapshotId> {
-        if note.len() as u64 > crate::listing::MAX_MANIFEST {
+        if note.len() as u64 > MAX_MANIFEST {
             return Err(Error::refused(format!("`{name}` is larger than 16 MiB")));
         }
         let reader = Box::new(std::io::Cursor::new(note));

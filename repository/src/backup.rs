@@ -7,6 +7,13 @@ use fleet_core::names::{BackupId, HostName, SnapshotId};
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
 
+/// The only file of a `set` snapshot.
+pub(crate) const MANIFEST: &str = "manifest.json";
+/// The only file of a `proof` snapshot.
+pub(crate) const PROOF: &str = "proof.json";
+/// Maximum size of a manifest in bytes. Larger ones are neither written nor read.
+pub const MAX_MANIFEST: u64 = 16 << 20;
+
 /// Part of a backup that a snapshot holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -77,7 +84,7 @@ pub struct SetRecord {
     /// Its other snapshots, dumps before files.
     pub parts: Vec<PartRecord>,
     /// Content of `manifest.json`. This crate does not parse it.
-    #[serde(with = "crate::worker::hexadecimal")]
+    #[serde(with = "crate::hexadecimal")]
     pub manifest: Vec<u8>,
 }
 
@@ -140,7 +147,7 @@ pub struct ProofRecord {
     /// Snapshot that holds the result.
     pub snapshot: SnapshotId,
     /// Content of `proof.json`. This crate does not parse it.
-    #[serde(with = "crate::worker::hexadecimal")]
+    #[serde(with = "crate::hexadecimal")]
     pub proof: Vec<u8>,
 }
 

@@ -7,7 +7,7 @@ use crate::backup::SnapshotOwner;
 use crate::damage::{Unreadable, is_of_one_file};
 use crate::error::{Error, Result};
 use crate::format::{BlobKind, Index, IndexFile};
-use crate::reader::{Blobs, content, own, subtree};
+use crate::reader::{Blobs, MAX_DEPTH, content, own, subtree};
 use crate::repository::Repository;
 use fleet_core::names::SnapshotId;
 use packs::BadPlaces;
@@ -158,7 +158,7 @@ impl Trees<'_> {
         }
         let mut paths = Vec::new();
         let nodes = match self.blobs.tree(tree) {
-            _ if depth > crate::restore::MAX_DEPTH => {
+            _ if depth > MAX_DEPTH => {
                 paths.push("(folders too deep)".to_owned());
                 Vec::new()
             }

@@ -17,11 +17,11 @@ pub use workers::{RepositoryWorkers, SUBCOMMAND, WorkerProcesses, WorkerSession}
 
 use crate::archive::{ArchivedTrees, Trees};
 use crate::backend::S3Address;
-use crate::backup::{Kind, Part, PartRecord, SetRecord};
+use crate::backup::{Kind, MAX_MANIFEST, Part, PartRecord, SetRecord};
 use crate::bucket::{Extra, Filled, Looked};
 use crate::check::{CheckReport, ReadData};
 use crate::forget::Prune;
-use crate::listing::{Entry, MAX_MANIFEST, Proofs, Sets};
+use crate::listing::{Entry, Proofs, Sets};
 use crate::repository::Stats;
 use crate::restore::{RestoreOptions, Restored};
 use crate::secrets::Secrets;

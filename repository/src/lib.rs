@@ -25,7 +25,9 @@ mod error;
 mod forget;
 mod format;
 mod gate;
+mod hexadecimal;
 mod listing;
+mod parallel;
 mod reader;
 mod removal;
 mod repository;
@@ -41,14 +43,14 @@ pub use archive::{
     ArchivedStream, ArchivedStreams, ArchivedTrees, BucketTree, FileHash, Stream, Tree, TreeSize, Trees,
 };
 pub use backend::{Backend, BackendError, FileId, FileKind};
-pub use backup::{Kind, Part, PartRecord, ProofRecord, SetRecord, SnapshotOwner};
+pub use backup::{Kind, MAX_MANIFEST, Part, PartRecord, ProofRecord, SetRecord, SnapshotOwner};
 pub use check::{CheckReport, DamagedBackup, DamagedPack, ReadData};
 pub use damage::Unreadable;
 pub use damage::is_of_one_file;
 pub use error::{Error, Result};
 pub use forget::{Forgotten, Prune};
 pub use gate::Gate;
-pub use listing::{Entry, EntryKind, MAX_MANIFEST, Proofs, Sets};
+pub use listing::{Entry, EntryKind, Proofs, Sets};
 pub use reader::StreamReader;
 pub use repository::{Repository, Stats};
 pub use restore::{Existing, OnDamage, Owners, RestoreOptions, Restored};

@@ -1,11 +1,11 @@
 //! Lists the backups of a repository and their content.
 
-use crate::archive::{MANIFEST, PROOF};
 use crate::backend::{BackendError, FileId, FileKind};
-use crate::backup::{Kind, PartRecord, ProofRecord, SetRecord, from_tags};
+use crate::backup::{Kind, MANIFEST, MAX_MANIFEST, PROOF, PartRecord, ProofRecord, SetRecord, from_tags};
 use crate::damage::{Unreadable, pass_over};
 use crate::error::{Error, Result};
 use crate::format::{BlobKind, Index};
+use crate::parallel::in_parallel;
 use crate::reader::{Blobs, names, own, subtree};
 use crate::repository::Repository;
 use fleet_core::names::{BackupId, SnapshotId};
@@ -17,8 +17,6 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A manifest is read up to here.
-pub const MAX_MANIFEST: u64 = 16 << 20;
 /// Size up to which manifests and proofs are read in parallel; larger ones, which are rare, are read one after the
 /// other.
 const SMALL_NOTE: u64 = 1 << 20;
@@ -27,8 +25,6 @@ const SMALL_NOTE: u64 = 1 << 20;
 pub const MAX_NOTES: u64 = 32 << 20;
 /// A note is in a few pieces; one that claims more than this is not of ours.
 const MAX_PIECES: usize = 4096;
-/// Number of small files that are read in parallel over a network.
-const AT_ONCE: usize = 8;
 
 /// Type of an entry of a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +46,7 @@ pub struct Entry {
     /// For people: invalid UTF-8 is replaced.
     pub name: String,
     /// Exact name.
-    #[serde(with = "crate::worker::hexadecimal")]
+    #[serde(with = "crate::hexadecimal")]
     pub exact: Vec<u8>,
     /// Type of the entry.
     pub kind: EntryKind,
@@ -316,33 +312,6 @@ fn record(snapshot: SnapshotId, file: SnapshotFile) -> Option<(PartRecord, Snaps
     let (backup, kind) = from_tags(file.tags.iter())?;
     let time = Time(u64::try_from(file.time.timestamp().as_millisecond()).unwrap_or(0));
     Some((PartRecord { time, backup, kind, snapshot, host: file.hostname.clone() }, file))
-}
-
-/// Runs a function for each item, a few in parallel, and keeps the order. The first error ends it.
-pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let done = Mutex::new(Vec::with_capacity(items.len()));
-    let failed = Mutex::new(None);
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE.min(items.len()) {
-            scope.spawn(|| {
-                while failed.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
-                    let number = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    let Some(item) = items.get(number) else { return };
-                    match work(item) {
-                        Ok(result) => done.lock().unwrap_or_else(PoisonError::into_inner).push((number, result)),
-                        Err(error) => *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error),
-                    }
-                }
-            });
-        }
-    });
-    if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error);
-    }
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_unstable_by_key(|(number, _)| *number);
-    Ok(done.into_iter().map(|(_, result)| result).collect())
 }
 
 #[cfg(test)]

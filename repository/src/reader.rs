@@ -25,6 +25,9 @@ const WINDOWS: usize = 8;
 /// Blobs that lie side by side are read together up to here.
 const TOGETHER: u32 = 4 << 20;
 
+/// Maximum depth of nested folders; a deeper tree is refused as not genuine.
+pub(crate) const MAX_DEPTH: usize = 2000;
+
 /// Reads blobs by their ids.
 pub(crate) struct Blobs<'a> {
     repository: &'a Repository,

@@ -7,7 +7,7 @@ use crate::backend::{BackendError, FileId, FileKind};
 use crate::error::{Error, Result};
 use crate::format::index::Location;
 use crate::format::{Index, IndexFile};
-use crate::listing::in_parallel;
+use crate::parallel::in_parallel;
 use crate::repository::Repository;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashSet};

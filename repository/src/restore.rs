@@ -9,7 +9,7 @@ pub(crate) use put::CAPABILITY;
 
 use crate::backend::FileId;
 use crate::error::{Error, Result, brief};
-use crate::reader::{Blobs, own, subtree};
+use crate::reader::{Blobs, MAX_DEPTH, own, subtree};
 use crate::repository::Repository;
 use fleet_core::backup::Privileges;
 use fleet_core::grammar::count;
@@ -23,8 +23,6 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Maximum depth of nested folders; a deeper tree is refused as not genuine.
-pub(crate) const MAX_DEPTH: usize = 2000;
 const AHEAD: usize = 64;
 
 /// Treatment of entries that exist already at the destination.

@@ -12,8 +12,6 @@ mod serve;
 mod source;
 mod worker_error;
 
-pub(crate) use request::hexadecimal;
-
 pub use client::{Limits, Next, Worker, while_it_moves};
 pub use request::{Answer, BackendSpec, Progress, Request, StreamSpec, Work};
 pub use serve::{NoCoordinator, Places, main};

@@ -6,8 +6,8 @@ use super::read::noted;
 use super::{Bucket, ListedObject};
 use crate::backend::{FileId, S3Address};
 use crate::error::{Error, Result};
-use crate::listing::in_parallel;
-use crate::reader::{Blobs, content, own, subtree};
+use crate::parallel::in_parallel;
+use crate::reader::{Blobs, MAX_DEPTH, content, own, subtree};
 use crate::repository::Repository;
 use bytes::Bytes;
 use fleet_core::grammar::count;
@@ -76,7 +76,7 @@ impl Repository {
 
 /// Returns the files below a tree. Other entries cannot come from a bucket.
 fn gather(blobs: &Blobs<'_>, tree: &FileId, at: &Path, depth: usize, files: &mut Vec<(PathBuf, Node)>) -> Result<()> {
-    if depth > crate::restore::MAX_DEPTH {
+    if depth > MAX_DEPTH {
         return Err(Error::refused(format!("`{}` is too deep", at.display())));
     }
     for node in blobs.tree(tree)?.nodes {

@@ -6,7 +6,7 @@ use crate::damage::is_of_one_file;
 use crate::error::Result;
 use crate::format::index::Location;
 use crate::format::{Index, IndexFile};
-use crate::listing::in_parallel;
+use crate::parallel::in_parallel;
 use crate::reader::open_blob;
 use crate::repository::Repository;
 use fleet_core::grammar::{count, verb};

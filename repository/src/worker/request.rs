@@ -90,7 +90,7 @@ pub enum Work {
         /// Identity of the snapshot.
         part: Part,
         /// Content of `manifest.json`.
-        #[serde(with = "hexadecimal")]
+        #[serde(with = "crate::hexadecimal")]
         manifest: Vec<u8>,
     },
     /// Writes the result of a drill.
@@ -98,7 +98,7 @@ pub enum Work {
         /// Identity of the snapshot.
         part: Part,
         /// Content of `proof.json`.
-        #[serde(with = "hexadecimal")]
+        #[serde(with = "crate::hexadecimal")]
         proof: Vec<u8>,
     },
     /// Lists all backups.
@@ -124,7 +124,7 @@ pub enum Work {
         /// Snapshot to read.
         snapshot: SnapshotId,
         /// Path of the stream in the snapshot.
-        #[serde(with = "hexadecimal")]
+        #[serde(with = "crate::hexadecimal")]
         path: Vec<u8>,
     },
     /// Lists a folder of a snapshot.
@@ -132,7 +132,7 @@ pub enum Work {
         /// Snapshot to read.
         snapshot: SnapshotId,
         /// Folder in the snapshot; empty for its root.
-        #[serde(with = "hexadecimal")]
+        #[serde(with = "crate::hexadecimal")]
         path: Vec<u8>,
     },
     /// Restores a folder to this host's disk.
@@ -283,19 +283,4 @@ pub struct Progress {
     /// Counter that grows with every sign of progress. A constant value means that the request is stalled.
     #[serde(default)]
     pub moves: u64,
-}
-
-/// Bytes in JSON, two digits each: a list of numbers would take four.
-pub(crate) mod hexadecimal {
-    use data_encoding::HEXLOWER;
-    use serde::{Deserialize, Deserializer, Serializer, de};
-
-    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&HEXLOWER.encode(bytes))
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        HEXLOWER.decode(text.as_bytes()).map_err(|_| de::Error::custom("these are not bytes in hexadecimal"))
-    }
 }
