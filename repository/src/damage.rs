@@ -1,9 +1,8 @@
 //! Files of a repository that cannot be read. They are skipped, so that the others stay usable, and are listed in the
 //! result.
 
-use crate::backend::{BackendError, FileId, FileKind};
+use crate::backend::{FileId, FileKind};
 use crate::error::{Error, Result};
-use crate::repository::Repository;
 use fleet_core::names::BackupId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -52,21 +51,6 @@ pub(crate) fn pass_over<T>(found: Result<T>, unreadable: &mut Vec<Unreadable>) -
             Ok(None)
         }
         Err(error) => Err(error),
-    }
-}
-
-impl Repository {
-    /// Reads and opens a JSON file. Returns nothing if it is gone since the listing, and [`Error::Damaged`] if its
-    /// content is wrong.
-    pub(crate) fn open_file(&self, kind: FileKind, id: &FileId) -> Result<Option<Vec<u8>>> {
-        let damaged = |reason: String| Error::Damaged { kind, id: *id, reason };
-        let sealed = match self.place().read(kind, id) {
-            Ok(sealed) => sealed,
-            Err(BackendError::Missing) => return Ok(None),
-            Err(BackendError::Io(error)) if is_of_one_file(&error) => return Err(damaged(error.to_string())),
-            Err(error) => return Err(self.at_place(&format!("read {kind} {id}"))(error)),
-        };
-        self.key().open_file(&sealed).map(Some).map_err(|error| damaged(error.to_string()))
     }
 }
 

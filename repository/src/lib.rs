@@ -29,6 +29,7 @@ mod hexadecimal;
 mod listing;
 mod parallel;
 mod reader;
+mod register;
 mod removal;
 mod repository;
 mod restore;

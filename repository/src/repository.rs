@@ -1,13 +1,13 @@
 //! One repository: creating it, opening it, and its size.
 
+mod files;
+
 use crate::activity::ActivityCounter;
 use crate::backend::{Backend, BackendError, FileId, FileKind};
 use crate::crypt::Key;
-use crate::damage::Unreadable;
 use crate::error::{Error, Result};
-use crate::format::{Index, IndexFile};
 use crate::gate::Gate;
-use crate::resume::EVERY;
+use crate::register::EVERY;
 use crate::run::{Chunks, Indexes, Removal, Run};
 use crate::rustic_backend::RusticBackend;
 use crate::secrets::Secrets;
@@ -114,12 +114,6 @@ impl Repository {
         Ok(false)
     }
 
-    /// The config, where it is damaged.
-    pub(crate) fn unreadable_config(&self) -> Option<Unreadable> {
-        let (kind, file, why) = (FileKind::Config, FileId::default(), "it was changed".to_owned());
-        self.config.is_none().then_some(Unreadable { kind, file, backup: None, why })
-    }
-
     /// Adds a key file, so that stock restic opens the repository with this password.
     fn add_password(&self, password: &str) -> Result<()> {
         if password.is_empty() {
@@ -175,21 +169,6 @@ impl Repository {
 
     pub(crate) fn at_place(&self, doing: &str) -> impl FnOnce(BackendError) -> Error + use<> {
         failed_at(&*self.place, doing)
-    }
-
-    /// Returns all files of a kind, in the order of their ids.
-    pub(crate) fn list_files(&self, kind: FileKind) -> Result<Vec<(FileId, u64)>> {
-        let mut files = self.place.list(kind).map_err(self.at_place("list files"))?;
-        files.sort_unstable();
-        files.dedup_by_key(|(id, _)| *id);
-        Ok(files)
-    }
-
-    /// Returns the content of all index files that can be read.
-    pub(crate) fn load_index(&self) -> Result<Index> {
-        let mut files = Vec::new();
-        let unreadable = self.each_index(|_, file: IndexFile| files.push(file))?;
-        Ok(Index::new(files, unreadable))
     }
 
     /// Opens the repository once more, for rustic_core.

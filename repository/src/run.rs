@@ -1,7 +1,7 @@
 //! Settings of one run through rustic_core: chunk sizes, index files to read, and whether data is removed.
 
 use crate::gate::Gate;
-use crate::resume::Register;
+use crate::register::Register;
 use crate::rustic_backend::Snapshots;
 use std::sync::Arc;
 

@@ -8,7 +8,7 @@ use crate::crypt::Key;
 use crate::damage::is_of_one_file;
 use crate::format::IndexFile;
 use crate::gate::Gate;
-use crate::resume::Register;
+use crate::register::Register;
 use bytes::Bytes;
 use rustic_core::{BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
 use std::sync::{Arc, Mutex, PoisonError};
