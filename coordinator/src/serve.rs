@@ -3,6 +3,7 @@
 mod background;
 mod calls;
 mod connection;
+mod exporter;
 mod handshakes;
 mod join;
 mod loops;
@@ -18,5 +19,5 @@ mod unauthenticated;
 pub use join::{IdentityService, JoinService};
 #[cfg(test)]
 pub use loops::Loops;
-pub use running::{Config, Options, Running, Shared, serve};
+pub use running::{Config, Options, Running, serve};
 pub use serve_error::ServeError;

@@ -7,7 +7,7 @@ use crate::agents::Excess;
 use crate::facts::{StateSnapshot, duplicate_words, protocol_hint, protocol_words};
 use crate::own::own_backup_health;
 use crate::panics::CaughtPanics;
-use crate::serve::Shared;
+use crate::shared::Shared;
 use fleet_core::backup::DataKind;
 use fleet_core::backup_health::HealthLevel;
 use fleet_core::facts::{DriftRule, HostObserved, InstanceDesired, InstanceHealth, LinkState};

@@ -3,7 +3,7 @@
 use super::status::LastStatus;
 use crate::clock;
 use crate::connections::caller_of;
-use crate::serve::Shared;
+use crate::shared::Shared;
 use fleet_core::access::Role;
 use fleet_core::names::OperatorName;
 use fleet_core::time::Time;

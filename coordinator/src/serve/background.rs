@@ -2,7 +2,6 @@
 
 use super::calls::Calls;
 use super::loops::Loops;
-use super::running::Shared;
 use crate::agents::sweep;
 use crate::clock;
 use crate::facts::Facts;
@@ -10,6 +9,7 @@ use crate::identity::ServerCertificate;
 use crate::own::keep_own_backups;
 use crate::reconcile::{planner, turns};
 use crate::repositories::{keep_house, make_repositories};
+use crate::shared::Shared;
 use fleet_core::names::HostName;
 use std::future::Future;
 use std::io;

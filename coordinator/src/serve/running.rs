@@ -2,6 +2,7 @@
 
 use super::background::{begin, begin_loops, begin_store_loops};
 use super::calls::Calls;
+use super::exporter::{CoordinatorFigures, serve_metrics};
 use super::loops::Loops;
 use super::mark::RunMark;
 use super::port::Port;
@@ -9,17 +10,15 @@ use super::router::Router;
 use super::serve_error::ServeError;
 use super::{IdentityService, JoinService};
 use crate::admission::Admissions;
-use crate::agents::{AgentsService, Budgets, HostQueries, Sessions};
+use crate::agents::AgentsService;
 use crate::clock;
-use crate::connections::Connections;
 use crate::facts::Facts;
 use crate::home::Home;
-use crate::identity::{Authority, Believes, ServerCertificate, server_config};
-use crate::metrics::serve_metrics;
+use crate::identity::{Believes, ServerCertificate, server_config};
 use crate::operators::{BackupsService, OperatorsService};
-use crate::panics::Panics;
 use crate::permits::{Bounds, Places};
 use crate::repositories::{Disk, RepositoriesService, RepositoryService};
+use crate::shared::Shared;
 use crate::values::Values;
 use fleet_proto::MESSAGE_LIMIT;
 use fleet_proto::v1::agents_server::AgentsServer;
@@ -31,7 +30,7 @@ use fleet_proto::v1::repositories_server::RepositoriesServer;
 use fleet_render::Renderer;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
@@ -100,41 +99,6 @@ impl Running {
     }
 }
 
-/// Everything that the services share.
-#[derive(Debug, Clone)]
-pub struct Shared {
-    /// Facts of the fleet.
-    pub facts: Arc<Facts>,
-    /// Connected hosts.
-    pub sessions: Arc<Sessions>,
-    /// Open queries to hosts.
-    pub queries: Arc<HostQueries>,
-    /// Limits on what each host may send.
-    pub budgets: Arc<Budgets>,
-    /// Values of instances.
-    pub values: Arc<Values>,
-    /// Open connections.
-    pub connections: Arc<Connections>,
-    /// The fleet's CA.
-    pub authority: Arc<Authority>,
-    /// Addresses at which agents and operators reach the port.
-    pub addresses: Arc<[String]>,
-    /// Service that manages the repositories.
-    pub repository_service: Arc<RepositoryService>,
-    /// Renderer of instances.
-    pub renderer: Renderer,
-    /// Places of operators who read repositories, and of those who let releases be rendered.
-    pub readers: Arc<Places>,
-    /// Slots for renderings.
-    pub renderings: Arc<Places>,
-    /// The coordinator's directory.
-    pub home: Arc<Path>,
-    /// Record of caught panics.
-    pub panics: Arc<Panics>,
-    /// Running calls.
-    pub calls: Arc<Calls>,
-}
-
 /// Length of the queue. A whole fleet that reconnects at once waits in it: a peer that finds it full tries again only
 /// seconds later.
 const LINE: u32 = 4096;
@@ -185,7 +149,6 @@ pub async fn serve(config: Config) -> Result<Running, ServeError> {
         renderings: Arc::new(Places::new(Bounds::RENDERING)),
         home: home.path.into(),
         panics: Arc::default(),
-        calls: Arc::default(),
     };
     let certificate = ServerCertificate::new(&authority, &shared.addresses, clock::now())?;
     let certificate = Arc::new(certificate);
@@ -233,7 +196,7 @@ fn services(shared: &Shared, admissions: Arc<Admissions>) -> Router {
         backups: BackupsServer::new(backups).max_decoding_message_size(MESSAGE_LIMIT),
         identity: IdentityServer::new(identity).max_decoding_message_size(MESSAGE_LIMIT),
         repositories: RepositoriesServer::new(repositories).max_decoding_message_size(MESSAGE_LIMIT),
-        calls: Arc::clone(&shared.calls),
+        calls: Arc::<Calls>::default(),
         failed: shared.facts.failed().clone(),
         panics: Arc::clone(&shared.panics),
     }
@@ -267,9 +230,10 @@ async fn run(
     let mut loops = Loops::new(stop.clone(), Arc::clone(&shared.panics));
     begin_loops(&mut loops, &shared, &certificate, &calls);
     if let Some(listener) = metrics.map(Arc::new) {
+        let rpc = Arc::clone(&calls.metrics);
         begin(&mut loops, "metrics", &shared, move |shared| {
-            let listener = Arc::clone(&listener);
-            async move { serve_metrics(&shared, &listener).await }
+            let (figures, listener) = (CoordinatorFigures { shared, rpc: Arc::clone(&rpc) }, Arc::clone(&listener));
+            async move { serve_metrics(&figures, &listener).await }
         });
     }
     let begun = begin_store_loops(&mut loops, &shared).map_err(ServeError::Thread);

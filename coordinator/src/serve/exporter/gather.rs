@@ -2,9 +2,10 @@
 
 use crate::clock;
 use crate::facts::StateSnapshot;
+use crate::metrics::RpcMetrics;
 use crate::operators::{health_of, plan_context};
 use crate::own::{OwnBackupHealth, own_backup_health};
-use crate::serve::Shared;
+use crate::shared::Shared;
 use fleet_core::backup::BackupSeen;
 use fleet_core::backup_health::{BackupHealth, CopyHealth, HealthLevel};
 use fleet_core::facts::LinkState;
@@ -15,6 +16,7 @@ use fleet_proto::words::word;
 use fleet_telemetry::{Figures, Page, write_process};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Value of one instance's backups; nothing where there is none.
@@ -46,12 +48,15 @@ const BACKUPS: [(&str, &str, BackupSamples); 6] = [
 ];
 
 /// Metrics of a coordinator.
-#[derive(Debug)]
-pub struct CoordinatorFigures(pub Shared);
+#[derive(Debug, Clone)]
+pub struct CoordinatorFigures {
+    pub shared: Shared,
+    pub rpc: Arc<RpcMetrics>,
+}
 
 impl Figures for CoordinatorFigures {
     fn write(&self, page: &mut Page<'_>) -> fmt::Result {
-        let (shared, now) = (&self.0, clock::now());
+        let (shared, now) = (&self.shared, clock::now());
         backups(page, shared, now)?;
         let snapshot = shared.facts.read();
         hosts(page, &snapshot)?;
@@ -62,6 +67,7 @@ impl Figures for CoordinatorFigures {
         disks(page, shared)?;
         own(page, shared, now)?;
         counted(page, shared)?;
+        self.rpc.write(page)?;
         queues(page, shared)?;
         write_process(page)
     }
@@ -91,7 +97,6 @@ fn counted(page: &mut Page<'_>, shared: &Shared) -> fmt::Result {
     page.gauges("fleet_build_info", "1, with the coordinator's version as a label.")?.gauge(&version, 1_u64)?;
     shared.facts.metrics().write(page)?;
     shared.facts.store().metrics().write(page)?;
-    shared.calls.metrics.write(page)?;
     let connected = shared.sessions.all().len();
     page.gauge("fleet_agents_connected", "Agents with a session.", connected)?;
     shared.sessions.metrics.write(page)?;
