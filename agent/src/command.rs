@@ -1,6 +1,5 @@
 //! The command line of `fleet-agent`.
 
-mod error;
 mod join;
 mod policy;
 mod run;

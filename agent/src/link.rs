@@ -5,7 +5,6 @@
 
 mod backoff;
 mod listen;
-mod logged;
 mod outbox;
 mod renewal;
 mod report;
@@ -22,7 +21,6 @@ use crate::metrics::AgentMetrics;
 use fleet_core::host_policy::HostPolicy;
 use fleet_link::{Identity, LinkError, dial};
 use futures_util::future::{BoxFuture, FutureExt};
-use logged::LoggedLink;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -254,6 +252,41 @@ fn random() -> u32 {
 /// Time left until a moment; zero when it has passed.
 fn until(moment: fleet_core::time::Time) -> Duration {
     moment.since(clock::now())
+}
+
+/// State of the link at the last log line: there is one line for each change, not for each attempt.
+#[derive(Debug, Default)]
+struct LoggedLink(LastLogged);
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum LastLogged {
+    #[default]
+    Nothing,
+    Connected,
+    Lost(String),
+}
+
+impl LoggedLink {
+    fn connected(&mut self, identity: &Identity) {
+        if self.0 != LastLogged::Connected {
+            self.0 = LastLogged::Connected;
+            tracing::info!(coordinator = identity.address, subject = %identity.subject, "connected");
+        }
+    }
+
+    fn lost(&mut self, identity: &Identity, error: &LinkError) {
+        let (text, hint) = (crate::chain(error), link_hint(error));
+        let news = LastLogged::Lost(error.to_string());
+        let coordinator = &identity.address;
+        if self.0 == news {
+            tracing::debug!(coordinator, error = text, "still not connected");
+        } else if error.is_passing() {
+            tracing::warn!(coordinator, error = text, hint, "not connected; what runs keeps running");
+        } else {
+            tracing::error!(coordinator, error = text, hint, "sent away; what runs keeps running");
+        }
+        self.0 = news;
+    }
 }
 
 #[cfg(test)]

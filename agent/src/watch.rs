@@ -3,7 +3,6 @@
 //! **Invariant:** it changes nothing. Findings go to the board; drift to be healed goes to the task that performs
 //! orders.
 
-mod budget;
 mod inspect;
 
 use crate::agent_context::AgentContext;
@@ -12,12 +11,11 @@ use crate::ledger::InstanceEntry;
 use crate::perform::{Drifted, unlooked, with_leftovers};
 use crate::runtime::{Changed, RuntimeError};
 use crate::status_board::StatusBoard;
-use budget::Budget;
 use fleet_core::facts::{InstanceSaid, Running};
 use fleet_core::names::InstanceName;
 use futures_util::StreamExt;
 use inspect::{Cure, look_at};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -30,6 +28,9 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(30);
 const BURST: Duration = Duration::from_millis(400);
 /// Maximum delay of the first report, for one inspection of everything.
 const FIRST_LOOK_LIMIT: Duration = Duration::from_secs(10);
+/// Number of times that an instance is healed within [`HEALED_WITHIN`]. Above that, the repeated healing itself is reported.
+const HEALS: usize = 3;
+const HEALED_WITHIN: Duration = Duration::from_secs(600);
 
 pub struct Watcher {
     context: Arc<AgentContext>,
@@ -43,7 +44,7 @@ pub struct Watcher {
 /// State of one instance between inspections.
 #[derive(Debug, Default)]
 struct Patient {
-    budget: Budget,
+    budget: HealBudget,
     /// True while it is being healed: observations do not count meanwhile.
     is_healing: bool,
     is_flapping: bool,
@@ -174,5 +175,34 @@ impl Watcher {
         if !self.is_busy(name) {
             self.context.status_writer.set_instance(name, Running::Settled(said));
         }
+    }
+}
+
+/// Times of an instance's recent healing.
+#[derive(Debug, Default)]
+struct HealBudget(VecDeque<Instant>);
+
+impl HealBudget {
+    /// Spends one heal, if there is one left.
+    fn spend(&mut self, now: Instant) -> bool {
+        self.0.retain(|at| now.duration_since(*at) < HEALED_WITHIN);
+        let is_left = self.0.len() < HEALS;
+        if is_left {
+            self.0.push_back(now);
+        }
+        is_left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_needs_healing_again_and_again_is_left_as_it_is_for_a_while() {
+        let (mut budget, now) = (HealBudget::default(), Instant::now());
+        let spent: Vec<bool> = (0..4).map(|second| budget.spend(now + Duration::from_secs(second))).collect();
+        assert_eq!(spent, [true, true, true, false]);
+        assert!(budget.spend(now + HEALED_WITHIN));
     }
 }

@@ -1,11 +1,11 @@
 //! `fleet-agent join`: a token for an identity, whole or not at all.
 
-use super::error::of_link;
 use super::{Join, say};
+use crate::link_hints::link_hint;
 use crate::{clock, identity_path};
 use fleet_core::access::{JoinToken, Joiner, Subject};
 use fleet_core::command_error::CommandError;
-use fleet_link::{Identity, IdentityError, admit_as};
+use fleet_link::{Identity, IdentityError, LinkError, admit_as};
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -77,4 +77,24 @@ fn make_private(folder: &Path) -> Result<(), CommandError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     let made = made.and_then(|()| std::fs::set_permissions(folder, Permissions::from_mode(0o700)));
     made.map_err(|error| CommandError::refused(format!("could not make `{}`", folder.display())).because_of(&error))
+}
+
+/// Makes the error of a command from an error of the link, with its hint.
+fn of_link(what: &str, error: &LinkError) -> CommandError {
+    let made = match error {
+        LinkError::Unreachable { .. }
+        | LinkError::TimedOut { .. }
+        | LinkError::WrongCa { .. }
+        | LinkError::ServerCertificateTime => CommandError::unreachable(what),
+        LinkError::Expired
+        | LinkError::Revoked
+        | LinkError::UnknownHere
+        | LinkError::OtherProtocol { .. }
+        | LinkError::Refused { .. }
+        | LinkError::Failed(_)
+        | LinkError::Key(_)
+        | LinkError::BadAnswer(_) => CommandError::refused(what),
+    };
+    let made = made.because_of(error);
+    made.hint(link_hint(error))
 }

@@ -15,9 +15,7 @@ mod logs;
 mod mounted;
 mod network;
 mod observe;
-mod port;
 mod pull;
-mod reference;
 mod tool;
 mod volume;
 

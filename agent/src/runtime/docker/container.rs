@@ -4,12 +4,11 @@ use super::create::{body, further_networks};
 use super::engine::{DockerEngine, unless_missing};
 use super::engine_messages::EngineErrorKind;
 use super::inspect::is_own_container;
-use super::port::port_taken;
 use crate::runtime::RuntimeError;
 use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, HealthStatusEnum, NetworkConnectRequest};
 use bollard::query_parameters::{
-    CreateContainerOptions, InspectContainerOptions, RemoveContainerOptions, RenameContainerOptions,
-    StartContainerOptions, StopContainerOptions,
+    CreateContainerOptions, InspectContainerOptions, ListContainersOptions, RemoveContainerOptions,
+    RenameContainerOptions, StartContainerOptions, StopContainerOptions,
 };
 use fleet_core::spec::{
     COMPOSE_PROJECT, COMPOSE_SERVICE, ContainerSpec, EngineOwner, FLEET_CONFIG_HASH, InstanceSpec, owner_by_labels,
@@ -235,4 +234,23 @@ fn last_words(found: &ContainerInspectResponse) -> String {
     let output = last.and_then(|last| last.output.as_deref()).unwrap_or_default();
     let line: String = output.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
     if line.is_empty() { line } else { format!(": {line}") }
+}
+
+/// Finds out who has a port that the Engine refused to give to the container; none where the port is not the container's.
+async fn port_taken(engine: &DockerEngine, spec: &InstanceSpec, name: &str, port: u16) -> Option<RuntimeError> {
+    let container = spec.containers.iter().find(|container| container.name == name)?;
+    container.ports.iter().find(|published| published.host == Some(port))?;
+    let holder = holder(engine, port, name).await.unwrap_or_else(|| "a program on this host".to_owned());
+    Some(RuntimeError::PortTaken { port, holder, container: name.to_owned() })
+}
+
+/// The other container that publishes the port.
+async fn holder(engine: &DockerEngine, port: u16, name: &str) -> Option<String> {
+    let call = engine.docker().await.ok()?.list_containers(None::<ListContainersOptions>);
+    let running = engine.ask("list containers", call).await.ok()?;
+    let publishes = |ports: &[bollard::models::PortSummary]| ports.iter().any(|it| it.public_port == Some(port));
+    let holders = running.into_iter().filter(|container| publishes(container.ports.as_deref().unwrap_or_default()));
+    let mut names = holders.filter_map(|container| container.names?.into_iter().next());
+    let other = names.find(|found| found.trim_start_matches('/') != name)?;
+    Some(format!("container {}", other.trim_start_matches('/')))
 }

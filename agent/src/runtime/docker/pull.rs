@@ -3,7 +3,6 @@
 use super::engine::DockerEngine;
 use super::engine_messages::{EngineErrorKind, LayerStatus, PullErrorKind};
 use super::inspect::image_id;
-use super::reference::reference;
 use crate::runtime::{Note, Notes, Resolved, RuntimeError};
 use bollard::models::CreateImageInfo;
 use bollard::query_parameters::CreateImageOptions;
@@ -154,5 +153,48 @@ fn pull_error(image: &str, error: RuntimeError) -> RuntimeError {
         PullErrorKind::NotAllowed => RuntimeError::ImageNotAllowed { image },
         PullErrorKind::NoRegistry => RuntimeError::NoRegistry { image, reason },
         PullErrorKind::Other => RuntimeError::Refused { what, kind, reason },
+    }
+}
+
+/// Reference of an image for a pull request.
+#[derive(Debug, PartialEq, Eq)]
+struct Reference<'a> {
+    repository: &'a str,
+    /// A tag, or a digest where the reference has one.
+    tag: &'a str,
+    is_pinned: bool,
+}
+
+/// Takes `repository[:tag][@digest]` apart; a digest outranks a tag.
+fn reference(image: &str) -> Reference<'_> {
+    let (name, digest) = match image.split_once('@') {
+        Some((name, digest)) => (name, Some(digest)),
+        None => (image, None),
+    };
+    let last_part = name.rfind('/').map_or(0, |slash| slash + 1);
+    let (repository, tag) = match name[last_part..].rfind(':') {
+        Some(colon) => (&name[..last_part + colon], Some(&name[last_part + colon + 1..])),
+        None => (name, None),
+    };
+    Reference { repository, tag: digest.or(tag).unwrap_or("latest"), is_pinned: digest.is_some() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(image: &str, repository: &str, tag: &str) {
+        let found = reference(image);
+        assert_eq!((found.repository, found.tag), (repository, tag), "for `{image}`");
+    }
+
+    #[test]
+    fn a_digest_outranks_a_tag() {
+        check("web", "web", "latest");
+        check("web:1.2", "web", "1.2");
+        check("10.0.0.1:5000/labnotes-web", "10.0.0.1:5000/labnotes-web", "latest");
+        check("10.0.0.1:5000/lab/web:1.2", "10.0.0.1:5000/lab/web", "1.2");
+        check("10.0.0.1:5000/web:1.2@sha256:abc", "10.0.0.1:5000/web", "sha256:abc");
+        check("web@sha256:abc", "web", "sha256:abc");
     }
 }
