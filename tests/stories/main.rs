@@ -16,4 +16,5 @@ mod releases;
 mod restarts;
 mod seeing;
 mod skew;
+mod spans;
 mod trouble;
