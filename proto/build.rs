@@ -7,8 +7,9 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 use std::error::Error;
 use std::path::Path;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "fleet/v1/hints.proto",
+    "fleet/v1/activities.proto",
     "fleet/v1/join.proto",
     "fleet/v1/agents.proto",
     "fleet/v1/operators.proto",
@@ -28,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         builder = builder.message_attribute(format!("fleet.v1.{}", message.name()), attribute);
     }
     builder
+        .message_attribute("fleet.v1.StepProgress", "#[serde(into = \"crate::words::ProgressData\")]")
         .type_attribute(".", "#[derive(serde::Serialize)]")
         .btree_map(".")
         // These hold secrets: `convert` decides what is shown of them.
@@ -40,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The files whose messages are shown as JSON.
-const SHOWN: [&str; 2] = ["fleet/v1/operators.proto", "fleet/v1/hints.proto"];
+const SHOWN: [&str; 3] = ["fleet/v1/operators.proto", "fleet/v1/hints.proto", "fleet/v1/activities.proto"];
 
 /// Returns each enum field that is written to JSON as a word, with its attribute.
 fn enum_words(descriptors: &FileDescriptorSet) -> Vec<(String, String)> {

@@ -208,7 +208,6 @@ fn mask_running(mask: &Mask, running: &mut Running) {
         Running::Settled(said) => Some(said),
         Running::Busy { doing, last, .. } => {
             doing.step = mask.apply(std::mem::take(&mut doing.step));
-            doing.progress = mask.apply(std::mem::take(&mut doing.progress));
             last.as_mut()
         }
         Running::Absent => None,

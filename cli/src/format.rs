@@ -1,6 +1,5 @@
 //! Small pieces of text: ages, counts, sizes, and untrusted text made harmless.
 
-use fleet_core::facts::Doing;
 pub use fleet_core::plain_text::{clean, one_line, readable};
 use fleet_core::time::Time;
 use std::time::Duration;
@@ -36,12 +35,6 @@ pub fn cut(text: &str, width: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-}
-
-/// A step, and how far it is where that is known: `pull web:1.2 (3 of 12 MB)`.
-#[must_use]
-pub fn doing(step: &str, progress: &str) -> String {
-    one_line(&Doing { step: step.to_owned(), progress: progress.to_owned() }.to_string())
 }
 
 /// Returns the time since a moment, in its largest unit; `-` if there was none.

@@ -1,6 +1,7 @@
 //! Words of coded messages. Other crates return codes with arguments; text for people is made only here.
 
 pub mod hints;
+pub mod progress;
 
 use fleet_proto::words::CodedMessage;
 
@@ -8,5 +9,6 @@ use fleet_proto::words::CodedMessage;
 pub fn shown(message: CodedMessage<'_>) -> String {
     match message {
         CodedMessage::Hint(hint) => hints::shown(Some(hint)),
+        CodedMessage::Progress(far) => progress::shown(Some(far)),
     }
 }

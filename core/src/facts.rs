@@ -7,10 +7,12 @@
 //! facts change.
 
 mod copy_on_write;
+mod progress;
 mod said;
 mod shortened;
 
 pub use copy_on_write::CopyOnWrite;
+pub use progress::{ProgressUnit, StepProgress};
 pub use said::{ContainerSaid, Doing, Ended, HostSaid, InstanceHealth, InstanceObserved, InstanceSaid, Running};
 
 use crate::backup::{BackupPolicy, BackupSource, Backups, DataRequest, Held, RepositoryDesired, RepositoryLocation};

@@ -3,6 +3,7 @@
 //! Words become messages by `From`; messages become words by `TryFrom`, which refuses whatever is not said in full.
 
 mod access;
+mod activity;
 mod arguments;
 mod claims;
 mod coverage;
@@ -16,6 +17,7 @@ mod policy;
 mod repository;
 mod result;
 
+pub use activity::incoming_progress;
 pub use hint::incoming_hint;
 pub use joiner::incoming_joiner;
 pub use observed::{IncomingReport, incoming_end, incoming_instance};

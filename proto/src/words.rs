@@ -39,6 +39,7 @@ wire_enums!(
     OrderOutcome,
     PermissionState,
     PowerAction,
+    ProgressUnit,
     RepositoryKind,
     RolloutPhase,
     SteerAction,
@@ -110,6 +111,8 @@ macro_rules! coded_messages {
                 #[doc = concat!("A `", stringify!($message), "`.")]
                 $message(&'a v1::$message),
             )*
+            /// How far a step is: numbers rather than a code.
+            Progress(&'a v1::StepProgress),
         }
 
         $(impl From<v1::$message> for CodedData {
@@ -122,6 +125,25 @@ macro_rules! coded_messages {
 }
 
 coded_messages!(Hint: HintCode);
+
+/// A progress in JSON: its numbers, and the words.
+#[derive(Serialize)]
+pub(crate) struct ProgressData {
+    done: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<u64>,
+    unit: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    text: String,
+}
+
+impl From<v1::StepProgress> for ProgressData {
+    fn from(message: v1::StepProgress) -> Self {
+        let text = WORDING.get().map(|wording| wording(CodedMessage::Progress(&message))).unwrap_or_default();
+        let v1::StepProgress { done, total, unit } = message;
+        Self { done, total, unit: word::<v1::ProgressUnit>(unit), text }
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -54,6 +54,7 @@ use crate::ledger::{
     RestorePhase, StuckMark,
 };
 use fleet_core::backup::{DataAction, DataResult};
+use fleet_core::facts::StepProgress;
 use fleet_core::hint::Hint;
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Order, Outcome};
@@ -276,10 +277,10 @@ impl DataWork<'_> {
         self.order.id.as_str().parse().expect("an order's id is a backup's, too")
     }
 
-    /// Reports the number of transferred bytes, at a readable rate.
+    /// Reports the number of transferred bytes.
     pub fn progress_sink(&self, doing: &str) -> ProgressSink {
         let tell = self.work.progress_of(doing);
-        ProgressSink::to(move |bytes| tell(format!("{} MB", bytes / 1_000_000)))
+        ProgressSink::to(move |bytes| tell(Some(StepProgress::of_bytes(bytes, None))))
     }
 }
 

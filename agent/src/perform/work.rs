@@ -8,7 +8,7 @@ use crate::gate::{self, NotHealthy, Waits};
 use crate::ledger::{Direction, LedgerError, OpenState};
 use crate::runtime::{Note, Notes, RuntimeError};
 use fleet_core::app::HealthRules;
-use fleet_core::facts::{Doing, InstanceSaid, Running};
+use fleet_core::facts::{Doing, InstanceSaid, Running, StepProgress};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{FoundProject, Stage, Step};
@@ -123,17 +123,17 @@ impl<'a> Work<'a> {
     }
 
     pub fn say(&self, doing: impl Into<String>) {
-        self.say_with(doing, String::new());
+        self.say_with(doing, None);
     }
 
-    fn say_with(&self, doing: impl Into<String>, progress: String) {
+    fn say_with(&self, doing: impl Into<String>, progress: Option<StepProgress>) {
         let doing = doing.into();
         self.progress_of(&doing)(progress);
         *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = doing;
     }
 
-    /// Reports the progress of a step, such as `12 of 40 MB`.
-    pub fn progress_of(&self, doing: &str) -> impl Fn(String) + Send + Sync + 'static + use<> {
+    /// Reports the progress of a step.
+    pub fn progress_of(&self, doing: &str) -> impl Fn(Option<StepProgress>) + Send + Sync + 'static + use<> {
         let (status_writer, instance, order) =
             (self.context.status_writer.clone(), self.instance.clone(), self.order.clone());
         let (last, step) = (self.last.clone(), self.worded(doing));
@@ -241,7 +241,7 @@ impl<'a> Work<'a> {
                     let mut far = far.lock().unwrap_or_else(PoisonError::into_inner);
                     far[number] = (done, total);
                     let (done, total) = far.iter().fold((0, 0), |(a, b), (done, total)| (a + done, b + total));
-                    tell(format!("{} of {} MB", done / 1_000_000, total / 1_000_000));
+                    tell(Some(StepProgress::of_bytes(done, Some(total))));
                 }
                 Note::Said(text) => status_writer.tell(clock::now(), Some(&instance), text),
             })
@@ -259,7 +259,7 @@ impl<'a> Work<'a> {
         let waits = |waits: Waits<'_>| match waits {
             Waits::Because(why) => self.say(format!("{DOING}: {why}")),
             Waits::WellFor { so_far, of } => {
-                self.say_with(DOING, format!("healthy for {so_far} of {of}"));
+                self.say_with(DOING, Some(StepProgress::of_health(so_far.as_duration(), of.as_duration())));
             }
         };
         Ok(gate::pass(self.context.runtime.as_ref(), spec, health, &clock::now, &waits).await?)

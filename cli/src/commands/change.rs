@@ -3,9 +3,9 @@
 use crate::context::Context;
 use crate::exit::ExitStatus;
 use crate::follow::{Look, Parting, follow};
-use crate::format::{clock_time, doing};
+use crate::format::clock_time;
 use crate::last_shown::LastShown;
-use crate::words::hints;
+use crate::words::{hints, progress};
 use clap::Args;
 use fleet_core::command_error::CommandError;
 use fleet_proto::v1::{ChangeProgress, ChangeState, FollowChangeRequest, InstanceChange, InstanceView};
@@ -96,7 +96,11 @@ fn tell(context: &Context, instance: &str, output: &mut LastShown, now: &ChangeP
     let is_new_state = output.is_new_state(now.state);
     let is_news = output.is_new_step(&now.text) || is_new_state;
     let time = clock_time(context.now());
-    let text = if now.text.is_empty() { String::new() } else { format!(": {}", doing(&now.text, &now.progress)) };
+    let text = if now.text.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", progress::step(&now.text, now.progress.as_ref()))
+    };
     let line = format!("{time}  {instance}  {}{text}", word::<ChangeState>(now.state));
     if is_news {
         context.printer.story_that_moves(line);

@@ -1,7 +1,7 @@
 //! Why a rollout is where it is, and what to do, in sentences.
 
 use crate::format::moment;
-use crate::words::hints;
+use crate::words::{hints, progress};
 use fleet_core::time::Time;
 use fleet_proto::v1::{
     MemberFailure, MemberState, NextStep, OrderOutcome, ReasonGroup, RolloutExplanation, RolloutPhase, RolloutView,
@@ -62,8 +62,7 @@ fn group(group: &ReasonGroup) -> String {
     let reason = match group.state() {
         MemberState::Waiting => format!("wait: {text}"),
         MemberState::UnderWay if text.is_empty() => "under way: no word yet".to_owned(),
-        MemberState::UnderWay if progress.is_empty() => format!("under way: {text}"),
-        MemberState::UnderWay => format!("under way: {text} ({progress})"),
+        MemberState::UnderWay => format!("under way: {}", progress::step(text, progress.as_ref())),
         MemberState::Offline => "offline: they catch up when they are back".to_owned(),
         MemberState::Elsewhere if rollout.is_empty() => format!("left alone: found at {release}"),
         MemberState::Elsewhere => format!("left to {rollout}"),

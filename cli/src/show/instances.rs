@@ -1,8 +1,9 @@
 //! Layout of instances.
 
 use super::{pairs, section};
-use crate::format::{age, doing, or_dash, short_digest};
+use crate::format::{age, or_dash, short_digest};
 use crate::output::{Column, grid};
+use crate::words::progress;
 use fleet_core::time::Time;
 use fleet_proto::v1::{BackupLevel, DriftRule, InstanceHealth, InstanceView, OrderOutcome};
 use fleet_proto::words::word;
@@ -38,7 +39,7 @@ fn host(instance: &InstanceView) -> String {
 pub fn now_line(instance: &InstanceView) -> String {
     let waits = |text: &str| format!("waits: {text}");
     if !instance.doing.is_empty() {
-        return doing(&instance.doing, &instance.progress);
+        return progress::step(&instance.doing, instance.progress.as_ref());
     }
     if !instance.waiting.is_empty() {
         return waits(&instance.waiting);
@@ -61,7 +62,7 @@ pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
         ("app", format!("{}@{}", instance.app, version(instance))),
         ("release", instance.digest.clone()),
         ("health", parenthesised(&word::<InstanceHealth>(instance.health), &instance.health_reason)),
-        ("doing", doing(&instance.doing, &instance.progress)),
+        ("doing", progress::step(&instance.doing, instance.progress.as_ref())),
         ("waits", instance.waiting.clone()),
         (
             "last order",
@@ -119,6 +120,7 @@ fn containers(instance: &InstanceView) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::output::{Format, table};
+    use fleet_core::facts::StepProgress;
     use fleet_proto::v1::ContainerView;
 
     fn notes() -> InstanceView {
@@ -130,7 +132,7 @@ mod tests {
             wanted_version: "1.2".to_owned(),
             health: InstanceHealth::Healthy.into(),
             doing: "pull web".to_owned(),
-            progress: "3 of 12 MB".to_owned(),
+            progress: Some(StepProgress::of_bytes(3_000_000, Some(12_000_000)).into()),
             containers: vec![ContainerView {
                 service: "web".to_owned(),
                 name: "notes-1-web-1".to_owned(),

@@ -1,9 +1,10 @@
 //! Layout of a running rollout: a board that is redrawn, or one line for each change.
 
 use super::rollouts::counts;
-use crate::format::{age, clock_time, doing, one_line};
+use crate::format::{age, clock_time, one_line};
 use crate::last_shown::LastShown;
 use crate::painted::{Colour, Painted};
+use crate::words::progress;
 use fleet_core::time::Time;
 use fleet_proto::v1::{MemberState, MemberView, RolloutPhase, RolloutView};
 use fleet_proto::words::word;
@@ -113,7 +114,7 @@ fn line(member: &MemberView, widths: &Widths, now: Time) -> Painted {
 pub fn reason(member: &MemberView) -> String {
     match member.text.as_str() {
         "" => String::new(),
-        text => format!(": {}", doing(text, &member.progress)),
+        text => format!(": {}", progress::step(text, member.progress.as_ref())),
     }
 }
 
@@ -173,6 +174,7 @@ impl Changes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::facts::StepProgress;
 
     fn member(number: u32, state: MemberState, text: &str) -> MemberView {
         MemberView {
@@ -246,8 +248,8 @@ mod tests {
 
     #[test]
     fn each_step_is_told_once_in_a_pipe_however_far_it_is() {
-        let pulling = |progress: &str| MemberView {
-            progress: progress.to_owned(),
+        let pulling = |done: u64, total: u64| MemberView {
+            progress: Some(StepProgress::of_bytes(done * 1_000_000, Some(total * 1_000_000)).into()),
             ..member(1, MemberState::UnderWay, "pull web")
         };
         let mut changes = Changes::default();
@@ -256,8 +258,8 @@ mod tests {
                 RolloutPhase::Running,
                 vec![member(1, MemberState::Waiting, ""), member(2, MemberState::Waiting, "the canary goes first")],
             ),
-            view(RolloutPhase::Running, vec![pulling("0 of 3 MB"), member(2, MemberState::Waiting, "later")]),
-            view(RolloutPhase::Running, vec![pulling("2 of 9 MB"), member(2, MemberState::Waiting, "later")]),
+            view(RolloutPhase::Running, vec![pulling(0, 3), member(2, MemberState::Waiting, "later")]),
+            view(RolloutPhase::Running, vec![pulling(2, 9), member(2, MemberState::Waiting, "later")]),
             view(
                 RolloutPhase::Running,
                 vec![member(1, MemberState::UnderWay, "start web"), member(2, MemberState::Waiting, "later")],

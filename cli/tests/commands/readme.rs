@@ -2,7 +2,7 @@
 
 use crate::environment::NOW;
 use crate::fake::logged_in;
-use crate::scene::{Scene, coded, host, instance, rollout};
+use crate::scene::{Scene, coded, host, instance, megabytes, rollout};
 use fleet_proto::v1::{
     BackupHealthView, BackupLevel, BackupTally, CopyView, InstanceView, MemberState, MemberView, NextBackup, Status,
     VersionCount,
@@ -48,7 +48,7 @@ fn how_backups_stand() {
 fn how_the_fleet_is() {
     let running = rollout("running", &[("done", ""), ("under way", "pull registry.example.org/labnotes-web:1.2")]);
     let far = |member: MemberView| match member.state() {
-        MemberState::UnderWay => MemberView { progress: "12 of 40 MB".to_owned(), ..member },
+        MemberState::UnderWay => MemberView { progress: megabytes(12, 40), ..member },
         _ => member,
     };
     let members = running.members.iter().cloned().map(far).collect();
@@ -57,7 +57,7 @@ fn how_the_fleet_is() {
     let moving = InstanceView {
         wanted_version: "1.2".to_owned(),
         doing: "pull registry.example.org/labnotes-web:1.2".to_owned(),
-        progress: "12 of 40 MB".to_owned(),
+        progress: megabytes(12, 40),
         ..instance(2)
     };
     let status = Status {

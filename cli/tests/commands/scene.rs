@@ -102,18 +102,12 @@ pub fn coded<E: WireEnum + Into<i32>>(word: &str) -> i32 {
 
 pub fn progress(state: &str, text: &str) -> ChangeProgress {
     let over = !matches!(state, "waiting" | "under way");
-    ChangeProgress {
-        state: coded::<ChangeState>(state),
-        text: text.to_owned(),
-        hint: None,
-        over,
-        progress: String::new(),
-    }
+    ChangeProgress { state: coded::<ChangeState>(state), text: text.to_owned(), hint: None, over, progress: None }
 }
 
 /// Under way with a step, and so far.
-pub fn so_far(step: &str, progress: &str) -> ChangeProgress {
-    ChangeProgress { progress: progress.to_owned(), ..self::progress("under way", step) }
+pub fn so_far(step: &str, done: u64, total: u64) -> ChangeProgress {
+    ChangeProgress { progress: megabytes(done, total), ..self::progress("under way", step) }
 }
 
 pub fn change(plan: &[&str], order: &str) -> InstanceChange {
@@ -151,4 +145,10 @@ pub fn rollout(phase: &str, states: &[(&str, &str)]) -> RolloutView {
         offline: number("offline"),
         ..Default::default()
     }
+}
+
+/// A progress in megabytes.
+pub fn megabytes(done: u64, total: u64) -> Option<StepProgress> {
+    let (done, total) = (done * 1_000_000, Some(total * 1_000_000));
+    Some(StepProgress { done, total, unit: ProgressUnit::Bytes.into() })
 }

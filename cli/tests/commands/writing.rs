@@ -76,8 +76,8 @@ fn a_host_with_instances_is_not_removed_by_accident() {
 fn on_a_terminal_how_far_a_step_is_moves_in_its_line() {
     let progress = vec![
         progress("under way", "pull labnotes-web:1.1"),
-        so_far("pull labnotes-web:1.1", "1 of 12 MB"),
-        so_far("pull labnotes-web:1.1", "12 of 12 MB"),
+        so_far("pull labnotes-web:1.1", 1, 12),
+        so_far("pull labnotes-web:1.1", 12, 12),
         progress("under way", "start web"),
         progress("done", ""),
     ];
@@ -106,8 +106,8 @@ fn on_a_terminal_how_far_a_step_is_moves_in_its_line() {
 fn an_install_is_followed_to_its_end() {
     let progress = vec![
         progress("under way", "pull labnotes-web:1.1"),
-        so_far("pull labnotes-web:1.1", "1 of 12 MB"),
-        so_far("pull labnotes-web:1.1", "12 of 12 MB"),
+        so_far("pull labnotes-web:1.1", 1, 12),
+        so_far("pull labnotes-web:1.1", 12, 12),
         progress("under way", "start web"),
         progress("done", ""),
     ];

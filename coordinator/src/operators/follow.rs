@@ -212,7 +212,7 @@ fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress
         text,
         hint: hint.map(Into::into),
         over,
-        progress: String::new(),
+        progress: None,
     };
     if let Some(ended) = order.as_ref().and_then(|id| snapshot.observed().ended.get(id)) {
         if ended.outcome.is_success() && is_being_removed(snapshot, instance) {
@@ -242,7 +242,7 @@ fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress
                 Doing::step(format!("asked to {}", verb(&open.order.action)))
             }
         };
-        let progress = doing.progress;
+        let progress = doing.progress.map(Into::into);
         return v1::ChangeProgress { progress, ..of(ChangeState::UnderWay, doing.step, None, false) };
     }
     if let Some(kept) = kept::kept(snapshot, instance, clock::now()) {

@@ -1,5 +1,6 @@
 //! Reports of hosts: of themselves, of an instance, of an order's end.
 
+use super::progress::StepProgress;
 use crate::backup::{Coverage, DataKind, DataResult};
 use crate::capability::Capability;
 use crate::claims::Claims;
@@ -10,7 +11,6 @@ use crate::release::Release;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::fmt;
 
 /// Report of a host about itself when it connects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,24 +68,15 @@ pub enum Running {
 pub struct Doing {
     /// Unchanged from its beginning to its end, so that steps can be compared.
     pub step: String,
-    /// Progress of the step, such as `12 of 40 MB`; empty if unknown.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub progress: String,
+    /// Progress of the step, if it is known.
+    #[serde(default, deserialize_with = "super::progress::read_kept", skip_serializing_if = "Option::is_none")]
+    pub progress: Option<StepProgress>,
 }
 
 impl Doing {
     /// Makes a step without progress.
     pub fn step(step: impl Into<String>) -> Self {
-        Self { step: step.into(), progress: String::new() }
-    }
-}
-
-impl fmt::Display for Doing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.progress.as_str() {
-            "" => f.write_str(&self.step),
-            progress => write!(f, "{} ({progress})", self.step),
-        }
+        Self { step: step.into(), progress: None }
     }
 }
 

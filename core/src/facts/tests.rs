@@ -2,29 +2,44 @@
 
 use super::*;
 
+fn busy(progress: Option<StepProgress>) -> Running {
+    let doing = Doing { progress, ..Doing::step("pull web") };
+    Running::Busy { order: crate::order::order_id(&["x"]), doing, last: None }
+}
+
+/// A stored step, with a further field.
+fn stored(field: &str) -> String {
+    let order = crate::order::order_id(&["x"]);
+    format!(r#"{{"busy":{{"order":"{order}","step":"pull web",{field}"last":null}}}}"#)
+}
+
 #[test]
 fn what_is_being_done_is_stored_with_how_far_it_is() {
-    let busy = |progress: &str| Running::Busy {
-        order: crate::order::order_id(&["x"]),
-        doing: Doing { progress: progress.to_owned(), ..Doing::step("pull web") },
-        last: None,
-    };
-    let order = crate::order::order_id(&["x"]);
-    for (progress, stored) in [
-        // Stored format from before the progress of a step was reported.
-        ("", format!(r#"{{"busy":{{"order":"{order}","step":"pull web","last":null}}}}"#)),
-        (
-            "3 of 12 MB",
-            format!(r#"{{"busy":{{"order":"{order}","step":"pull web","progress":"3 of 12 MB","last":null}}}}"#),
-        ),
-    ] {
-        assert_eq!(serde_json::to_string(&busy(progress)).expect("it can be written"), stored);
-        assert_eq!(serde_json::from_str::<Running>(&stored).expect("it can be read"), busy(progress));
+    let units = [
+        ("bytes", ProgressUnit::Bytes),
+        ("healthy_milliseconds", ProgressUnit::HealthyMilliseconds),
+        ("milliseconds", ProgressUnit::Milliseconds),
+    ];
+    for (word, unit) in units {
+        let far = StepProgress { done: 3, total: Some(12), unit };
+        let text = stored(&format!(r#""progress":{{"done":3,"total":12,"unit":"{word}"}},"#));
+        assert_eq!(serde_json::to_string(&busy(Some(far))).expect("it can be written"), text);
+        assert_eq!(serde_json::from_str::<Running>(&text).expect("it can be read"), busy(Some(far)));
+    }
+    assert_eq!(serde_json::to_string(&busy(None)).expect("it can be written"), stored(""));
+}
+
+#[test]
+fn a_progress_of_an_earlier_or_newer_version_is_none() {
+    for kept in ["", r#""progress":"3 of 12 MB","#, r#""progress":{"done":3,"unit":"lightyears"},"#] {
+        assert_eq!(serde_json::from_str::<Running>(&stored(kept)).expect("it can be read"), busy(None), "{kept}");
     }
 }
 
 #[test]
-fn people_see_a_step_and_how_far_it_is() {
-    assert_eq!(Doing::step("pull web").to_string(), "pull web");
-    assert_eq!(Doing { progress: "3 of 12 MB".into(), ..Doing::step("pull web") }.to_string(), "pull web (3 of 12 MB)");
+fn bytes_are_told_in_whole_megabytes_but_for_the_end() {
+    let done = |done: u64, total: Option<u64>| StepProgress::of_bytes(done, total).done;
+    assert_eq!(done(3_999_999, Some(12_300_000)), 3_000_000);
+    assert_eq!(done(12_300_000, Some(12_300_000)), 12_300_000);
+    assert_eq!(done(3_999_999, None), 3_000_000);
 }

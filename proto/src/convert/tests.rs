@@ -4,7 +4,7 @@ use super::*;
 use crate::v1;
 use fleet_core::access::Joiner;
 use fleet_core::claims::Claims;
-use fleet_core::facts::{ContainerSaid, Doing, DriftRule, InstanceHealth, InstanceSaid, Running};
+use fleet_core::facts::{ContainerSaid, Doing, DriftRule, InstanceHealth, InstanceSaid, Running, StepProgress};
 use fleet_core::hint::Hint;
 use fleet_core::host_policy::{HostPolicy, Permission};
 use fleet_core::names::{InstanceName, NameError};
@@ -106,12 +106,13 @@ fn what_an_instance_is_comes_back_as_it_was() {
         InstanceHealth::Unknown,
     ] {
         let said = said(health);
+        let far = StepProgress::of_bytes(3_000_000, Some(12_000_000));
         for running in [
             Running::Absent,
             Running::Settled(said.clone()),
             Running::Busy {
                 order: order_id(&["x"]),
-                doing: Doing { step: "pull".to_owned(), progress: "3 of 12 MB".to_owned() },
+                doing: Doing { step: "pull".to_owned(), progress: Some(far) },
                 last: Some(said),
             },
             Running::Busy { order: order_id(&["x"]), doing: Doing::default(), last: None },

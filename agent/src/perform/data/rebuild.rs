@@ -12,6 +12,7 @@ use crate::perform::allow::allow_spec;
 use crate::perform::work::{Finish, WorkError};
 use crate::runtime::RuntimeError;
 use fleet_core::backup::{Rebuild, rebuild_tool};
+use fleet_core::facts::StepProgress;
 use fleet_core::hint::Hint;
 use fleet_core::names::StoreName;
 use fleet_core::order::PowerRequest;
@@ -117,7 +118,9 @@ async fn run(data: &DataWork<'_>, settled: &Settled, name: &StoreName, rebuild: 
     loop {
         tokio::select! {
             ended = &mut running => return ended.map(drop),
-            _ = ticks.tick() => say_progress(format!("{} s of at most {}", began.elapsed().as_secs(), rebuild.limit)),
+            _ = ticks.tick() => {
+                say_progress(Some(StepProgress::of_time(began.elapsed(), rebuild.limit.as_duration())));
+            }
         }
     }
 }

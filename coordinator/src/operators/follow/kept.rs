@@ -19,7 +19,7 @@ pub fn kept(snapshot: &StateSnapshot, name: &InstanceName, now: Time) -> Option<
         text,
         hint: Some(hint.into()),
         over: true,
-        progress: String::new(),
+        progress: None,
     };
     if is_bound_by_app_list(snapshot, name, instance) && !seen.said.policy.allows_app(app) {
         let hint = Hint::RequestKeptUntilAllowed(host.clone());

@@ -4,7 +4,7 @@ use super::*;
 use crate::facts::Facts;
 use crate::facts::testing::{NOW, configure, memory, order, read as name, said, wanted};
 use fleet_core::backup::Proof;
-use fleet_core::facts::{DriftRule, HostSaid, PowerDesired, Removal};
+use fleet_core::facts::{Doing, DriftRule, HostSaid, PowerDesired, Removal, StepProgress};
 use fleet_core::host_policy::HostPolicy;
 use fleet_core::order::PowerRequest;
 use fleet_core::plan::{Plan, Waiting};
@@ -108,11 +108,12 @@ async fn how_far_a_step_is_is_told_apart_from_it() {
     let facts = fleet().await;
     facts.give("lab-1", configure("notes-1", "o1", 1)).await;
     let followed = Followed { instance: name("notes-1"), order: Some(order("o1")) };
-    for far in ["", "3 of 12 MB", "4 of 12 MB"] {
-        let doing = Doing { step: "pull web".to_owned(), progress: far.to_owned() };
+    let bytes = |done: u64| Some(StepProgress::of_bytes(done, Some(12_000_000)));
+    for far in [None, bytes(3_000_000), bytes(4_000_000)] {
+        let doing = Doing { step: "pull web".to_owned(), progress: far };
         facts.say_busy("lab-1", "notes-1", "o1", doing).await;
         let shown = progress(&facts.read(), &followed);
-        assert_eq!((shown.text.as_str(), shown.progress.as_str()), ("pull web", far));
+        assert_eq!((shown.text.as_str(), shown.progress), ("pull web", far.map(Into::into)));
     }
 }
 

@@ -61,6 +61,7 @@ fn group(ReasonGroup { reason, instances }: ReasonGroup) -> v1::ReasonGroup {
         MemberReason::Waiting(text) => v1::ReasonGroup { text, ..of(v1::MemberState::Waiting) },
         MemberReason::UnderWay(doing) => {
             let Doing { step: text, progress } = doing.unwrap_or_default();
+            let progress = progress.map(Into::into);
             v1::ReasonGroup { text, progress, ..of(v1::MemberState::UnderWay) }
         }
         MemberReason::Offline => of(v1::MemberState::Offline),

@@ -93,7 +93,7 @@ impl<'a> InstanceViews<'a> {
             last_reason: end.and_then(|end| end.outcome.reason()).unwrap_or_default().to_owned(),
             created_ms: instance.created.0,
             backup: None,
-            progress: doing.progress,
+            progress: doing.progress.map(Into::into),
             leftovers: said.map(|said| said.leftovers.clone()).unwrap_or_default(),
             not_known: Vec::new(),
         }
@@ -265,6 +265,7 @@ pub fn plan_context(snapshot: &StateSnapshot, now: Time) -> PlanContext<'_> {
 mod tests {
     use super::*;
     use crate::facts::testing::{NOW, memory, read, release, undo};
+    use fleet_core::facts::StepProgress;
     use fleet_core::order::Outcome;
     use fleet_core::plan::upgrade_ids;
     use fleet_core::rollout::{Member, Rollout};
@@ -299,11 +300,12 @@ mod tests {
     #[tokio::test]
     async fn what_an_instance_does_is_shown_with_how_far_it_is() {
         let facts = memory().with("lab-1", "notes-1").await;
-        let doing = Doing { step: "pull web".to_owned(), progress: "3 of 12 MB".to_owned() };
+        let far = StepProgress::of_bytes(3_000_000, Some(12_000_000));
+        let doing = Doing { step: "pull web".to_owned(), progress: Some(far) };
         facts.say_busy("lab-1", "notes-1", "o1", doing).await;
         let (snapshot, name) = (facts.read(), read("notes-1"));
         let view = InstanceViews::of_one(&snapshot, &name).view(&name, &snapshot.desired().instances[&name]);
-        assert_eq!((view.doing.as_str(), view.progress.as_str()), ("pull web", "3 of 12 MB"));
+        assert_eq!((view.doing.as_str(), view.progress), ("pull web", Some(far.into())));
     }
 
     #[tokio::test]

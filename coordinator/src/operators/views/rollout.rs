@@ -110,7 +110,7 @@ fn member_view(snapshot: &StateSnapshot, member: &Member, state: &MemberState) -
         text,
         since_ms,
         puts_back: Vec::new(),
-        progress,
+        progress: progress.map(Into::into),
     }
 }
 

@@ -25,7 +25,10 @@ fn lines(found: &Explanation) -> Vec<String> {
         let names: Vec<&str> = instances.iter().map(InstanceName::as_str).collect();
         let reason = match reason {
             MemberReason::Waiting(because) => format!("wait: {because}"),
-            MemberReason::UnderWay(Some(doing)) => format!("under way: {doing}"),
+            MemberReason::UnderWay(Some(doing)) => {
+                let far = doing.progress.map(|progress| format!(" ({})", progress.done)).unwrap_or_default();
+                format!("under way: {}{far}", doing.step)
+            }
             MemberReason::Elsewhere(found) => format!("left alone: found at {found}"),
             other => format!("{other:?}"),
         };
@@ -58,7 +61,7 @@ fn whoever_is_under_way_says_how_far_its_step_is() {
         "a 1.1 busy upgrade\nb 1.1 busy other\nrollout 1.2\nasked a upgrade 900",
         "Running
          0 done, 0 failed, 1 under way, 1 waiting, 0 offline, of 2
-         a: under way: pull (1 of 2 MB)
+         a: under way: pull (1000000)
          b: wait: it is in the middle of an order: pull",
     );
 }

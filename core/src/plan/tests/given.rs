@@ -103,7 +103,7 @@ impl Given {
                 "busy" => {
                     running = Some(Running::Busy {
                         order: self.id(name, word(words)),
-                        doing: Doing { step: "pull".into(), progress: "1 of 2 MB".into() },
+                        doing: Doing { step: "pull".into(), progress: Some(StepProgress::of_bytes(1_000_000, None)) },
                         last: None,
                     });
                 }
