@@ -1,6 +1,6 @@
 //! Files of fleet 0.1's agents: this version opens them, continues their work, and opens them again.
 
-use super::{DAY, Lab, now};
+use super::lab::{DAY, Lab, now};
 use fleet_agent::ledger::{Direction, EntryError, Ledger, LedgerWriter, OpenState, OrderState, Settled};
 use fleet_core::access::Subject;
 use fleet_core::backup::{DataAction, DataResult};

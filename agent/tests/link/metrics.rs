@@ -1,6 +1,6 @@
 //! The agent's own metrics, on a loopback address.
 
-use crate::{DAY, Lab, ends};
+use crate::lab::{DAY, Lab, ends};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};

@@ -1,6 +1,6 @@
 //! The worker of this program, with a repository that the coordinator keeps.
 
-use super::{DAY, Lab};
+use super::lab::{DAY, Lab};
 use fleet_agent::identity_path;
 use fleet_core::time::Time;
 use fleet_repository::worker::{Answer, BackendSpec, Limits, Next, Request, StreamSpec, Work, Worker, WorkerError};

@@ -1,7 +1,7 @@
 //! A coordinator that is newer or older than the agent.
 
 use super::coordinator::Heard;
-use super::{DAY, Lab, completes, count, ends};
+use super::lab::{DAY, Lab, completes, count, ends};
 use fleet_core::app::Bundle;
 use fleet_core::release::Release;
 use fleet_proto::v1::from_agent::Kind;

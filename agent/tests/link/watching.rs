@@ -1,7 +1,7 @@
 //! Changes of an instance without any order.
 
 use super::coordinator::Heard;
-use super::{DAY, Lab, ends};
+use super::lab::{DAY, Lab, ends};
 use fleet_core::spec::EngineOwner;
 use fleet_proto::v1::from_agent::Kind;
 use fleet_proto::v1::{Health, InstanceSaid, instance_report};
