@@ -5,7 +5,6 @@ mod backup_plan;
 mod catalog;
 mod counted;
 mod coverage;
-mod data_mounts;
 mod data_request;
 mod data_result;
 mod dump_validator;
@@ -21,7 +20,6 @@ mod schedule;
 mod seen;
 mod shrunk;
 mod side_files;
-mod snapshot_paths;
 mod snapshots;
 mod source_note;
 #[cfg(test)]
@@ -36,9 +34,8 @@ pub use backup_plan::{
 pub use catalog::{Backups, Newest};
 pub use counted::{Changes, CounterReading, around, between, exactly, lacking, unequal};
 pub use coverage::{
-    MountFound, Mounted, MountedAt, MountedFrom, Owner, chosen, coverage, key_of, takes_volume, uncovered,
+    MountFound, Mounted, MountedAt, MountedFrom, Owner, chosen, coverage, data_mounts, key_of, takes_volume, uncovered,
 };
-pub use data_mounts::data_mounts;
 pub use data_request::{BackupSource, DataAction, DataKind, DataRequest, Others, Privileges};
 pub use data_result::{CopyMade, DataResult, DrillMade, RestoreMade};
 pub use dump_validator::{DumpError, DumpValidator};
@@ -47,7 +44,9 @@ pub use fleet_compose::store::{
     Bucket, Check, CheckError, Commands, DatabaseEngine, DatabaseQuestion, EngineKind, Expected, Files, Rebuild,
     Server, Store, StoreKind, is_pattern, matches_pattern, rebuild_lines,
 };
-pub use manifest::{Cause, Counted, Hold, HoldKind, Kept, Manifest, ManifestError, Part, Root};
+pub use manifest::{
+    Cause, Counted, Hold, HoldKind, Kept, Manifest, ManifestError, Part, Root, renamed, root_path, stream_path,
+};
 pub use policy::{BackupPolicy, DEADLINE, Held, Keep, PolicyError};
 pub use recovery_sheet::RecoverySheet;
 pub use replaced::replaced;
@@ -64,7 +63,6 @@ pub use side_files::{
     relative, said_files, short, side_file_lines, side_file_note, side_files_tool, side_path, uncovered_side_files,
     unpack, without_side_files,
 };
-pub use snapshot_paths::{renamed, root_path, stream_path};
 pub use snapshots::{AskedBy, Snapshots};
 pub use source_note::{Differences, NOTE_LIMIT, NoteError, NotedAt, SourceNote};
 pub use tool::{

@@ -4,16 +4,15 @@
 //! a network only as `external`.
 
 mod bare;
-mod ports;
 #[cfg(test)]
 mod tests;
 
 use crate::spec::{InstanceSpec, PortSpec};
 pub use bare::BareInstance;
-pub use ports::overlap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::IpAddr;
 
 /// Resources that an instance claims, and external ones that it uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,7 +117,7 @@ pub fn conflicts<'a, O: Clone + 'a>(
         new.networks.intersection(&other.networks).for_each(|name| note(ClaimKind::Network, name));
         let has = |port: &PortSpec| present.is_some_and(|present| present.ports.iter().any(|it| overlap(it, port)));
         let is_taken = |port: &PortSpec| other.ports.iter().any(|it| overlap(port, it) && !has(it));
-        new.ports.iter().filter(|port| is_taken(port)).for_each(|port| note(ClaimKind::Port, &ports::name(port)));
+        new.ports.iter().filter(|port| is_taken(port)).for_each(|port| note(ClaimKind::Port, &port_name(port)));
     }
     found
 }
@@ -136,4 +135,30 @@ pub fn holders_of_volume<'a, O: 'a>(
 /// Returns whether others claim or use a network.
 pub fn is_network_held<'a>(network: &str, mut others: impl Iterator<Item = &'a Claims>) -> bool {
     others.any(|claims| claims.networks.contains(network) || claims.used_networks.contains(network))
+}
+
+/// Tells whether two containers would open the same port of the host.
+pub fn overlap(one: &PortSpec, other: &PortSpec) -> bool {
+    let is_same = one.host.is_some() && one.host == other.host && one.protocol == other.protocol;
+    is_same && addresses_overlap(one.address.as_deref(), other.address.as_deref())
+}
+
+/// No address means all of them; `0.0.0.0` and `::` mean all of their family.
+fn addresses_overlap(one: Option<&str>, other: Option<&str>) -> bool {
+    let (Some(one), Some(other)) = (one, other) else { return true };
+    let read = |text: &str| text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
+    match (read(one), read(other)) {
+        (Some(one), Some(other)) => {
+            let is_everywhere = one.is_unspecified() || other.is_unspecified();
+            one == other || is_everywhere && one.is_ipv4() == other.is_ipv4()
+        }
+        // A text that is no address could mean any.
+        (None, _) | (_, None) => true,
+    }
+}
+
+/// A port as people write it: `127.0.0.1:8080/tcp`.
+fn port_name(port: &PortSpec) -> String {
+    let address = port.address.as_ref().map(|address| format!("{address}:")).unwrap_or_default();
+    format!("{address}{}/{}", port.host.unwrap_or_default(), port.protocol)
 }

@@ -12,7 +12,6 @@ mod member;
 mod newer;
 mod open;
 mod progress;
-mod promise;
 mod share;
 mod take;
 #[cfg(test)]

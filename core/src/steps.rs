@@ -9,12 +9,12 @@
 
 mod await_limit;
 mod change;
+mod depths;
 mod drift;
 pub(crate) mod found;
 pub mod gate;
 #[cfg(test)]
 mod model;
-mod order;
 mod power;
 mod removal;
 mod step;

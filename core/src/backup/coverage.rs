@@ -3,7 +3,7 @@
 use super::{Coverage, DatabaseEngine, Files, Store, StoreKind, StoreSeen, StoreState};
 use super::{is_pattern, matches_pattern};
 use crate::names::StoreName;
-use crate::spec::{InstanceSpec, MountAccess, VolumeTarget};
+use crate::spec::{InstanceSpec, MountAccess, MountSource, MountSpec, VolumeTarget};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Mounts found on the host, of the instance or of nobody.
@@ -224,6 +224,24 @@ pub fn uncovered(coverage: &Coverage) -> Vec<String> {
     });
     let undeclared = coverage.undeclared.iter().map(|what| format!("{what}: no store declares it"));
     missing.chain(undeclared).collect()
+}
+
+/// The volumes and folders in which a database keeps its data, as stores of files.
+pub fn data_mounts(store: &Store, spec: &InstanceSpec) -> Vec<Store> {
+    let Some(container) = store.engine.service().and_then(|service| spec.container(service)) else { return Vec::new() };
+    let data = store.engine.server().map(|server| server.data.as_str());
+    let is_data = |mount: &&MountSpec| match data {
+        Some(data) => is_within(&mount.target, data) || is_within(data, &mount.target),
+        // Its data folders are unknown, so every writable mount counts.
+        None => true,
+    };
+    let writable = container.mounts.iter().filter(|mount| mount.access == MountAccess::ReadWrite).filter(is_data);
+    let files = writable.filter_map(|mount| match &mount.source {
+        MountSource::Volume(name) => Some(Files::Volume(name.clone())),
+        MountSource::Bind { path, .. } => Some(Files::Path(path.clone())),
+        MountSource::Anonymous | MountSource::Tmpfs { .. } => None,
+    });
+    files.map(|files| Store { engine: DatabaseEngine::Volume(files), checks: Vec::new(), ..store.clone() }).collect()
 }
 
 #[cfg(test)]

@@ -168,6 +168,4 @@ fn shrunk(bytes: u64, previous: Option<u64>) -> Option<String> {
 }
 
 #[cfg(test)]
-mod counting;
-#[cfg(test)]
 mod tests;

@@ -109,7 +109,7 @@ fn a_file_with_a_name_of_its_own_gives_each_instance_its_own_project() {
     assert_eq!(found.containers, ["demo-1-db-1".to_owned(), "demo-1-web-1".to_owned()].into());
     assert_eq!(found.volumes, ["demo-1_data".to_owned()].into());
     assert_eq!(found.networks, ["demo-1_default".to_owned()].into());
-    assert_eq!(found.ports.iter().map(ports::name).collect::<Vec<_>>(), ["8080/tcp"]);
+    assert_eq!(found.ports.iter().map(port_name).collect::<Vec<_>>(), ["8080/tcp"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //! with a restart policy would come back after a power failure and open the same volumes as its heir.
 
 use super::await_limit;
-use super::order::depths;
+use super::depths::depths;
 use super::{
     ContainerHealth, ContainerState, FileOrigin, FoundContainer, FoundProject, KeptVolume, Ownership, Stage, Step,
 };

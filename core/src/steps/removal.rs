@@ -1,7 +1,7 @@
 //! Steps that remove an instance.
 
 use super::change::{remove, stage, stop};
-use super::order::depths;
+use super::depths::depths;
 use super::{FileOrigin, FoundProject, Ownership, Stage, Step};
 use crate::spec::InstanceSpec;
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! Order of parts.
+//! Depths of services in their dependencies, by which parts are ordered.
 
 use crate::spec::{InstanceSpec, NetworkMode};
 use std::collections::BTreeMap;
