@@ -12,7 +12,6 @@ mod file_kind;
 mod manifest;
 mod policy;
 mod recovery_sheet;
-mod replaced;
 mod repository;
 mod retention;
 mod retention_plan;
@@ -49,7 +48,6 @@ pub use manifest::{
 };
 pub use policy::{BackupPolicy, DEADLINE, Held, Keep, PolicyError};
 pub use recovery_sheet::RecoverySheet;
-pub use replaced::replaced;
 pub use repository::{RepositoryDesired, RepositoryLocation};
 pub use retention::{Retained, RetentionVerdict};
 pub use retention_plan::RetentionPlan;
