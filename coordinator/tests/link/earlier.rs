@@ -1,7 +1,7 @@
 //! An instance that was removed, and another of its name.
 
-use crate::backups::{backups, scene};
 use crate::harness::{done, remove};
+use crate::scene::{backups, scene};
 use crate::stories::{installed, until};
 use fleet_proto::v1::{self, from_agent};
 

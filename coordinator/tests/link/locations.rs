@@ -1,7 +1,7 @@
 //! Repositories that come and go under one name.
 
-use crate::backups::{Backups, Scene, backups, data, end, manifest, scene};
 use crate::harness::{LIMIT, now, strict};
+use crate::scene::{Backups, Scene, backups, data, end, manifest, scene};
 use fleet_core::backup::{CopyMade, DataAction, DataResult, LocationAccess, RepositoryAccess};
 use fleet_proto::convert::incoming_order;
 use fleet_proto::v1::{self, order_report::Outcome};

@@ -19,6 +19,7 @@ mod queries;
 mod refusing;
 mod repositories;
 mod roles;
+mod scene;
 mod skew;
 mod stories;
 mod undoing;
