@@ -13,7 +13,6 @@ mod router;
 mod running;
 mod serve_error;
 mod silent;
-mod sparing;
 mod unauthenticated;
 
 pub use join::{IdentityService, JoinService};

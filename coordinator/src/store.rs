@@ -4,7 +4,6 @@
 //! one that is newer than this program is an error, never a guess.
 
 mod batch;
-mod envelope;
 #[cfg(test)]
 mod failing;
 mod memory;

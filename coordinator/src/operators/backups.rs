@@ -9,7 +9,6 @@ mod locations;
 mod policies;
 mod reading;
 mod requests;
-mod restore_checks;
 mod restore_plan;
 mod restoring;
 mod service;

@@ -4,7 +4,6 @@
 use super::connection::Connection;
 use super::handshakes::Handshakes;
 use super::silent::{Silent, source_of};
-use super::sparing::Sparing;
 use super::unauthenticated::UnauthenticatedPeers;
 use crate::connections::{ConnectionClass, Connections, Descriptors};
 use crate::identity::peer_of;
@@ -12,8 +11,8 @@ use rustls::ServerConfig;
 use rustls::server::Acceptor;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -33,6 +32,8 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
 /// After a failure to accept (no file descriptors left), let some go first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Time between two lines of the log about one kind of event that others can cause at will.
+const LOG_PAUSE: Duration = Duration::from_secs(10);
 /// Lifetime of a connection above its peer's limit: enough to receive that error.
 const SURPLUS_LIMIT: Duration = Duration::from_secs(3);
 /// Time for a refused peer to read the reason.
@@ -80,8 +81,8 @@ struct Gate {
     silent: Silent,
     handshakes: Handshakes,
     unauthenticated: UnauthenticatedPeers,
-    not_accepted: Sparing,
-    refused: Sparing,
+    not_accepted: LogThrottle,
+    refused: LogThrottle,
 }
 
 impl Gate {
@@ -93,8 +94,8 @@ impl Gate {
             silent: Silent::new(silent),
             handshakes: Handshakes::new(line),
             unauthenticated: UnauthenticatedPeers::new(unauthenticated),
-            not_accepted: Sparing::default(),
-            refused: Sparing::default(),
+            not_accepted: LogThrottle::default(),
+            refused: LogThrottle::default(),
         }
     }
 
@@ -209,4 +210,46 @@ async fn say_farewell(mut stream: TcpStream) {
     let _ = stream.shutdown().await;
     let mut unread = stream.take(FAREWELL_BYTES);
     let _ = tokio::io::copy(&mut unread, &mut tokio::io::sink()).await;
+}
+
+/// Throttle of log lines about events that others can cause at will: one line every few seconds, with the number of
+/// those left out.
+#[derive(Debug, Default)]
+struct LogThrottle(Mutex<Logged>);
+
+#[derive(Debug, Default)]
+struct Logged {
+    last: Option<Instant>,
+    left_out: u64,
+}
+
+impl LogThrottle {
+    /// The number of events since the last line, if it is time for a line.
+    fn due(&self) -> Option<u64> {
+        self.due_at(Instant::now())
+    }
+
+    fn due_at(&self, now: Instant) -> Option<u64> {
+        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.last.is_some_and(|last| now.saturating_duration_since(last) < LOG_PAUSE) {
+            logged.left_out += 1;
+            return None;
+        }
+        logged.last = Some(now);
+        Some(std::mem::take(&mut logged.left_out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_makes_a_line_each_few_seconds_that_counts_the_rest() {
+        let (throttle, now) = (LogThrottle::default(), Instant::now());
+        assert_eq!(throttle.due_at(now), Some(0));
+        assert!((0..999).all(|_| throttle.due_at(now).is_none()));
+        assert_eq!(throttle.due_at(now + LOG_PAUSE), Some(999));
+        assert_eq!(throttle.due_at(now + LOG_PAUSE * 2), Some(0));
+    }
 }

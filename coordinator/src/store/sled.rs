@@ -4,8 +4,10 @@
 
 use super::batch::Write;
 use super::queue::{Queue, QueueBackend};
-use super::{Batch, Changes, Committed, Entry, Store, StoreError, engine, envelope};
+use super::{Batch, Changes, Committed, Entry, FORMAT, Store, StoreError, engine};
 use crate::metrics::StoreMetrics;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -87,7 +89,7 @@ fn kept_revision(db: &engine::Db) -> Result<u64, StoreError> {
 impl Store for SledStore {
     fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
         let value = self.db.get(key).map_err(StoreError::Scan)?;
-        value.map(|bytes| envelope::unwrap(key, &bytes)).transpose()
+        value.map(|bytes| decode(key, &bytes)).transpose()
     }
 
     fn scan(&self, prefix: &str) -> Result<Vec<Entry>, StoreError> {
@@ -95,7 +97,7 @@ impl Store for SledStore {
         for pair in self.db.scan_prefix(prefix) {
             let (key, value) = pair.map_err(StoreError::Scan)?;
             if key != REVISION {
-                entries.push(envelope::unwrap(&String::from_utf8_lossy(&key), &value)?);
+                entries.push(decode(&String::from_utf8_lossy(&key), &value)?);
             }
         }
         Ok(entries)
@@ -119,7 +121,7 @@ struct SledBackend(engine::Db);
 impl QueueBackend for SledBackend {
     fn revision_of(&self, key: &str) -> Result<Option<u64>, StoreError> {
         let value = self.0.get(key).map_err(StoreError::Scan)?;
-        Ok(value.map(|bytes| envelope::unwrap(key, &bytes)).transpose()?.map(|entry| entry.revision))
+        Ok(value.map(|bytes| decode(key, &bytes)).transpose()?.map(|entry| entry.revision))
     }
 
     fn write(&mut self, writes: &[(u64, Write)], last_revision: u64) -> Result<(), StoreError> {
@@ -127,7 +129,7 @@ impl QueueBackend for SledBackend {
         let mut batch = engine::Batch::default();
         for (revision, write) in writes {
             match &write.body {
-                Some(body) => batch.insert(write.key.as_bytes(), envelope::wrap(*revision, body)),
+                Some(body) => batch.insert(write.key.as_bytes(), encode(*revision, body)),
                 None => batch.remove(write.key.as_bytes()),
             }
         }
@@ -135,5 +137,47 @@ impl QueueBackend for SledBackend {
         self.0.apply_batch(batch).map_err(broken)?;
         self.0.flush().map_err(broken)?;
         Ok(())
+    }
+}
+
+/// Stored form of a value: with the version of its format and its revision.
+#[derive(Serialize, Deserialize)]
+struct Envelope<'a> {
+    format: u32,
+    revision: u64,
+    #[serde(borrow)]
+    body: &'a RawValue,
+}
+
+/// Encodes a body that is JSON.
+fn encode(revision: u64, body: &str) -> Vec<u8> {
+    format!(r#"{{"format":{FORMAT},"revision":{revision},"body":{body}}}"#).into_bytes()
+}
+
+/// Decodes a value, if this program knows its format.
+fn decode(key: &str, bytes: &[u8]) -> Result<Entry, StoreError> {
+    let wrong = |source| StoreError::Read { key: key.to_owned(), source };
+    let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(wrong)?;
+    if envelope.format > FORMAT {
+        return Err(StoreError::NewerFormat { key: key.to_owned(), found: envelope.format });
+    }
+    Ok(Entry { key: key.to_owned(), revision: envelope.revision, body: envelope.body.get().to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_comes_out_as_it_went_in() {
+        let entry = decode("a", &encode(7, r#"{"x":[1]}"#)).expect("the format is known");
+        assert_eq!((entry.revision, entry.body.as_str()), (7, r#"{"x":[1]}"#));
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_and_garbage_too() {
+        let newer = decode("a", br#"{"format":2,"revision":1,"body":null}"#);
+        assert!(matches!(newer, Err(StoreError::NewerFormat { found: 2, .. })));
+        assert!(matches!(decode("a", b"\xff\x00"), Err(StoreError::Read { .. })));
     }
 }

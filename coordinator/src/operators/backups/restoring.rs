@@ -2,8 +2,7 @@
 
 use super::chosen::{Meant, choose};
 use super::requests::{check_host, check_repositories, usual};
-use super::restore_checks::{check_reach, check_release, privileges_line, privileges_on};
-use super::restore_plan::in_place;
+use super::restore_plan::{check_reach, check_release, in_place, privileges_line, privileges_on};
 use crate::clock;
 use crate::facts::{DesiredChange, Started};
 use crate::operators::agreed::{Agreed, Once};
