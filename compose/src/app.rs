@@ -15,7 +15,6 @@ mod lint;
 mod pins;
 mod render;
 mod sandbox;
-mod spans;
 mod stores;
 mod template;
 mod values;

@@ -2,12 +2,11 @@
 
 mod container;
 mod labels;
-mod order;
 
-use crate::compose::{Network, Project, Volume};
+use crate::compose::{Network, Project, Service, Volume};
 use crate::names::{AppName, Digest, HostName, InstanceName, Version};
 use crate::spec::{FLEET_CONFIG_HASH, FileSpec, InstanceSpec, NetworkSpec, VolumeSpec, hash};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The instance for which a project is lowered.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +34,7 @@ pub fn lower(project: &Project, files: Vec<FileSpec>, context: &Context) -> Inst
     let lowering = Lowering { project, context, name: context.project.to_owned(), files: &files };
     let networks: Vec<_> = project.networks.iter().map(|(key, network)| lowering.network(key, network)).collect();
     let volumes = project.volumes.iter().map(|(key, volume)| lowering.volume(key, volume)).collect();
-    let services = order::in_order(&project.services).into_iter();
+    let services = in_order(&project.services).into_iter();
     let containers = services.map(|service| lowering.hashed(service, &networks)).collect();
     InstanceSpec {
         instance: context.instance.clone(),
@@ -105,4 +104,21 @@ impl Lowering<'_> {
         let given = volume.and_then(|volume| volume.name.clone());
         given.unwrap_or_else(|| if is_external { key.to_owned() } else { format!("{}_{key}", self.name) })
     }
+}
+
+/// Returns the services in starting order: dependencies first, the rest by name. The reader has refused circles; one that were left would come last.
+fn in_order(services: &BTreeMap<String, Service>) -> Vec<&Service> {
+    let mut placed: BTreeSet<&str> = BTreeSet::new();
+    let mut order = Vec::new();
+    while order.len() < services.len() {
+        let is_ready = |service: &Service| {
+            service.needs().keys().all(|name| placed.contains(name.as_str()) || !services.contains_key(name))
+        };
+        let mut waiting = services.values().filter(|service| !placed.contains(service.name.as_str()));
+        let first = services.values().find(|service| !placed.contains(service.name.as_str()) && is_ready(service));
+        let Some(next) = first.or_else(|| waiting.next()) else { break };
+        placed.insert(&next.name);
+        order.push(next);
+    }
+    order
 }

@@ -3,7 +3,6 @@
 //!
 //! **Invariant:** a spec is complete. Applying it needs no further lookup: no variable, no file, no default.
 
-mod canonical;
 mod container;
 mod diff;
 mod engine_name;
@@ -19,10 +18,10 @@ mod sandbox;
 mod text;
 mod volume;
 
-pub(crate) use canonical::digest_of_bytes;
 pub use container::ContainerSpec;
 pub use diff::{ServiceDiff, SpecChange, SpecDiff, diff};
 pub use engine_name::{ENGINE_NAME_LIMIT, EngineNameError, check_engine_key, check_engine_name};
+pub(crate) use hash::digest_of_bytes;
 pub use instance::{Content, FileSpec, InstanceSpec, NetworkSpec, Subnet, VolumeSpec};
 pub use labels::{
     COMPOSE_CONFIG_HASH, COMPOSE_NETWORK, COMPOSE_PROJECT, COMPOSE_SERVICE, COMPOSE_VOLUME, FLEET_CONFIG_HASH,

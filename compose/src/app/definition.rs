@@ -1,8 +1,8 @@
 //! `app.yaml`: definition of an app, beside its Compose file.
 
 use super::bundle::check_path;
-use super::spans::problem_at;
 use super::stores::{StoreDeclaration, rebuilds_declared};
+use super::yaml::problem_at;
 use super::{Bundle, Declaration, HealthRules};
 use crate::compose::{Problem, Problems, ProjectNaming};
 use crate::names::{AppName, StoreName};

@@ -1,9 +1,9 @@
 //! Converts a bundle and values to an instance: the same way for agent and coordinator.
 
 use super::folder::written;
-use super::spans::problem_at;
 use super::template::{self, RenderedTemplates, Texts};
 use super::variables::{AppVariables, variables};
+use super::yaml::problem_at;
 use super::{AppDefinition, Bundle, CheckedValues, HealthRules, Pins, Probe, definition, stores};
 use crate::compose::{self, Problems, Project, ProjectNaming};
 use crate::lower::{Context, lower};

@@ -3,7 +3,6 @@
 use super::Network;
 use super::cursor::Cursor;
 use super::keys::{is_extension, refuse};
-use super::service::read_pairs;
 use super::volume::{check_key, read_engine_name, read_external};
 use crate::spec::{Subnet, Switch};
 
@@ -18,10 +17,10 @@ pub fn read_network((key, at): &(&str, Cursor)) -> (String, Network) {
             "name" => network.name = read_engine_name(&at, "network"),
             "external" => network.external = read_external(&at, &mut network.name, "network"),
             "driver" => network.driver = at.string(),
-            "driver_opts" => network.options = read_pairs(&at),
+            "driver_opts" => network.options = at.pairs(),
             "internal" => network.internal = at.switch().is_some_and(Switch::is_on),
             "ipam" => network.subnets = read_ipam(&at),
-            "labels" => network.labels = read_pairs(&at),
+            "labels" => network.labels = at.pairs(),
             _ => {}
         }
     }

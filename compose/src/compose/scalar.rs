@@ -2,12 +2,38 @@
 
 use super::cursor::Cursor;
 use super::interpolate::{InterpolationError, interpolate};
+use super::shell_words::split;
 use super::yaml::Value;
 use crate::spec::{Switch, Text};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
 impl Cursor<'_> {
+    /// Parses a command: one line, or a list of words.
+    pub fn command(&self) -> Option<Vec<Text>> {
+        if self.is_list() {
+            return Some(self.items().iter().filter_map(Cursor::text).collect());
+        }
+        let line = self.text()?;
+        match split(line.expose()) {
+            Ok(words) => Some(words.into_iter().map(|word| line.with(word)).collect()),
+            Err(error) => {
+                self.wrong(format!("the command cannot be split into words: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Parses labels or options: a map, or a list of `KEY=VALUE`. A key without a value has an empty one.
+    pub fn pairs(&self) -> BTreeMap<String, String> {
+        if self.is_list() {
+            return self.items().iter().filter_map(Cursor::string).map(|pair| split_pair(&pair)).collect();
+        }
+        let value = |at: Cursor| if at.is_null() { Some(String::new()) } else { at.string() };
+        self.entries().into_iter().filter_map(|(key, at)| Some((key.to_owned(), value(at)?))).collect()
+    }
+
     /// The text, its variables filled in; it may be a secret.
     pub fn text(&self) -> Option<Text> {
         let Value::Scalar(text) = &self.node.value else {
@@ -77,4 +103,9 @@ fn hint_for(error: &InterpolationError) -> &'static str {
         InterpolationError::TooLarge => "use shorter values, or use them less often",
         InterpolationError::TooDeep => "give the inner default a variable of its own",
     }
+}
+
+fn split_pair(pair: &str) -> (String, String) {
+    let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+    (key.to_owned(), value.to_owned())
 }

@@ -1,17 +1,13 @@
 //! Parses one service of a Compose file, key by key.
 
-mod commands;
 mod depends;
 mod environment;
 mod health;
 mod limits;
 mod mounts;
 mod networks;
-mod pairs;
 mod policy;
 mod ports;
-
-pub use pairs::read_pairs;
 
 use super::Service;
 use super::cursor::{Cursor, Span};
@@ -115,8 +111,8 @@ fn read_key(service: &mut Service, key: &str, at: &Cursor, notes: &mut Notes) {
     match key {
         "image" => service.image = policy::image(at).unwrap_or_default(),
         "container_name" => service.container_name = policy::container_name(at, notes),
-        "command" => service.command = commands::read_command(at),
-        "entrypoint" => service.entrypoint = commands::read_command(at),
+        "command" => service.command = at.command(),
+        "entrypoint" => service.entrypoint = at.command(),
         "volumes" => mounts::read_volumes(service, at, notes),
         "tmpfs" => mounts::read_tmpfs(service, at),
         "ports" => service.ports = ports::read_ports(at, notes),
@@ -125,7 +121,7 @@ fn read_key(service: &mut Service, key: &str, at: &Cursor, notes: &mut Notes) {
         "depends_on" => service.depends_on = depends::read_depends_on(at, notes),
         "network_mode" => networks::read_network_mode(service, at, notes),
         "networks" => service.networks = networks::read_networks(at, notes),
-        "labels" => service.labels = read_pairs(at),
+        "labels" => service.labels = at.pairs(),
         "healthcheck" => service.healthcheck = health::read_healthcheck(at),
         "deploy" => service.resources = limits::read_deploy(at),
         "ulimits" => service.ulimits = limits::read_ulimits(at),

@@ -3,7 +3,6 @@
 use super::Volume;
 use super::cursor::Cursor;
 use super::keys::{is_extension, refuse};
-use super::service::read_pairs;
 use crate::spec::{EngineNameError, check_engine_key, check_engine_name};
 
 const KEYS: [&str; 5] = ["name", "external", "driver", "driver_opts", "labels"];
@@ -17,8 +16,8 @@ pub fn read_volume((key, at): &(&str, Cursor)) -> (String, Volume) {
             "name" => volume.name = read_engine_name(&at, "volume"),
             "external" => volume.external = read_external(&at, &mut volume.name, "volume"),
             "driver" => volume.driver = at.string(),
-            "driver_opts" => volume.options = read_pairs(&at),
-            "labels" => volume.labels = read_pairs(&at),
+            "driver_opts" => volume.options = at.pairs(),
+            "labels" => volume.labels = at.pairs(),
             _ => {}
         }
     }

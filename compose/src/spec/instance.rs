@@ -1,6 +1,6 @@
 //! A whole instance: its networks, volumes, files and containers.
 
-use super::canonical::digest_of_bytes;
+use super::hash::digest_of_bytes;
 use super::{ContainerSpec, MountSource};
 use crate::names::{AppName, Digest, InstanceName, Version};
 use data_encoding::HEXLOWER;

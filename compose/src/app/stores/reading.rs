@@ -1,8 +1,8 @@
 //! Shared state while stores are parsed: services, variables, texts with values in them, and problems.
 
 use super::StoreDeclaration;
-use crate::app::spans::problem_at;
 use crate::app::template::Texts;
+use crate::app::yaml::problem_at;
 use crate::compose::{Problem, Problems};
 use crate::guess::closest;
 use crate::names::StoreName;

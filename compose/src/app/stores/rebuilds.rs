@@ -1,7 +1,7 @@
 //! Rebuilds of derivable stores, as an app declares them.
 
 use super::StoreDeclaration;
-use crate::app::spans::problem_at;
+use crate::app::yaml::problem_at;
 use crate::compose::Problems;
 use crate::names::StoreName;
 use crate::spec::InstanceSpec;

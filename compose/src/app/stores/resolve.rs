@@ -3,8 +3,8 @@
 
 use super::reading::Reading;
 use super::{PasswordDeclaration, STORE_LIMIT, StoreDeclaration, fields};
-use crate::app::spans::problem_at;
 use crate::app::template::Texts;
+use crate::app::yaml::problem_at;
 use crate::compose::Problems;
 use crate::guess::closest;
 use crate::names::StoreName;

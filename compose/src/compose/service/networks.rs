@@ -1,6 +1,6 @@
 //! Network settings of a service: `networks`, `network_mode` and `extra_hosts`.
 
-use super::{Kind, Notes, read_pairs};
+use super::{Kind, Notes};
 use crate::compose::cursor::Cursor;
 use crate::compose::keys::refuse;
 use crate::compose::{Attachment, Service};
@@ -84,7 +84,7 @@ pub fn settle(service: &mut Service, at: &Cursor) {
 /// Reads `name:address` pairs, written with `:` or `=`, or as a map.
 pub fn read_extra_hosts(at: &Cursor) -> Vec<String> {
     if !at.is_list() {
-        let pairs = read_pairs(at);
+        let pairs = at.pairs();
         return pairs.iter().filter_map(|(name, address)| extra_host(at, name, address)).collect();
     }
     let read = |at: &Cursor| {

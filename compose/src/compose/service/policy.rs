@@ -1,6 +1,6 @@
 //! Image, container name, restart policy, and logging of a service.
 
-use super::{Notes, read_pairs};
+use super::Notes;
 use crate::compose::cursor::Cursor;
 use crate::compose::keys::refuse;
 use crate::spec::{Logging, Restart};
@@ -48,7 +48,7 @@ pub fn logging(at: &Cursor) -> Logging {
     for (key, at) in at.entries() {
         match key {
             "driver" => logging.driver = at.string(),
-            "options" => logging.options = read_pairs(&at),
+            "options" => logging.options = at.pairs(),
             other => refuse(&at, other, &["driver", "options"]),
         }
     }
