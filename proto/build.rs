@@ -7,7 +7,8 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 use std::error::Error;
 use std::path::Path;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
+    "fleet/v1/failures.proto",
     "fleet/v1/hints.proto",
     "fleet/v1/activities.proto",
     "fleet/v1/join.proto",
@@ -42,7 +43,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The files whose messages are shown as JSON.
-const SHOWN: [&str; 3] = ["fleet/v1/operators.proto", "fleet/v1/hints.proto", "fleet/v1/activities.proto"];
+const SHOWN: [&str; 4] =
+    ["fleet/v1/operators.proto", "fleet/v1/hints.proto", "fleet/v1/activities.proto", "fleet/v1/failures.proto"];
 
 /// Returns each enum field that is written to JSON as a word, with its attribute.
 fn enum_words(descriptors: &FileDescriptorSet) -> Vec<(String, String)> {

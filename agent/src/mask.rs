@@ -14,6 +14,7 @@ use fleet_core::backup::{CopyMade, DataResult};
 use fleet_core::facts::{InstanceHealth, Running};
 use fleet_core::names::InstanceName;
 use fleet_core::order::{End, Outcome};
+use fleet_core::order_failure::OrderFailure;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::watch;
@@ -92,14 +93,18 @@ impl Mask {
     fn outcome(&self, outcome: Outcome) -> Outcome {
         match outcome {
             Outcome::AlreadySo | Outcome::Done => outcome,
-            Outcome::RolledBack { reason } => Outcome::RolledBack { reason: self.apply(reason) },
-            Outcome::Stuck { reason, hint } => {
+            Outcome::RolledBack { failure } => Outcome::RolledBack { failure: self.failure(failure) },
+            Outcome::Stuck { failure, hint } => {
                 let hint = hint.map(|hint| hint.map_texts(|text| self.apply(text)));
-                Outcome::Stuck { reason: self.apply(reason), hint }
+                Outcome::Stuck { failure: self.failure(failure), hint }
             }
-            Outcome::Refused { reason } => Outcome::Refused { reason: self.apply(reason) },
-            Outcome::Failed { reason } => Outcome::Failed { reason: self.apply(reason) },
+            Outcome::Refused { failure } => Outcome::Refused { failure: self.failure(failure) },
+            Outcome::Failed { failure } => Outcome::Failed { failure: self.failure(failure) },
         }
+    }
+
+    fn failure(&self, failure: OrderFailure) -> OrderFailure {
+        failure.map_texts(|text| self.apply(text))
     }
 
     fn made(&self, made: DataResult) -> DataResult {

@@ -10,6 +10,7 @@ mod claims;
 mod data;
 mod end;
 mod expect;
+mod failure;
 mod forward;
 mod heal;
 mod jobs;
@@ -31,6 +32,7 @@ use crate::link::{OpenSet, Unknown};
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{End, Outcome};
+use fleet_core::order_failure::OrderFailure;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use jobs::Jobs;
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,7 +116,7 @@ fn known_end(context: &AgentContext, id: &OrderId, instance: &InstanceName) -> O
     let is_about = |it: &&Unreadable| it.order.as_ref() == Some(id) || it.instance.as_ref() == Some(instance);
     let unreadable = ledger.unreadable().iter().find(is_about)?;
     let hint = Some(Hint::MoveUnreadableFile);
-    Some(Outcome::Stuck { reason: unreadable.to_string(), hint }.into())
+    Some(Outcome::Stuck { failure: OrderFailure::other(unreadable.to_string()), hint }.into())
 }
 
 /// Returns the end of an open order that is withheld at the moment; nothing for one that was never begun.
@@ -130,6 +132,6 @@ fn end_of_unknown(context: &AgentContext, unknown: &Unknown) -> Option<End> {
     if context.ledger().orders().get(&unknown.id).is_some_and(OrderEntry::is_open) {
         return None;
     }
-    let reason = format!("this fleet-agent does not understand the order: {}", unknown.reason);
-    known_end(context, &unknown.id, &unknown.instance).or_else(|| Some(Outcome::Refused { reason }.into()))
+    let failure = OrderFailure::other(format!("this fleet-agent does not understand the order: {}", unknown.reason));
+    known_end(context, &unknown.id, &unknown.instance).or_else(|| Some(Outcome::Refused { failure }.into()))
 }

@@ -1,5 +1,6 @@
 //! Words of coded messages. Other crates return codes with arguments; text for people is made only here.
 
+pub mod failures;
 pub mod hints;
 pub mod progress;
 
@@ -9,6 +10,7 @@ use fleet_proto::words::CodedMessage;
 pub fn shown(message: CodedMessage<'_>) -> String {
     match message {
         CodedMessage::Hint(hint) => hints::shown(Some(hint)),
+        CodedMessage::OrderFailure(failure) => failures::shown(Some(failure)),
         CodedMessage::Progress(far) => progress::shown(Some(far)),
     }
 }

@@ -215,12 +215,12 @@ fn failing(input: &HealthInput, newest: Option<&BackupSeen>, proof: Option<Time>
     let since = newest.map_or(Time::ZERO, |seen| seen.ended);
     let wholly = input.failed_backups.iter().filter(|ended| ended.at > since && copies_made(ended).is_none());
     let backup = wholly.max_by_key(|ended| ended.at).and_then(|ended| {
-        let reason = ended.outcome.reason()?;
+        let reason = ended.outcome.failure()?;
         Some(format!("its last backup failed at {}: {reason}", ended.at))
     });
     backup.or_else(|| {
         let ended = input.last_drill.filter(|ended| ended.at > proof.unwrap_or(Time::ZERO) && !has_proven(ended))?;
-        let reason = ended.outcome.reason()?;
+        let reason = ended.outcome.failure()?;
         Some(format!("its last drill failed at {}: {reason}", ended.at))
     })
 }
@@ -257,7 +257,7 @@ fn failed_copy(input: &HealthInput, name: &RepositoryName) -> Option<String> {
 /// Tells whether a backup was not made, or not in each repository.
 pub fn has_failed(ended: &Ended) -> bool {
     let is_partial = || copies_made(ended).is_some_and(|copies| copies.iter().any(|copy| copy.result.is_err()));
-    ended.outcome.reason().is_some() || is_partial()
+    ended.outcome.failure().is_some() || is_partial()
 }
 
 fn copies_made(ended: &Ended) -> Option<&[CopyMade]> {

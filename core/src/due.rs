@@ -84,7 +84,8 @@ impl<'a> Attempts<'a> {
     fn due(&self, noun: &str, next: Option<Time>, now: Time) -> Result<OrderId, (String, Option<Time>)> {
         let last = self.ended.last().map(|(_, ended)| *ended);
         let failed = || {
-            let reason = last.and_then(|ended| ended.outcome.reason()).unwrap_or("not all of it was made");
+            let failure = last.and_then(|ended| ended.outcome.failure()).map(ToString::to_string);
+            let reason = failure.unwrap_or_else(|| "not all of it was made".to_owned());
             format!("{noun} failed ({} of {} attempts): {reason}", self.ended.len(), PAUSES.len() + 1)
         };
         let Some(id) = &self.next else { return Err((failed(), next)) };

@@ -315,6 +315,7 @@ pub(crate) fn read_kept<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
 mod tests {
     use super::*;
     use crate::order::Outcome;
+    use crate::order_failure::OrderFailure;
 
     fn kept(hint: &str) -> Option<Hint> {
         let text = format!(r#"{{"stuck":{{"reason":"no answer"{hint}}}}}"#);
@@ -341,7 +342,7 @@ mod tests {
             Hint::RebuildStopped(instance, vec!["docker exec x y".to_owned()]),
             LinkHint::Wait.into(),
         ] {
-            let stuck = Outcome::Stuck { reason: "no answer".to_owned(), hint: Some(hint) };
+            let stuck = Outcome::Stuck { failure: OrderFailure::other("no answer"), hint: Some(hint) };
             let text = serde_json::to_string(&stuck).expect("it can be written");
             assert_eq!(serde_json::from_str::<Outcome>(&text).expect("it can be read"), stuck, "{text}");
         }

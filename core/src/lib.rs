@@ -20,6 +20,7 @@ pub mod hint;
 pub mod host_policy;
 pub mod labels;
 pub mod order;
+pub mod order_failure;
 pub mod plain_text;
 pub mod plan;
 pub mod proposal;

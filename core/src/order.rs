@@ -5,6 +5,7 @@
 use crate::backup::{DataAction, DataResult};
 use crate::hint::Hint;
 use crate::names::{InstanceName, OrderId};
+use crate::order_failure::OrderFailure;
 use crate::release::{Goal, Release};
 use crate::time::serde_millis;
 use serde::{Deserialize, Serialize};
@@ -125,26 +126,30 @@ pub enum Outcome {
     Done,
     /// The instance has its earlier state again.
     RolledBack {
-        /// Reason, for people.
-        reason: String,
+        /// Reason. Earlier versions kept it as a text.
+        #[serde(alias = "reason")]
+        failure: OrderFailure,
     },
     /// Neither the goal nor the way back was reached: a person is needed.
     Stuck {
-        /// Reason, for people.
-        reason: String,
+        /// Reason. Earlier versions kept it as a text.
+        #[serde(alias = "reason")]
+        failure: OrderFailure,
         /// Something to do about it. Earlier versions kept it as text.
         #[serde(default, deserialize_with = "crate::hint::read_kept")]
         hint: Option<Hint>,
     },
     /// Nothing was changed.
     Refused {
-        /// Reason, for people.
-        reason: String,
+        /// Reason. Earlier versions kept it as a text.
+        #[serde(alias = "reason")]
+        failure: OrderFailure,
     },
     /// The target is not reached, or does not count; the instance is as before.
     Failed {
-        /// Reason, for people.
-        reason: String,
+        /// Reason. Earlier versions kept it as a text.
+        #[serde(alias = "reason")]
+        failure: OrderFailure,
     },
 }
 
@@ -181,14 +186,14 @@ impl Outcome {
         }
     }
 
-    /// Returns the reason, for people.
-    pub fn reason(&self) -> Option<&str> {
+    /// Returns the reason why it did not reach its goal.
+    pub fn failure(&self) -> Option<&OrderFailure> {
         match self {
             Self::AlreadySo | Self::Done => None,
-            Self::RolledBack { reason }
-            | Self::Stuck { reason, .. }
-            | Self::Refused { reason }
-            | Self::Failed { reason } => Some(reason),
+            Self::RolledBack { failure }
+            | Self::Stuck { failure, .. }
+            | Self::Refused { failure }
+            | Self::Failed { failure } => Some(failure),
         }
     }
 }

@@ -8,6 +8,7 @@ mod arguments;
 mod claims;
 mod coverage;
 mod data;
+mod failure;
 mod hint;
 mod joiner;
 mod observed;
@@ -18,6 +19,7 @@ mod repository;
 mod result;
 
 pub use activity::incoming_progress;
+pub use failure::incoming_order_failure;
 pub use hint::incoming_hint;
 pub use joiner::incoming_joiner;
 pub use observed::{IncomingReport, incoming_end, incoming_instance};

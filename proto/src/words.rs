@@ -36,6 +36,7 @@ wire_enums!(
     MemberState,
     NextBackup,
     OperatorRole,
+    OrderFailureCode,
     OrderOutcome,
     PermissionState,
     PowerAction,
@@ -124,7 +125,7 @@ macro_rules! coded_messages {
     };
 }
 
-coded_messages!(Hint: HintCode);
+coded_messages!(Hint: HintCode, OrderFailure: OrderFailureCode);
 
 /// A progress in JSON: its numbers, and the words.
 #[derive(Serialize)]

@@ -148,5 +148,5 @@ fn an_installation_that_fails_leaves_nothing_but_its_reason() {
     let output = fleet.refused("install notes@1.1 --host lab-1 --name notes-1 --set password=p");
     output.says("error: could not install notes@1.1 on lab-1").says("notes-web:1.1");
     assert!(fleet.host("lab-1").containers("notes-1").is_empty());
-    assert!(fleet.instance("notes-1").is_some_and(|it| it.last_reason.contains("notes-web:1.1")));
+    assert!(fleet.instance("notes-1").is_some_and(|it| format!("{:?}", it.last_failure).contains("notes-web:1.1")));
 }

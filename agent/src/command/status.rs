@@ -88,7 +88,7 @@ fn instance_line(name: &InstanceName, entry: &InstanceEntry) -> String {
         Some(settled) => format!("{} at revision {}", settled.release, settled.revision),
         None => "remains of an installation that failed".to_owned(),
     };
-    let stuck = entry.stuck.as_ref().map(|stuck| format!("; STUCK: {}", stuck.reason)).unwrap_or_default();
+    let stuck = entry.stuck.as_ref().map(|stuck| format!("; STUCK: {}", stuck.failure)).unwrap_or_default();
     format!("  {name}  {what}{stuck}\n")
 }
 
@@ -99,8 +99,8 @@ fn order_line(entry: &OrderEntry) -> String {
             Direction::Forward { step, doing } => format!("under way, step {step}: {doing}"),
             Direction::Back { because, .. } => format!("going back: {because}"),
         },
-        OrderState::Ended { outcome, .. } => match outcome.reason() {
-            Some(reason) => format!("{}: {reason}", outcome.word()),
+        OrderState::Ended { outcome, .. } => match outcome.failure() {
+            Some(failure) => format!("{}: {failure}", outcome.word()),
             None => outcome.word().to_owned(),
         },
     };

@@ -2,6 +2,7 @@
 
 use super::{EntryError, Ledger, LedgerWriter, OrderState};
 use fleet_core::order::{Action, Outcome};
+use fleet_core::order_failure::OrderFailure;
 use std::path::PathBuf;
 
 /// An instance, as the first version of the ledger kept it: without the values that it was rendered with.
@@ -51,7 +52,7 @@ fn check(ledger: &Ledger) {
     let OrderState::Open(state) = &open.state else { panic!("it is open") };
     assert_eq!(state.values.0.get("password").map(String::as_str), Some("s3cret"));
     let end = ledger.end_of(&"89abcdef0123456789abcdef".parse().expect("an id")).expect("it has ended");
-    assert_eq!(end.outcome, Outcome::RolledBack { reason: "no answer".to_owned() });
+    assert_eq!(end.outcome, Outcome::RolledBack { failure: OrderFailure::other("no answer") });
     assert!(end.made.is_none());
 }
 

@@ -6,6 +6,7 @@ use fleet_core::backup::{DataResult, RepositoryAccess};
 use fleet_core::facts::{DriftRule, PowerDesired};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Order, Outcome, PowerRequest};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::Release;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
@@ -57,8 +58,9 @@ pub struct InstanceEntry {
 pub struct StuckMark {
     /// Order that got stuck.
     pub order: OrderId,
-    /// Reason, as text for people.
-    pub reason: String,
+    /// Reason. Earlier versions kept it as a text.
+    #[serde(alias = "reason")]
+    pub failure: OrderFailure,
 }
 
 /// Entry of one order, from its acceptance on.
@@ -133,8 +135,8 @@ pub enum Direction {
     },
     /// Back to the state before.
     Back {
-        /// Reason, as text for people.
-        because: String,
+        /// Reason.
+        because: OrderFailure,
         /// Time at which the order turned back.
         since: Time,
     },

@@ -3,6 +3,7 @@ use super::writer::ENDED_LIMIT;
 use super::*;
 use fleet_core::facts::DriftRule;
 use fleet_core::order::{Action, Order, Outcome, order_id};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::time::Time;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ fn instance() -> InstanceName {
 }
 
 fn stuck_entry() -> InstanceEntry {
-    let stuck = StuckMark { order: order_id(&["x"]), reason: "no".to_owned() };
+    let stuck = StuckMark { order: order_id(&["x"]), failure: OrderFailure::other("no") };
     InstanceEntry { stuck: Some(stuck), ..InstanceEntry::default() }
 }
 

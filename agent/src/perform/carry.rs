@@ -19,6 +19,7 @@ use fleet_core::facts::PowerDesired;
 use fleet_core::hint::Hint;
 use fleet_core::names::OrderId;
 use fleet_core::order::{Action, Order, Outcome, PowerRequest};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
 use fleet_core::units::Period;
@@ -112,10 +113,10 @@ impl Carrying<'_> {
         let prepared = timeout(self.left, self.prepared(&open)).await;
         let to = match prepared {
             Ok(Ok(to)) => to,
-            Ok(Err(error)) => return self.end(Outcome::Refused { reason: crate::chain(&error) }, None).await,
+            Ok(Err(error)) => return self.end(Outcome::Refused { failure: (&error).into() }, None).await,
             Err(_) => {
-                let reason = format!("its deadline of {} was over before it could begin", self.deadline());
-                return self.end(Outcome::Refused { reason }, None).await;
+                let text = format!("its deadline of {} was over before it could begin", self.deadline());
+                return self.end(Outcome::Refused { failure: OrderFailure::other(text) }, None).await;
             }
         };
         open.to.clone_from(&to);
@@ -131,7 +132,7 @@ impl Carrying<'_> {
             Ok(taken)
         };
         if let Some(taken) = self.work.context.retry_until_ok(begin).await {
-            return self.end(Outcome::Refused { reason: taken.to_string() }, None).await;
+            return self.end(Outcome::Refused { failure: (&taken).into() }, None).await;
         }
         let left = self.left.saturating_sub(began.elapsed());
         Carrying { left, ..*self }.forward(open).await;
@@ -185,12 +186,18 @@ impl Carrying<'_> {
         };
         let because = match timeout(self.left, forward).await {
             Ok(Ok(())) => return self.end(Outcome::Done, Some(became(open.to))).await,
-            Ok(Err(error)) => crate::chain(&error),
-            Err(_) => format!("its deadline of {} is over; it was at: {}", self.deadline(), self.work.doing()),
+            Ok(Err(error)) => {
+                tracing::warn!(error = crate::chain(&error), "the order failed");
+                OrderFailure::from(&error)
+            }
+            Err(_) => {
+                tracing::warn!(doing = self.work.doing(), "the order's deadline is over");
+                let doing = self.work.doing();
+                OrderFailure::other(format!("its deadline of {} is over; it was at: {doing}", self.deadline()))
+            }
         };
-        tracing::warn!(because, "the order failed");
         if !self.is_touched() {
-            return self.end(Outcome::Refused { reason: because }, None).await;
+            return self.end(Outcome::Refused { failure: because }, None).await;
         }
         let since = clock::now();
         let way = Direction::Back { because: because.clone(), since };
@@ -210,9 +217,9 @@ impl Carrying<'_> {
         }
     }
 
-    async fn back(&self, open: OpenState, because: String, since: Time, attempt: Attempt) {
+    async fn back(&self, open: OpenState, because: OrderFailure, since: Time, attempt: Attempt) {
         let Some(tried) = self.spec(&open) else {
-            return self.end(Outcome::Refused { reason: because }, None).await;
+            return self.end(Outcome::Refused { failure: because }, None).await;
         };
         if let Action::Remove { .. } = self.order.action {
             // A half-done removal is not undone: only a person knows the desired state by now.
@@ -223,20 +230,24 @@ impl Carrying<'_> {
         let going = back(self.work, &self.order.action, open.from.as_ref(), &tried, attempt);
         let failure = match timeout(limit, going).await {
             Ok(Ok(())) => {
-                return self.end(Outcome::RolledBack { reason: because }, Some(became(open.from))).await;
+                return self.end(Outcome::RolledBack { failure: because }, Some(became(open.from))).await;
             }
-            Ok(Err(error)) => crate::chain(&error),
-            Err(_) => format!("it took too long; it was at: {}", self.work.doing()),
+            Ok(Err(error)) => {
+                tracing::warn!(error = crate::chain(&error), "the way back failed");
+                OrderFailure::from(&error)
+            }
+            Err(_) => OrderFailure::other(format!("it took too long; it was at: {}", self.work.doing())),
         };
-        self.stuck(open, tried, format!("{because}; the way back failed too: {failure}")).await;
+        let (because, failure) = (Box::new(because), Box::new(failure));
+        self.stuck(open, tried, OrderFailure::WayBackFailed { because, failure }).await;
     }
 
-    async fn stuck(&self, open: OpenState, tried: InstanceSpec, reason: String) {
+    async fn stuck(&self, open: OpenState, tried: InstanceSpec, failure: OrderFailure) {
         let hint = Some(Hint::LookOnHost(self.order.instance.clone()));
-        let stuck = Some(StuckMark { order: self.order.id.clone(), reason: reason.clone() });
+        let stuck = Some(StuckMark { order: self.order.id.clone(), failure: failure.clone() });
         let remains = open.from.is_none().then(|| Box::new(tried));
         let entry = InstanceEntry { settled: open.from, stuck, remains, held: Vec::new() };
-        self.end(Outcome::Stuck { reason, hint }, Some(LedgerUpdate::Entry(Box::new(entry)))).await;
+        self.end(Outcome::Stuck { failure, hint }, Some(LedgerUpdate::Entry(Box::new(entry)))).await;
     }
 
     /// Returns the spec of the parts that this order changes.

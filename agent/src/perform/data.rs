@@ -58,6 +58,7 @@ use fleet_core::facts::StepProgress;
 use fleet_core::hint::Hint;
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Order, Outcome};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::units::Period;
 use fleet_repository::client::ProgressSink;
 use std::collections::BTreeSet;
@@ -111,20 +112,22 @@ impl DataWork<'_> {
         let journal = self.journal();
         match journal.reach {
             RestorePhase::Passed => return self.end(passed::passed(self).await).await,
-            RestorePhase::Apart => return self.turn_back("this host's agent was ended in the middle of it").await,
+            RestorePhase::Apart => {
+                return self.turn_back(OrderFailure::other("this host's agent was ended in the middle of it")).await;
+            }
             RestorePhase::Untouched => {}
         }
         if journal.attempts > 0 {
             self.work.say("putting right what was interrupted");
             if let Err(error) = undo::undo(self).await {
-                return self.turn_back(&format!("it was interrupted: {}", crate::chain(&error))).await;
+                return self.turn_back(OrderFailure::from(&error)).await;
             }
         }
         if journal.attempts >= ATTEMPTS {
-            return self.turn_back(&format!("it was interrupted {ATTEMPTS} times")).await;
+            return self.turn_back(OrderFailure::other(format!("it was interrupted {ATTEMPTS} times"))).await;
         }
         if let Err(error) = self.begin_attempt().await {
-            return self.turn_back(&crate::chain(&error)).await;
+            return self.turn_back(OrderFailure::from(&error)).await;
         }
         self.finish(action, left).await;
     }
@@ -140,14 +143,17 @@ impl DataWork<'_> {
         };
         let because = match timeout(left, performing).await {
             Ok(Ok(came)) => return self.end(came).await,
-            Ok(Err(error)) => crate::chain(&error),
+            Ok(Err(error)) => {
+                tracing::warn!(error = crate::chain(&error), "the order failed");
+                OrderFailure::from(&error)
+            }
             Err(_) => {
-                let deadline = Period::from(self.order.deadline);
-                format!("its deadline of {deadline} is over; it was at: {}", self.work.doing())
+                let (deadline, doing) = (Period::from(self.order.deadline), self.work.doing());
+                tracing::warn!(doing, "the order's deadline is over");
+                OrderFailure::other(format!("its deadline of {deadline} is over; it was at: {doing}"))
             }
         };
-        tracing::warn!(because, "the order failed");
-        self.turn_back(&because).await;
+        self.turn_back(because).await;
     }
 
     async fn perform(&self, action: &DataAction) -> Result<OrderEnd, DataError> {
@@ -164,19 +170,19 @@ impl DataWork<'_> {
         }
     }
 
-    async fn turn_back(&self, because: &str) {
+    async fn turn_back(&self, because: OrderFailure) {
         if self.journal().reach == RestorePhase::Passed {
             return self.end(passed::passed(self).await).await;
         }
-        let way = Direction::Back { because: because.to_owned(), since: clock::now() };
+        let way = Direction::Back { because: because.clone(), since: clock::now() };
         let id = self.order.id.clone();
         let turn = move |ledger: &mut LedgerWriter| ledger.mark(&id, |open| open.way = way.clone());
         self.context().retry_until_ok(turn).await;
-        self.back(because).await;
+        self.back(&because).await;
     }
 
     /// Undoes all entries of the journal, then ends the order with the reason.
-    async fn back(&self, because: &str) {
+    async fn back(&self, because: &OrderFailure) {
         let journal = self.journal();
         if !journal.held.is_empty() || !journal.aside.is_empty() || journal.reach == RestorePhase::Apart {
             self.work.turn_back(because);
@@ -185,20 +191,24 @@ impl DataWork<'_> {
         let limit = if journal.filled.is_empty() { BACK_LIMIT } else { BACK_LIMIT.max(self.order.deadline) };
         let failure = match timeout(limit, undo::undo(self)).await {
             Ok(Ok(())) => {
-                let reason = match self.journal().filled.is_empty() {
-                    true => because.to_owned(),
-                    false => format!("{because}; {}", left_in_buckets(&self.journal())),
+                let failure = match self.journal().filled.is_empty() {
+                    true => because.clone(),
+                    false => OrderFailure::other(format!("{because}; {}", left_in_buckets(&self.journal()))),
                 };
                 let outcome = match journal.reach {
-                    RestorePhase::Apart => Outcome::RolledBack { reason },
-                    RestorePhase::Untouched | RestorePhase::Passed => Outcome::Failed { reason },
+                    RestorePhase::Apart => Outcome::RolledBack { failure },
+                    RestorePhase::Untouched | RestorePhase::Passed => Outcome::Failed { failure },
                 };
                 return self.end(OrderEnd { outcome, made: self.made_before(&journal), becomes: None }).await;
             }
-            Ok(Err(error)) => crate::chain(&error),
-            Err(_) => format!("it took too long; it was at: {}", self.work.doing()),
+            Ok(Err(error)) => {
+                tracing::warn!(error = crate::chain(&error), "the way back failed");
+                OrderFailure::from(&error)
+            }
+            Err(_) => OrderFailure::other(format!("it took too long; it was at: {}", self.work.doing())),
         };
-        self.stuck(format!("{because}; putting things back failed too: {failure}"), &journal).await;
+        let (because, failure) = (Box::new(because.clone()), Box::new(failure));
+        self.stuck(OrderFailure::WayBackFailed { because, failure }, &journal).await;
     }
 
     /// The safety backups of a restore are there, even if the restore is not.
@@ -206,19 +216,20 @@ impl DataWork<'_> {
         (!journal.safety.is_empty()).then(|| DataResult::Backup(journal.safety.clone()))
     }
 
-    async fn stuck(&self, reason: String, journal: &Journal) {
+    async fn stuck(&self, failure: OrderFailure, journal: &Journal) {
         let (instance, left) = (&self.order.instance, self.journal());
         let waits: Vec<_> = journal.aside.iter().map(|aside| aside.waits.display().to_string()).collect();
         let waits = (!waits.is_empty()).then(|| format!("its former data is in {}", waits.join(", ")));
         let buckets = (!left.filled.is_empty()).then(|| left_in_buckets(&left));
         let held = (!left.held.is_empty()).then(|| left::still(&left.held));
         // Texts are cut at their end on the way: first where the data is.
-        let reason = [waits, buckets, held, Some(reason)].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        let texts = [waits, buckets, held, Some(failure.to_string())].into_iter().flatten();
+        let failure = OrderFailure::other(texts.collect::<Vec<_>>().join("; "));
         let hint = Some(Hint::LookOnHost(instance.clone()));
         // If only these are left, the instance is unchanged once they run again, and a drill's sandbox was never a part
         // of it.
         let is_tried_again = left.reach == RestorePhase::Untouched && (left.sandbox.is_some() || !left.held.is_empty());
-        let mark = StuckMark { order: self.order.id.clone(), reason: reason.clone() };
+        let mark = StuckMark { order: self.order.id.clone(), failure: failure.clone() };
         let before = self.context().ledger().instances().get(instance).cloned().unwrap_or_default();
         let stuck = if is_tried_again { before.stuck } else { Some(mark) };
         let remains = self.open_now().and_then(|open| open.to).map(|to| Box::new(to.rendered.spec));
@@ -226,7 +237,8 @@ impl DataWork<'_> {
         let held = left::both(before.held, &left.held);
         let becomes =
             Some(LedgerUpdate::Entry(Box::new(InstanceEntry { settled: before.settled, stuck, remains, held })));
-        self.end(OrderEnd { outcome: Outcome::Stuck { reason, hint }, made: self.made_before(journal), becomes }).await;
+        self.end(OrderEnd { outcome: Outcome::Stuck { failure, hint }, made: self.made_before(journal), becomes })
+            .await;
     }
 
     async fn end(&self, came: OrderEnd) {

@@ -14,6 +14,7 @@ use fleet_core::facts::{InstanceSaid, Running};
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{End, Order, Outcome};
+use fleet_core::order_failure::OrderFailure;
 
 /// Ends an order in the ledger, then reports the end together with the instance's state.
 pub async fn end(context: &AgentContext, order: &Order, end: impl Into<End>, becomes: Option<LedgerUpdate>) {
@@ -81,13 +82,15 @@ fn write_fault(ledger: &mut LedgerWriter, instance: &InstanceName) -> Option<Not
     let is_ours = |entry: &&OrderEntry| entry.is_open() && entry.order.instance == *instance;
     let entry = ledger.ledger().orders().values().find(is_ours).cloned()?;
     let OrderState::Open(open) = entry.state else { return None };
-    let reason = "a fault of this agent ended the work; its log says more".to_owned();
+    let failure = OrderFailure::other("a fault of this agent ended the work; its log says more");
     let (id, now) = (&entry.order.id, clock::now());
     let written = match open.way {
-        Direction::Accepted => ledger.end(id, Outcome::Refused { reason }, None, now),
-        Direction::Forward { .. } => ledger.mark(id, |open| open.way = Direction::Back { because: reason, since: now }),
+        Direction::Accepted => ledger.end(id, Outcome::Refused { failure }, None, now),
+        Direction::Forward { .. } => {
+            ledger.mark(id, |open| open.way = Direction::Back { because: failure, since: now })
+        }
         Direction::Back { .. } => {
-            let stuck = Some(StuckMark { order: id.clone(), reason: reason.clone() });
+            let stuck = Some(StuckMark { order: id.clone(), failure: failure.clone() });
             let journal = open.journal.map(|journal| *journal).unwrap_or_default();
             let since = journal.held;
             let left = journal.sandbox.map(|spec| keep_of_fault(ledger, &entry.order, spec, now));
@@ -96,7 +99,7 @@ fn write_fault(ledger: &mut LedgerWriter, instance: &InstanceName) -> Option<Not
             let becomes =
                 LedgerUpdate::Entry(Box::new(InstanceEntry { settled: open.from, stuck, remains: None, held }));
             let hint = Some(Hint::ReadAgentLog);
-            left.unwrap_or(Ok(())).and_then(|()| ledger.end(id, Outcome::Stuck { reason, hint }, Some(becomes), now))
+            left.unwrap_or(Ok(())).and_then(|()| ledger.end(id, Outcome::Stuck { failure, hint }, Some(becomes), now))
         }
     };
     let end = ledger.ledger().end_of(id);

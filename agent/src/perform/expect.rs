@@ -4,6 +4,7 @@ use crate::ledger::InstanceEntry;
 use crate::policy::PolicyNow;
 use fleet_core::backup::DataAction;
 use fleet_core::order::{Action, Outcome};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::Goal;
 use fleet_core::time::Time;
 
@@ -16,22 +17,26 @@ pub fn outcome_at_once(
 ) -> Option<Outcome> {
     match expected(action, entry) {
         Expected::Reached => Some(Outcome::AlreadySo),
-        Expected::Otherwise(reason) => Some(Outcome::Refused { reason }),
-        Expected::Yes => forbidden(action, policy, now).map(|reason| Outcome::Refused { reason }),
+        Expected::Otherwise(failure) => Some(Outcome::Refused { failure }),
+        Expected::Yes => forbidden(action, policy, now).map(|failure| Outcome::Refused { failure }),
     }
 }
 
 /// Returns the objection of the host's policy to any change at this moment.
-fn forbidden(action: &Action, policy: &PolicyNow, now: Time) -> Option<String> {
+fn forbidden(action: &Action, policy: &PolicyNow, now: Time) -> Option<OrderFailure> {
     let policy = match policy {
         Ok(policy) => policy,
-        Err(reason) => return Some(format!("the host's policy cannot be read, so nothing is allowed: {reason}")),
+        Err(reason) => {
+            let text = format!("the host's policy cannot be read, so nothing is allowed: {reason}");
+            return Some(OrderFailure::other(text));
+        }
     };
     if !is_change(action) {
         return None;
     }
     let hours = policy.hours.as_ref().filter(|hours| !hours.is_open(now))?;
-    Some(format!("the host's policy allows changes only {hours}; next at {}", hours.opens_at(now)))
+    let text = format!("the host's policy allows changes only {hours}; next at {}", hours.opens_at(now));
+    Some(OrderFailure::other(text))
 }
 
 /// Returns whether the action changes the instance. A backup does not: if it waited for the hours of changes, it would
@@ -53,7 +58,7 @@ enum Expected {
     /// The target state is reached already.
     Reached,
     Yes,
-    Otherwise(String),
+    Otherwise(OrderFailure),
 }
 
 fn expected(action: &Action, entry: Option<&InstanceEntry>) -> Expected {
@@ -62,11 +67,12 @@ fn expected(action: &Action, entry: Option<&InstanceEntry>) -> Expected {
     // The state of a stuck instance is uncertain, so no goal counts as reached.
     let is_goal =
         |goal: &Goal| !is_stuck && settled.is_some_and(|it| it.release == goal.release && it.revision == goal.revision);
-    let otherwise = |wanted: String| match settled {
-        Some(found) => {
-            Expected::Otherwise(format!("expected {wanted}, found {} at revision {}", found.release, found.revision))
-        }
-        None => Expected::Otherwise(format!("expected {wanted}, found no such instance")),
+    let otherwise = |wanted: String| {
+        let text = match settled {
+            Some(found) => format!("expected {wanted}, found {} at revision {}", found.release, found.revision),
+            None => format!("expected {wanted}, found no such instance"),
+        };
+        Expected::Otherwise(OrderFailure::other(text))
     };
     match (action, settled) {
         (Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. }, _)

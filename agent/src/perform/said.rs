@@ -20,7 +20,7 @@ pub fn said(
 ) -> Option<InstanceSaid> {
     let settled = entry.settled.as_ref()?;
     let health = match &entry.stuck {
-        Some(stuck) => InstanceHealth::Unhealthy { reason: format!("stuck: {}", stuck.reason) },
+        Some(stuck) => InstanceHealth::Unhealthy { reason: format!("stuck: {}", stuck.failure) },
         None => health(settled, seen),
     };
     let containers = containers(&settled.rendered.spec, seen);

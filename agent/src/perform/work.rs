@@ -10,6 +10,7 @@ use crate::runtime::{Note, Notes, RuntimeError};
 use fleet_core::app::HealthRules;
 use fleet_core::facts::{Doing, InstanceSaid, Running, StepProgress};
 use fleet_core::names::{InstanceName, OrderId};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{FoundProject, Stage, Step};
 use futures_util::future::{join_all, try_join_all};
@@ -117,9 +118,9 @@ impl<'a> Work<'a> {
 
     /// From now on, everything is reported as part of the way back, because the reason is soon replaced by the first
     /// step.
-    pub fn turn_back(&self, because: &str) {
+    pub fn turn_back(&self, because: &OrderFailure) {
         self.goes_back.store(true, Ordering::Relaxed);
-        self.say(because);
+        self.say(because.to_string());
     }
 
     pub fn say(&self, doing: impl Into<String>) {

@@ -47,7 +47,8 @@ async fn a_volume_of_a_double_that_a_stranger_has_is_named_and_goes_when_it_can(
     let volume = format!("fleet-throwaway-{}_uploads", drill.order.id);
     let foreign_container = ForeignHolder::on(&volume);
     let end = lab.carry_out(&drill).await;
-    let Outcome::Stuck { reason, .. } = &end.outcome else { panic!("expected that something is left, found {end:?}") };
+    let Outcome::Stuck { failure, .. } = &end.outcome else { panic!("expected that something is left, found {end:?}") };
+    let reason = failure.to_string();
     assert!(reason.contains(&format!("could not all be removed: volume `{volume}`")), "{reason}");
     let Some(DataResult::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
     assert_eq!(made.proof.failure, None);

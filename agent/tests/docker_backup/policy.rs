@@ -88,7 +88,10 @@ async fn install(lab: &Lab) -> Outcome {
 
 #[track_caller]
 fn check_refused(outcome: &Outcome, part: &str) {
-    assert!(outcome.reason().is_some_and(|reason| reason.contains(part)), "`{part}` is not in {outcome:?}");
+    assert!(
+        outcome.failure().is_some_and(|reason| reason.to_string().contains(part)),
+        "`{part}` is not in {outcome:?}"
+    );
     assert!(matches!(outcome, Outcome::Refused { .. }), "{outcome:?}");
 }
 
@@ -213,5 +216,5 @@ async fn stores_read_what_is_not_the_instances_only_with_consent() {
     // Nowhere to keep it.
     lab.write_whole_policy("");
     let end = lab.carry_out(&lab.backup()).await;
-    assert!(end.outcome.reason().is_some_and(|it| it.contains("`repositories: [")), "{end:?}");
+    assert!(end.outcome.failure().is_some_and(|it| it.to_string().contains("`repositories: [")), "{end:?}");
 }

@@ -7,6 +7,7 @@ use fleet_core::backup::{DataAction, DataResult};
 use fleet_core::facts::DriftRule;
 use fleet_core::names::OrderId;
 use fleet_core::order::{Action, Outcome};
+use fleet_core::order_failure::OrderFailure;
 use fleet_link::{Identity, IdentityError};
 use fleet_proto::v1::from_agent::Kind;
 use fleet_proto::v1::order_report;
@@ -72,7 +73,7 @@ fn check_lab_1(ledger: &Ledger) {
     assert_eq!(to.rendered.spec.container("web").map(|web| web.image.as_str()), Some("notes-web:1.4"));
     let end = ledger.end_of(&id(ROLLED_BACK)).expect("it has ended");
     let reason = "not healthy within 1s: probe of web: no answer".to_owned();
-    assert_eq!(end.outcome, Outcome::RolledBack { reason });
+    assert_eq!(end.outcome, Outcome::RolledBack { failure: OrderFailure::other(reason) });
     let end = ledger.end_of(&id(BACKUP)).expect("it has ended");
     let Some(DataResult::Backup(copies)) = end.made.as_deref() else { panic!("it was a backup: {end:?}") };
     let manifest = copies[0].result.as_ref().expect("it was taken");

@@ -5,7 +5,7 @@ use crate::exit::ExitStatus;
 use crate::follow::{Look, Parting, follow};
 use crate::format::clock_time;
 use crate::last_shown::LastShown;
-use crate::words::{hints, progress};
+use crate::words::{failures, hints, progress};
 use clap::Args;
 use fleet_core::command_error::CommandError;
 use fleet_proto::v1::{ChangeProgress, ChangeState, FollowChangeRequest, InstanceChange, InstanceView};
@@ -94,13 +94,10 @@ fn going_on(error: CommandError, instance: &str) -> CommandError {
 /// Prints one line for each state and step. On a terminal, the progress of the step is updated in that line.
 fn tell(context: &Context, instance: &str, output: &mut LastShown, now: &ChangeProgress) {
     let is_new_state = output.is_new_state(now.state);
-    let is_news = output.is_new_step(&now.text) || is_new_state;
+    let text = end_text(now);
+    let is_news = output.is_new_step(&text) || is_new_state;
     let time = clock_time(context.now());
-    let text = if now.text.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", progress::step(&now.text, now.progress.as_ref()))
-    };
+    let text = if text.is_empty() { text } else { format!(": {}", progress::step(&text, now.progress.as_ref())) };
     let line = format!("{time}  {instance}  {}{text}", word::<ChangeState>(now.state));
     if is_news {
         context.printer.story_that_moves(line);
@@ -125,7 +122,8 @@ fn conclude(context: &Context, what: &str, instance: &str, last: &ChangeProgress
         | ChangeState::Failed
         | ChangeState::UnderWay
         | ChangeState::Unspecified => {
-            let text = if last.text.is_empty() { String::new() } else { format!(": {}", last.text) };
+            let text = end_text(last);
+            let text = if text.is_empty() { text } else { format!(": {text}") };
             let error =
                 CommandError::refused(format!("could not {what}")).because(format!("{instance} {}{text}", ended(last)));
             let usual = format!("`fleet instance show {instance}` and `fleet logs {instance}` tell more");
@@ -138,6 +136,11 @@ fn conclude(context: &Context, what: &str, instance: &str, last: &ChangeProgress
 /// Returns whether the change waits for something that may take long, so that the prompt is released.
 fn is_put_off(progress: &ChangeProgress) -> bool {
     progress.over && progress.state() == ChangeState::Waiting
+}
+
+/// Returns the words of the step, of the result or of the failure.
+fn end_text(progress: &ChangeProgress) -> String {
+    if progress.failure.is_some() { failures::shown(progress.failure.as_ref()) } else { progress.text.clone() }
 }
 
 /// Returns the end of an order as a part of a sentence.

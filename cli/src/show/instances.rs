@@ -3,7 +3,7 @@
 use super::{pairs, section};
 use crate::format::{age, or_dash, short_digest};
 use crate::output::{Column, grid};
-use crate::words::progress;
+use crate::words::{failures, progress};
 use fleet_core::time::Time;
 use fleet_proto::v1::{BackupLevel, DriftRule, InstanceHealth, InstanceView, OrderOutcome};
 use fleet_proto::words::word;
@@ -55,7 +55,8 @@ pub fn now_line(instance: &InstanceView) -> String {
 
 /// Returns the full view of one instance.
 pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
-    let reason = if instance.last_reason.is_empty() { String::new() } else { format!(": {}", instance.last_reason) };
+    let reason =
+        instance.last_failure.as_ref().map(|it| format!(": {}", failures::shown(Some(it)))).unwrap_or_default();
     let mut lines = pairs(&[
         ("instance", instance.name.clone()),
         ("host", host(instance)),

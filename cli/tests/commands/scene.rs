@@ -102,7 +102,14 @@ pub fn coded<E: WireEnum + Into<i32>>(word: &str) -> i32 {
 
 pub fn progress(state: &str, text: &str) -> ChangeProgress {
     let over = !matches!(state, "waiting" | "under way");
-    ChangeProgress { state: coded::<ChangeState>(state), text: text.to_owned(), hint: None, over, progress: None }
+    ChangeProgress {
+        state: coded::<ChangeState>(state),
+        text: text.to_owned(),
+        hint: None,
+        over,
+        progress: None,
+        failure: None,
+    }
 }
 
 /// Under way with a step, and so far.

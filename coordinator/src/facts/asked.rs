@@ -143,10 +143,10 @@ pub(super) fn end_text(action: &Action, outcome: &Outcome) -> String {
     match outcome {
         Outcome::AlreadySo => format!("{what}: already so"),
         Outcome::Done => format!("{what}: done"),
-        Outcome::RolledBack { reason } => format!("{what}: rolled back, {reason}"),
-        Outcome::Stuck { reason, .. } => format!("{what}: stuck, {reason}"),
-        Outcome::Refused { reason } => format!("{what}: refused, {reason}"),
-        Outcome::Failed { reason } => format!("{what}: failed, {reason}"),
+        Outcome::RolledBack { failure } => format!("{what}: rolled back, {failure}"),
+        Outcome::Stuck { failure, .. } => format!("{what}: stuck, {failure}"),
+        Outcome::Refused { failure } => format!("{what}: refused, {failure}"),
+        Outcome::Failed { failure } => format!("{what}: failed, {failure}"),
     }
 }
 

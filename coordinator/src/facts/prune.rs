@@ -136,6 +136,7 @@ mod tests {
     use crate::facts::testing::{NOW, configure, memory, order, read, undo, wanted};
     use fleet_core::facts::{InstanceDesired, Running};
     use fleet_core::order::Outcome;
+    use fleet_core::order_failure::OrderFailure;
     use fleet_core::plan::Plan;
     use fleet_core::rollout::Rollout;
     use fleet_proto::protocol::ProtocolRange;
@@ -168,7 +169,11 @@ mod tests {
         let own: Vec<OrderId> = upgrade_ids(&rollout, &rollout.members[0]).collect();
         let others = (0..ENDS + 9).map(|number| order(&number.to_string()));
         for (number, id) in own.clone().into_iter().chain(others).enumerate() {
-            let how = if number == 0 { Outcome::RolledBack { reason: "no answer".to_owned() } } else { Outcome::Done };
+            let how = if number == 0 {
+                Outcome::RolledBack { failure: OrderFailure::other("no answer") }
+            } else {
+                Outcome::Done
+            };
             let at = Time(NOW.0 + number as u64);
             facts.hear_outcome(&read("lab-1"), id, read("notes-1"), how, at).await.expect("it is its own");
         }

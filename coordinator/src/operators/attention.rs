@@ -193,14 +193,14 @@ fn of_instance(
     let mut found = Vec::new();
     if let Some(end) = views.end(name) {
         match &end.outcome {
-            Outcome::Stuck { reason, hint } => {
+            Outcome::Stuck { failure, hint } => {
                 let hint = hint.clone().unwrap_or_else(|| Hint::ShowInstance(name.clone()));
-                found.push(say(Rank::Stuck, subject(), format!("stuck: {reason}"), hint));
+                found.push(say(Rank::Stuck, subject(), format!("stuck: {failure}"), hint));
             }
             // The health of its backups shows it, and for how long.
             Outcome::Refused { .. } | Outcome::Failed { .. } if is_of_policy(snapshot, name, end.of) => {}
-            Outcome::RolledBack { reason } | Outcome::Refused { reason } | Outcome::Failed { reason } => {
-                let text = format!("its last order: {}, {reason}", end.outcome.word());
+            Outcome::RolledBack { failure } | Outcome::Refused { failure } | Outcome::Failed { failure } => {
+                let text = format!("its last order: {}, {failure}", end.outcome.word());
                 found.push(say(Rank::Failed, subject(), text, Hint::ShowInstance(name.clone())));
             }
             Outcome::AlreadySo | Outcome::Done => {}

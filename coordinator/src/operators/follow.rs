@@ -6,7 +6,7 @@ mod tests;
 
 use super::request::read;
 use super::service::OperatorsService;
-use super::views::instance::{end_words, verb};
+use super::views::instance::{end_hint, verb};
 use crate::clock;
 use crate::facts::{StateSnapshot, Undeliverable};
 use fleet_core::backup::{DataResult, DrillMade};
@@ -213,16 +213,18 @@ fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress
         hint: hint.map(Into::into),
         over,
         progress: None,
+        failure: None,
     };
     if let Some(ended) = order.as_ref().and_then(|id| snapshot.observed().ended.get(id)) {
         if ended.outcome.is_success() && is_being_removed(snapshot, instance) {
             // Once a caller is told that it is done, it may use the name again.
             return of(ChangeState::UnderWay, "forgetting it".to_owned(), None, false);
         }
-        let (state, text, hint) = end_words(&ended.outcome);
+        let (state, hint) = (ChangeState::from(&ended.outcome), end_hint(&ended.outcome));
         let made = ended.made.as_ref().filter(|_| ended.outcome.is_success());
-        let text = made.and_then(|made| made_words(made)).unwrap_or(text);
-        return of(state, text, hint, true);
+        let text = made.and_then(|made| made_words(made)).unwrap_or_default();
+        let failure = ended.outcome.failure().cloned().map(Into::into);
+        return v1::ChangeProgress { failure, ..of(state, text, hint, true) };
     }
     if snapshot.instance(instance).is_none() {
         return of(ChangeState::Done, "it is gone".to_owned(), None, true);

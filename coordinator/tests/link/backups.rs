@@ -3,6 +3,7 @@
 use crate::harness::{LIMIT, now, restore, settled};
 use crate::scene::{accepted_drill, backups, data, end, read, scene, standing, until};
 use fleet_core::backup::{DataAction, DataResult, DrillMade, Others, Proof, RestoreMade};
+use fleet_core::order_failure::OrderFailure;
 use fleet_proto::v1::{self, from_agent, order_report::Outcome};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -48,7 +49,7 @@ async fn only_a_drill_that_found_nothing_wrong_proves_it() {
         let proof = Proof { at: now(), host: read("lab-1"), took_ms, bytes, checks, failure: failure.clone() };
         let made = DrillMade { repository: read("central"), backup: read(&backup.id), proof };
         let outcome = match &failure {
-            Some(reason) => Outcome::Failed(v1::Failed { reason: reason.clone() }),
+            Some(reason) => Outcome::Failed(v1::Failed { failure: Some(OrderFailure::other(reason).into()) }),
             None => Outcome::Done(v1::Empty {}),
         };
         end(&scene.agent, &order, outcome, Some(DataResult::Drill(made)), &scene.release).await;
@@ -76,7 +77,7 @@ async fn a_restore_says_first_what_it_replaces_and_is_asked_once() {
     let DataAction::Restore { from, safety, goal: None, others, .. } = data(&order) else { panic!("{order:?}") };
     assert_eq!(others, Others::Dropped, "what was agreed to is in the order");
     assert_eq!((from.backup.as_str(), safety), (backup.id.as_str(), [read("central")].into()));
-    let failed = Outcome::Failed(v1::Failed { reason: "the disk is full".to_owned() });
+    let failed = Outcome::Failed(v1::Failed { failure: Some(OrderFailure::other("the disk is full").into()) });
     end(&scene.agent, &order, failed, None, &scene.release).await;
     scene.agent.orders(0).await;
     let is_over = |view: &Option<v1::InstanceView>| view.as_ref().is_some_and(|view| view.doing.is_empty());

@@ -69,11 +69,11 @@ pub enum FailureKind {
 
 impl MemberFailure {
     /// Returns the reason, for people.
-    pub fn reason(&self) -> &str {
+    pub fn reason(&self) -> String {
         match &self.kind {
-            FailureKind::Ended(outcome) => outcome.reason().unwrap_or_default(),
-            FailureKind::Unhealthy(reason) => reason,
-            FailureKind::Overdue => "",
+            FailureKind::Ended(outcome) => outcome.failure().map(ToString::to_string).unwrap_or_default(),
+            FailureKind::Unhealthy(reason) => reason.clone(),
+            FailureKind::Overdue => String::new(),
         }
     }
 }

@@ -181,10 +181,10 @@ fn ended(plan_context: &PlanContext, intention: &Intention) -> InstanceAction {
     let noun = intention.noun();
     let because = match outcome {
         Outcome::AlreadySo | Outcome::Done => format!("{noun} ended well, and its host says otherwise"),
-        Outcome::RolledBack { reason } => format!("{noun} was rolled back: {reason}"),
-        Outcome::Stuck { reason, .. } => format!("{noun} is stuck: {reason}"),
-        Outcome::Refused { reason } => format!("{noun} was refused: {reason}"),
-        Outcome::Failed { reason } => format!("{noun} failed: {reason}"),
+        Outcome::RolledBack { failure } => format!("{noun} was rolled back: {failure}"),
+        Outcome::Stuck { failure, .. } => format!("{noun} is stuck: {failure}"),
+        Outcome::Refused { failure } => format!("{noun} was refused: {failure}"),
+        Outcome::Failed { failure } => format!("{noun} failed: {failure}"),
     };
     InstanceAction::Wait { because, until: None }
 }

@@ -5,6 +5,7 @@ use crate::random::Random;
 use fleet_core::facts::{Doing, InstanceHealth, InstanceSaid, Running};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Action, Order, Outcome};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::{Goal, Release};
 use fleet_core::time::Time;
 use std::collections::BTreeMap;
@@ -84,7 +85,7 @@ impl Agent {
     /// Compares the state that an order expects with the actual one.
     pub fn check(&self, order: &Order) -> Check {
         let real = self.instances.get(&order.instance);
-        let found = || Check::End(Outcome::Refused { reason: "it is something else".to_owned() });
+        let found = || Check::End(Outcome::Refused { failure: OrderFailure::other("it is something else") });
         let is = |goal: &Goal| real.is_some_and(|r| r.release == goal.release && r.revision == goal.revision);
         match (&order.action, real) {
             (Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. }, _)

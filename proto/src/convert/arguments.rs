@@ -12,6 +12,13 @@ pub(super) trait Argument: Sized {
     fn put(self, to: &mut Vec<String>);
     /// Takes the parts of the field; `None` if they cannot be parsed.
     fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self>;
+    /// Puts it as one of several: in a list, or before other fields.
+    fn put_item(self, to: &mut Vec<String>) {
+        self.put(to);
+    }
+    fn take_item(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
+        Self::take(&mut from.take(1))
+    }
 }
 
 macro_rules! single_arguments {
@@ -63,19 +70,28 @@ const ARGUMENTS_LIMIT: usize = 32;
 /// The last field: all that is left.
 impl<T: Argument> Argument for Vec<T> {
     fn put(self, to: &mut Vec<String>) {
-        self.into_iter().for_each(|one| one.put(to));
+        self.into_iter().for_each(|one| one.put_item(to));
     }
 
     fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
-        let (mut texts, mut length) = (Vec::new(), 0);
-        for text in from.take(ARGUMENTS_LIMIT) {
+        let (mut texts, mut length, mut is_cut) = (Vec::new(), 0, false);
+        for (number, text) in from.enumerate() {
             length += text.len();
-            if length > TEXT_LIMIT {
+            is_cut = number == ARGUMENTS_LIMIT || length > TEXT_LIMIT;
+            if is_cut {
                 break;
             }
             texts.push(text);
         }
-        texts.into_iter().map(|text| T::take(&mut std::iter::once(text))).collect()
+        let (mut items, mut texts) = (Vec::new(), texts.into_iter().peekable());
+        while texts.peek().is_some() {
+            match T::take_item(&mut texts) {
+                Some(item) => items.push(item),
+                None if is_cut => break,
+                None => return None,
+            }
+        }
+        Some(items)
     }
 }
 
@@ -122,16 +138,19 @@ impl Argument for Duration {
     }
 }
 
-/// A coded message in another, as its last field.
+/// A coded message in another.
 impl<T: Argument> Argument for Box<T> {
     fn put(self, to: &mut Vec<String>) {
-        (*self).put(to);
+        (*self).put_item(to);
     }
 
     fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
-        T::take(from).map(Self::new)
+        T::take_item(from).map(Self::new)
     }
 }
+
+/// Texts of one coded message that are taken in, with those of the messages in it: a sender cannot nest them without end.
+pub(super) const TEXTS_LIMIT: usize = 128;
 
 /// Pairs the variants of an enum with the codes of the same names, both ways, in full, and reads the message by a function.
 /// A code that this version does not know, or whose arguments it cannot read, is `None`.
@@ -158,7 +177,7 @@ macro_rules! coded_message {
         #[doc = concat!("Reads a `", stringify!($message), "`.")]
         pub fn $incoming(message: v1::$message) -> Option<$kind> {
             let code = v1::$code::try_from(message.code).ok()?;
-            let mut _from = message.arguments.into_iter();
+            let mut _from = message.arguments.into_iter().take(super::arguments::TEXTS_LIMIT);
             Some(match code {
                 v1::$code::Unspecified => return None,
                 $(v1::$code::$variant => {
@@ -180,6 +199,19 @@ macro_rules! coded_message {
             fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
                 let code = v1::$code::from_str_name(&from.next()?)?;
                 $incoming(v1::$message { code: code.into(), arguments: from.collect() })
+            }
+
+            /// The number of its texts, then the texts.
+            fn put_item(self, to: &mut Vec<String>) {
+                let mut texts = Vec::new();
+                self.put(&mut texts);
+                texts.len().put(to);
+                to.extend(texts);
+            }
+
+            fn take_item(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
+                let number = usize::take(from)?;
+                Self::take(&mut from.take(number))
             }
         }
     };

@@ -11,6 +11,7 @@ use fleet_core::facts::{ContainerSaid, Doing, InstanceHealth, InstanceSaid, Runn
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{End, Outcome};
+use fleet_core::order_failure::OrderFailure;
 
 /// The most containers or drift lines one instance may report.
 const LINE_LIMIT: usize = 400;
@@ -171,6 +172,5 @@ pub fn incoming_end(message: v1::OrderReport) -> Result<IncomingReport<(OrderId,
 }
 
 fn unknown_outcome() -> Outcome {
-    let reason = "it ended in a way that this coordinator does not know".to_owned();
-    Outcome::Stuck { reason, hint: Some(Hint::UpgradeAndLook) }
+    Outcome::Stuck { failure: OrderFailure::UnknownOutcome, hint: Some(Hint::UpgradeAndLook) }
 }

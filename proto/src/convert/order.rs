@@ -1,8 +1,9 @@
 //! Orders and how they ended.
 
 use super::data::{incoming_action, outgoing_action};
+use super::failure::incoming_failure;
 use super::hint::incoming_hint;
-use super::{ConvertError, LIST_LIMIT, at_most, bounded, needed};
+use super::{ConvertError, LIST_LIMIT, at_most, needed};
 use crate::v1;
 use fleet_core::backup::{DataAction, RepositoryAccess};
 use fleet_core::facts::DriftRule;
@@ -177,10 +178,12 @@ impl From<Outcome> for v1::order_report::Outcome {
         match outcome {
             Outcome::AlreadySo => Self::AlreadySo(v1::Empty {}),
             Outcome::Done => Self::Done(v1::Empty {}),
-            Outcome::RolledBack { reason } => Self::RolledBack(v1::RolledBack { reason }),
-            Outcome::Stuck { reason, hint } => Self::Stuck(v1::Stuck { reason, hint: hint.map(Into::into) }),
-            Outcome::Refused { reason } => Self::Refused(v1::Refused { reason }),
-            Outcome::Failed { reason } => Self::Failed(v1::Failed { reason }),
+            Outcome::RolledBack { failure } => Self::RolledBack(v1::RolledBack { failure: Some(failure.into()) }),
+            Outcome::Stuck { failure, hint } => {
+                Self::Stuck(v1::Stuck { failure: Some(failure.into()), hint: hint.map(Into::into) })
+            }
+            Outcome::Refused { failure } => Self::Refused(v1::Refused { failure: Some(failure.into()) }),
+            Outcome::Failed { failure } => Self::Failed(v1::Failed { failure: Some(failure.into()) }),
         }
     }
 }
@@ -191,12 +194,12 @@ impl TryFrom<v1::order_report::Outcome> for Outcome {
         Ok(match message {
             v1::order_report::Outcome::AlreadySo(_) => Self::AlreadySo,
             v1::order_report::Outcome::Done(_) => Self::Done,
-            v1::order_report::Outcome::RolledBack(back) => Self::RolledBack { reason: bounded(back.reason) },
+            v1::order_report::Outcome::RolledBack(back) => Self::RolledBack { failure: incoming_failure(back.failure) },
             v1::order_report::Outcome::Stuck(stuck) => {
-                Self::Stuck { reason: bounded(stuck.reason), hint: stuck.hint.and_then(incoming_hint) }
+                Self::Stuck { failure: incoming_failure(stuck.failure), hint: stuck.hint.and_then(incoming_hint) }
             }
-            v1::order_report::Outcome::Refused(refused) => Self::Refused { reason: bounded(refused.reason) },
-            v1::order_report::Outcome::Failed(failed) => Self::Failed { reason: bounded(failed.reason) },
+            v1::order_report::Outcome::Refused(refused) => Self::Refused { failure: incoming_failure(refused.failure) },
+            v1::order_report::Outcome::Failed(failed) => Self::Failed { failure: incoming_failure(failed.failure) },
         })
     }
 }

@@ -9,6 +9,7 @@ use fleet_core::hint::Hint;
 use fleet_core::host_policy::{HostPolicy, Permission};
 use fleet_core::names::{InstanceName, NameError};
 use fleet_core::order::{Action, End, Order, Outcome, PowerRequest, order_id};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::{Goal, Release};
 use fleet_core::spec::{PortSpec, Protocol};
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,14 +79,14 @@ fn an_order_is_shown_without_its_values() {
 
 #[test]
 fn an_outcome_comes_back_as_it_was() {
-    let reason = || "because".to_owned();
+    let failure = || OrderFailure::other("because");
     for outcome in [
         Outcome::AlreadySo,
         Outcome::Done,
-        Outcome::RolledBack { reason: reason() },
-        Outcome::Stuck { reason: reason(), hint: Some(Hint::ReadAgentLog) },
-        Outcome::Refused { reason: reason() },
-        Outcome::Failed { reason: reason() },
+        Outcome::RolledBack { failure: failure() },
+        Outcome::Stuck { failure: failure(), hint: Some(Hint::ReadAgentLog) },
+        Outcome::Refused { failure: failure() },
+        Outcome::Failed { failure: failure() },
     ] {
         let results = data::results().into_iter().map(|result| Some(Box::new(result)));
         for made in results.chain([None]) {

@@ -27,6 +27,7 @@ use fleet_core::backup::{
 use fleet_core::claims::ClaimKind;
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::Outcome;
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::units::Period;
 use fleet_repository::client::RepositoryError;
 use fleet_repository::{ArchivedTrees, Part, SetRecord};
@@ -55,7 +56,11 @@ fn outcome(copies: &[CopyMade], refused: &BTreeMap<StoreName, String>) -> Outcom
     let failed = copies.iter().filter_map(|copy| Some((&copy.repository, copy.result.as_ref().err()?)));
     let lacking = refused.iter().map(|(name, reason)| format!("it does not have the store `{name}`: {reason}"));
     let reasons: Vec<_> = failed.map(|(name, reason)| format!("{name}: {reason}")).chain(lacking).collect();
-    if reasons.is_empty() { Outcome::Done } else { Outcome::Failed { reason: reasons.join("; ") } }
+    if reasons.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::Failed { failure: OrderFailure::other(reasons.join("; ")) }
+    }
 }
 
 /// Backs up the present data into each repository. Each copy has its own result. A safety backup is also taken of an

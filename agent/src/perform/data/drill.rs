@@ -24,6 +24,7 @@ use fleet_core::backup::{
 use fleet_core::grammar::count;
 use fleet_core::host_policy::Reaches;
 use fleet_core::order::Outcome;
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::spec::InstanceSpec;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,7 +77,7 @@ fn evaluate(
     };
     let outcome = match &failure {
         None => Outcome::Done,
-        Some(reason) => Outcome::Failed { reason: reason.clone() },
+        Some(reason) => Outcome::Failed { failure: OrderFailure::other(reason) },
     };
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let proof = Proof { at: clock::now(), host: data.context().host.clone(), took_ms, bytes, checks, failure };

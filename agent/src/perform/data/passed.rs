@@ -7,6 +7,7 @@ use crate::ledger::{InstanceEntry, LedgerUpdate, RestorePhase, StuckMark};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{DataResult, Part, RestoreMade};
 use fleet_core::order::Outcome;
+use fleet_core::order_failure::OrderFailure;
 
 /// Records that the instance is healthy with the restored data, and the restored stores.
 pub async fn note_passed(
@@ -46,11 +47,12 @@ pub async fn passed(data: &DataWork<'_>) -> OrderEnd {
     let outcome = match unbuilt {
         None => Outcome::Done,
         Some(rebuild::Unbuilt { reason, hint }) => {
-            let reason = [reason].into_iter().chain(left.iter().cloned()).collect::<Vec<_>>().join("; ");
+            let texts: Vec<String> = [reason].into_iter().chain(left.iter().cloned()).collect();
+            let failure = OrderFailure::other(texts.join("; "));
             if let Some(entry) = &mut entry {
-                entry.stuck = Some(StuckMark { order: data.order.id.clone(), reason: reason.clone() });
+                entry.stuck = Some(StuckMark { order: data.order.id.clone(), failure: failure.clone() });
             }
-            Outcome::Stuck { reason, hint: Some(hint) }
+            Outcome::Stuck { failure, hint: Some(hint) }
         }
     };
     let made = data.journal().made.map(|made| {

@@ -13,6 +13,7 @@ use crate::runtime::{Notes, RuntimeError};
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Order, Outcome};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::spec::{COMPOSE_PROJECT, InstanceSpec};
 use fleet_core::steps::{FoundProject, Ownership, steps_to_remove};
 use fleet_core::time::Time;
@@ -45,9 +46,10 @@ pub async fn keep_left(data: &DataWork<'_>, outcome: Outcome) -> Outcome {
     let kept = sandbox.clone();
     context.retry_until_ok(move |ledger| ledger.keep_double(kept.clone())).await;
     tell(context, &sandbox);
-    let before = outcome.reason().unwrap_or("the backup is good: it was restored and checked");
+    let before = outcome.failure().map(ToString::to_string);
+    let before = before.unwrap_or_else(|| "the backup is good: it was restored and checked".to_owned());
     Outcome::Stuck {
-        reason: format!("{before}; {}", words(&sandbox)),
+        failure: OrderFailure::other(format!("{before}; {}", words(&sandbox))),
         hint: Some(Hint::LookAtSandbox(sandbox.spec.project.clone())),
     }
 }

@@ -7,6 +7,7 @@ use fleet_core::app::{HealthRules, Rendered};
 use fleet_core::facts::{DriftRule, PowerDesired};
 use fleet_core::host_policy::HostPolicy;
 use fleet_core::order::{Action, PowerRequest, order_id};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::Goal;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
@@ -42,7 +43,7 @@ fn entry(version: u32, revision: u64, power_serial: u64) -> InstanceEntry {
 }
 
 fn stuck(entry: InstanceEntry) -> InstanceEntry {
-    let stuck = Some(StuckMark { order: order_id(&["x"]), reason: "no".to_owned() });
+    let stuck = Some(StuckMark { order: order_id(&["x"]), failure: OrderFailure::other("no") });
     InstanceEntry { stuck, ..entry }
 }
 
@@ -88,6 +89,6 @@ fn outside_its_hours_a_host_changes_nothing() {
     let policy = HostPolicy { hours: Some("22:00-23:00".parse().expect("a window")), ..HostPolicy::default() };
     let at = |hour: u64| outcome_at_once(&install(1), None, &Ok(policy.clone()), Time(hour * 3_600_000));
     assert_eq!(at(22), None);
-    let reason = at(12).and_then(|outcome| outcome.reason().map(str::to_owned)).expect("a refusal");
+    let reason = at(12).and_then(|outcome| outcome.failure().map(ToString::to_string)).expect("a refusal");
     assert!(reason.contains("22:00-23:00") && reason.contains("1970-01-01T22:00:00Z"), "{reason}");
 }

@@ -3,6 +3,7 @@
 use super::harness::{Agent, Harness, goal, install, instance, power, release, upgrade};
 use crate::fake::{Behaviour, Crash};
 use fleet_core::order::{Action, Outcome, PowerRequest};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::spec::VolumeTarget;
 use std::fs::{create_dir_all, remove_dir, remove_file};
 use std::os::unix::fs::symlink;
@@ -61,7 +62,10 @@ async fn what_a_link_leads_out_of_the_allowed_is_refused_untouched() {
     let lab = Lab::new();
     let agent = lab.harness.agent();
     lab.link();
-    assert_eq!(lab.carry_out(&agent, install(4)).await, Outcome::Refused { reason: lab.reason() });
+    assert_eq!(
+        lab.carry_out(&agent, install(4)).await,
+        Outcome::Refused { failure: OrderFailure::other(lab.reason()) }
+    );
     assert_eq!(lab.harness.runtime.world().steps_so_far, 0);
 }
 
@@ -73,7 +77,7 @@ async fn a_link_out_of_an_instances_own_folder_is_refused_also_where_no_path_is_
     create_dir_all(&own).expect("a folder can be made");
     symlink("/etc", own.join("share")).expect("a link can be made");
     match harness.carry_out(&agent, install(4)).await {
-        Outcome::Refused { reason } => assert!(reason.ends_with("it leads to /etc"), "{reason}"),
+        Outcome::Refused { failure } => assert!(failure.to_string().ends_with("it leads to /etc"), "{failure}"),
         other => panic!("expected a refusal, found {other:?}"),
     }
     remove_file(own.join("share")).expect("it is a link");
@@ -96,7 +100,7 @@ async fn a_link_that_appears_after_an_order_was_prepared_is_seen_before_the_cont
     lab.link();
     lab.harness.runtime.forget_crash();
     let agent = lab.harness.agent();
-    assert_eq!(agent.end_of(&order.order.id).await, Outcome::RolledBack { reason: lab.reason() });
+    assert_eq!(agent.end_of(&order.order.id).await, Outcome::RolledBack { failure: OrderFailure::other(lab.reason()) });
     assert!(lab.harness.runtime.world().containers.is_empty());
 }
 
@@ -107,7 +111,10 @@ async fn what_is_led_astray_by_now_is_neither_started_nor_healed() {
     assert_eq!(lab.carry_out(&agent, install(4)).await, Outcome::Done);
     assert_eq!(lab.carry_out(&agent, power(PowerRequest::Stop, 1)).await, Outcome::Done);
     lab.link();
-    assert_eq!(lab.carry_out(&agent, power(PowerRequest::Start, 2)).await, Outcome::Refused { reason: lab.reason() });
+    assert_eq!(
+        lab.carry_out(&agent, power(PowerRequest::Start, 2)).await,
+        Outcome::Refused { failure: OrderFailure::other(lab.reason()) }
+    );
     lab.unlink();
     assert_eq!(lab.carry_out(&agent, power(PowerRequest::Start, 3)).await, Outcome::Done);
     lab.link();
@@ -134,7 +141,7 @@ async fn a_volume_that_leads_where_nothing_is_allowed_is_neither_started_nor_hea
                   leads; its policy.yaml would need `paths: [/etc]`"
             .to_owned();
     let outcome = harness.carry_out(&agent, power(PowerRequest::Start, 2)).await;
-    assert_eq!(outcome, Outcome::Refused { reason: reason.clone() });
+    assert_eq!(outcome, Outcome::Refused { failure: OrderFailure::other(reason.clone()) });
     harness.runtime.world().devices.clear();
     assert_eq!(harness.carry_out(&agent, power(PowerRequest::Start, 3)).await, Outcome::Done);
     harness.runtime.world().devices.insert("oasis-1_data".to_owned(), vec![VolumeTarget::Path("/etc".to_owned())]);
@@ -166,7 +173,10 @@ async fn a_policy_that_came_later_does_not_bar_the_way_back_to_what_ran() {
     agent.context.policy.reread();
     lab.harness.runtime.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
     let outcome = lab.carry_out(&agent, upgrade(4, 2)).await;
-    assert!(matches!(&outcome, Outcome::RolledBack { reason } if reason.contains("ended with 7")), "{outcome:?}");
+    assert!(
+        matches!(&outcome, Outcome::RolledBack { failure } if failure.to_string().contains("ended with 7")),
+        "{outcome:?}"
+    );
     let running = lab.harness.runtime.world().running("oasis-1");
     assert!(lab.is_running() && running.iter().any(|(_, image)| image == "notes-web:4"), "{running:?}");
     // By any other way it is not started.
@@ -183,7 +193,7 @@ async fn what_is_led_astray_by_now_is_not_started_on_the_way_back() {
     lab.link();
     lab.harness.runtime.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
     match lab.carry_out(&agent, upgrade(4, 2)).await {
-        Outcome::Stuck { reason, .. } => assert!(reason.ends_with(&lab.reason()), "{reason}"),
+        Outcome::Stuck { failure, .. } => assert!(failure.to_string().ends_with(&lab.reason()), "{failure}"),
         other => panic!("expected it stuck, found {other:?}"),
     }
     assert!(!lab.is_running());
@@ -199,7 +209,8 @@ async fn what_does_not_run_and_is_forbidden_by_now_is_not_started_by_a_way_back(
     lab.harness.runtime.world().containers.retain(|it| it.service != "web");
     lab.harness.runtime.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
     match lab.carry_out(&agent, upgrade(4, 2)).await {
-        Outcome::Refused { reason } => {
+        Outcome::Refused { failure } => {
+            let reason = failure.to_string();
             assert!(reason.contains("does not allow mounting") && reason.contains("no way back"), "{reason}");
         }
         other => panic!("expected a refusal, found {other:?}"),

@@ -5,6 +5,7 @@ use crate::ledger::{DiskFiles, LedgerFiles, OrderEntry, OrderState};
 use crate::link::{Greeting, stream};
 use crate::mask::MaskedBoard;
 use fleet_core::order::Outcome;
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::time::Time;
 use fleet_proto::v1::{FromAgent, from_agent::Kind};
 use futures_util::{FutureExt, Stream, StreamExt};
@@ -94,7 +95,7 @@ async fn changes_are_written_in_the_order_in_which_they_were_asked_for_also_when
     let agent = harness.agent_on(Arc::clone(&disk) as Arc<dyn LedgerFiles>);
     let ledger = &agent.context.ledger;
     let order = harness.order(install(1)).order;
-    let end = Outcome::Refused { reason: "no".to_owned() };
+    let end = Outcome::Refused { failure: OrderFailure::other("no") };
     let state = OrderState::Ended { outcome: end, made: None, at: Time(1), heard: false, becomes: None };
     let entry = OrderEntry { order: order.clone(), begun: Time(1), state };
     let begun = entry.clone();

@@ -21,14 +21,14 @@ fn running(harness: &Harness) -> Vec<String> {
 
 fn check_back(outcome: &Outcome, why: &str) {
     match outcome {
-        Outcome::RolledBack { reason } => assert!(reason.contains(why), "`{reason}` should say `{why}`"),
+        Outcome::RolledBack { failure } => assert!(failure.to_string().contains(why), "`{failure}` should say `{why}`"),
         other => panic!("expected a way back because of `{why}`, found {other:?}"),
     }
 }
 
 fn check_refused(outcome: &Outcome, why: &str) {
     match outcome {
-        Outcome::Refused { reason } => assert!(reason.contains(why), "`{reason}` should say `{why}`"),
+        Outcome::Refused { failure } => assert!(failure.to_string().contains(why), "`{failure}` should say `{why}`"),
         other => panic!("expected a refusal because of `{why}`, found {other:?}"),
     }
 }
@@ -179,7 +179,8 @@ async fn when_the_way_back_fails_too_a_person_is_called_and_the_next_order_may_m
     harness.runtime.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
     harness.runtime.world().behaviours.insert("notes-web:1".to_owned(), Behaviour::Ends(8));
     match harness.carry_out(&agent, upgrade(1, 2)).await {
-        Outcome::Stuck { reason, hint } => {
+        Outcome::Stuck { failure, hint } => {
+            let reason = failure.to_string();
             assert!(reason.contains("ended with 7") && reason.contains("ended with 8"), "{reason}");
             assert!(matches!(hint, Some(Hint::LookOnHost(_))), "{hint:?}");
         }

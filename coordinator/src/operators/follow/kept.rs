@@ -20,6 +20,7 @@ pub fn kept(snapshot: &StateSnapshot, name: &InstanceName, now: Time) -> Option<
         hint: Some(hint.into()),
         over: true,
         progress: None,
+        failure: None,
     };
     if is_bound_by_app_list(snapshot, name, instance) && !seen.said.policy.allows_app(app) {
         let hint = Hint::RequestKeptUntilAllowed(host.clone());

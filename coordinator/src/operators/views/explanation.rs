@@ -50,7 +50,7 @@ fn failure(failure: &MemberFailure) -> v1::MemberFailure {
         state: state.into(),
         outcome: outcome.into(),
         from: failure.from.to_string(),
-        reason: failure.reason().to_owned(),
+        reason: failure.reason(),
     }
 }
 

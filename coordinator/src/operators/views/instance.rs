@@ -90,7 +90,7 @@ impl<'a> InstanceViews<'a> {
             host_online: self.is_online(instance),
             volumes: Vec::new(),
             last_outcome: end.map_or(0, |end| v1::OrderOutcome::from(&end.outcome).into()),
-            last_reason: end.and_then(|end| end.outcome.reason()).unwrap_or_default().to_owned(),
+            last_failure: end.and_then(|end| end.outcome.failure()).cloned().map(Into::into),
             created_ms: instance.created.0,
             backup: None,
             progress: doing.progress.map(Into::into),
@@ -227,17 +227,16 @@ fn containers(said: &InstanceSaid) -> Vec<v1::ContainerView> {
     said.containers.iter().map(view).collect()
 }
 
-/// Returns the outcome of an order as text, with the next action.
-pub fn end_words(outcome: &Outcome) -> (v1::ChangeState, String, Option<Hint>) {
-    let hint = match outcome {
+/// Returns the next action after an order.
+pub fn end_hint(outcome: &Outcome) -> Option<Hint> {
+    match outcome {
         Outcome::Stuck { hint, .. } => hint.clone(),
         Outcome::AlreadySo
         | Outcome::Done
         | Outcome::RolledBack { .. }
         | Outcome::Refused { .. }
         | Outcome::Failed { .. } => None,
-    };
-    (v1::ChangeState::from(outcome), outcome.reason().unwrap_or_default().to_owned(), hint)
+    }
 }
 
 /// Returns the number of instances for each version of each app.

@@ -124,7 +124,7 @@ fn member_words(state: &MemberState) -> (Doing, u64) {
         MemberState::Done { at } => words("", *at),
         MemberState::Sickened { reason } => words(reason, never),
         MemberState::Failed { outcome, at } => {
-            let reason = outcome.reason().unwrap_or_default();
+            let reason = outcome.failure().map(ToString::to_string).unwrap_or_default();
             words(&format!("{}: {reason}", outcome.word()), *at)
         }
         MemberState::Offline => words("it catches up when its host is back", never),

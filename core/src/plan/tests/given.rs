@@ -29,6 +29,7 @@ use crate::facts::*;
 use crate::hint::Hint;
 use crate::names::{HostName, InstanceName, OrderId, RolloutId};
 use crate::order::{Action, Order, Outcome, PowerRequest, order_id};
+use crate::order_failure::OrderFailure;
 use crate::release::{Goal, Release};
 use crate::rollout::{Member, Rollout, RolloutIntent, Strategy};
 use crate::time::Time;
@@ -214,7 +215,7 @@ impl Given {
 
     fn ended(&mut self, words: &mut SplitWhitespace) {
         let (name, what, how) = (word(words), word(words), word(words));
-        let reason = || "the probe got no answer".to_owned();
+        let reason = || OrderFailure::other("the probe got no answer");
         let failed = how.strip_prefix("partly-").map(|to| {
             Box::new(DataResult::Backup(vec![CopyMade {
                 repository: read(to),
@@ -226,10 +227,10 @@ impl Given {
             "done" => Outcome::Done,
             _ if failed.is_some() => Outcome::Done,
             "already" => Outcome::AlreadySo,
-            "rolled-back" => Outcome::RolledBack { reason: reason() },
-            "stuck" => Outcome::Stuck { reason: reason(), hint: Some(Hint::ReadAgentLog) },
-            "refused" => Outcome::Refused { reason: reason() },
-            "failed" => Outcome::Failed { reason: reason() },
+            "rolled-back" => Outcome::RolledBack { failure: reason() },
+            "stuck" => Outcome::Stuck { failure: reason(), hint: Some(Hint::ReadAgentLog) },
+            "refused" => Outcome::Refused { failure: reason() },
+            "failed" => Outcome::Failed { failure: reason() },
             other => panic!("`{other}` is no outcome"),
         };
         let of = kind_of(what);

@@ -7,6 +7,7 @@ use crate::laws::Verdict;
 use fleet_core::facts::InstanceHealth;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Order, Outcome};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::time::Time;
 
 impl World {
@@ -44,13 +45,13 @@ impl World {
     pub(super) fn foresee_end(&mut self, host: usize, order: &Order) {
         let deadline = u64::try_from(order.deadline.as_millis()).expect("it is short");
         let takes = self.random.between(2_000, 90_000);
-        let back = Outcome::RolledBack { reason: "the probe got no answer".to_owned() };
+        let back = Outcome::RolledBack { failure: OrderFailure::other("the probe got no answer") };
         let (takes, outcome) = match fate(&mut self.random, order, is_bad, self.is_calm) {
             Fate::Hangs => (deadline + self.random.between(MINUTE, 10 * MINUTE), back),
             _ if takes > deadline => (deadline, back),
             Fate::Well => (takes, Outcome::Done),
             Fate::GoesBack => (takes, back),
-            Fate::Stuck => (takes, Outcome::Stuck { reason: "a volume is gone".to_owned(), hint: None }),
+            Fate::Stuck => (takes, Outcome::Stuck { failure: OrderFailure::other("a volume is gone"), hint: None }),
             Fate::SickLater => {
                 self.sicken(host, order, takes);
                 (takes, Outcome::Done)
@@ -119,7 +120,7 @@ impl World {
             let takes = self.random.between(1_000, 20_000);
             let ends = Time(self.now.0 + takes);
             let is_in_time = ends <= entry.begun.after(entry.order.deadline) && self.random.percent(80);
-            let back = Outcome::RolledBack { reason: "the agent was killed".to_owned() };
+            let back = Outcome::RolledBack { failure: OrderFailure::other("the agent was killed") };
             self.end_after(host, takes, entry.order.id, if is_in_time { Outcome::Done } else { back });
         }
         self.within(5_000, Event::Connect { host });

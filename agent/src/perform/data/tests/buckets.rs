@@ -91,7 +91,7 @@ fn allow(harness: &Harness, policy: &str) {
 
 #[track_caller]
 fn check_failed(end: &End, part: &str) {
-    assert!(end.outcome.reason().is_some_and(|reason| reason.contains(part)), "{end:?}");
+    assert!(end.outcome.failure().is_some_and(|reason| reason.to_string().contains(part)), "{end:?}");
 }
 
 #[tokio::test]

@@ -89,7 +89,7 @@ async fn a_host_without_room_says_nothing_of_the_backup() {
     *harness.lab.free.lock().expect("not poisoned") = 1000;
     let end = harness.carry_out(&agent, drill("near", &id)).await;
     assert!(end.made.is_none(), "{end:?}");
-    assert!(end.outcome.reason().is_some_and(|reason| reason.contains("not enough room")), "{end:?}");
+    assert!(end.outcome.failure().is_some_and(|reason| reason.to_string().contains("not enough room")), "{end:?}");
     harness.check_calm("after a drill without room");
 }
 

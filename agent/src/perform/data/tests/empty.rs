@@ -97,7 +97,7 @@ async fn a_file_with_several_names_is_counted_by_each() {
 #[track_caller]
 fn check_silent(end: &End, why: &str) {
     assert!(end.made.is_none(), "{end:?}");
-    assert!(end.outcome.reason().is_some_and(|reason| reason.contains(why)), "{end:?}");
+    assert!(end.outcome.failure().is_some_and(|reason| reason.to_string().contains(why)), "{end:?}");
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn a_link_that_is_lost_says_nothing_of_the_backup() {
             continue;
         }
         check_silent(&end, "killed");
-        let reason = end.outcome.reason().unwrap_or_default();
+        let reason = end.outcome.failure().map(ToString::to_string).unwrap_or_default();
         missed.retain(|doing| !reason.contains(doing));
     }
     assert!(missed.is_empty(), "no drill came to say {missed:?}");

@@ -30,7 +30,8 @@ async fn stuck(harness: &Harness, agent: &super::harness::Agent) -> Outcome {
 async fn what_could_not_go_on_goes_on_when_it_can() {
     let (harness, agent) = Harness::new("pause: [web]").await;
     let outcome = stuck(&harness, &agent).await;
-    let Outcome::Stuck { reason, .. } = &outcome else { panic!("expected it to be stuck, found {outcome:?}") };
+    let Outcome::Stuck { failure, .. } = &outcome else { panic!("expected it to be stuck, found {outcome:?}") };
+    let reason = failure.to_string();
     assert!(reason.contains("`web` may still stand still"), "{reason}");
     assert_eq!(left(&harness), 1);
     tokio::time::sleep(std::time::Duration::from_secs(200)).await;

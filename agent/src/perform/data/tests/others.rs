@@ -29,7 +29,7 @@ async fn databases_that_no_store_names_are_not_lost_without_a_word() {
     let (harness, agent, id, before, after) = changed_since("").await;
     beside(&harness, "database\tnotes\ndatabase\tsales\naccount\tanna\n");
     let end = harness.carry_out(&agent, restore("near", &id, &["near"])).await;
-    let reason = end.outcome.reason().unwrap_or_default();
+    let reason = end.outcome.failure().map(ToString::to_string).unwrap_or_default();
     assert!(matches!(end.outcome, Outcome::Failed { .. }), "{end:?}");
     assert!(reason.contains("database `sales` of db") && reason.contains("account `anna` of db"), "{reason}");
     assert!(!reason.contains("`notes`") && reason.contains("--drop-others"), "{reason}");
@@ -50,7 +50,9 @@ async fn a_server_that_cannot_be_asked_is_not_emptied_without_a_word() {
     harness.lab.plan().fault = Some(Fault::DatabaseDown);
     let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
     assert!(
-        end.outcome.reason().is_some_and(|it| it.contains("whatever else db holds, which could not be asked")),
+        end.outcome
+            .failure()
+            .is_some_and(|it| it.to_string().contains("whatever else db holds, which could not be asked")),
         "{end:?}"
     );
     assert_eq!(harness.state(), after);

@@ -20,7 +20,7 @@ fn write_policy(harness: &Harness, text: &str) {
 
 #[track_caller]
 fn check_refused(end: &End, parts: &[&str]) {
-    let reason = end.outcome.reason().unwrap_or_default();
+    let reason = end.outcome.failure().map(ToString::to_string).unwrap_or_default();
     assert!(parts.iter().all(|part| reason.contains(part)), "{parts:?} are not in {end:?}");
 }
 

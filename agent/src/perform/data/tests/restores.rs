@@ -98,7 +98,10 @@ async fn a_store_that_lives_in_the_same_folder_is_not_lost_with_it() {
     let (harness, agent, id, _, after) =
         changed_since("stop: [] }\n  cache: { engine: volume, kind: derivable, volume: data").await;
     let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
-    assert!(end.outcome.reason().is_some_and(|it| it.contains("the store `cache` keeps its data in")), "{end:?}");
+    assert!(
+        end.outcome.failure().is_some_and(|it| it.to_string().contains("the store `cache` keeps its data in")),
+        "{end:?}"
+    );
     assert_eq!(harness.state(), after);
     harness.check_calm("after a restore that would have lost a store");
 }
@@ -110,7 +113,7 @@ async fn a_restore_that_fails_leaves_the_instance_as_it_was() {
         harness.lab.plan().fault = Some(fault);
         let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
         match &end.outcome {
-            Outcome::RolledBack { reason } => assert!(reason.contains(why), "{reason}"),
+            Outcome::RolledBack { failure } => assert!(failure.to_string().contains(why), "{failure}"),
             other => panic!("expected it to go back, found {other:?}"),
         }
         assert_eq!(harness.state(), after);
@@ -144,7 +147,7 @@ async fn without_its_safety_backup_nothing_is_replaced() {
     let order = harness.order(restore("near", &id, &["far"]), "");
     harness.keeping.plan("far", Some((super::keeping::BackendFault::Full, 5)));
     let end = harness.carry_out_order(&agent, &order).await;
-    assert!(end.outcome.reason().is_some_and(|it| it.contains("nothing was replaced")), "{end:?}");
+    assert!(end.outcome.failure().is_some_and(|it| it.to_string().contains("nothing was replaced")), "{end:?}");
     assert_eq!(harness.state(), after);
     harness.check_calm("without a safety backup");
 }
@@ -198,7 +201,10 @@ async fn nothing_is_restored_over_volumes_that_are_there() {
     let (harness, agent, id, ..) = changed_since("").await;
     harness.lab.fake.world().volumes.insert("oasis-2_data".to_owned(), Vec::new());
     let end = harness.carry_out_order(&agent, &anew(&harness, &id)).await;
-    assert!(end.outcome.reason().is_some_and(|it| it.contains("oasis-2_data is on this host already")), "{end:?}");
+    assert!(
+        end.outcome.failure().is_some_and(|it| it.to_string().contains("oasis-2_data is on this host already")),
+        "{end:?}"
+    );
     assert!(harness.lab.fake.world().volumes.contains_key("oasis-2_data"));
 }
 
@@ -213,14 +219,16 @@ async fn a_backup_of_another_version_is_not_put_under_this_one() {
     harness.keeping.write_set("near", &other, &manifest).await;
     let end = harness.carry_out(&agent, restore("near", &other, &[])).await;
     assert!(
-        end.outcome.reason().is_some_and(|it| it.contains("it is a backup of notes@2, and notes@1 is here")),
+        end.outcome
+            .failure()
+            .is_some_and(|it| it.to_string().contains("it is a backup of notes@2, and notes@1 is here")),
         "{end:?}"
     );
     manifest.format = 9;
     let newer: BackupId = "0123456789abcdef01234568".parse().expect("an id");
     harness.keeping.write_set("near", &newer, &manifest).await;
     let end = harness.carry_out(&agent, restore("near", &newer, &[])).await;
-    assert!(end.outcome.reason().is_some_and(|it| it.contains("made by a newer fleet")), "{end:?}");
+    assert!(end.outcome.failure().is_some_and(|it| it.to_string().contains("made by a newer fleet")), "{end:?}");
     assert_eq!(harness.state(), after);
     harness.check_calm("after restores that do not fit");
     // Those two exist, and do not affect a new backup.

@@ -50,7 +50,8 @@ async fn recorded(agent: &Agent, what: &str) -> String {
 async fn what_a_drill_could_not_remove_is_named_and_its_finding_counts() {
     let (harness, agent, id) = backed_up().await;
     let (end, sandbox) = drilled(&harness, &agent, &id).await;
-    let Outcome::Stuck { reason, hint } = &end.outcome else { panic!("expected it to be stuck, found {end:?}") };
+    let Outcome::Stuck { failure, hint } = &end.outcome else { panic!("expected it to be stuck, found {end:?}") };
+    let reason = failure.to_string();
     for part in [
         format!("container `{sandbox}-db-1`"),
         format!("network `{sandbox}_inside`"),
@@ -84,7 +85,7 @@ async fn an_instance_of_which_a_double_is_left_goes_on_as_ever() {
     assert_eq!((harness.state(), harness.running()), (was, vec!["db".to_owned(), "web".to_owned()]));
     // Another drill removes it first, or fails with the reason.
     let end = harness.carry_out_order(&agent, &harness.order(drill("near", &id), "in vain")).await;
-    let reason = end.outcome.reason().unwrap_or_default();
+    let reason = end.outcome.failure().map(ToString::to_string).unwrap_or_default();
     assert!(matches!(end.outcome, Outcome::Failed { .. }) && reason.contains("it is in use"), "{end:?}");
     assert_eq!(left(&harness), 1);
     harness.lab.plan().stays = 0;
@@ -110,7 +111,8 @@ async fn a_drill_that_failed_and_left_something_says_both_and_its_instance_is_no
     let (harness, agent, id) = backed_up().await;
     harness.lab.plan().fault = Some(Fault::LoadKilled);
     let (end, sandbox) = drilled(&harness, &agent, &id).await;
-    let Outcome::Stuck { reason, hint } = &end.outcome else { panic!("expected it to be stuck, found {end:?}") };
+    let Outcome::Stuck { failure, hint } = &end.outcome else { panic!("expected it to be stuck, found {end:?}") };
+    let reason = failure.to_string();
     assert!(reason.contains("ended with 137") && reason.contains(&format!("volume `{sandbox}_data`")), "{reason}");
     assert_eq!((hint, &end.made), (&Some(Hint::LookAtSandbox(sandbox.to_string())), &None));
     assert_eq!((left(&harness), agent.context.ledger().instances()[&instance()].stuck.clone()), (1, None));

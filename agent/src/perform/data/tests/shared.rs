@@ -27,7 +27,7 @@ async fn what_two_instances_claim_is_neither_backed_up_nor_replaced() {
     {
         let end = harness.carry_out_order(&agent, &harness.order(action, salt)).await;
         assert!(matches!(end.outcome, Outcome::Failed { .. }), "{end:?}");
-        let reason = end.outcome.reason().unwrap_or_default();
+        let reason = end.outcome.failure().map(ToString::to_string).unwrap_or_default();
         assert!(reason.contains("the project `oasis-1` is oasis-2's"), "{end:?}");
         assert!(reason.contains("too: whose data it is cannot be told"), "{end:?}");
         assert_eq!(harness.state(), after);
@@ -51,7 +51,7 @@ async fn a_volume_that_two_instances_claim_is_not_replaced_while_the_other_stand
     std::fs::write(&path, apart).expect("written");
     let agent = harness.agent();
     let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
-    let reason = end.outcome.reason().unwrap_or_default();
+    let reason = end.outcome.failure().map(ToString::to_string).unwrap_or_default();
     assert!(reason.contains("the volume `oasis-1_data` is oasis-2's"), "{end:?}");
     assert_eq!(harness.state(), after, "of {}", instance());
     // The volume belongs to both instances, so it is backed up.

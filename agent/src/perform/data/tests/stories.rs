@@ -11,7 +11,7 @@ use std::time::Duration;
 #[track_caller]
 fn check_failed(end: &End, why: &str) {
     match &end.outcome {
-        Outcome::Failed { reason } => assert!(reason.contains(why), "`{reason}` should say `{why}`"),
+        Outcome::Failed { failure } => assert!(failure.to_string().contains(why), "`{failure}` should say `{why}`"),
         other => panic!("expected a failure because of `{why}`, found {other:?}"),
     }
 }

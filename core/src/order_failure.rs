@@ -1,0 +1,128 @@
+//! Reasons why orders fail, as codes with arguments. `fleet` turns them into sentences.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+/// Reason why an order did not reach its goal. Kept ledgers and facts have it as `{"code": "no_engine", "with": {…}}`, earlier
+/// ones as a text.
+///
+/// `Display` is for logs: the code in words, then the arguments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case", tag = "code", content = "with", remote = "Self")]
+pub enum OrderFailure {
+    /// Words of an earlier version, or of another program, that no code stands for.
+    #[error("{text}")]
+    Other {
+        /// The words.
+        text: String,
+    },
+    /// Its host reported an outcome that the coordinator does not know.
+    #[error("unknown outcome")]
+    UnknownOutcome,
+    /// The order failed, and then its way back.
+    #[error("{because}; the way back failed too: {failure}")]
+    WayBackFailed {
+        /// Failure that it went back for.
+        because: Box<OrderFailure>,
+        /// Failure of the way back.
+        failure: Box<OrderFailure>,
+    },
+}
+
+impl OrderFailure {
+    /// Makes a failure that has no code of its own.
+    pub fn other(text: impl Into<String>) -> Self {
+        Self::Other { text: text.into() }
+    }
+
+    /// Returns the name of its code, for metrics and programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Other { .. } => "other",
+            Self::UnknownOutcome => "unknown_outcome",
+            Self::WayBackFailed { .. } => "way_back_failed",
+        }
+    }
+
+    /// Returns the number of levels of failures in it.
+    pub fn depth(&self) -> usize {
+        1 + match self {
+            Self::WayBackFailed { because, failure } => because.depth().max(failure.depth()),
+            Self::Other { .. } | Self::UnknownOutcome => 0,
+        }
+    }
+
+    /// Returns the failure with other texts in its arguments, for example with secrets masked. If a name in it is no longer valid,
+    /// the failure loses its code rather than its changes.
+    #[must_use]
+    pub fn map_texts(self, change: impl Fn(String) -> String) -> Self {
+        let Ok(mut value) = serde_json::to_value(&self) else { return Self::other(change(self.to_string())) };
+        map_arguments(&mut value, &change);
+        match Self::deserialize(&value) {
+            Ok(changed) => changed,
+            Err(_) => Self::other(change(self.to_string())),
+        }
+    }
+}
+
+/// Changes all texts in a failure except its codes.
+fn map_arguments(value: &mut Value, change: &impl Fn(String) -> String) {
+    match value {
+        Value::String(text) => *text = change(std::mem::take(text)),
+        Value::Array(items) => items.iter_mut().for_each(|item| map_arguments(item, change)),
+        Value::Object(fields) => {
+            let is_coded = fields.contains_key("code");
+            let arguments = fields.iter_mut().filter(|(key, _)| !is_coded || *key != "code");
+            arguments.for_each(|(_, argument)| map_arguments(argument, change));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+impl Serialize for OrderFailure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for OrderFailure {
+    /// Reads what an earlier version kept as a text, and what a newer one kept as a code that is not known here.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match Value::deserialize(deserializer)? {
+            Value::String(text) => Self::Other { text },
+            kept => Self::deserialize(&kept).unwrap_or_else(|_| Self::other(kept.to_string())),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::Outcome;
+
+    fn kept(text: &str) -> OrderFailure {
+        serde_json::from_str(text).expect("it can be read")
+    }
+
+    #[test]
+    fn texts_of_earlier_versions_and_codes_of_newer_ones_are_read() {
+        assert_eq!(kept(r#""no answer""#), OrderFailure::other("no answer"));
+        let newer = r#"{"code":"flew_away","with":{"to":"there"}}"#;
+        assert_eq!(kept(newer), OrderFailure::other(newer));
+        let earlier: Outcome = serde_json::from_str(r#"{"refused":{"reason":"no"}}"#).expect("it can be read");
+        assert_eq!(earlier, Outcome::Refused { failure: OrderFailure::other("no") });
+    }
+
+    #[test]
+    fn what_is_kept_is_read_as_it_was() {
+        let failed = Outcome::Failed { failure: OrderFailure::other("no answer") };
+        let text = serde_json::to_string(&failed).expect("it can be written");
+        assert_eq!(serde_json::from_str::<Outcome>(&text).expect("it can be read"), failed, "{text}");
+    }
+
+    #[test]
+    fn secrets_are_masked_in_arguments_alone() {
+        let masked = |text: String| text.replace("other", "***");
+        assert_eq!(OrderFailure::other("the other one").map_texts(masked), OrderFailure::other("the *** one"));
+    }
+}
