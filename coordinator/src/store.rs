@@ -30,8 +30,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
-/// The version of the format of every value written by this program.
-pub const FORMAT: u32 = 1;
+/// The version of the format of every value written by this program; it reads all earlier ones. Version 2 has typed hints,
+/// reasons, failures and events in place of the texts of version 1.
+pub const FORMAT: u32 = 2;
 
 /// Store as the coordinator needs it, so that another implementation can take its place.
 pub trait Store: Send + Sync + std::fmt::Debug + 'static {

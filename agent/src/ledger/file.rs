@@ -9,8 +9,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Format version of the files. Files of another version are refused.
-const FORMAT: u64 = 1;
+/// Format version of the files that are written; all earlier ones are read. Version 2 has typed hints and failures in place of
+/// the texts of version 1.
+const FORMAT: u64 = 2;
 /// Suffix of a file while it is written; leftovers of a crash are ignored.
 const TEMPORARY: &str = "tmp";
 
@@ -94,7 +95,7 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, EntryError> {
     let bytes = std::fs::read(path).map_err(|error| EntryError::Disk(error.to_string()))?;
     let mut value: serde_json::Value = serde_json::from_slice(&bytes)?;
     match value.get("format").and_then(serde_json::Value::as_u64) {
-        Some(FORMAT) => {}
+        Some(1..=FORMAT) => {}
         Some(found) => return Err(EntryError::OtherFormat { found }),
         None => return Err(EntryError::NoFormat),
     }

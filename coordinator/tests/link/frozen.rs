@@ -277,7 +277,7 @@ async fn each_kind_of_fact_that_is_newer_is_refused_by_its_key() {
     let recorded = String::from_utf8_lossy(&served.stderr);
     assert_eq!(served.status.code(), Some(1), "{recorded}");
     assert!(
-        recorded.contains("`settings` is kept in format 2") && recorded.contains("upgrade fleet-coordinator"),
+        recorded.contains("`settings` is kept in format 3") && recorded.contains("upgrade fleet-coordinator"),
         "{recorded}"
     );
 }
@@ -286,11 +286,9 @@ async fn each_kind_of_fact_that_is_newer_is_refused_by_its_key() {
 fn put_newer(folder: &Path, key: &str) -> Vec<u8> {
     let db = sled::open(folder.join("store")).expect("nobody else has it");
     let before = db.get(key).expect("it can be read").unwrap_or_else(|| panic!("`{key}` is there")).to_vec();
-    let newer = String::from_utf8_lossy(&before).replacen(
-        &format!(r#""format":{FORMAT}"#),
-        &format!(r#""format":{}"#, FORMAT + 1),
-        1,
-    );
+    let mut newer: Value = serde_json::from_slice(&before).expect("it is JSON");
+    newer["format"] = (FORMAT + 1).into();
+    let newer = newer.to_string();
     db.insert(key, newer.as_bytes()).expect("written");
     before
 }
@@ -309,14 +307,14 @@ fn a_newer_export_is_refused_by_its_line_and_nothing_of_it_is_kept() {
     let before = kept(Home::open(&to).expect("it opens").store.as_ref());
     let lines = std::fs::read_to_string(fixture("facts.jsonl")).expect("it can be read");
     let (last, number) = (lines.trim_end().rfind('\n').expect("it has lines") + 1, lines.lines().count());
-    let newer = format!("{}{}", &lines[..last], lines[last..].replacen(r#""format":1"#, r#""format":2"#, 1));
+    let newer = format!("{}{}", &lines[..last], lines[last..].replacen(r#""format":1"#, r#""format":3"#, 1));
     let path = folder.path().join("facts.jsonl");
     std::fs::write(&path, newer).expect("written");
     let refused = run("import", &to, std::fs::File::open(&path).expect("it can be read").into());
     let recorded = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1), "{recorded}");
     assert!(
-        recorded.contains(&format!("line {number} is in format 2")) && recorded.contains("upgrade fleet-coordinator"),
+        recorded.contains(&format!("line {number} is in format 3")) && recorded.contains("upgrade fleet-coordinator"),
         "{recorded}"
     );
     assert_eq!(kept(Home::open(&to).expect("it opens").store.as_ref()), before);
