@@ -2,8 +2,10 @@
 
 mod crashes;
 mod expectations;
+mod foreign;
 mod harness;
 mod links;
 mod progress;
 mod slow_disk;
 mod stories;
+mod volumes;

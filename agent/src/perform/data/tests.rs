@@ -1,5 +1,6 @@
 //! Stories of orders about data, with a database and volumes whose content is real, and repositories that are.
 
+mod actions;
 mod buckets;
 mod crashes;
 mod drills;

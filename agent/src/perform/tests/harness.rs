@@ -227,3 +227,21 @@ pub fn power(request: PowerRequest, serial: u64) -> Action {
 pub fn goal(version: u32, revision: u64) -> Goal {
     Goal { release: release(version), revision }
 }
+
+pub async fn installed(version: u32) -> (Harness, Agent) {
+    let harness = Harness::new();
+    let agent = harness.agent();
+    assert_eq!(harness.carry_out(&agent, install(version)).await, Outcome::Done);
+    (harness, agent)
+}
+
+pub fn running(harness: &Harness) -> Vec<String> {
+    harness.runtime.world().running("oasis-1").into_iter().map(|(_, image)| image).collect()
+}
+
+pub fn check_refused(outcome: &Outcome, why: &str) {
+    match outcome {
+        Outcome::Refused { failure } => assert!(failure.to_string().contains(why), "`{failure}` should say `{why}`"),
+        other => panic!("expected a refusal because of `{why}`, found {other:?}"),
+    }
+}

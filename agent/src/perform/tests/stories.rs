@@ -1,35 +1,15 @@
-use super::harness::{Agent, Harness, install, instance, power, release, upgrade};
-use crate::fake::{Behaviour, FakeContainer};
+use super::harness::{Harness, check_refused, install, installed, instance, power, release, running, upgrade};
+use crate::fake::Behaviour;
 use crate::ledger::Ledger;
 use fleet_core::facts::{InstanceHealth, Running};
 use fleet_core::hint::Hint;
 use fleet_core::order::{Action, Outcome, PowerRequest};
-use fleet_core::spec::EngineOwner;
-use fleet_core::steps::ContainerState;
 use std::time::Duration;
-
-async fn installed(version: u32) -> (Harness, Agent) {
-    let harness = Harness::new();
-    let agent = harness.agent();
-    assert_eq!(harness.carry_out(&agent, install(version)).await, Outcome::Done);
-    (harness, agent)
-}
-
-fn running(harness: &Harness) -> Vec<String> {
-    harness.runtime.world().running("oasis-1").into_iter().map(|(_, image)| image).collect()
-}
 
 fn check_back(outcome: &Outcome, why: &str) {
     match outcome {
         Outcome::RolledBack { failure } => assert!(failure.to_string().contains(why), "`{failure}` should say `{why}`"),
         other => panic!("expected a way back because of `{why}`, found {other:?}"),
-    }
-}
-
-fn check_refused(outcome: &Outcome, why: &str) {
-    match outcome {
-        Outcome::Refused { failure } => assert!(failure.to_string().contains(why), "`{failure}` should say `{why}`"),
-        other => panic!("expected a refusal because of `{why}`, found {other:?}"),
     }
 }
 
@@ -245,89 +225,6 @@ async fn a_stopped_instance_is_upgraded_without_being_started() {
 }
 
 #[tokio::test]
-async fn only_a_named_volume_is_removed() {
-    let (harness, agent) = installed(3).await;
-    let volumes = ["oasis-1_attic".to_owned()].into();
-    assert_eq!(harness.carry_out(&agent, Action::Remove { volumes }).await, Outcome::Done);
-    assert_eq!(harness.runtime.world().volumes.keys().collect::<Vec<_>>(), ["oasis-1_data"]);
-}
-
-#[tokio::test]
-async fn a_volume_of_an_instance_that_was_never_there_goes_only_if_its_labels_say_so() {
-    let somebody = EngineOwner::Project { project: "oasis-1".to_owned() };
-    for (owner, why) in [(EngineOwner::Nobody, "is of somebody unknown"), (somebody, "is of the Compose project")] {
-        let harness = Harness::new();
-        harness.runtime.meddle(|world| {
-            world.volumes.insert("measurements".to_owned(), Vec::new());
-            world.volume_owners.insert("measurements".to_owned(), owner);
-        });
-        let agent = harness.agent();
-        let volumes = ["measurements".to_owned()].into();
-        check_refused(&harness.carry_out(&agent, Action::Remove { volumes }).await, why);
-        assert!(harness.runtime.world().volumes.contains_key("measurements"));
-        assert_eq!(harness.runtime.world().steps_so_far, 0);
-    }
-    let harness = Harness::new();
-    harness.runtime.meddle(|world| drop(world.volumes.insert("oasis-1_data".to_owned(), Vec::new())));
-    let volumes = ["oasis-1_data".to_owned()].into();
-    assert_eq!(harness.carry_out(&harness.agent(), Action::Remove { volumes }).await, Outcome::Done);
-    assert!(harness.runtime.world().volumes.is_empty(), "it has the instance's labels");
-}
-
-#[tokio::test]
-async fn a_volume_without_labels_goes_if_the_ledger_says_that_the_instance_had_it() {
-    let (harness, agent) = installed(1).await;
-    harness.runtime.meddle(|world| drop(world.volume_owners.insert("oasis-1_data".to_owned(), EngineOwner::Nobody)));
-    let volumes = ["oasis-1_data".to_owned()].into();
-    assert_eq!(harness.carry_out(&agent, Action::Remove { volumes }).await, Outcome::Done);
-    assert!(harness.runtime.world().volumes.is_empty());
-}
-
-fn make_again(harness: &Harness, owner: EngineOwner) {
-    harness.runtime.meddle(|world| {
-        world.containers.clear();
-        world.volumes.insert("oasis-1_data".to_owned(), Vec::new());
-        world.volume_owners.insert("oasis-1_data".to_owned(), owner);
-    });
-}
-
-#[tokio::test]
-async fn a_volume_that_was_made_again_by_hand_is_lost_data_and_neither_healed_nor_started() {
-    for owner in [EngineOwner::Nobody, EngineOwner::OwnProject, EngineOwner::Project { project: "other".to_owned() }] {
-        let (harness, agent) = installed(1).await;
-        make_again(&harness, owner);
-        agent.drifted.send_replace([(instance(), 1)].into());
-        let gone = "its data is gone: somebody removed oasis-1_data (another volume";
-        check_refused(&harness.carry_out(&agent, power(PowerRequest::Start, 1)).await, gone);
-        check_refused(&harness.carry_out(&agent, upgrade(1, 2)).await, gone);
-        assert!(harness.runtime.world().containers.is_empty(), "it is not healed either");
-        // A volume with the instance's label counts.
-        harness.runtime.meddle(|world| drop(world.volume_owners.remove("oasis-1_data")));
-        assert_eq!(harness.carry_out(&agent, power(PowerRequest::Start, 2)).await, Outcome::Done);
-    }
-}
-
-#[tokio::test]
-async fn a_volume_that_never_carried_the_label_is_the_instances_as_before() {
-    let (harness, agent) = installed(1).await;
-    agent.kill().await;
-    // Record of an older agent, with a volume of a stack from before fleet.
-    let file = harness.data_dir().join("ledger/instances/oasis-1.json");
-    let text = std::fs::read_to_string(&file).expect("it is written");
-    let mut entry: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
-    fn forget(value: &mut serde_json::Value) {
-        if let Some(object) = value.as_object_mut() {
-            object.remove("signed");
-            object.values_mut().for_each(forget);
-        }
-    }
-    forget(&mut entry);
-    std::fs::write(&file, entry.to_string()).expect("it can be written");
-    make_again(&harness, EngineOwner::OwnProject);
-    assert_eq!(harness.carry_out(&harness.agent(), power(PowerRequest::Start, 1)).await, Outcome::Done);
-}
-
-#[tokio::test]
 async fn the_ledger_forgets_the_values_of_orders_that_have_ended() {
     let (harness, agent) = installed(1).await;
     agent.kill().await;
@@ -350,18 +247,6 @@ async fn what_somebody_changed_by_hand_is_healed() {
     });
     status_board.wait_for(|status_board| !status_board.events.is_empty()).await.expect("the board is there");
     assert_eq!(running(&harness), ["notes-db:1", "notes-web:1"]);
-}
-
-#[tokio::test]
-async fn an_instance_whose_data_was_removed_is_not_healed_into_an_empty_one() {
-    let (harness, agent) = installed(1).await;
-    {
-        let mut world = harness.runtime.world();
-        world.containers.clear();
-        world.volumes.clear();
-    }
-    crate::perform::heal::heal(&agent.context, &instance()).await;
-    assert!(running(&harness).is_empty() && harness.runtime.world().volumes.is_empty());
 }
 
 #[tokio::test]
@@ -390,79 +275,4 @@ async fn an_end_is_kept_while_its_order_is_held() {
         "nobody has heard it"
     );
     assert!(!agent.context.ledger().orders().contains_key(&later), "what is held is not begun");
-}
-
-/// A container of another instance under a name that is the instance's, while its own is gone.
-fn usurper(harness: &Harness) -> FakeContainer {
-    let other =
-        FakeContainer { name: "oasis-1-web-1".to_owned(), project: "oasis-2".to_owned(), ..foreign_container() };
-    let mut world = harness.runtime.world();
-    world.containers.retain(|it| it.name != other.name);
-    world.containers.push(other.clone());
-    other
-}
-
-#[tokio::test]
-async fn nothing_is_healed_or_started_beside_anothers_container_of_the_same_name() {
-    let (harness, agent) = installed(1).await;
-    let other = usurper(&harness);
-    let before = harness.runtime.world().containers.clone();
-    crate::perform::heal::heal(&agent.context, &instance()).await;
-    assert_eq!(harness.runtime.world().containers, before, "healing touches nothing");
-    let recorded = agent.context.status_writer.see(|status_board| format!("{status_board:?}"));
-    assert!(
-        recorded.contains("could not be healed: the container `oasis-1-web-1` is of the instance oasis-2"),
-        "{recorded}"
-    );
-    for (request, serial) in [(PowerRequest::Start, 1), (PowerRequest::Restart, 2)] {
-        let outcome = harness.carry_out(&agent, power(request, serial)).await;
-        check_refused(&outcome, "the container `oasis-1-web-1` is of the instance oasis-2");
-        assert_eq!(harness.runtime.world().containers, before);
-    }
-    assert_eq!(harness.carry_out(&agent, power(PowerRequest::Stop, 3)).await, Outcome::Done);
-    assert!(harness.runtime.world().containers.contains(&other), "it is neither stopped nor removed");
-}
-
-/// Makes a stack that someone started with Compose, under the instance's name.
-fn foreign_container() -> FakeContainer {
-    FakeContainer {
-        id: "stranger".to_owned(),
-        name: "oasis-1-db-1".to_owned(),
-        project: "oasis-1".to_owned(),
-        service: "db".to_owned(),
-        image: "notes-db:0".to_owned(),
-        config_hash: String::new(),
-        state: ContainerState::Running,
-        networks: [].into(),
-        volumes: [].into(),
-        ports: Vec::new(),
-        has_healthcheck: false,
-    }
-}
-
-#[tokio::test]
-async fn a_stack_that_others_started_is_not_taken_over() {
-    let harness = Harness::new();
-    harness.runtime.meddle(|world| world.containers.push(foreign_container()));
-    let outcome = harness.carry_out(&harness.agent(), install(1)).await;
-    check_refused(&outcome, "a Compose project `oasis-1` that fleet did not make is on this host (oasis-1-db-1)");
-    assert_eq!(harness.runtime.world().containers, [foreign_container()]);
-    assert_eq!(harness.runtime.world().steps_so_far, 0);
-}
-
-#[tokio::test]
-async fn what_lost_its_data_is_not_started_with_nothing() {
-    for action in [upgrade(1, 2), power(PowerRequest::Restart, 1), power(PowerRequest::Start, 1)] {
-        let (harness, agent) = installed(1).await;
-        let volume = harness.runtime.world().volumes.keys().next().cloned().expect("the app has a volume");
-        harness.runtime.meddle(|world| {
-            world.containers.clear();
-            world.volumes.remove(&volume);
-        });
-        check_refused(
-            &harness.carry_out(&agent, action).await,
-            &format!("its data is gone: somebody removed {volume}"),
-        );
-        assert!(!harness.runtime.world().volumes.contains_key(&volume));
-    }
 }

@@ -3,7 +3,8 @@
 #[path = "../../../../../repository/tests/common/s3.rs"]
 mod s3;
 
-use super::harness::{Agent, Harness, backup, drill, files, names, restore, source};
+use super::actions::{backup, drill, names, restore, source};
+use super::harness::{Agent, Harness, files};
 use super::lab::Fault;
 use fleet_core::backup::{DataAction, DataResult, Others};
 use fleet_core::names::BackupId;

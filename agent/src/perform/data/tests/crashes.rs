@@ -1,7 +1,8 @@
 //! Kills the agent at every call of the container runtime and of a repository, and at every write of the ledger.
 //! Afterwards, services run, listed backups are whole, and data is either the old or the restored one.
 
-use super::harness::{Agent, Harness, State, backup, drill, restore};
+use super::actions::{backup, drill, restore};
+use super::harness::{Agent, Harness, State};
 use super::lab::Fault;
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Outcome};

@@ -1,6 +1,7 @@
 //! Results of drills, and the complete removal of their sandboxes.
 
-use super::harness::{Agent, Harness, backup, drill, source};
+use super::actions::{backup, drill, source};
+use super::harness::{Agent, Harness};
 use super::lab::Fault;
 use fleet_core::backup::{DataAction, DataResult, Privileges, Proof};
 use fleet_core::names::BackupId;

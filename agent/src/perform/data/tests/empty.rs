@@ -1,7 +1,8 @@
 //! Drills and restores in which images and apps initialise empty data themselves, and in which a host fails a good
 //! backup.
 
-use super::harness::{Agent, Harness, backup, drill, files, restore};
+use super::actions::{backup, drill, restore};
+use super::harness::{Agent, Harness, files};
 use super::keeping::BackendFault;
 use super::lab::Fault;
 use fleet_core::backup::{DataResult, Proof};

@@ -2,7 +2,8 @@
 
 #![allow(clippy::print_stderr)]
 
-use super::harness::{Harness, State, backup, copies, files};
+use super::actions::{backup, copies};
+use super::harness::{Harness, State, files};
 use super::keeping::BackendFault;
 use super::lab::Fault;
 use crate::clock;

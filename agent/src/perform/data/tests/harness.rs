@@ -12,9 +12,9 @@ use crate::policy::LivePolicy;
 use crate::repositories::{self, Repositories};
 use crate::status_board::StatusWriter;
 use fleet_core::app::Bundle;
-use fleet_core::backup::{BackupSource, Cause, DataAction, DataResult, Kept, Manifest, Others, Privileges};
+use fleet_core::backup::{Kept, Manifest, Privileges};
 use fleet_core::facts::DriftRule;
-use fleet_core::names::{BackupId, InstanceName};
+use fleet_core::names::InstanceName;
 use fleet_core::order::{Action, End, Order, Outcome, order_id};
 use fleet_core::release::{Goal, Release};
 use fleet_core::steps::ContainerState;
@@ -310,49 +310,5 @@ impl Agent {
         let ended = tokio::time::timeout(Duration::from_secs(300), ended).await;
         let status_board = ended.expect("the order ends in time").expect("the board is there");
         status_board.ends[&order.order.id].1.clone()
-    }
-}
-
-pub fn names(repositories: &[&str]) -> BTreeSet<fleet_core::names::RepositoryName> {
-    repositories.iter().map(|name| name.parse().expect("a name")).collect()
-}
-
-pub fn backup(to: &[&str]) -> Action {
-    Action::Data(DataAction::Backup { to: names(to), cause: Cause::Requested })
-}
-
-pub fn source(repository: &str, backup: &BackupId) -> BackupSource {
-    BackupSource {
-        repository: repository.parse().expect("a name"),
-        instance: instance(),
-        backup: backup.clone(),
-        snapshots: None,
-    }
-}
-
-pub fn drill(repository: &str, backup: &BackupId) -> Action {
-    Action::Data(DataAction::Drill { from: source(repository, backup), privileges: Default::default() })
-}
-
-pub fn restore(repository: &str, backup: &BackupId, safety: &[&str]) -> Action {
-    let from = source(repository, backup);
-    let (only, others) = (BTreeSet::new(), Others::Kept);
-    Action::Data(DataAction::Restore {
-        from,
-        only,
-        safety: names(safety),
-        goal: None,
-        others,
-        privileges: Default::default(),
-    })
-}
-
-/// The manifests that an order made, by repository; and why there is none.
-pub fn copies(end: &End) -> BTreeMap<String, Result<Manifest, String>> {
-    match end.made.as_deref() {
-        Some(DataResult::Backup(copies)) => {
-            copies.iter().map(|copy| (copy.repository.to_string(), copy.result.clone())).collect()
-        }
-        other => panic!("expected copies of a backup, found {other:?} of {:?}", end.outcome),
     }
 }

@@ -1,6 +1,7 @@
 //! Services that an order could not resume are resumed later.
 
-use super::harness::{Harness, backup, instance};
+use super::actions::backup;
+use super::harness::{Harness, instance};
 use super::lab::Fault;
 use crate::ledger::Ledger;
 use fleet_core::order::Outcome;

@@ -1,6 +1,7 @@
 //! Data of before a restore that cannot be removed is named with its instance, and is removed later.
 
-use super::harness::{Agent, instance, restore};
+use super::actions::restore;
+use super::harness::{Agent, instance};
 use super::restores::changed_since;
 use crate::ledger::Ledger;
 use crate::status_board::StatusBoard;

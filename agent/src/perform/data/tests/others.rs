@@ -1,6 +1,7 @@
 //! Other databases of a server are not lost without an operator's consent.
 
-use super::harness::{Harness, backup, restore, source};
+use super::actions::{backup, restore, source};
+use super::harness::Harness;
 use super::lab::Fault;
 use super::restores::changed_since;
 use fleet_core::backup::{DataAction, DataResult, Others};

@@ -1,6 +1,7 @@
 //! Restrictions of a host's policy on orders about data.
 
-use super::harness::{Agent, Harness, backup, copies, drill, files, restore, source};
+use super::actions::{backup, copies, drill, restore, source};
+use super::harness::{Agent, Harness, files};
 use super::restores::changed_since;
 use fleet_core::backup::{BackupSource, DataAction, Kept, Manifest, Others, Part, Privileges, Root, Snapshots};
 use fleet_core::names::BackupId;

@@ -1,6 +1,7 @@
 //! Servers that are loaded, counted or queried are waited for until they answer.
 
-use super::harness::{Agent, Harness, backup, instance};
+use super::actions::backup;
+use super::harness::{Agent, Harness, instance};
 use super::lab::{Fault, rows_store};
 use crate::fake::Behaviour;
 use crate::ledger::{Direction, OpenState};

@@ -1,6 +1,7 @@
 //! Restores that succeed, and restores after which everything is as before.
 
-use super::harness::{Agent, Harness, State, backup, restore, source};
+use super::actions::{backup, restore, source};
+use super::harness::{Agent, Harness, State};
 use super::lab::Fault;
 use crate::fake::Behaviour;
 use fleet_core::backup::{DataAction, DataResult, Others, Privileges};

@@ -1,6 +1,7 @@
 //! A sandbox that a drill could not remove is reported, blocks nothing, and is removed later.
 
-use super::harness::{Agent, Harness, backup, drill, instance, restore};
+use super::actions::{backup, drill, restore};
+use super::harness::{Agent, Harness, instance};
 use super::lab::Fault;
 use crate::ledger::Ledger;
 use crate::status_board::StatusBoard;

@@ -1,7 +1,8 @@
 //! Two instances from an older version with one project: data with an uncertain owner is neither backed up nor
 //! replaced.
 
-use super::harness::{Agent, Harness, backup, drill, instance, restore};
+use super::actions::{backup, drill, restore};
+use super::harness::{Agent, Harness, instance};
 use super::restores::changed_since;
 use fleet_core::order::Outcome;
 

@@ -1,6 +1,7 @@
 //! Backups that come out well, and backups that do not.
 
-use super::harness::{Harness, State, backup, copies, instance};
+use super::actions::{backup, copies};
+use super::harness::{Harness, State, instance};
 use super::keeping::BackendFault;
 use super::lab::Fault;
 use fleet_core::backup::{Counted, Kept, Manifest};

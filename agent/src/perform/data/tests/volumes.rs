@@ -1,7 +1,8 @@
 //! Volumes that came later than the instance, and folders that others use too.
 
+use super::actions::{backup, restore};
 use super::crashes::{At, crash};
-use super::harness::{Harness, State, backup, files, restore};
+use super::harness::{Harness, State, files};
 use super::lab::Fault;
 use super::restores::{anew, changed_since};
 use crate::fake::FakeContainer;

@@ -1,0 +1,64 @@
+//! Containers of others under the names of an instance.
+
+use super::harness::{Harness, check_refused, install, installed, instance, power};
+use crate::fake::FakeContainer;
+use fleet_core::order::{Outcome, PowerRequest};
+use fleet_core::steps::ContainerState;
+
+/// A container of another instance under a name that is the instance's, while its own is gone.
+fn usurper(harness: &Harness) -> FakeContainer {
+    let other =
+        FakeContainer { name: "oasis-1-web-1".to_owned(), project: "oasis-2".to_owned(), ..foreign_container() };
+    let mut world = harness.runtime.world();
+    world.containers.retain(|it| it.name != other.name);
+    world.containers.push(other.clone());
+    other
+}
+
+#[tokio::test]
+async fn nothing_is_healed_or_started_beside_anothers_container_of_the_same_name() {
+    let (harness, agent) = installed(1).await;
+    let other = usurper(&harness);
+    let before = harness.runtime.world().containers.clone();
+    crate::perform::heal::heal(&agent.context, &instance()).await;
+    assert_eq!(harness.runtime.world().containers, before, "healing touches nothing");
+    let recorded = agent.context.status_writer.see(|status_board| format!("{status_board:?}"));
+    assert!(
+        recorded.contains("could not be healed: the container `oasis-1-web-1` is of the instance oasis-2"),
+        "{recorded}"
+    );
+    for (request, serial) in [(PowerRequest::Start, 1), (PowerRequest::Restart, 2)] {
+        let outcome = harness.carry_out(&agent, power(request, serial)).await;
+        check_refused(&outcome, "the container `oasis-1-web-1` is of the instance oasis-2");
+        assert_eq!(harness.runtime.world().containers, before);
+    }
+    assert_eq!(harness.carry_out(&agent, power(PowerRequest::Stop, 3)).await, Outcome::Done);
+    assert!(harness.runtime.world().containers.contains(&other), "it is neither stopped nor removed");
+}
+
+/// Makes a stack that someone started with Compose, under the instance's name.
+fn foreign_container() -> FakeContainer {
+    FakeContainer {
+        id: "stranger".to_owned(),
+        name: "oasis-1-db-1".to_owned(),
+        project: "oasis-1".to_owned(),
+        service: "db".to_owned(),
+        image: "notes-db:0".to_owned(),
+        config_hash: String::new(),
+        state: ContainerState::Running,
+        networks: [].into(),
+        volumes: [].into(),
+        ports: Vec::new(),
+        has_healthcheck: false,
+    }
+}
+
+#[tokio::test]
+async fn a_stack_that_others_started_is_not_taken_over() {
+    let harness = Harness::new();
+    harness.runtime.meddle(|world| world.containers.push(foreign_container()));
+    let outcome = harness.carry_out(&harness.agent(), install(1)).await;
+    check_refused(&outcome, "a Compose project `oasis-1` that fleet did not make is on this host (oasis-1-db-1)");
+    assert_eq!(harness.runtime.world().containers, [foreign_container()]);
+    assert_eq!(harness.runtime.world().steps_so_far, 0);
+}
