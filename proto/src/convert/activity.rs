@@ -1,4 +1,4 @@
-//! What is being done, and how far it is. A progress with a unit that this version does not know is none.
+//! Current activity of an order: its step and its progress. Progress in a unit that this version does not know is left out.
 
 use super::{ConvertError, enumeration};
 use crate::v1;
