@@ -7,10 +7,11 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 use std::error::Error;
 use std::path::Path;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "fleet/v1/failures.proto",
     "fleet/v1/hints.proto",
     "fleet/v1/activities.proto",
+    "fleet/v1/reasons.proto",
     "fleet/v1/join.proto",
     "fleet/v1/agents.proto",
     "fleet/v1/operators.proto",
@@ -43,8 +44,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The files whose messages are shown as JSON.
-const SHOWN: [&str; 4] =
-    ["fleet/v1/operators.proto", "fleet/v1/hints.proto", "fleet/v1/activities.proto", "fleet/v1/failures.proto"];
+const SHOWN: [&str; 5] = [
+    "fleet/v1/operators.proto",
+    "fleet/v1/hints.proto",
+    "fleet/v1/activities.proto",
+    "fleet/v1/failures.proto",
+    "fleet/v1/reasons.proto",
+];
 
 /// Returns each enum field that is written to JSON as a word, with its attribute.
 fn enum_words(descriptors: &FileDescriptorSet) -> Vec<(String, String)> {

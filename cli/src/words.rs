@@ -3,6 +3,7 @@
 pub mod failures;
 pub mod hints;
 pub mod progress;
+pub mod reasons;
 
 use fleet_proto::words::CodedMessage;
 
@@ -12,5 +13,6 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::Hint(hint) => hints::shown(Some(hint)),
         CodedMessage::OrderFailure(failure) => failures::shown(Some(failure)),
         CodedMessage::Progress(far) => progress::shown(Some(far)),
+        CodedMessage::WaitReason(reason) => reasons::shown_wait(Some(reason)),
     }
 }

@@ -16,7 +16,7 @@ const NAME_LIMIT: usize = 64;
 const COUNT_LIMIT: usize = 1024;
 
 /// Name of an ability, as `action:NAME`, `key:PATH` or `engine:NAME`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Capability(String);
 

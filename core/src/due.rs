@@ -9,6 +9,8 @@ use crate::backup::{
 use crate::facts::{Ended, InstanceDesired};
 use crate::names::{BackupId, InstanceName, OrderId, RepositoryName};
 use crate::order::order_id;
+use crate::order_kind::OrderKind;
+use crate::reason::WaitReason;
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -32,8 +34,8 @@ pub enum Due<T> {
     },
     /// Due after a pause.
     Later {
-        /// Reason, for people.
-        because: String,
+        /// Reason.
+        reason: WaitReason,
         /// Time at which the answer changes, if it is known.
         until: Option<Time>,
     },
@@ -81,18 +83,20 @@ impl<'a> Attempts<'a> {
     }
 
     /// The id of the next, once the pause after the last one is over; `next` is when there is something else to try.
-    fn due(&self, noun: &str, next: Option<Time>, now: Time) -> Result<OrderId, (String, Option<Time>)> {
+    fn due(&self, order: OrderKind, next: Option<Time>, now: Time) -> Result<OrderId, (WaitReason, Option<Time>)> {
         let last = self.ended.last().map(|(_, ended)| *ended);
-        let failed = || {
-            let failure = last.and_then(|ended| ended.outcome.failure()).map(ToString::to_string);
-            let reason = failure.unwrap_or_else(|| "not all of it was made".to_owned());
-            format!("{noun} failed ({} of {} attempts): {reason}", self.ended.len(), PAUSES.len() + 1)
+        let failure = || last.and_then(|ended| ended.outcome.failure()).cloned().map(Box::new);
+        let (attempts, limit) = (self.ended.len(), PAUSES.len() + 1);
+        let Some(id) = &self.next else {
+            return Err((WaitReason::NoMoreAttempts { order, attempts, limit, failure: failure() }, next));
         };
-        let Some(id) = &self.next else { return Err((failed(), next)) };
-        let pause = self.ended.len().checked_sub(1).and_then(|number| PAUSES.get(number));
+        let pause = attempts.checked_sub(1).and_then(|number| PAUSES.get(number));
         let (Some(pause), Some(last)) = (pause, last) else { return Ok(id.clone()) };
         let again = last.at.after(*pause);
-        if again <= now { Ok(id.clone()) } else { Err((format!("{}; again at {again}", failed()), Some(again))) }
+        if again <= now {
+            return Ok(id.clone());
+        }
+        Err((WaitReason::NextAttempt { order, attempts, limit, again, failure: failure() }, Some(again)))
     }
 }
 
@@ -114,9 +118,9 @@ pub fn backup_due(about: &About, policy: &BackupPolicy, slots: &Slots) -> Due<BT
     if missing.is_empty() {
         return Due::No { until: coming };
     }
-    match attempts.due("its backup", coming, now).and_then(|id| within(policy, now).map(|()| id)) {
+    match attempts.due(OrderKind::Backup, coming, now).and_then(|id| within(policy, now).map(|()| id)) {
         Ok(id) => Due::Now { id, what: missing, since: slot.after(shift) },
-        Err((because, until)) => Due::Later { because, until: [until, coming].into_iter().flatten().min() },
+        Err((reason, until)) => Due::Later { reason, until: [until, coming].into_iter().flatten().min() },
     }
 }
 
@@ -200,18 +204,18 @@ fn drill_of(about: &About, policy: &BackupPolicy, from: BackupSource, due: Time)
         let (repository, backup) = (from.repository.as_str(), from.backup.as_str());
         order_id(&["drill", about.name.as_str(), &created, repository, backup, &before, attempt])
     });
-    match attempts.due("its drill", None, about.now).and_then(|id| within(policy, about.now).map(|()| id)) {
+    match attempts.due(OrderKind::Drill, None, about.now).and_then(|id| within(policy, about.now).map(|()| id)) {
         Ok(id) => Due::Now { id, what: from, since: due },
-        Err((because, until)) => Due::Later { because, until },
+        Err((reason, until)) => Due::Later { reason, until },
     }
 }
 
 /// Checks whether the policy's window is open.
-pub fn within(policy: &BackupPolicy, now: Time) -> Result<(), (String, Option<Time>)> {
+pub fn within(policy: &BackupPolicy, now: Time) -> Result<(), (WaitReason, Option<Time>)> {
     match &policy.window {
         Some(window) if !window.is_open(now) => {
             let opens = window.opens_at(now);
-            Err((format!("the window of its policy opens at {opens}"), Some(opens)))
+            Err((WaitReason::PolicyWindow { opens }, Some(opens)))
         }
         Some(_) | None => Ok(()),
     }

@@ -2,10 +2,11 @@
 //!
 //! An order states the expected state. A host in another state refuses it and changes nothing.
 
-use crate::backup::{DataAction, DataResult};
+use crate::backup::{DataAction, DataKind, DataResult};
 use crate::hint::Hint;
 use crate::names::{InstanceName, OrderId};
 use crate::order_failure::OrderFailure;
+use crate::order_kind::OrderKind;
 use crate::release::{Goal, Release};
 use crate::time::serde_millis;
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,17 @@ pub enum PowerRequest {
     Restart,
 }
 
+impl From<DataKind> for OrderKind {
+    fn from(kind: DataKind) -> Self {
+        match kind {
+            DataKind::Backup => Self::Backup,
+            DataKind::Drill => Self::Drill,
+            DataKind::Restore => Self::Restore,
+            DataKind::Forget => Self::Forget,
+        }
+    }
+}
+
 impl Action {
     /// Returns the action on data, if the order is about data.
     pub fn data(&self) -> Option<&DataAction> {
@@ -89,21 +101,23 @@ impl Action {
         }
     }
 
+    /// Returns its kind.
+    pub fn kind(&self) -> OrderKind {
+        match self {
+            Self::Install { .. } => OrderKind::Install,
+            Self::Upgrade { .. } => OrderKind::Upgrade,
+            Self::Configure { .. } => OrderKind::Configure,
+            Self::Power { request: PowerRequest::Start, .. } => OrderKind::Start,
+            Self::Power { request: PowerRequest::Stop, .. } => OrderKind::Stop,
+            Self::Power { request: PowerRequest::Restart, .. } => OrderKind::Restart,
+            Self::Remove { .. } => OrderKind::Remove,
+            Self::Data(data) => data.kind().into(),
+        }
+    }
+
     /// Returns the name of its kind, for metrics.
     pub fn label(&self) -> &'static str {
-        match self {
-            Self::Install { .. } => "install",
-            Self::Upgrade { .. } => "upgrade",
-            Self::Configure { .. } => "configure",
-            Self::Power { request: PowerRequest::Start, .. } => "start",
-            Self::Power { request: PowerRequest::Stop, .. } => "stop",
-            Self::Power { request: PowerRequest::Restart, .. } => "restart",
-            Self::Remove { .. } => "remove",
-            Self::Data(DataAction::Backup { .. }) => "backup",
-            Self::Data(DataAction::Drill { .. }) => "drill",
-            Self::Data(DataAction::Restore { .. }) => "restore",
-            Self::Data(DataAction::Forget { .. }) => "forget",
-        }
+        self.kind().as_str()
     }
 
     /// Returns the target state of the instance, if the order has one.

@@ -7,7 +7,7 @@ use serde_json::Value;
 /// ones as a text.
 ///
 /// `Display` is for logs: the code in words, then the arguments.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case", tag = "code", content = "with", remote = "Self")]
 pub enum OrderFailure {
     /// Words of an earlier version, or of another program, that no code stands for.

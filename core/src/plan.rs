@@ -27,6 +27,7 @@ pub use progress::Progress;
 use crate::facts::{Asked, Desired, Doing, Observed};
 use crate::names::{HostName, InstanceName, OrderId, RolloutId};
 use crate::order::{Order, Outcome};
+use crate::reason::WaitReason;
 use crate::release::Release;
 use crate::rollout::{Member, Rollout};
 use crate::time::Time;
@@ -82,8 +83,8 @@ pub struct Waiting {
     pub instance: InstanceName,
     /// Rollout that moves it.
     pub rollout: Option<RolloutId>,
-    /// Reason, for people.
-    pub because: String,
+    /// Reason.
+    pub reason: WaitReason,
 }
 
 /// Phase of a rollout. Derived, never stored.
@@ -124,8 +125,8 @@ pub enum RolloutPhase {
 pub enum MemberState {
     /// Not begun.
     Waiting {
-        /// Reason, for people.
-        because: String,
+        /// Reason.
+        reason: WaitReason,
     },
     /// Its order is open.
     UnderWay {
@@ -135,6 +136,8 @@ pub enum MemberState {
         since: Time,
         /// Current step, if it is known.
         doing: Option<Doing>,
+        /// What holds it up, if its host has not said that it has begun.
+        held_up: Option<WaitReason>,
     },
     /// Past its deadline without a word, though its host is online.
     Overdue {

@@ -15,6 +15,7 @@ mod observed;
 mod operators;
 mod order;
 mod policy;
+mod reason;
 mod repository;
 mod result;
 
@@ -24,6 +25,7 @@ pub use hint::incoming_hint;
 pub use joiner::incoming_joiner;
 pub use observed::{IncomingReport, incoming_end, incoming_instance};
 pub use order::{OutgoingOrder, incoming_order};
+pub use reason::incoming_wait_reason;
 pub use repository::{RepositoryFile, RepositoryFiles, is_sha256, repository_file, repository_files};
 
 use fleet_core::labels::LabelError;

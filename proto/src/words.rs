@@ -47,6 +47,7 @@ wire_enums!(
     StoreEngine,
     TokenState,
     VerifyState,
+    WaitReasonCode,
     WaveKind,
 );
 
@@ -125,7 +126,7 @@ macro_rules! coded_messages {
     };
 }
 
-coded_messages!(Hint: HintCode, OrderFailure: OrderFailureCode);
+coded_messages!(Hint: HintCode, OrderFailure: OrderFailureCode, WaitReason: WaitReasonCode);
 
 /// A progress in JSON: its numbers, and the words.
 #[derive(Serialize)]

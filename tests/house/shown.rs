@@ -4,8 +4,8 @@ use crate::help::programs;
 use crate::house;
 use clap::Command;
 use clap::error::ErrorKind;
-use fleet_proto::convert::incoming_hint;
-use fleet_proto::v1::{self, HintCode};
+use fleet_proto::convert::{incoming_hint, incoming_wait_reason};
+use fleet_proto::v1::{self, HintCode, WaitReasonCode};
 use fleet_proto::words::CodedMessage;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -136,6 +136,26 @@ fn each_hint_has_words_and_names_commands_that_are_understood() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count > 50, "only {count} commands were found");
+}
+
+#[test]
+fn each_reason_for_waiting_has_words() {
+    let arguments = [
+        vec!["0123456789abcdef01234567"; 2],
+        vec!["1"; 3],
+        vec!["install", "2", "ORDER_FAILURE_CODE_OTHER", "no answer"],
+        vec!["install", "1", "4", "900"],
+        vec!["backup", "1", "WAIT_REASON_CODE_STOPPED"],
+    ];
+    let arguments = arguments.map(|texts| texts.into_iter().map(str::to_owned).collect::<Vec<_>>());
+    for code in (1..10_000).map_while(|number| WaitReasonCode::try_from(number).ok()) {
+        let reasons =
+            arguments.iter().map(|arguments| v1::WaitReason { code: code.into(), arguments: arguments.clone() });
+        let reason = reasons.into_iter().find(|reason| incoming_wait_reason(reason.clone()).is_some());
+        let reason = reason.unwrap_or_else(|| panic!("{code:?} cannot be read with {arguments:?}"));
+        let words = fleet_cli::words_of(CodedMessage::WaitReason(&reason));
+        assert!(!words.is_empty() && !words.contains("does not know"), "{reason:?}: {words}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::exit::ExitStatus;
 use crate::follow::{Look, Parting, follow};
 use crate::format::clock_time;
 use crate::last_shown::LastShown;
+use crate::words::reasons::shown_wait;
 use crate::words::{failures, hints, progress};
 use clap::Args;
 use fleet_core::command_error::CommandError;
@@ -81,7 +82,10 @@ fn refuse_to_wait(what: &str, view: Option<&InstanceView>) -> Result<(), Command
     let Some(view) = view.filter(|view| !view.host_online) else {
         return Ok(());
     };
-    let why = if view.waiting.is_empty() { format!("{} is not connected", view.host) } else { view.waiting.clone() };
+    let why = match &view.waiting {
+        Some(reason) => shown_wait(Some(reason)),
+        None => format!("{} is not connected", view.host),
+    };
     Err(CommandError::refused(format!("could not {what} yet"))
         .because(why)
         .hint(format!("the request is kept, and done when {} is there; --detach does not wait", view.host)))
@@ -94,10 +98,11 @@ fn going_on(error: CommandError, instance: &str) -> CommandError {
 /// Prints one line for each state and step. On a terminal, the progress of the step is updated in that line.
 fn tell(context: &Context, instance: &str, output: &mut LastShown, now: &ChangeProgress) {
     let is_new_state = output.is_new_state(now.state);
-    let text = end_text(now);
+    let text = text_of(now);
     let is_news = output.is_new_step(&text) || is_new_state;
     let time = clock_time(context.now());
-    let text = if text.is_empty() { text } else { format!(": {}", progress::step(&text, now.progress.as_ref())) };
+    let text =
+        if text.is_empty() { String::new() } else { format!(": {}", progress::step(&text, now.progress.as_ref())) };
     let line = format!("{time}  {instance}  {}{text}", word::<ChangeState>(now.state));
     if is_news {
         context.printer.story_that_moves(line);
@@ -109,12 +114,12 @@ fn tell(context: &Context, instance: &str, output: &mut LastShown, now: &ChangeP
 fn conclude(context: &Context, what: &str, instance: &str, last: &ChangeProgress) -> Result<ExitStatus, CommandError> {
     match last.state() {
         ChangeState::Done | ChangeState::AlreadySo => {
-            let text = if last.text.is_empty() { String::new() } else { format!(": {}", last.text) };
+            let text = prefixed(&text_of(last));
             context.printer.answer(format!("{instance}: {}{text}", word::<ChangeState>(last.state)))?;
             Ok(ExitStatus::Done)
         }
         ChangeState::Waiting => Err(CommandError::refused(format!("could not {what} yet"))
-            .because(&last.text)
+            .because(text_of(last))
             .hint(hints::shown(last.hint.as_ref()))),
         ChangeState::RolledBack
         | ChangeState::Stuck
@@ -122,8 +127,7 @@ fn conclude(context: &Context, what: &str, instance: &str, last: &ChangeProgress
         | ChangeState::Failed
         | ChangeState::UnderWay
         | ChangeState::Unspecified => {
-            let text = end_text(last);
-            let text = if text.is_empty() { text } else { format!(": {text}") };
+            let text = prefixed(&text_of(last));
             let error =
                 CommandError::refused(format!("could not {what}")).because(format!("{instance} {}{text}", ended(last)));
             let usual = format!("`fleet instance show {instance}` and `fleet logs {instance}` tell more");
@@ -133,14 +137,22 @@ fn conclude(context: &Context, what: &str, instance: &str, last: &ChangeProgress
     }
 }
 
+/// Returns the words of the step, of the result, of the failure or of the reason for waiting.
+fn text_of(progress: &ChangeProgress) -> String {
+    match progress {
+        ChangeProgress { failure: Some(failure), .. } => failures::shown(Some(failure)),
+        ChangeProgress { waiting: Some(reason), .. } => shown_wait(Some(reason)),
+        ChangeProgress { text, .. } => text.clone(),
+    }
+}
+
+fn prefixed(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(": {text}") }
+}
+
 /// Returns whether the change waits for something that may take long, so that the prompt is released.
 fn is_put_off(progress: &ChangeProgress) -> bool {
     progress.over && progress.state() == ChangeState::Waiting
-}
-
-/// Returns the words of the step, of the result or of the failure.
-fn end_text(progress: &ChangeProgress) -> String {
-    if progress.failure.is_some() { failures::shown(progress.failure.as_ref()) } else { progress.text.clone() }
 }
 
 /// Returns the end of an order as a part of a sentence.

@@ -1,6 +1,7 @@
 //! Why a rollout is where it is, and what to do, in sentences.
 
 use crate::format::moment;
+use crate::words::reasons::shown_wait;
 use crate::words::{hints, progress};
 use fleet_core::time::Time;
 use fleet_proto::v1::{
@@ -59,8 +60,10 @@ fn failure(failure: &MemberFailure) -> String {
 
 fn group(group: &ReasonGroup) -> String {
     let ReasonGroup { text, progress, release, rollout, .. } = group;
+    let waiting = shown_wait(group.waiting.as_ref());
     let reason = match group.state() {
-        MemberState::Waiting => format!("wait: {text}"),
+        MemberState::Waiting => format!("wait: {waiting}"),
+        MemberState::UnderWay if group.waiting.is_some() => format!("under way: {waiting}"),
         MemberState::UnderWay if text.is_empty() => "under way: no word yet".to_owned(),
         MemberState::UnderWay => format!("under way: {}", progress::step(text, progress.as_ref())),
         MemberState::Offline => "offline: they catch up when they are back".to_owned(),
@@ -92,10 +95,11 @@ fn next(step: &NextStep) -> Option<String> {
 mod tests {
     use super::*;
     use fleet_core::hint::Hint;
+    use fleet_core::reason::WaitReason;
 
-    fn group_of(state: MemberState, text: &str, names: &[&str]) -> ReasonGroup {
+    fn group_of(state: MemberState, names: &[&str]) -> ReasonGroup {
         let instances = names.iter().map(ToString::to_string).collect();
-        ReasonGroup { state: state.into(), text: text.to_owned(), instances, ..Default::default() }
+        ReasonGroup { state: state.into(), instances, ..Default::default() }
     }
 
     #[test]
@@ -114,9 +118,12 @@ mod tests {
             all: 10,
             failures: vec![failure("a", OrderOutcome::Stuck), failure("b", OrderOutcome::RolledBack)],
             groups: vec![
-                group_of(MemberState::Waiting, "the rollout is halted", &["c", "d", "e", "f", "g", "h"]),
-                group_of(MemberState::UnderWay, "", &["i"]),
-                ReasonGroup { rollout: "r2".to_owned(), ..group_of(MemberState::Elsewhere, "", &["j"]) },
+                ReasonGroup {
+                    waiting: Some(WaitReason::RolloutHalted { rollout: "r1".parse().expect("an id") }.into()),
+                    ..group_of(MemberState::Waiting, &["c", "d", "e", "f", "g", "h"])
+                },
+                group_of(MemberState::UnderWay, &["i"]),
+                ReasonGroup { rollout: "r2".to_owned(), ..group_of(MemberState::Elsewhere, &["j"]) },
             ],
             next: vec![
                 next("a", Hint::ReadAgentLog),
@@ -137,7 +144,7 @@ mod tests {
         0 done, 2 failed, 0 under way, 6 waiting, 0 offline, of 10
         a is stuck: no answer
         b went back to 1.1: no answer
-        c, d, e, f, g and 1 more: wait: the rollout is halted
+        c, d, e, f, g and 1 more: wait: rollout r1 is halted
         i: under way: no word yet
         j: left to r2
         next: a: on the host, see what its agent does: `journalctl -u fleet-agent`

@@ -3,6 +3,7 @@
 use super::{pairs, section};
 use crate::format::{age, or_dash, short_digest};
 use crate::output::{Column, grid};
+use crate::words::reasons::shown_wait;
 use crate::words::{failures, progress};
 use fleet_core::time::Time;
 use fleet_proto::v1::{BackupLevel, DriftRule, InstanceHealth, InstanceView, OrderOutcome};
@@ -37,12 +38,11 @@ fn host(instance: &InstanceView) -> String {
 
 /// Returns the most important present fact.
 pub fn now_line(instance: &InstanceView) -> String {
-    let waits = |text: &str| format!("waits: {text}");
     if !instance.doing.is_empty() {
         return progress::step(&instance.doing, instance.progress.as_ref());
     }
-    if !instance.waiting.is_empty() {
-        return waits(&instance.waiting);
+    if instance.waiting.is_some() {
+        return format!("waits: {}", shown_wait(instance.waiting.as_ref()));
     }
     if !instance.health_reason.is_empty() {
         return instance.health_reason.clone();
@@ -64,7 +64,7 @@ pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
         ("release", instance.digest.clone()),
         ("health", parenthesised(&word::<InstanceHealth>(instance.health), &instance.health_reason)),
         ("doing", progress::step(&instance.doing, instance.progress.as_ref())),
-        ("waits", instance.waiting.clone()),
+        ("waits", shown_wait(instance.waiting.as_ref())),
         (
             "last order",
             match word::<OrderOutcome>(instance.last_outcome) {
@@ -122,6 +122,7 @@ mod tests {
     use super::*;
     use crate::output::{Format, table};
     use fleet_core::facts::StepProgress;
+    use fleet_core::reason::WaitReason;
     use fleet_proto::v1::ContainerView;
 
     fn notes() -> InstanceView {
@@ -173,14 +174,14 @@ mod tests {
             host: "lab-2".to_owned(),
             app: "labnotes".to_owned(),
             health: InstanceHealth::Unknown.into(),
-            waiting: "lab-2 is offline\u{1b}[2J".to_owned(),
+            waiting: Some(WaitReason::Busy { step: "start\u{1b}[2J".to_owned() }.into()),
             ..Default::default()
         };
         let lines = table(&[notes(), away], COLUMNS, Format::Table, Time(100_000));
         insta::assert_snapshot!(lines.join("\n"), @r"
         INSTANCE  HOST             APP       VERSION     HEALTH   NOW
         notes-1   lab-1            labnotes  1.1 -> 1.2  healthy  pull web (3 of 12 MB)
-        notes-2   lab-2 (offline)  labnotes  ?           unknown  waits: lab-2 is offline\u001b[2J
+        notes-2   lab-2 (offline)  labnotes  ?           unknown  waits: it is in the middle of an order: start\u001b[2J
         ");
     }
 

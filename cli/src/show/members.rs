@@ -4,9 +4,10 @@ use super::rollouts::counts;
 use crate::format::{age, clock_time, one_line};
 use crate::last_shown::LastShown;
 use crate::painted::{Colour, Painted};
-use crate::words::progress;
+use crate::words::reasons::shown_wait;
+use crate::words::{failures, progress};
 use fleet_core::time::Time;
-use fleet_proto::v1::{MemberState, MemberView, RolloutPhase, RolloutView};
+use fleet_proto::v1::{MemberState, MemberView, OrderOutcome, RolloutPhase, RolloutView};
 use fleet_proto::words::word;
 use std::collections::BTreeMap;
 
@@ -112,9 +113,33 @@ fn line(member: &MemberView, widths: &Widths, now: Time) -> Painted {
 
 /// Reason why it is so; under way, the step and how far it is.
 pub fn reason(member: &MemberView) -> String {
-    match member.text.as_str() {
-        "" => String::new(),
-        text => format!(": {}", progress::step(text, member.progress.as_ref())),
+    match text_of(member) {
+        text if text.is_empty() => text,
+        text => format!(": {}", one_line(&text)),
+    }
+}
+
+/// The step without its progress, or what holds it up.
+fn step(member: &MemberView) -> String {
+    if member.text.is_empty() { shown_wait(member.waiting.as_ref()) } else { member.text.clone() }
+}
+
+/// The step with its progress, or the reason of the state; empty where there is nothing to say.
+pub fn text_of(member: &MemberView) -> String {
+    let MemberView { text, progress, reason, release, rollout, .. } = member;
+    match member.state() {
+        MemberState::UnderWay if !text.is_empty() => progress::step(text, progress.as_ref()),
+        MemberState::Waiting | MemberState::UnderWay => shown_wait(member.waiting.as_ref()),
+        MemberState::Overdue => "its host has not said how it ended".to_owned(),
+        MemberState::Failed => {
+            let failure = failures::shown(member.failure.as_ref());
+            format!("{}: {failure}", word::<OrderOutcome>(member.outcome))
+        }
+        MemberState::Unhealthy => reason.clone(),
+        MemberState::Offline => "it catches up when its host is back".to_owned(),
+        MemberState::Elsewhere if rollout.is_empty() => format!("it runs {release}"),
+        MemberState::Elsewhere => format!("rollout {rollout} has it now"),
+        MemberState::Done | MemberState::Removed | MemberState::Unspecified => String::new(),
     }
 }
 
@@ -158,7 +183,7 @@ impl Changes {
         match member.state() {
             // The plan shows already that all wait at the beginning.
             MemberState::Waiting => is_new_state && !is_first,
-            MemberState::UnderWay => output.is_new_step(&member.text) || is_new_state,
+            MemberState::UnderWay => output.is_new_step(&step(member)) || is_new_state,
             MemberState::Overdue
             | MemberState::Done
             | MemberState::Unhealthy
@@ -175,15 +200,22 @@ impl Changes {
 mod tests {
     use super::*;
     use fleet_core::facts::StepProgress;
+    use fleet_core::order_failure::OrderFailure;
+    use fleet_core::reason::WaitReason;
 
+    /// Under way with a step, or rolled back for a reason.
     fn member(number: u32, state: MemberState, text: &str) -> MemberView {
+        let (step, reason) = if state == MemberState::UnderWay { (text, "") } else { ("", text) };
         MemberView {
             instance: format!("notes-{number}"),
             host: format!("lab-{number}"),
             from: "1.1".to_owned(),
             to: "1.2".to_owned(),
             state: state.into(),
-            text: text.to_owned(),
+            text: step.to_owned(),
+            failure: Some(OrderFailure::other(reason).into()),
+            outcome: OrderOutcome::RolledBack.into(),
+            waiting: (state == MemberState::Waiting).then(|| WaitReason::LaterWave.into()),
             since_ms: 90_000,
             ..Default::default()
         }
@@ -213,8 +245,8 @@ mod tests {
         let members = vec![
             member(1, MemberState::Done, ""),
             member(2, MemberState::UnderWay, "pulling web"),
-            member(3, MemberState::Failed, "went back to 1.1: the probe\ngot no answer"),
-            member(10, MemberState::Waiting, "at most 1 at a time"),
+            member(3, MemberState::Failed, "the probe\ngot no answer"),
+            member(10, MemberState::Waiting, ""),
         ];
         let lines: Vec<_> = board(&view(RolloutPhase::Running, members), Time(100_000), 24)
             .iter()
@@ -224,8 +256,8 @@ mod tests {
         labnotes-3  labnotes -> 1.2  running (1 done, 1 failed, 1 under way, 1 waiting)
         + notes-1   lab-1   1.1 -> 1.2  done
         > notes-2   lab-2   1.1 -> 1.2  under way 10s: pulling web
-        ! notes-3   lab-3   1.1 -> 1.2  failed: went back to 1.1: the probe; got no answer
-        . notes-10  lab-10  1.1 -> 1.2  waiting: at most 1 at a time
+        ! notes-3   lab-3   1.1 -> 1.2  failed: rolled back: the probe; got no answer
+        . notes-10  lab-10  1.1 -> 1.2  waiting: its wave has not come
         ");
     }
 
@@ -239,9 +271,9 @@ mod tests {
             .collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
         labnotes-3  labnotes -> 1.2  running (1 failed, 49 waiting)
-        ! notes-50  lab-50  1.1 -> 1.2  failed: x
-        . notes-1   lab-1   1.1 -> 1.2  waiting
-        . notes-2   lab-2   1.1 -> 1.2  waiting
+        ! notes-50  lab-50  1.1 -> 1.2  failed: rolled back: x
+        . notes-1   lab-1   1.1 -> 1.2  waiting: its wave has not come
+        . notes-2   lab-2   1.1 -> 1.2  waiting: its wave has not come
           and 47 more
         ");
     }
@@ -254,20 +286,14 @@ mod tests {
         };
         let mut changes = Changes::default();
         let stages = [
+            view(RolloutPhase::Running, vec![member(1, MemberState::Waiting, ""), member(2, MemberState::Waiting, "")]),
+            view(RolloutPhase::Running, vec![pulling(0, 3), member(2, MemberState::Waiting, "")]),
+            view(RolloutPhase::Running, vec![pulling(2, 9), member(2, MemberState::Waiting, "")]),
             view(
                 RolloutPhase::Running,
-                vec![member(1, MemberState::Waiting, ""), member(2, MemberState::Waiting, "the canary goes first")],
+                vec![member(1, MemberState::UnderWay, "start web"), member(2, MemberState::Waiting, "")],
             ),
-            view(RolloutPhase::Running, vec![pulling(0, 3), member(2, MemberState::Waiting, "later")]),
-            view(RolloutPhase::Running, vec![pulling(2, 9), member(2, MemberState::Waiting, "later")]),
-            view(
-                RolloutPhase::Running,
-                vec![member(1, MemberState::UnderWay, "start web"), member(2, MemberState::Waiting, "later")],
-            ),
-            view(
-                RolloutPhase::Soaking,
-                vec![member(1, MemberState::Done, ""), member(2, MemberState::Waiting, "1 soaks")],
-            ),
+            view(RolloutPhase::Soaking, vec![member(1, MemberState::Done, ""), member(2, MemberState::Waiting, "")]),
             view(
                 RolloutPhase::DoneButOffline,
                 vec![member(1, MemberState::Done, ""), member(2, MemberState::Offline, "")],
@@ -281,7 +307,7 @@ mod tests {
         00:00:03  notes-1  lab-1  under way: start web
         00:00:04  notes-1  lab-1  done
         00:00:04  labnotes-3  soaking (1 done, 1 waiting)
-        00:00:05  notes-2  lab-2  offline
+        00:00:05  notes-2  lab-2  offline: it catches up when its host is back
         00:00:05  labnotes-3  done but offline (1 done, 1 offline)
         ");
     }

@@ -1,6 +1,6 @@
 //! Layout of rollouts in lists and in detail.
 
-use super::{pairs, section};
+use super::{members, pairs, section};
 use crate::format::{age, one_line, or_dash};
 use crate::output::{Column, grid};
 use fleet_core::time::Time;
@@ -45,7 +45,7 @@ pub fn lines(rollout: &RolloutView, now: Time) -> Vec<String> {
     ]);
     let members = rollout.members.iter().map(|member| {
         let versions = format!("{} -> {}", member.from, member.to);
-        let text = if member.text.is_empty() { String::new() } else { format!(": {}", one_line(&member.text)) };
+        let text = members::reason(member);
         let since = age(now, member.since_ms);
         vec![
             member.instance.clone(),

@@ -33,7 +33,7 @@ fn proposal() -> Proposal {
 
 /// A rollout that goes well, look by look.
 fn good() -> Scene {
-    let wait = ("waiting", "the canary goes first");
+    let wait = ("waiting", "");
     let frames = vec![
         rollout("running", &[("waiting", ""), wait]),
         rollout("running", &[("under way", "pulling web"), wait]),

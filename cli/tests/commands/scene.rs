@@ -102,14 +102,7 @@ pub fn coded<E: WireEnum + Into<i32>>(word: &str) -> i32 {
 
 pub fn progress(state: &str, text: &str) -> ChangeProgress {
     let over = !matches!(state, "waiting" | "under way");
-    ChangeProgress {
-        state: coded::<ChangeState>(state),
-        text: text.to_owned(),
-        hint: None,
-        over,
-        progress: None,
-        failure: None,
-    }
+    ChangeProgress { state: coded::<ChangeState>(state), text: text.to_owned(), hint: None, over, ..Default::default() }
 }
 
 /// Under way with a step, and so far.
@@ -122,7 +115,7 @@ pub fn change(plan: &[&str], order: &str) -> InstanceChange {
     InstanceChange { instance: Some(instance(1)), plan, order: order.to_owned(), ..Default::default() }
 }
 
-/// A rollout of 1.2 whose members have these states.
+/// A rollout of 1.2 whose members have these states; under way with a step, rolled back for a reason, or waiting for their wave.
 pub fn rollout(phase: &str, states: &[(&str, &str)]) -> RolloutView {
     let member = |(place, (state, text)): (usize, &(&str, &str))| MemberView {
         instance: format!("notes-{}", place + 1),
@@ -130,7 +123,10 @@ pub fn rollout(phase: &str, states: &[(&str, &str)]) -> RolloutView {
         from: "1.1".to_owned(),
         to: "1.2".to_owned(),
         state: coded::<MemberState>(state),
-        text: (*text).to_owned(),
+        text: if *state == "under way" { (*text).to_owned() } else { String::new() },
+        outcome: OrderOutcome::RolledBack.into(),
+        failure: (*state == "failed").then(|| fleet_core::order_failure::OrderFailure::other(*text).into()),
+        waiting: (*state == "waiting").then(|| fleet_core::reason::WaitReason::LaterWave.into()),
         since_ms: crate::environment::NOW - 5000,
         ..Default::default()
     };

@@ -4,6 +4,7 @@ use crate::environment::TestEnvironment;
 use crate::fake::logged_in;
 use crate::scene::{Scene, change, host, instance, progress, so_far};
 use fleet_core::hint::Hint;
+use fleet_core::reason::WaitReason;
 use insta::assert_snapshot;
 
 #[test]
@@ -182,7 +183,7 @@ fn what_is_so_already_needs_no_order() {
 fn a_wish_for_a_host_that_is_away_is_kept() {
     let mut change = change(&["start web"], "");
     if let Some(view) = &mut change.instance {
-        (view.host_online, view.waiting) = (false, "its host has never connected".to_owned());
+        (view.host_online, view.waiting) = (false, Some(WaitReason::HostNeverSeen.into()));
     }
     let (_fake, environment) = logged_in(Scene { change, ..Default::default() });
     assert_snapshot!(environment.run("fleet instance start notes-1").text(), @r"

@@ -13,6 +13,7 @@ use crate::store::{Store, StoreError};
 use fleet_core::facts::{Asked, Desired, InstanceDesired, InstanceSaid, Observed};
 use fleet_core::names::{AppName, HostName, InstanceName, OrderId, RequestId, Version};
 use fleet_core::plan::Waiting;
+use fleet_core::reason::WaitReason;
 use fleet_core::time::Time;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -40,7 +41,7 @@ pub struct StateSnapshot {
     /// Number of changes of hosts, instances and rollouts, by which an outdated plan is recognised.
     pub(super) desired_revision: u64,
     /// Text of the last plan about instances that wait; derived.
-    pub(super) waiting: HashMap<InstanceName, Box<str>>,
+    pub(super) waiting: HashMap<InstanceName, WaitReason>,
 }
 
 /// The three facts at one moment; later changes do not affect it. Taking it costs a few reference counts.
@@ -206,12 +207,12 @@ impl StateSnapshot {
     }
 
     /// Reason why an instance waits, as the last plan said.
-    pub fn waits_because(&self, instance: &InstanceName) -> Option<&str> {
-        self.waiting.get(instance).map(AsRef::as_ref)
+    pub fn wait_reason(&self, instance: &InstanceName) -> Option<&WaitReason> {
+        self.waiting.get(instance)
     }
 
     pub(super) fn set_waiting(&mut self, waiting: Vec<Waiting>) {
-        self.waiting = waiting.into_iter().map(|waiting| (waiting.instance, waiting.because.into())).collect();
+        self.waiting = waiting.into_iter().map(|waiting| (waiting.instance, waiting.reason)).collect();
     }
 }
 

@@ -17,6 +17,7 @@ use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, OrderId, RolloutId};
 use fleet_core::order::Action;
 use fleet_core::plan::data_order_id;
+use fleet_core::reason::WaitReason;
 use fleet_proto::v1::{self, ChangeState};
 use futures_util::stream::{Stream, unfold};
 use std::time::Duration;
@@ -212,8 +213,12 @@ fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress
         text,
         hint: hint.map(Into::into),
         over,
-        progress: None,
-        failure: None,
+        ..Default::default()
+    };
+    let waits = |reason: Option<&WaitReason>| v1::ChangeProgress {
+        state: ChangeState::Waiting.into(),
+        waiting: reason.cloned().map(Into::into),
+        ..Default::default()
     };
     if let Some(ended) = order.as_ref().and_then(|id| snapshot.observed().ended.get(id)) {
         if ended.outcome.is_success() && is_being_removed(snapshot, instance) {
@@ -251,13 +256,12 @@ fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress
         return kept;
     }
     if order.as_ref().is_some_and(|id| is_requested(snapshot, instance, id)) {
-        let because = snapshot.waits_because(instance).unwrap_or_default();
-        return of(ChangeState::Waiting, because.to_owned(), None, false);
+        return waits(snapshot.wait_reason(instance));
     }
-    match snapshot.waits_because(instance) {
-        Some(because) => of(ChangeState::Waiting, because.to_owned(), None, false),
+    match snapshot.wait_reason(instance) {
+        Some(reason) => waits(Some(reason)),
         None if is_reached(snapshot, instance) => of(ChangeState::AlreadySo, String::new(), None, true),
-        None => of(ChangeState::Waiting, String::new(), None, false),
+        None => waits(None),
     }
 }
 

@@ -99,7 +99,7 @@ fn instance_lines<'a>(
 ) -> Vec<(&'a InstanceName, &'a InstanceDesired)> {
     let instances = || snapshot.desired().instances.iter();
     let needs_a_look = |name: &InstanceName, instance: &InstanceDesired| {
-        !is_healthy(snapshot, name, instance) || views.order(name).is_some() || snapshot.waits_because(name).is_some()
+        !is_healthy(snapshot, name, instance) || views.order(name).is_some() || snapshot.wait_reason(name).is_some()
     };
     let first = instances().filter(|(name, instance)| needs_a_look(name, instance));
     let rest = instances().filter(|(name, instance)| !needs_a_look(name, instance));

@@ -75,8 +75,10 @@ async fn two_machines_with_one_certificate_are_told_and_get_no_orders() {
     admin.power_instance(power).await.expect("the request is kept");
     for name in ["notes-1", "notes-2"] {
         let is_told = |view: &v1::InstanceView| {
-            let reasons = [&view.health_reason, &view.waiting];
-            view.health() == v1::InstanceHealth::Unknown && reasons.iter().all(|reason| reason.contains("two machines"))
+            let waiting = view.waiting.as_ref().map(v1::WaitReason::code);
+            view.health() == v1::InstanceHealth::Unknown
+                && view.health_reason.contains("two machines")
+                && waiting == Some(v1::WaitReasonCode::HostDuplicate)
         };
         until(&mut admin, name, |view| view.as_ref().is_some_and(is_told)).await;
     }

@@ -14,6 +14,8 @@ use crate::due::{About, Due, backup_due, drill_due, forget_due};
 use crate::facts::{InstanceDesired, InstanceHealth, InstanceSaid, Running};
 use crate::names::{InstanceName, OrderId, PolicyName};
 use crate::order::{Action, order_id};
+use crate::order_kind::OrderKind;
+use crate::reason::WaitReason;
 use crate::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -162,13 +164,13 @@ fn by_policy(
     let intend = |id, data| Intention { id, action: Action::Data(data), deadline: policy.deadline() };
     let until = match backup_due(&about, policy, &plan_context.slots_of(name)) {
         Due::Now { .. } if said.health == InstanceHealth::Stopped => {
-            return InstanceAction::Wait { because: "its backup: it is stopped".to_owned(), until: None };
+            return InstanceAction::Wait { reason: WaitReason::Stopped.of(OrderKind::Backup), until: None };
         }
         Due::Now { id, what: to, since } => {
             let backup = intend(id, DataAction::Backup { to, cause: Cause::Scheduled });
             return offered(plan_context, instance_context, backup, Rank::Backup, since);
         }
-        Due::Later { because, until } => return InstanceAction::Wait { because, until },
+        Due::Later { reason, until } => return InstanceAction::Wait { reason, until },
         Due::No { until } => until,
     };
     let earlier = |other: Option<Time>| [until, other].into_iter().flatten().min();
@@ -178,7 +180,7 @@ fn by_policy(
             let drill = DataAction::Drill { from, privileges: Privileges::default() };
             offered(plan_context, instance_context, intend(id, drill), Rank::Drill, since)
         }
-        Due::Later { because, until } => InstanceAction::Wait { because, until: earlier(until) },
+        Due::Later { reason, until } => InstanceAction::Wait { reason, until: earlier(until) },
         Due::No { until: drill } => match forgotten(plan_context, instance_context, policy) {
             Some((id, data)) => {
                 offered(plan_context, instance_context, intend(id, data), Rank::Forget, plan_context.now)
@@ -216,7 +218,8 @@ fn offered(
     since: Time,
 ) -> InstanceAction {
     if let Err(blocker) = blocker_of(plan_context, instance_context, &intention) {
-        return InstanceAction::Wait { because: format!("{}: {blocker}", intention.noun()), until: blocker.ends() };
+        let until = blocker.ends();
+        return InstanceAction::Wait { reason: blocker.of(intention.action.kind()), until };
     }
     let is_restore = intention.action.data().is_some_and(|data| data.kind() == DataKind::Restore);
     match is_restore {

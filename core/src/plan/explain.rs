@@ -7,6 +7,7 @@ use crate::facts::Doing;
 use crate::hint::Hint;
 use crate::names::{InstanceName, RolloutId, Version};
 use crate::order::Outcome;
+use crate::reason::WaitReason;
 use crate::release::Release;
 use std::collections::HashMap;
 use std::fmt;
@@ -107,9 +108,11 @@ pub struct ReasonGroup {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum MemberReason {
     /// Waiting, with the reason.
-    Waiting(String),
+    Waiting(WaitReason),
     /// Its order is under way, with the step if one is known.
     UnderWay(Option<Doing>),
+    /// Its order was given, and something holds it up.
+    HeldUp(WaitReason),
     /// Its host is offline.
     Offline,
     /// Found with another release.
@@ -154,7 +157,8 @@ fn groups(progress: &Progress) -> Vec<ReasonGroup> {
     let mut groups: Vec<ReasonGroup> = Vec::new();
     for member_context in &progress.standings {
         let reason = match &member_context.state {
-            MemberState::Waiting { because } => MemberReason::Waiting(because.clone()),
+            MemberState::Waiting { reason } => MemberReason::Waiting(reason.clone()),
+            MemberState::UnderWay { held_up: Some(reason), .. } => MemberReason::HeldUp(reason.clone()),
             MemberState::UnderWay { doing, .. } => MemberReason::UnderWay(doing.clone()),
             MemberState::Offline => MemberReason::Offline,
             MemberState::Elsewhere { found } => MemberReason::Elsewhere(found.clone()),

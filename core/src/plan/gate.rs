@@ -5,6 +5,7 @@
 
 use super::RolloutPhase;
 use super::member::{MemberContext, Tally};
+use crate::reason::WaitReason;
 use crate::rollout::{Rollout, RolloutIntent, Strategy};
 use crate::time::Time;
 use crate::window::Window;
@@ -13,7 +14,7 @@ use crate::window::Window;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Gate {
     Open { room: usize },
-    Shut { because: String, until: Option<Time> },
+    Shut { reason: WaitReason, until: Option<Time> },
 }
 
 #[derive(Debug, Default)]
@@ -72,18 +73,18 @@ impl Counts {
 pub(super) fn decide(rollout: &Rollout, counts: &Counts, halt: Option<String>, now: Time) -> (RolloutPhase, Gate) {
     let is_over = counts.at_hand() + counts.offline == 0;
     if rollout.intent == RolloutIntent::Abort {
-        return (RolloutPhase::Aborted, shut("the rollout was aborted", None));
+        return (RolloutPhase::Aborted, shut(WaitReason::RolloutAborted));
     }
     // No member is left that could still cause a halt; a failed order needs a person all the same.
     if is_over && (halt.is_none() || counts.failed == 0) {
-        return (RolloutPhase::Done, shut("the rollout is done", None));
+        return (RolloutPhase::Done, shut(WaitReason::RolloutDone));
     }
     if let Some(reason) = halt {
-        let gate = shut(&format!("the rollout is halted: {reason}"), None);
+        let gate = shut(WaitReason::RolloutHalted { rollout: rollout.id.clone() });
         return (RolloutPhase::Halted { reason }, gate);
     }
     if rollout.intent == RolloutIntent::Pause {
-        return (RolloutPhase::Paused, shut("the rollout is paused", None));
+        return (RolloutPhase::Paused, shut(WaitReason::RolloutPaused));
     }
     let (phase, gate) = pace(&rollout.strategy, rollout.members.len(), counts, now);
     let is_only_offline = counts.at_hand() == 0 && counts.ended > 0;
@@ -102,18 +103,15 @@ pub(super) fn is_in_canary(strategy: &Strategy, counts: &Counts) -> bool {
 }
 
 fn pace(strategy: &Strategy, group: usize, counts: &Counts, now: Time) -> (RolloutPhase, Gate) {
-    if let Some((opens, because)) = strategy.window.as_ref().and_then(|window| outside(window, strategy, now)) {
-        return (RolloutPhase::OutsideWindow { opens }, shut(&because, Some(opens)));
+    if let Some((opens, reason)) = strategy.window.as_ref().and_then(|window| outside(window, strategy, now)) {
+        return (RolloutPhase::OutsideWindow { opens }, shut(reason));
     }
     let until = counts.last_end.after(strategy.soak);
     let canary = strategy.canary as usize;
     let at_once = strategy.at_once.of(group);
     let is_at_boundary = counts.ended > 0 && counts.ended == wave_end(canary, at_once, counts.ended - 1);
     if is_at_boundary && now < until {
-        return (
-            RolloutPhase::Soaking { until },
-            shut(&format!("the wave before is watched until {until}"), Some(until)),
-        );
+        return (RolloutPhase::Soaking { until }, shut(WaitReason::Soaking { until }));
     }
     let left_in_wave = wave_end(canary, at_once, counts.ended).saturating_sub(counts.ended + counts.under_way);
     let room = left_in_wave.min(at_once.saturating_sub(counts.under_way));
@@ -126,17 +124,17 @@ pub(super) fn wave_end(canary: usize, at_once: usize, ended: usize) -> usize {
 }
 
 /// Returns the next opening of the window, if nothing may begin now: it is closed, or closes too soon.
-fn outside(window: &Window, strategy: &Strategy, now: Time) -> Option<(Time, String)> {
+fn outside(window: &Window, strategy: &Strategy, now: Time) -> Option<(Time, WaitReason)> {
     if !window.is_open(now) {
         let opens = window.opens_at(now);
-        return Some((opens, format!("its window opens at {opens}")));
+        return Some((opens, WaitReason::WindowClosed { opens }));
     }
     let closes = open_until(window, now)?;
     if now.after(strategy.deadline) <= closes {
         return None;
     }
     let opens = window.opens_at(closes);
-    Some((opens, format!("it might not end before its window closes at {closes}; the next opens at {opens}")))
+    Some((opens, WaitReason::WindowTooShort { closes, opens }))
 }
 
 /// The last moment at which an order may begin in the window that is open now.
@@ -157,6 +155,7 @@ fn open_until(window: &Window, now: Time) -> Option<Time> {
     None
 }
 
-fn shut(because: &str, until: Option<Time>) -> Gate {
-    Gate::Shut { because: because.to_owned(), until }
+fn shut(reason: WaitReason) -> Gate {
+    let until = reason.ends();
+    Gate::Shut { reason, until }
 }

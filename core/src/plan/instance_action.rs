@@ -1,6 +1,6 @@
 //! Plans every instance: each gets at most one order, or the reason why it waits.
 
-use super::blocker::{self, Blocker};
+use super::blocker;
 use super::index::InstanceContext;
 use super::intention::{self, Intention};
 use super::newer::newer;
@@ -10,6 +10,8 @@ use super::{NewOrder, Newer, Plan, PlanContext, Waiting, data, progress};
 use crate::facts::Ended;
 use crate::names::InstanceName;
 use crate::order::Outcome;
+use crate::order_failure::OrderFailure;
+use crate::reason::WaitReason;
 use crate::time::Time;
 use std::collections::HashMap;
 
@@ -25,7 +27,7 @@ pub(super) enum InstanceAction {
     /// Could be given, if there is a slot among all similar ones.
     Offer(Offer),
     Wait {
-        because: String,
+        reason: WaitReason,
         until: Option<Time>,
     },
 }
@@ -63,9 +65,9 @@ pub(super) fn plan(plan_context: &PlanContext) -> Plan {
             InstanceAction::Offer(offer) => offers.push(offer),
             InstanceAction::Gone => plan.gone.push(name.clone()),
             InstanceAction::Ask(order) => plan.orders.push(order),
-            InstanceAction::Wait { because, until } => {
+            InstanceAction::Wait { reason, until } => {
                 wake.by(until);
-                plan.waiting.push(Waiting { instance: name.clone(), rollout: None, because });
+                plan.waiting.push(Waiting { instance: name.clone(), rollout: None, reason });
             }
         }
     }
@@ -105,7 +107,7 @@ fn turn(plan_context: &PlanContext, instance_context: &InstanceContext, rollout:
     let wanted = intention::wanted(plan_context, instance_context);
     if let Some(open) = plan_context.open(instance_context.name) {
         if let Some(duplicate) = blocker::duplicate(plan_context, &open.order.host) {
-            return wait(&duplicate);
+            return wait(duplicate);
         }
         return beside(open, wanted.ok().flatten().or_else(|| data::requested(plan_context, instance_context)));
     }
@@ -121,11 +123,11 @@ fn turn(plan_context: &PlanContext, instance_context: &InstanceContext, rollout:
         Ok(Some(intention)) => match blocker_of(plan_context, instance_context, &intention) {
             _ if plan_context.observed.ended.contains_key(&intention.id) => ended(plan_context, &intention),
             Ok(()) => InstanceAction::Ask(intention.order(instance_context.name, instance_context.desired)),
-            Err(blocker) => wait(&blocker),
+            Err(blocker) => wait(blocker),
         },
         Err(unclear) => match blocker::reachable(plan_context, instance_context) {
-            Ok(_) => wait(&unclear),
-            Err(unreachable) => wait(&unreachable),
+            Ok(_) => wait(unclear),
+            Err(unreachable) => wait(unreachable),
         },
     };
     with_data(own, || data::turn(plan_context, instance_context))
@@ -135,10 +137,10 @@ fn turn(plan_context: &PlanContext, instance_context: &InstanceContext, rollout:
 fn with_data(own: InstanceAction, data: impl FnOnce() -> InstanceAction) -> InstanceAction {
     match own {
         InstanceAction::Nothing { .. } => data(),
-        InstanceAction::Wait { because, until } => match data() {
+        InstanceAction::Wait { reason, until } => match data() {
             offer @ (InstanceAction::Ask(_) | InstanceAction::Offer(_)) => offer,
             InstanceAction::Nothing { until: other } | InstanceAction::Wait { until: other, .. } => {
-                InstanceAction::Wait { because, until: [until, other].into_iter().flatten().min() }
+                InstanceAction::Wait { reason, until: [until, other].into_iter().flatten().min() }
             }
             InstanceAction::Gone => InstanceAction::Gone,
         },
@@ -149,12 +151,11 @@ fn with_data(own: InstanceAction, data: impl FnOnce() -> InstanceAction) -> Inst
 /// Beside an open order nothing is asked.
 fn beside(open: &Open, wanted: Option<Intention>) -> InstanceAction {
     if open.lateness == Lateness::Late {
-        let because = format!("its host is online and has not said how its order of {} ended", open.order.asked);
-        return InstanceAction::Wait { because, until: None };
+        return wait(WaitReason::OrderOverdue { since: open.order.asked });
     }
     match wanted {
         Some(other) if other.id != *open.id => {
-            InstanceAction::Wait { because: format!("{}: {}", other.noun(), Blocker::of(open)), until: Some(open.due) }
+            InstanceAction::Wait { reason: blocker::of_open(open).of(other.action.kind()), until: Some(open.due) }
         }
         Some(_) | None => InstanceAction::Nothing { until: None },
     }
@@ -164,7 +165,7 @@ pub(super) fn blocker_of(
     plan_context: &PlanContext,
     instance_context: &InstanceContext,
     intention: &Intention,
-) -> Result<(), Blocker> {
+) -> Result<(), WaitReason> {
     let host = blocker::reachable(plan_context, instance_context)?;
     if intention.is_bound_by_app_list() {
         blocker::allowed(host, &instance_context.desired.release.name.app)?;
@@ -178,17 +179,18 @@ fn ended(plan_context: &PlanContext, intention: &Intention) -> InstanceAction {
     let Some(Ended { outcome, .. }) = plan_context.observed.ended.get(&intention.id) else {
         return InstanceAction::Nothing { until: None };
     };
-    let noun = intention.noun();
-    let because = match outcome {
-        Outcome::AlreadySo | Outcome::Done => format!("{noun} ended well, and its host says otherwise"),
-        Outcome::RolledBack { failure } => format!("{noun} was rolled back: {failure}"),
-        Outcome::Stuck { failure, .. } => format!("{noun} is stuck: {failure}"),
-        Outcome::Refused { failure } => format!("{noun} was refused: {failure}"),
-        Outcome::Failed { failure } => format!("{noun} failed: {failure}"),
-    };
-    InstanceAction::Wait { because, until: None }
+    let order = intention.action.kind();
+    let boxed = |failure: &OrderFailure| Box::new(failure.clone());
+    wait(match outcome {
+        Outcome::AlreadySo | Outcome::Done => WaitReason::EndedOtherwise { order },
+        Outcome::RolledBack { failure } => WaitReason::OrderRolledBack { order, failure: boxed(failure) },
+        Outcome::Stuck { failure, .. } => WaitReason::OrderStuck { order, failure: boxed(failure) },
+        Outcome::Refused { failure } => WaitReason::OrderRefused { order, failure: boxed(failure) },
+        Outcome::Failed { failure } => WaitReason::OrderFailed { order, failure: boxed(failure) },
+    })
 }
 
-fn wait(blocker: &Blocker) -> InstanceAction {
-    InstanceAction::Wait { because: blocker.to_string(), until: blocker.ends() }
+fn wait(reason: WaitReason) -> InstanceAction {
+    let until = reason.ends();
+    InstanceAction::Wait { reason, until }
 }

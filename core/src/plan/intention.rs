@@ -1,6 +1,6 @@
 //! Intention for an instance outside of rollouts: remove, install, configure, start or stop.
 
-use super::blocker::{self, Blocker};
+use super::blocker;
 use super::index::InstanceContext;
 use super::newer::newer;
 use super::{NewOrder, Newer, PlanContext, data, member};
@@ -8,6 +8,7 @@ use crate::backup::DataAction;
 use crate::facts::{InstanceDesired, InstanceSaid, Running};
 use crate::names::{InstanceName, OrderId};
 use crate::order::{Action, Order, PowerRequest, order_id};
+use crate::reason::WaitReason;
 use crate::release::{Goal, Release};
 use std::time::Duration;
 
@@ -30,11 +31,6 @@ impl Intention {
         NewOrder { host: instance.host.clone(), order, rollout: None }
     }
 
-    /// Returns the noun for a sentence.
-    pub fn noun(&self) -> &'static str {
-        noun(&self.action)
-    }
-
     /// Returns whether a host's app list applies: removing an app from a host is always allowed.
     pub fn is_bound_by_app_list(&self) -> bool {
         match &self.action {
@@ -46,32 +42,15 @@ impl Intention {
     }
 }
 
-/// Returns the noun of an action for a sentence.
-pub(super) fn noun(action: &Action) -> &'static str {
-    match action {
-        Action::Install { .. } => "its installation",
-        Action::Upgrade { .. } => "its upgrade",
-        Action::Configure { .. } => "its configuration",
-        Action::Power { request: PowerRequest::Start, .. } => "its start",
-        Action::Power { request: PowerRequest::Stop, .. } => "its stop",
-        Action::Power { request: PowerRequest::Restart, .. } => "its restart",
-        Action::Remove { .. } => "its removal",
-        Action::Data(DataAction::Backup { .. }) => "its backup",
-        Action::Data(DataAction::Drill { .. }) => "its drill",
-        Action::Data(DataAction::Restore { .. }) => "its restore",
-        Action::Data(DataAction::Forget { .. }) => "the forgetting of its backups",
-    }
-}
-
 /// Returns the first intention for an instance, by priority; none if it is as desired.
 pub(super) fn wanted(
     plan_context: &PlanContext,
     instance_context: &InstanceContext,
-) -> Result<Option<Intention>, Blocker> {
+) -> Result<Option<Intention>, WaitReason> {
     let (name, instance) = (instance_context.name, instance_context.desired);
     let seen = blocker::reported(instance_context)?;
     if let Running::Busy { doing, .. } = &seen.running {
-        return Err(Blocker::Busy { step: doing.step.clone() });
+        return Err(WaitReason::Busy { step: doing.step.clone() });
     }
     if instance.removal.is_some() {
         return Ok(Some(remove(name, instance)));
@@ -84,7 +63,7 @@ pub(super) fn wanted(
         Some(said) if instance.revision > said.revision => Ok(Some(configure(name, instance, said))),
         Some(said) if instance.power.serial > said.power_serial => Ok(Some(power(name, instance))),
         Some(_) => match newer(plan_context, instance_context) {
-            Some(Newer::Unknown(said)) => Err(Blocker::NewerValues { said, wanted: instance.revision }),
+            Some(Newer::Unknown(said)) => Err(WaitReason::NewerValues { said, wanted: instance.revision }),
             Some(Newer::Brought(_)) | None => Ok(None),
         },
     }
@@ -111,11 +90,11 @@ fn remove(name: &InstanceName, instance: &InstanceDesired) -> Intention {
 
 /// Returns the installation, if one is needed. It is a new intention on a machine that has enrolled again, because a
 /// new disk is empty, and with other values: one that failed because of a used port is tried again with another.
-fn install(plan_context: &PlanContext, instance_context: &InstanceContext) -> Result<Option<Intention>, Blocker> {
+fn install(plan_context: &PlanContext, instance_context: &InstanceContext) -> Result<Option<Intention>, WaitReason> {
     let (name, instance, host) =
         (instance_context.name, instance_context.desired, blocker::seen_host(instance_context)?);
     if let Some(origin) = &instance.origin {
-        return Err(Blocker::NeverEmpty { origin: origin.clone() });
+        return Err(blocker::never_empty(origin));
     }
     let (created, revision) = (instance.created.0.to_string(), instance.revision.to_string());
     let id = order_id(&["install", name.as_str(), &created, &host.said.enrolment, &revision]);

@@ -1,12 +1,13 @@
 //! State of one member of a rollout, and how it counts at the gates.
 
-use super::blocker::{self, Blocker};
+use super::blocker;
 use super::index::{InstanceContext, Presence};
 use super::open::{GRACE, Lateness, Open, is_busy_with};
 use super::{MemberState, PlanContext};
 use crate::facts::{Doing, Ended, InstanceHealth, InstanceObserved, Running};
 use crate::names::OrderId;
 use crate::order::{Outcome, order_id};
+use crate::reason::WaitReason;
 use crate::rollout::{Member, Rollout};
 use crate::time::Time;
 
@@ -130,9 +131,9 @@ fn under_way(plan_context: &PlanContext, member: &Member, open: &Open) -> Stand 
         Lateness::InTime => {
             let seen = plan_context.observed.instances.get(&member.instance);
             let doing = seen.filter(|seen| is_busy_with(&seen.running, open.id)).and_then(|seen| doing(&seen.running));
-            let held = || blocker::duplicate(plan_context, &open.order.host).map(|held| Doing::step(held.to_string()));
-            let doing = doing.or_else(held);
-            (MemberState::UnderWay { order, since, doing }, Tally::UnderWay, Some(open.due))
+            let duplicate = || blocker::duplicate(plan_context, &open.order.host);
+            let held_up = if doing.is_some() { None } else { duplicate() };
+            (MemberState::UnderWay { order, since, doing, held_up }, Tally::UnderWay, Some(open.due))
         }
     }
 }
@@ -166,9 +167,12 @@ fn before_the_order(
         return stand;
     }
     match obstacle(plan_context, member, instance_context) {
-        Ok(()) => (MemberState::Waiting { because: String::new() }, Tally::Ready, None),
-        Err(Blocker::Offline { .. } | Blocker::NeverSeen) => (MemberState::Offline, Tally::Offline, None),
-        Err(other) => (MemberState::Waiting { because: other.to_string() }, Tally::Held, other.ends()),
+        Ok(()) => (MemberState::Waiting { reason: WaitReason::Asked }, Tally::Ready, None),
+        Err(WaitReason::HostOffline { .. } | WaitReason::HostNeverSeen) => (MemberState::Offline, Tally::Offline, None),
+        Err(other) => {
+            let ends = other.ends();
+            (MemberState::Waiting { reason: other }, Tally::Held, ends)
+        }
     }
 }
 
@@ -180,19 +184,20 @@ fn resumed(now: Time, rollout: &Rollout, member: &Member, seen: &InstanceObserve
     if due <= now {
         return Some((MemberState::Overdue { order, since }, Tally::Late, None));
     }
-    Some((MemberState::UnderWay { order, since, doing: Some(doing.clone()) }, Tally::UnderWay, Some(due)))
+    let doing = Some(doing.clone());
+    Some((MemberState::UnderWay { order, since, doing, held_up: None }, Tally::UnderWay, Some(due)))
 }
 
 /// Returns the blocker of a member itself, independent of the rollout's gates.
-fn obstacle(plan_context: &PlanContext, member: &Member, instance_context: &InstanceContext) -> Result<(), Blocker> {
+fn obstacle(plan_context: &PlanContext, member: &Member, instance_context: &InstanceContext) -> Result<(), WaitReason> {
     let host = blocker::reachable(plan_context, instance_context)?;
     if let Some(open) = plan_context.open(&member.instance) {
-        return Err(Blocker::of(open));
+        return Err(blocker::of_open(open));
     }
     let seen = blocker::reported(instance_context)?;
     match &seen.running {
-        Running::Absent => return Err(Blocker::NotInstalled),
-        Running::Busy { doing, .. } => return Err(Blocker::Busy { step: doing.step.clone() }),
+        Running::Absent => return Err(WaitReason::NotInstalled),
+        Running::Busy { doing, .. } => return Err(WaitReason::Busy { step: doing.step.clone() }),
         Running::Settled(_) => {}
     }
     blocker::allowed(host, &member.to.name.app)?;

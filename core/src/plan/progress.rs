@@ -5,6 +5,7 @@ use super::gate::{self, Counts, Gate};
 use super::member::{self, MemberContext, Tally};
 use super::{MemberState, NewOrder, PlanContext, RolloutPhase, Waiting, take};
 use crate::order::{Action, Order};
+use crate::reason::WaitReason;
 use crate::release::Goal;
 use crate::rollout::{Member, Rollout};
 use crate::time::Time;
@@ -59,12 +60,10 @@ impl Progress<'_> {
         let is_wanted = self.phase != RolloutPhase::Aborted;
         let places = self.standings.iter().enumerate().filter(move |(place, _)| is_wanted && !self.is_taken(*place));
         places.filter_map(|(_, member_context)| {
-            let because = match &member_context.state {
-                MemberState::Waiting { because } => because.clone(),
-                MemberState::Offline => "its host is offline; it catches up when it is back".to_owned(),
-                MemberState::Overdue { since, .. } => {
-                    format!("its host is online and has not said how its order of {since} ended")
-                }
+            let reason = match &member_context.state {
+                MemberState::Waiting { reason } => reason.clone(),
+                MemberState::Offline => WaitReason::CatchesUp,
+                MemberState::Overdue { since, .. } => WaitReason::OrderOverdue { since: *since },
                 MemberState::UnderWay { .. }
                 | MemberState::Done { .. }
                 | MemberState::Sickened { .. }
@@ -74,7 +73,7 @@ impl Progress<'_> {
                 | MemberState::Removed => return None,
             };
             let (instance, rollout) = (member_context.member.instance.clone(), Some(self.rollout.id.clone()));
-            Some(Waiting { instance, rollout, because })
+            Some(Waiting { instance, rollout, reason })
         })
     }
 

@@ -7,6 +7,7 @@ use super::{NewOrder, PlanContext, Waiting};
 use crate::backup::DataKind;
 use crate::facts::LinkState;
 use crate::names::{HostName, InstanceName};
+use crate::reason::WaitReason;
 use crate::time::Time;
 use std::collections::HashSet;
 
@@ -38,16 +39,15 @@ pub(super) fn share(plan_context: &PlanContext, mut offers: Vec<Offer>) -> (Vec<
     let (mut orders, mut waiting) = (Vec::new(), Vec::new());
     for Offer { instance, intention, .. } in offers {
         let Some(instance_context) = plan_context.index.instance(&instance) else { continue };
-        let noun = intention.noun();
-        let because = match places.obstacle(instance_context, &intention, at_once) {
+        let reason = match places.obstacle(instance_context, &intention, at_once) {
             None => {
                 places.take(instance_context, &intention);
                 orders.push(intention.order(instance_context.name, instance_context.desired));
                 continue;
             }
-            Some(because) => format!("{noun}: {because}"),
+            Some(obstacle) => obstacle.of(intention.action.kind()),
         };
-        waiting.push(Waiting { instance, rollout: None, because });
+        waiting.push(Waiting { instance, rollout: None, reason });
     }
     (orders, waiting)
 }
@@ -78,15 +78,16 @@ impl Places {
         places
     }
 
-    fn obstacle(&self, instance_context: &InstanceContext, intention: &Intention, at_once: usize) -> Option<String> {
+    fn obstacle(
+        &self,
+        instance_context: &InstanceContext,
+        intention: &Intention,
+        at_once: usize,
+    ) -> Option<WaitReason> {
         if is_drill(intention) && self.drilling.contains(&instance_context.desired.host) {
-            return Some("another drill runs on its host".to_owned());
+            return Some(WaitReason::OtherDrill);
         }
-        let most = || match at_once {
-            1 => "1 backup or drill may run at a time".to_owned(),
-            more => format!("{more} backups and drills may run at a time"),
-        };
-        (self.taken >= at_once).then(most)
+        (self.taken >= at_once).then_some(WaitReason::DataLimit { limit: at_once })
     }
 
     fn take(&mut self, instance_context: &InstanceContext, intention: &Intention) {

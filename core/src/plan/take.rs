@@ -4,6 +4,7 @@ use super::gate::Gate;
 use super::member::{MemberContext, Tally};
 use super::{MemberState, PlanContext};
 use crate::names::InstanceName;
+use crate::reason::WaitReason;
 use crate::rollout::Strategy;
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,7 +19,7 @@ pub(super) fn take(
 ) -> Vec<usize> {
     let (room, shut) = match gate {
         Gate::Open { room } => (*room, None),
-        Gate::Shut { because, .. } => (0, Some(because.as_str())),
+        Gate::Shut { reason, .. } => (0, Some(reason)),
     };
     let mut sharing = Sharing::of(plan_context, &strategy.per, standings);
     let mut taken = Vec::new();
@@ -26,19 +27,19 @@ pub(super) fn take(
         if member_context.tally != Tally::Ready {
             continue;
         }
-        let because = match shut {
-            Some(because) => because.to_owned(),
-            None if taken.len() >= room => "its wave has not come".to_owned(),
+        let reason = match shut {
+            Some(shut) => shut.clone(),
+            None if taken.len() >= room => WaitReason::LaterWave,
             None => match sharing.full(&member_context.member.instance) {
-                Some(because) => because,
+                Some(full) => full,
                 None => {
                     sharing.add(&member_context.member.instance);
                     taken.push(place);
-                    "it is asked now".to_owned()
+                    WaitReason::Asked
                 }
             },
         };
-        member_context.state = MemberState::Waiting { because };
+        member_context.state = MemberState::Waiting { reason };
     }
     taken
 }
@@ -76,10 +77,10 @@ impl<'a> Sharing<'a> {
         limits.filter_map(move |(label, limit)| Some((label.as_str(), host?.labels.get(label)?, *limit)))
     }
 
-    fn full(&self, instance: &InstanceName) -> Option<String> {
+    fn full(&self, instance: &InstanceName) -> Option<WaitReason> {
         let under_way = |label, value| self.under_way.get(&(label, value)).copied().unwrap_or(0);
         let (label, value, limit) = self.values(instance).find(|(l, v, limit)| under_way(l, v) >= *limit)?;
-        Some(format!("{limit} of {label}={value} may be under way at a time"))
+        Some(WaitReason::LabelLimit { limit, label: label.to_owned(), value: value.to_owned() })
     }
 
     fn add(&mut self, instance: &InstanceName) {

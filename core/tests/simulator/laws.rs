@@ -6,6 +6,7 @@ use fleet_core::facts::*;
 use fleet_core::names::{HostName, InstanceName, OrderId, RolloutId};
 use fleet_core::order::{Order, Outcome};
 use fleet_core::plan::{NewOrder, Plan, RolloutPhase, phase};
+use fleet_core::reason::WaitReason;
 use fleet_core::rollout::{Member, Rollout, RolloutIntent};
 use fleet_core::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -185,7 +186,6 @@ impl Laws {
         let busy: BTreeSet<&InstanceName> = asked.orders.values().map(|open| &open.order.instance).collect();
         let waits: BTreeSet<(&InstanceName, Option<&RolloutId>)> =
             plan.waiting.iter().map(|waiting| (&waiting.instance, waiting.rollout.as_ref())).collect();
-        hold!(plan.waiting.iter().all(|waiting| !waiting.because.is_empty()), "a reason is empty");
         for (name, instance) in desired.instances.iter().filter(|(name, _)| !busy.contains(name)) {
             let is_asked_for = is_something_wanted(instance, observed.instances.get(name));
             hold!(!is_asked_for || waits.contains(&(name, None)), "{name} waits without a reason");
@@ -236,7 +236,7 @@ impl Laws {
                 // Whoever is left is held back by something of its own.
                 RolloutPhase::Running | RolloutPhase::Soaking { .. } | RolloutPhase::OutsideWindow { .. } => {
                     let mut waiting = plan.waiting.iter().filter(|waiting| waiting.rollout.as_ref() == Some(id));
-                    let idle = waiting.find(|waiting| !is_held(&waiting.because));
+                    let idle = waiting.find(|waiting| !is_held(&waiting.reason));
                     hold!(idle.is_none(), "{id} never settles: {idle:?}");
                 }
             }
@@ -246,9 +246,21 @@ impl Laws {
 }
 
 /// Returns whether something outside the fleet must happen first.
-fn is_held(because: &str) -> bool {
-    let reasons = ["its host", "the host's policy", "the host's own hours", "it is not installed"];
-    reasons.iter().any(|reason| because.starts_with(reason))
+fn is_held(reason: &WaitReason) -> bool {
+    matches!(
+        reason,
+        WaitReason::HostRemoved
+            | WaitReason::HostNeverSeen
+            | WaitReason::HostOffline { .. }
+            | WaitReason::HostReturning { .. }
+            | WaitReason::HostHours { .. }
+            | WaitReason::AppForbidden { .. }
+            | WaitReason::AgentTooOld { .. }
+            | WaitReason::OrderOverdue { .. }
+            | WaitReason::CatchesUp
+            | WaitReason::NewerValues { .. }
+            | WaitReason::NotInstalled
+    )
 }
 
 fn has_hours(observed: &Observed) -> bool {

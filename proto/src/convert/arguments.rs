@@ -1,9 +1,11 @@
 //! Coded messages: a code with arguments, from which whoever shows it makes words.
 
 use super::{TEXT_LIMIT, bounded};
+use fleet_core::capability::Capability;
 use fleet_core::names::{
     AppName, BackupId, HostName, InstanceName, OrderId, PolicyName, ReleaseName, RepositoryName, RolloutId, Version,
 };
+use fleet_core::order_kind::OrderKind;
 use fleet_core::time::Time;
 use std::time::Duration;
 
@@ -43,6 +45,7 @@ single_arguments!(
     HostName,
     InstanceName,
     OrderId,
+    OrderKind,
     PolicyName,
     ReleaseName,
     RepositoryName,
@@ -106,6 +109,16 @@ impl<T: Argument> Argument for Option<T> {
     }
 }
 
+impl Argument for Capability {
+    fn put(self, to: &mut Vec<String>) {
+        to.push(self.to_string());
+    }
+
+    fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
+        String::take(from).map(|name| Self::from(name.as_str()))
+    }
+}
+
 impl Argument for Box<str> {
     fn put(self, to: &mut Vec<String>) {
         to.push(self.into());
@@ -154,7 +167,6 @@ pub(super) const TEXTS_LIMIT: usize = 128;
 
 /// Pairs the variants of an enum with the codes of the same names, both ways, in full, and reads the message by a function.
 /// A code that this version does not know, or whose arguments it cannot read, is `None`.
-#[allow(unused_macros, reason = "its first users follow")]
 macro_rules! coded_message {
     (
         $kind:ident, $message:ident, $code:ident, $incoming:ident:
@@ -216,5 +228,4 @@ macro_rules! coded_message {
         }
     };
 }
-#[allow(unused_imports, reason = "its first users follow")]
 pub(super) use coded_message;

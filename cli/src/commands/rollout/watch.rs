@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::exit::ExitStatus;
 use crate::follow::{Look, Parting, follow};
-use crate::show::members::{Changes, board};
+use crate::show::members::{Changes, board, text_of};
 use crate::show::rollouts::counts;
 use fleet_core::command_error::CommandError;
 use fleet_proto::v1::{MemberState, RolloutPhase, RolloutView, ShowRolloutRequest};
@@ -81,10 +81,10 @@ pub fn conclude(context: &Context, view: &RolloutView) -> Result<ExitStatus, Com
         view.members.iter().find(|member| matches!(member.state(), MemberState::Failed | MemberState::Unhealthy));
     let reason = match failed {
         _ if !view.phase_reason.is_empty() => view.phase_reason.clone(),
-        Some(member) if member.text.is_empty() => {
-            format!("{}: {}", member.instance, word::<MemberState>(member.state))
-        }
-        Some(member) => format!("{}: {}", member.instance, member.text),
+        Some(member) => match text_of(member) {
+            text if text.is_empty() => format!("{}: {}", member.instance, word::<MemberState>(member.state)),
+            text => format!("{}: {text}", member.instance),
+        },
         None => format!("it is {}", word::<RolloutPhase>(view.phase)),
     };
     let hint = format!(

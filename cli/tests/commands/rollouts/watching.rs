@@ -7,8 +7,7 @@ use insta::assert_snapshot;
 
 #[test]
 fn a_rollout_that_halts_is_a_failure_with_its_reason() {
-    let mut halted =
-        rollout("halted", &[("failed", "went back to 1.1: the probe got no answer in 60 s"), ("waiting", "")]);
+    let mut halted = rollout("halted", &[("failed", "the probe got no answer in 60 s"), ("waiting", "")]);
     halted.phase_reason = "the canary failed: notes-1 went back to 1.1: the probe got no answer in 60 s".to_owned();
     let frames = vec![rollout("running", &[("under way", ""), ("waiting", "")]), halted];
     let (_fake, environment) = logged_in(Scene { frames, ..good() });
@@ -35,7 +34,7 @@ fn hosts_that_are_offline_do_not_keep_us() {
 
     stderr:
     06:00:00  notes-1  lab-1  done
-    06:00:00  notes-2  lab-2  offline
+    06:00:00  notes-2  lab-2  offline: it catches up when its host is back
     06:00:00  labnotes-3  done but offline (1 done, 1 offline)
     those offline catch up when they are back, under the same gates
     ");
@@ -83,17 +82,17 @@ fn a_terminal_has_a_board_that_is_redrawn() {
 
     stderr:
     labnotes-3  labnotes -> 1.2  running (2 waiting)
-    . notes-1  lab-1  1.1 -> 1.2  waiting
-    . notes-2  lab-2  1.1 -> 1.2  waiting: the canary goes fir…
+    . notes-1  lab-1  1.1 -> 1.2  waiting: its wave has not co…
+    . notes-2  lab-2  1.1 -> 1.2  waiting: its wave has not co…
     ESC[3FESC[Jlabnotes-3  labnotes -> 1.2  running (1 under way, 1 waiti…
     > notes-1  lab-1  1.1 -> 1.2  under way 5s: pulling web
-    . notes-2  lab-2  1.1 -> 1.2  waiting: the canary goes fir…
+    . notes-2  lab-2  1.1 -> 1.2  waiting: its wave has not co…
     ESC[3FESC[Jlabnotes-3  labnotes -> 1.2  running (1 under way, 1 waiti…
     > notes-1  lab-1  1.1 -> 1.2  under way 5s: starting web
-    . notes-2  lab-2  1.1 -> 1.2  waiting: the canary goes fir…
+    . notes-2  lab-2  1.1 -> 1.2  waiting: its wave has not co…
     ESC[3FESC[Jlabnotes-3  labnotes -> 1.2  soaking (1 done, 1 waiting)
     + notes-1  lab-1  1.1 -> 1.2  done
-    . notes-2  lab-2  1.1 -> 1.2  waiting: the canary goes fir…
+    . notes-2  lab-2  1.1 -> 1.2  waiting: its wave has not co…
     ESC[3FESC[Jlabnotes-3  labnotes -> 1.2  running (1 done, 1 under way)
     + notes-1  lab-1  1.1 -> 1.2  done
     > notes-2  lab-2  1.1 -> 1.2  under way 5s: pulling web

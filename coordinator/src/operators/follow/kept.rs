@@ -6,29 +6,29 @@ use fleet_core::facts::{HostObserved, InstanceDesired, LinkState};
 use fleet_core::hint::Hint;
 use fleet_core::names::InstanceName;
 use fleet_core::order::PowerRequest;
+use fleet_core::reason::WaitReason;
 use fleet_core::time::Time;
 use fleet_proto::v1::{self, ChangeState};
 
 /// Returns the progress of a request that the host's policy forbids, at all or at this hour.
 pub fn kept(snapshot: &StateSnapshot, name: &InstanceName, now: Time) -> Option<v1::ChangeProgress> {
     let instance = snapshot.instance(name)?;
-    let seen = online(snapshot, instance).filter(|_| snapshot.waits_because(name).is_some())?;
-    let (host, app) = (&instance.host, &instance.release.name.app);
-    let over = |state: ChangeState, text: String, hint: Hint| v1::ChangeProgress {
+    let seen = online(snapshot, instance).filter(|_| snapshot.wait_reason(name).is_some())?;
+    let app = &instance.release.name.app;
+    let over = |state: ChangeState, reason: WaitReason, hint: Hint| v1::ChangeProgress {
         state: state.into(),
-        text,
+        waiting: Some(reason.into()),
         hint: Some(hint.into()),
         over: true,
-        progress: None,
-        failure: None,
+        ..Default::default()
     };
     if is_bound_by_app_list(snapshot, name, instance) && !seen.said.policy.allows_app(app) {
-        let hint = Hint::RequestKeptUntilAllowed(host.clone());
-        return Some(over(ChangeState::Refused, format!("the policy of `{host}` does not allow {app}"), hint));
+        let hint = Hint::RequestKeptUntilAllowed(instance.host.clone());
+        return Some(over(ChangeState::Refused, WaitReason::AppForbidden { app: app.clone() }, hint));
     }
     let opens = opens_at(seen, now)?;
     let hint = Hint::RequestKeptUntilOpen(name.clone());
-    Some(over(ChangeState::Waiting, format!("the hours of `{host}` are closed until {opens}"), hint))
+    Some(over(ChangeState::Waiting, WaitReason::HostHours { opens }, hint))
 }
 
 /// Returns whether the host's app list blocks the desired state. Removing an app from a host is always allowed, but

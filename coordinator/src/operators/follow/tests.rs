@@ -8,6 +8,7 @@ use fleet_core::facts::{Doing, DriftRule, HostSaid, PowerDesired, Removal, StepP
 use fleet_core::host_policy::HostPolicy;
 use fleet_core::order::PowerRequest;
 use fleet_core::plan::{Plan, Waiting};
+use fleet_core::reason::WaitReason;
 use fleet_core::release::{Goal, Release};
 use fleet_core::time::Time;
 
@@ -97,7 +98,7 @@ async fn what_takes_an_app_away_from_a_host_is_not_refused_by_its_list_of_apps()
         (InstanceDesired { revision: 2, ..wanted("lab-1") }, ChangeState::Refused),
     ] {
         want(&facts, instance.clone()).await;
-        let waiting = Waiting { instance: name("notes-1"), rollout: None, because: "something else".to_owned() };
+        let waiting = Waiting { instance: name("notes-1"), rollout: None, reason: WaitReason::NotReported };
         facts.obey(Plan { waiting: vec![waiting], ..Plan::default() }).await;
         assert_eq!(shown(&facts), (expect, expect == ChangeState::Refused), "{instance:?}");
     }

@@ -58,7 +58,12 @@ fn group(ReasonGroup { reason, instances }: ReasonGroup) -> v1::ReasonGroup {
     let instances = instances.into_iter().map(Into::into).collect();
     let of = |state: v1::MemberState| v1::ReasonGroup { state: state.into(), instances, ..Default::default() };
     match reason {
-        MemberReason::Waiting(text) => v1::ReasonGroup { text, ..of(v1::MemberState::Waiting) },
+        MemberReason::Waiting(reason) => {
+            v1::ReasonGroup { waiting: Some(reason.into()), ..of(v1::MemberState::Waiting) }
+        }
+        MemberReason::HeldUp(reason) => {
+            v1::ReasonGroup { waiting: Some(reason.into()), ..of(v1::MemberState::UnderWay) }
+        }
         MemberReason::UnderWay(doing) => {
             let Doing { step: text, progress } = doing.unwrap_or_default();
             let progress = progress.map(Into::into);

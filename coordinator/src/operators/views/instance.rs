@@ -7,6 +7,7 @@ use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, RolloutId, Version};
 use fleet_core::order::{Action, Outcome, PowerRequest};
 use fleet_core::plan::{PlanContext, RolloutPhase};
+use fleet_core::reason::WaitReason;
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use fleet_proto::words::word;
@@ -81,7 +82,7 @@ impl<'a> InstanceViews<'a> {
             health: health.into(),
             health_reason,
             doing: doing.step,
-            waiting: self.waiting(name, said),
+            waiting: self.waiting(name, said).map(Into::into),
             drift: said.map(|said| said.drift.clone()).unwrap_or_default(),
             drift_rule: v1::DriftRule::from(instance.drift).into(),
             containers: said.map(containers).unwrap_or_default(),
@@ -113,15 +114,15 @@ impl<'a> InstanceViews<'a> {
     }
 
     /// Returns the reason why it waits. A failed member waits for nothing, and is not in its rollout's planned state.
-    fn waiting(&self, name: &InstanceName, said: Option<&InstanceSaid>) -> String {
-        let by_plan = self.snapshot.waits_because(name).map(str::to_owned);
+    fn waiting(&self, name: &InstanceName, said: Option<&InstanceSaid>) -> Option<WaitReason> {
+        let by_plan = self.snapshot.wait_reason(name).cloned();
         let short = || match self.bound_for.get(name)? {
             Bound::Halted { rollout, short_of } if said.is_some_and(|said| said.release.name.version != **short_of) => {
-                Some(format!("rollout {rollout} is halted"))
+                Some(WaitReason::RolloutHalted { rollout: (*rollout).clone() })
             }
             Bound::Halted { .. } | Bound::For(_) => None,
         };
-        by_plan.or_else(short).unwrap_or_default()
+        by_plan.or_else(short)
     }
 
     fn doing(&self, name: &InstanceName, running: Option<&Running>) -> Doing {

@@ -100,37 +100,48 @@ fn kind(state: &MemberState) -> Kind {
 }
 
 fn member_view(snapshot: &StateSnapshot, member: &Member, state: &MemberState) -> v1::MemberView {
-    let (Doing { step: text, progress }, since_ms) = member_words(state);
-    v1::MemberView {
+    let view = v1::MemberView {
         instance: member.instance.to_string(),
         host: snapshot.instance(&member.instance).map(|instance| instance.host.to_string()).unwrap_or_default(),
         from: member.from.name.version.to_string(),
         to: member.to.name.version.to_string(),
         state: v1::MemberState::from(state).into(),
-        text,
-        since_ms,
-        puts_back: Vec::new(),
-        progress: progress.map(Into::into),
+        since_ms: since(state).map_or(0, |since| since.0),
+        ..Default::default()
+    };
+    match state {
+        MemberState::Waiting { reason } => v1::MemberView { waiting: Some(reason.clone().into()), ..view },
+        MemberState::UnderWay { doing, held_up, .. } => {
+            let Doing { step: text, progress } = doing.clone().unwrap_or_default();
+            v1::MemberView {
+                text,
+                progress: progress.map(Into::into),
+                waiting: held_up.clone().map(Into::into),
+                ..view
+            }
+        }
+        MemberState::Sickened { reason } => v1::MemberView { reason: reason.clone(), ..view },
+        MemberState::Failed { outcome, .. } => {
+            let failure = outcome.failure().cloned().map(Into::into);
+            v1::MemberView { outcome: v1::OrderOutcome::from(outcome).into(), failure, ..view }
+        }
+        MemberState::Elsewhere { found } => v1::MemberView { release: found.to_string(), ..view },
+        MemberState::Superseded { by } => v1::MemberView { rollout: by.to_string(), ..view },
+        MemberState::Overdue { .. } | MemberState::Done { .. } | MemberState::Offline | MemberState::Removed => view,
     }
 }
 
-fn member_words(state: &MemberState) -> (Doing, u64) {
-    let words = |text: &str, at: Time| (Doing::step(text), at.0);
-    let never = Time(0);
+/// Returns the time since when a member is in its state, if it is known.
+fn since(state: &MemberState) -> Option<Time> {
     match state {
-        MemberState::Waiting { because } => words(because, never),
-        MemberState::UnderWay { since, doing, .. } => (doing.clone().unwrap_or_default(), since.0),
-        MemberState::Overdue { since, .. } => words("its host has not said how it ended", *since),
-        MemberState::Done { at } => words("", *at),
-        MemberState::Sickened { reason } => words(reason, never),
-        MemberState::Failed { outcome, at } => {
-            let reason = outcome.failure().map(ToString::to_string).unwrap_or_default();
-            words(&format!("{}: {reason}", outcome.word()), *at)
-        }
-        MemberState::Offline => words("it catches up when its host is back", never),
-        MemberState::Elsewhere { found } => words(&format!("it runs {found}"), never),
-        MemberState::Superseded { by } => words(&format!("rollout {by} has it now"), never),
-        MemberState::Removed => words("", never),
+        MemberState::UnderWay { since, .. } | MemberState::Overdue { since, .. } => Some(*since),
+        MemberState::Done { at } | MemberState::Failed { at, .. } => Some(*at),
+        MemberState::Waiting { .. }
+        | MemberState::Sickened { .. }
+        | MemberState::Offline
+        | MemberState::Elsewhere { .. }
+        | MemberState::Superseded { .. }
+        | MemberState::Removed => None,
     }
 }
 

@@ -19,7 +19,7 @@ pub fn show(given: &Given, plan: &Plan) -> Vec<String> {
         true => format!("{}: its request has lapsed", over.instance),
         false => format!("{}: its request is over", over.instance),
     }));
-    lines.extend(plan.waiting.iter().map(|waiting| format!("{}: waits, {}", waiting.instance, waiting.because)));
+    lines.extend(plan.waiting.iter().map(|waiting| format!("{}: waits, {:?}", waiting.instance, waiting.reason)));
     let rollouts = given.desired.rollouts.values();
     lines.extend(rollouts.map(|rollout| format!("{}: {:?}", rollout.id, plan_context.phase(rollout))));
     lines.extend(plan.wake_at.map(|at| format!("wake {}", at.0 / 1000)));

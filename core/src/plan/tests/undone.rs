@@ -13,7 +13,7 @@ fn an_undo_brings_former_values_with_the_former_release() {
 fn values_that_wait_for_an_undo_are_given_to_nobody_before() {
     check(
         "a 1.2 revision 2 says 2\nb 1.2 revision 2 says 2\nrollout 1.1 from 1.2 brings 3",
-        "a: upgrade 1.2 -> 1.1 revision 3\nb: waits, its wave has not come\nr1: Running",
+        "a: upgrade 1.2 -> 1.1 revision 3\nb: waits, LaterWave\nr1: Running",
     );
 }
 

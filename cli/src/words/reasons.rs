@@ -1,0 +1,145 @@
+//! Texts of reasons.
+
+use super::failures;
+use fleet_core::order_failure::OrderFailure;
+use fleet_core::order_kind::OrderKind;
+use fleet_core::reason::WaitReason;
+use fleet_proto::convert::incoming_wait_reason;
+use fleet_proto::v1;
+
+/// The words of the reason for waiting as it came over the wire; empty where there is none.
+pub fn shown_wait(reason: Option<&v1::WaitReason>) -> String {
+    let Some(message) = reason else { return String::new() };
+    let known = incoming_wait_reason(message.clone());
+    known.as_ref().map_or_else(|| unknown(message.code), wait)
+}
+
+fn unknown(code: i32) -> String {
+    format!("for a reason that this version does not know ({code})")
+}
+
+/// The words of the reason for waiting.
+#[expect(clippy::too_many_lines, reason = "a table")]
+pub fn wait(reason: &WaitReason) -> String {
+    let text = |text: &str| text.to_owned();
+    match reason {
+        // The host.
+        WaitReason::HostRemoved => text("its host was removed"),
+        WaitReason::HostNeverSeen => text("its host has never connected"),
+        WaitReason::HostOffline { since } => format!("its host is offline since {since}"),
+        WaitReason::HostReturning { .. } => text("its host has not reported since the coordinator started"),
+        WaitReason::HostDuplicate { since } => {
+            format!("two machines connect as its host since {since}: orders are held until only one does")
+        }
+        WaitReason::HostHours { opens } => format!("the host's own hours open at {opens}"),
+        WaitReason::AppForbidden { app } => format!("the host's policy does not allow {app}"),
+        WaitReason::AgentTooOld { lacks } => format!("its host's agent is too old for {lacks}: upgrade the agent"),
+        // The instance.
+        WaitReason::NotReported => text("it has not reported"),
+        WaitReason::NotReportedSinceOrder => text("it has not reported since its last order ended"),
+        WaitReason::NotInstalled => text("it is not installed"),
+        WaitReason::Busy { step } => format!("it is in the middle of an order: {step}"),
+        WaitReason::NewerValues { said, wanted } => {
+            format!("its host has a newer revision than is wanted: {said}, not {wanted}")
+        }
+        WaitReason::NeverEmpty { instance, backup } => format!(
+            "it was made from the backup {backup} of {instance}, and its host does not have it: it is not installed empty"
+        ),
+        WaitReason::NeverEmptyAsOf { of } => format!(
+            "it is known as of {of}, when the coordinator was backed up, and its host does not have it: it is not \
+             installed empty"
+        ),
+        // Its orders.
+        WaitReason::OtherOrder => text("another order for it is under way"),
+        WaitReason::DataOrder { order, since } => format!("{} runs since {since}", noun(*order)),
+        WaitReason::OrderOverdue { since } => {
+            format!("its host is online and has not said how its order of {since} ended")
+        }
+        WaitReason::EndedOtherwise { order } => format!("{} ended well, and its host says otherwise", noun(*order)),
+        WaitReason::OrderRolledBack { order, failure } => {
+            format!("{} was rolled back: {}", noun(*order), failures::words(failure))
+        }
+        WaitReason::OrderStuck { order, failure } => format!("{} is stuck: {}", noun(*order), failures::words(failure)),
+        WaitReason::OrderRefused { order, failure } => {
+            format!("{} was refused: {}", noun(*order), failures::words(failure))
+        }
+        WaitReason::OrderFailed { order, failure } => format!("{} failed: {}", noun(*order), failures::words(failure)),
+        WaitReason::Blocked { order, by } => format!("{}: {}", noun(*order), wait(by)),
+        // Its rollout.
+        WaitReason::RolloutAborted => text("the rollout was aborted"),
+        WaitReason::RolloutDone => text("the rollout is done"),
+        WaitReason::RolloutHalted { rollout } => format!("rollout {rollout} is halted"),
+        WaitReason::RolloutPaused => text("the rollout is paused"),
+        WaitReason::WindowClosed { opens } => format!("its window opens at {opens}"),
+        WaitReason::WindowTooShort { closes, opens } => {
+            format!("it might not end before its window closes at {closes}; the next opens at {opens}")
+        }
+        WaitReason::Soaking { until } => format!("the wave before is watched until {until}"),
+        WaitReason::LaterWave => text("its wave has not come"),
+        WaitReason::LabelLimit { limit, label, value } => {
+            format!("{limit} of {label}={value} may be under way at a time")
+        }
+        WaitReason::Asked => text("it is asked now"),
+        WaitReason::CatchesUp => text("its host is offline; it catches up when it is back"),
+        // Its backups and drills.
+        WaitReason::Stopped => text("it is stopped"),
+        WaitReason::OtherDrill => text("another drill runs on its host"),
+        WaitReason::DataLimit { limit: 1 } => text("1 backup or drill may run at a time"),
+        WaitReason::DataLimit { limit } => format!("{limit} backups and drills may run at a time"),
+        WaitReason::PolicyWindow { opens } => format!("the window of its policy opens at {opens}"),
+        WaitReason::NextAttempt { order, attempts, limit, again, failure } => {
+            format!("{}; again at {again}", failed(*order, *attempts, *limit, failure.as_deref()))
+        }
+        WaitReason::NoMoreAttempts { order, attempts, limit, failure } => {
+            failed(*order, *attempts, *limit, failure.as_deref())
+        }
+    }
+}
+
+fn failed(order: OrderKind, attempts: usize, limit: usize, failure: Option<&OrderFailure>) -> String {
+    let reason = failure.map_or_else(|| "not all of it was made".to_owned(), failures::words);
+    format!("{} failed ({attempts} of {limit} attempts): {reason}", noun(order))
+}
+
+/// The noun of an order for a sentence about its instance.
+fn noun(order: OrderKind) -> &'static str {
+    match order {
+        OrderKind::Install => "its installation",
+        OrderKind::Upgrade => "its upgrade",
+        OrderKind::Configure => "its configuration",
+        OrderKind::Start => "its start",
+        OrderKind::Stop => "its stop",
+        OrderKind::Restart => "its restart",
+        OrderKind::Remove => "its removal",
+        OrderKind::Backup => "its backup",
+        OrderKind::Drill => "its drill",
+        OrderKind::Restore => "its restore",
+        OrderKind::Forget => "the removal of its old backups",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_core::time::Time;
+
+    #[test]
+    fn a_reason_is_a_sentence() {
+        let stopped = WaitReason::Stopped.of(OrderKind::Backup);
+        assert_eq!(shown_wait(Some(&stopped.into())), "its backup: it is stopped");
+        let failed = WaitReason::NextAttempt {
+            order: OrderKind::Drill,
+            attempts: 1,
+            limit: 4,
+            again: Time(1_000_000),
+            failure: None,
+        };
+        assert_eq!(
+            wait(&failed),
+            "its drill failed (1 of 4 attempts): not all of it was made; again at 1970-01-01T00:16:40Z"
+        );
+        let newer = v1::WaitReason { code: 1000, arguments: Vec::new() };
+        assert_eq!(shown_wait(Some(&newer)), "for a reason that this version does not know (1000)");
+        assert_eq!(shown_wait(None), "");
+    }
+}
