@@ -136,7 +136,7 @@ pub enum MemberState {
         since: Time,
         /// Current step, if it is known.
         doing: Option<Doing>,
-        /// What holds it up, if its host has not said that it has begun.
+        /// Obstacle, if its host has not said that it has begun.
         held_up: Option<WaitReason>,
     },
     /// Past its deadline without a word, though its host is online.

@@ -46,32 +46,32 @@ pub enum WaitReason {
     },
 
     // The instance.
-    /// It has not reported.
+    /// No report about the instance.
     NotReported,
     /// Its last order ended after its host's last report about it.
     NotReportedSinceOrder,
-    /// It is not installed.
+    /// Not installed.
     NotInstalled,
-    /// It is in the middle of an order. The progress of a step is not part of it: the reason would change all the time.
+    /// In the middle of an order. The progress of a step is not part of it: the reason would change all the time.
     Busy {
         /// Step of the order.
         step: String,
     },
-    /// It has values that are unknown here: only a person can decide which count.
+    /// Values on its host that are unknown here: only a person can decide which count.
     NewerValues {
         /// Revision that its host reports.
         said: u64,
         /// Revision that is wanted.
         wanted: u64,
     },
-    /// It was created from a backup, and its host does not have it: an installation would not give it its data.
+    /// Created from a backup, and its host does not have it: an installation would not give it its data.
     NeverEmpty {
         /// Instance of the backup.
         instance: InstanceName,
         /// The backup.
         backup: BackupId,
     },
-    /// It is known from restored facts, and its host does not have it: an installation would not give it its data.
+    /// Known from restored facts, and its host does not have it: an installation would not give it its data.
     NeverEmptyAsOf {
         /// Time of the restored facts.
         of: Time,
@@ -150,7 +150,7 @@ pub enum WaitReason {
         /// Time at which it opens.
         opens: Time,
     },
-    /// It might not end before the rollout's window closes.
+    /// Might not end before the rollout's window closes.
     WindowTooShort {
         /// Time at which the window closes.
         closes: Time,
@@ -173,13 +173,13 @@ pub enum WaitReason {
         /// Its value.
         value: String,
     },
-    /// It is asked now.
+    /// Asked now.
     Asked,
     /// Its host is offline, and the rollout has not moved it; it catches up.
     CatchesUp,
 
     // Its backups and drills.
-    /// It is stopped.
+    /// Stopped.
     Stopped,
     /// Another drill runs on its host.
     OtherDrill,
