@@ -113,7 +113,7 @@ macro_rules! coded_messages {
                 #[doc = concat!("A `", stringify!($message), "`.")]
                 $message(&'a v1::$message),
             )*
-            /// How far a step is: numbers rather than a code.
+            /// Progress of a step: numbers rather than a code.
             Progress(&'a v1::StepProgress),
         }
 
