@@ -10,7 +10,7 @@ use fleet_core::facts::{Ended, HostDesired, HostSaid, InstanceDesired, InstanceO
 use fleet_core::rollout::Rollout;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000011";
 
@@ -122,8 +122,13 @@ fn a_backup_of_the_catalog_notes_what_was_found_to_be_wrong_with_it() {
 #[test]
 fn an_end_notes_what_of_the_data_it_was_about() {
     assert_eq!(read::<Ended>(r#"{"instance":"notes-1","outcome":"done","at":1000}"#).of, None);
-    let failed = r#"{"instance":"notes-1","outcome":{"failed":{"reason":"no room"}},"of":"backup","at":1000}"#;
-    assert_eq!(read::<Ended>(failed).of, Some(DataKind::Backup));
+    let failed = |reason: &str| {
+        format!(r#"{{"instance":"notes-1","outcome":{{"failed":{{{reason}}}}},"of":"backup","at":1000}}"#)
+    };
+    let ended = read::<Ended>(&failed(r#""failure":{"code":"other","with":{"text":"no room"}}"#));
+    assert_eq!(ended.of, Some(DataKind::Backup));
+    let earlier: Ended = serde_json::from_str(&failed(r#""reason":"no room""#)).expect("format 1 has a text");
+    assert_eq!(earlier, ended);
 }
 
 /// The facts of fleet 0.1, as it exported them.
@@ -160,8 +165,19 @@ const KINDS: &[(&str, Rewrite)] = &[
 const OTHERS: [&str; 7] =
     ["bucket-key/", "bundle/", "former-repository/", "own-backup", "repository-key/", "repository-look/", "values/"];
 
+/// Replaces the text of an outcome by the failure that it is read as: a code with its arguments.
+fn with_failures_as_codes(mut body: Value) -> Value {
+    let outcome = body.get_mut("outcome").and_then(Value::as_object_mut);
+    for ended in outcome.into_iter().flatten().filter_map(|(_, ended)| ended.as_object_mut()) {
+        if let Some(text) = ended.remove("reason") {
+            ended.insert("failure".to_owned(), json!({"code": "other", "with": {"text": text}}));
+        }
+    }
+    body
+}
+
 #[test]
-fn facts_of_0_1_are_written_again_as_they_were() {
+fn facts_of_0_1_are_written_again_as_they_were_but_for_failures_that_are_codes() {
     for line in OF_0_1.lines() {
         let record: Value = serde_json::from_str(line).expect("it is JSON");
         let key = record["key"].as_str().expect("it has a key");
@@ -171,6 +187,6 @@ fn facts_of_0_1_are_written_again_as_they_were() {
         let kind = KINDS.iter().find(|(prefix, _)| key.starts_with(prefix));
         let (_, rewrite) = kind.unwrap_or_else(|| panic!("`{key}` is of no known kind"));
         let again = rewrite(&record["body"]).unwrap_or_else(|error| panic!("{key}: {error}"));
-        assert_eq!(again, record["body"], "{key}");
+        assert_eq!(again, with_failures_as_codes(record["body"].clone()), "{key}");
     }
 }
