@@ -16,7 +16,6 @@ use crate::plan::PlanContext;
 use crate::release::Release;
 use crate::rollout::{LeftOut, Member, Rollout, RolloutIntent, Strategy, StrategyRequest};
 use crate::time::Time;
-use checks::Skipped;
 
 /// Request of an operator: a release, its targets, and the pace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +97,7 @@ pub fn propose(
 
 type Named<'a> = (&'a InstanceName, &'a InstanceDesired);
 
-fn sort(observed: &Observed, to: &Release, selected: &[Named]) -> (Vec<Member>, Vec<Skipped>) {
+fn sort(observed: &Observed, to: &Release, selected: &[Named]) -> (Vec<Member>, Vec<LeftOut>) {
     let (mut members, mut left_out) = (Vec::new(), Vec::new());
     for (name, instance) in selected {
         match checks::present(observed, to, name, instance) {
@@ -109,7 +108,7 @@ fn sort(observed: &Observed, to: &Release, selected: &[Named]) -> (Vec<Member>, 
                 from_revision: Some(said.revision),
                 to_revision: None,
             }),
-            Err(reason) => left_out.push(Skipped { instance: (*name).clone(), reason }),
+            Err(reason) => left_out.push(LeftOut { instance: (*name).clone(), reason }),
         }
     }
     (members, left_out)
@@ -121,12 +120,11 @@ fn proposal(
     to: Release,
     strategy: Strategy,
     members: Vec<Member>,
-    left_out: Vec<Skipped>,
+    left_out: Vec<LeftOut>,
 ) -> Proposal {
     let names = members.iter().map(|member| member.instance.clone());
     let (online, offline): (Vec<_>, Vec<_>) = names.partition(|name| is_online(desired, observed, name));
     let waves = waves(&strategy, members.len(), &online);
-    let left_out = left_out.into_iter().map(LeftOut::from).collect();
     Proposal { to, strategy, members, left_out, waves, offline }
 }
 

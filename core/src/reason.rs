@@ -1,10 +1,11 @@
 //! Reasons that operators read, as values. Words are made by whoever shows them.
 
 use crate::capability::Capability;
-use crate::names::{AppName, BackupId, InstanceName, RolloutId};
+use crate::names::{AppName, BackupId, HostName, InstanceName, RolloutId, Version};
 use crate::order_failure::OrderFailure;
 use crate::order_kind::OrderKind;
 use crate::time::Time;
+use serde::{Deserialize, Serialize};
 
 /// Reason why an instance, or a member of a rollout, waits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -268,6 +269,88 @@ impl WaitReason {
             | Self::OtherDrill
             | Self::DataLimit { .. }
             | Self::NoMoreAttempts { .. } => None,
+        }
+    }
+}
+
+/// Reason why a rollout or its undo leaves an instance out. Kept facts have it as `{"code": "elsewhere", "with": {…}}`, earlier ones
+/// as a text.
+///
+/// `Display` is for errors and logs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case", tag = "code", content = "with")]
+pub enum LeftOutReason {
+    /// Being removed.
+    #[error("it is being removed")]
+    BeingRemoved,
+    /// Removed.
+    #[error("it was removed")]
+    Removed,
+    /// Its host's policy does not allow the app.
+    #[error("the policy of {host} does not allow {app}")]
+    Forbidden {
+        /// The host.
+        host: HostName,
+        /// The app.
+        app: AppName,
+    },
+    /// No report about the instance.
+    #[error("it has not reported")]
+    NotReported,
+    /// Not installed.
+    #[error("it is not installed")]
+    NotInstalled,
+    /// Being installed.
+    #[error("it is being installed")]
+    BeingInstalled,
+    /// Already at the version.
+    #[error("it is at that version already")]
+    AlreadyThere,
+    /// Another version than the undone rollout left.
+    #[error("it is at {version} now")]
+    Elsewhere {
+        /// Version that it has.
+        version: Version,
+    },
+    /// Former values that are no longer kept.
+    #[error("its values of revision {revision} are lost")]
+    ValuesLost {
+        /// Revision of the values.
+        revision: u64,
+    },
+    /// Former value that cannot be opened.
+    #[error("its former value `{value}` cannot be opened")]
+    ValueSealed {
+        /// Name of the value.
+        value: String,
+    },
+    /// Refused by its host, or in conflict with another instance.
+    #[error("{reason}")]
+    Refused {
+        /// Words of the refusal.
+        reason: String,
+    },
+    /// Words of an earlier version.
+    #[error("{0}")]
+    #[serde(untagged)]
+    Text(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_of_a_left_out_instance_is_kept_as_a_code_and_read_as_a_text_too() {
+        let kept = |reason: &LeftOutReason| serde_json::to_string(reason).expect("it can be written");
+        let read = |text: &str| serde_json::from_str::<LeftOutReason>(text).expect("it can be read");
+        for (reason, expect) in [
+            (LeftOutReason::NotInstalled, r#"{"code":"not_installed"}"#),
+            (LeftOutReason::ValuesLost { revision: 3 }, r#"{"code":"values_lost","with":{"revision":3}}"#),
+            (LeftOutReason::Text("it is not installed".to_owned()), r#""it is not installed""#),
+        ] {
+            assert_eq!(kept(&reason), expect);
+            assert_eq!(read(expect), reason);
         }
     }
 }

@@ -5,6 +5,7 @@ mod strategy;
 pub use strategy::StrategyRequest;
 
 use crate::names::{AppName, InstanceName, OperatorName, RolloutId, Version};
+use crate::reason::LeftOutReason;
 use crate::release::Release;
 use crate::time::{Time, serde_millis};
 use crate::window::Window;
@@ -65,8 +66,8 @@ pub struct Member {
 pub struct LeftOut {
     /// Name of the instance.
     pub instance: InstanceName,
-    /// Reason, for people.
-    pub reason: String,
+    /// Reason. Earlier versions kept it as a text.
+    pub reason: LeftOutReason,
 }
 
 /// Last request of an operator about a rollout.

@@ -25,7 +25,7 @@ pub use hint::incoming_hint;
 pub use joiner::incoming_joiner;
 pub use observed::{IncomingReport, incoming_end, incoming_instance};
 pub use order::{OutgoingOrder, incoming_order};
-pub use reason::incoming_wait_reason;
+pub use reason::{incoming_left_out_reason, incoming_wait_reason};
 pub use repository::{RepositoryFile, RepositoryFiles, is_sha256, repository_file, repository_files};
 
 use fleet_core::labels::LabelError;

@@ -33,6 +33,7 @@ wire_enums!(
     HintCode,
     HostLink,
     InstanceHealth,
+    LeftOutReasonCode,
     MemberState,
     NextBackup,
     OperatorRole,
@@ -126,7 +127,7 @@ macro_rules! coded_messages {
     };
 }
 
-coded_messages!(Hint: HintCode, OrderFailure: OrderFailureCode, WaitReason: WaitReasonCode);
+coded_messages!(LeftOutReason: LeftOutReasonCode, Hint: HintCode, OrderFailure: OrderFailureCode, WaitReason: WaitReasonCode);
 
 /// A progress in JSON: its numbers, and the words.
 #[derive(Serialize)]

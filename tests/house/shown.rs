@@ -5,7 +5,7 @@ use crate::house;
 use clap::Command;
 use clap::error::ErrorKind;
 use fleet_proto::convert::{incoming_hint, incoming_wait_reason};
-use fleet_proto::v1::{self, HintCode, WaitReasonCode};
+use fleet_proto::v1::{self, HintCode, LeftOutReasonCode, WaitReasonCode};
 use fleet_proto::words::CodedMessage;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -154,6 +154,15 @@ fn each_reason_for_waiting_has_words() {
         let reason = reasons.into_iter().find(|reason| incoming_wait_reason(reason.clone()).is_some());
         let reason = reason.unwrap_or_else(|| panic!("{code:?} cannot be read with {arguments:?}"));
         let words = fleet_cli::words_of(CodedMessage::WaitReason(&reason));
+        assert!(!words.is_empty() && !words.contains("does not know"), "{reason:?}: {words}");
+    }
+}
+
+#[test]
+fn each_reason_for_leaving_an_instance_out_has_words() {
+    for code in (1..10_000).map_while(|number| LeftOutReasonCode::try_from(number).ok()) {
+        let reason = v1::LeftOutReason { code: code.into(), arguments: vec!["1".to_owned(), "app".to_owned()] };
+        let words = fleet_cli::words_of(CodedMessage::LeftOutReason(&reason));
         assert!(!words.is_empty() && !words.contains("does not know"), "{reason:?}: {words}");
     }
 }

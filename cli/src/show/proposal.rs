@@ -3,6 +3,7 @@
 use super::section;
 use crate::format::{one_line, short_digest};
 use crate::output::grid;
+use crate::words::reasons::shown_left_out;
 use fleet_core::grammar::count;
 use fleet_proto::v1::{Proposal, ProposedChange, Wave, WaveKind};
 use fleet_proto::words::word;
@@ -20,7 +21,8 @@ pub fn lines(proposal: &Proposal) -> Vec<String> {
     for wave in &proposal.waves {
         lines.extend(section(&heading(wave), wave_lines(wave, &mut shown)));
     }
-    let left_out = proposal.left_out.iter().map(|it| vec![it.instance.clone(), one_line(&it.reason)]);
+    let left_out =
+        proposal.left_out.iter().map(|it| vec![it.instance.clone(), one_line(&shown_left_out(it.reason.as_ref()))]);
     lines.extend(section("left out", grid(Vec::new(), left_out.collect())));
     lines.push(String::new());
     lines
@@ -65,6 +67,7 @@ fn row(change: &ProposedChange) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::reason::LeftOutReason;
     use fleet_proto::v1::LeftOutView;
 
     fn change(number: u32, online: bool) -> ProposedChange {
@@ -88,7 +91,10 @@ mod tests {
                 Wave { kind: WaveKind::Canary.into(), number: 0, changes: vec![change(1, true)] },
                 Wave { kind: WaveKind::Numbered.into(), number: 1, changes: vec![change(2, true), change(10, false)] },
             ],
-            left_out: vec![LeftOutView { instance: "notes-4".to_owned(), reason: "it is at 1.2 already".to_owned() }],
+            left_out: vec![LeftOutView {
+                instance: "notes-4".to_owned(),
+                reason: Some(LeftOutReason::AlreadyThere.into()),
+            }],
             strategy: vec!["1 goes first, then at most 1 at a time".to_owned()],
             plan_digest: "d1".to_owned(),
         };
@@ -106,7 +112,7 @@ mod tests {
           notes-10  lab-10  1.1 -> 1.2  offline: catches up when it is back  as notes-1
 
         left out
-          notes-4  it is at 1.2 already
+          notes-4  it is at that version already
         ");
     }
 }

@@ -3,6 +3,7 @@
 use super::{members, pairs, section};
 use crate::format::{age, one_line, or_dash};
 use crate::output::{Column, grid};
+use crate::words::reasons::shown_left_out;
 use fleet_core::time::Time;
 use fleet_proto::v1::{MemberState, RolloutPhase, RolloutView};
 use fleet_proto::words::word;
@@ -56,7 +57,8 @@ pub fn lines(rollout: &RolloutView, now: Time) -> Vec<String> {
         ]
     });
     lines.extend(section("instances", grid(Vec::new(), members.collect())));
-    let left_out = rollout.left_out.iter().map(|it| vec![it.instance.clone(), one_line(&it.reason)]);
+    let left_out =
+        rollout.left_out.iter().map(|it| vec![it.instance.clone(), one_line(&shown_left_out(it.reason.as_ref()))]);
     lines.extend(section("left out", grid(Vec::new(), left_out.collect())));
     lines
 }

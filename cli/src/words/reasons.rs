@@ -3,8 +3,8 @@
 use super::failures;
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::order_kind::OrderKind;
-use fleet_core::reason::WaitReason;
-use fleet_proto::convert::incoming_wait_reason;
+use fleet_core::reason::{LeftOutReason, WaitReason};
+use fleet_proto::convert::{incoming_left_out_reason, incoming_wait_reason};
 use fleet_proto::v1;
 
 /// The words of the reason for waiting as it came over the wire; empty where there is none.
@@ -99,6 +99,30 @@ pub fn wait(reason: &WaitReason) -> String {
 fn failed(order: OrderKind, attempts: usize, limit: usize, failure: Option<&OrderFailure>) -> String {
     let reason = failure.map_or_else(|| "not all of it was made".to_owned(), failures::words);
     format!("{} failed ({attempts} of {limit} attempts): {reason}", noun(order))
+}
+
+/// The words of the reason for leaving an instance out as it came over the wire; empty where there is none.
+pub fn shown_left_out(reason: Option<&v1::LeftOutReason>) -> String {
+    let Some(message) = reason else { return String::new() };
+    let known = incoming_left_out_reason(message.clone());
+    known.as_ref().map_or_else(|| unknown(message.code), left_out)
+}
+
+fn left_out(reason: &LeftOutReason) -> String {
+    let text = |text: &str| text.to_owned();
+    match reason {
+        LeftOutReason::BeingRemoved => text("it is being removed"),
+        LeftOutReason::Removed => text("it was removed"),
+        LeftOutReason::Forbidden { host, app } => format!("the policy of {host} does not allow {app}"),
+        LeftOutReason::NotReported => text("it has not reported"),
+        LeftOutReason::NotInstalled => text("it is not installed"),
+        LeftOutReason::BeingInstalled => text("it is being installed"),
+        LeftOutReason::AlreadyThere => text("it is at that version already"),
+        LeftOutReason::Elsewhere { version } => format!("it is at {version} now"),
+        LeftOutReason::ValuesLost { revision } => format!("its values of revision {revision} are lost"),
+        LeftOutReason::ValueSealed { value } => format!("its former value `{value}` cannot be opened"),
+        LeftOutReason::Refused { reason } | LeftOutReason::Text(reason) => reason.clone(),
+    }
 }
 
 /// The noun of an order for a sentence about its instance.

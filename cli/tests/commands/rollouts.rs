@@ -6,6 +6,7 @@ mod steering;
 mod watching;
 
 use crate::scene::{Scene, rollout};
+use fleet_core::reason::LeftOutReason;
 use fleet_proto::v1::{LeftOutView, Proposal, ProposedChange, Wave, WaveKind};
 
 fn proposal() -> Proposal {
@@ -25,7 +26,10 @@ fn proposal() -> Proposal {
             Wave { kind: WaveKind::Canary.into(), number: 0, changes: vec![change(1, true)] },
             Wave { kind: WaveKind::Numbered.into(), number: 1, changes: vec![change(2, true), change(3, false)] },
         ],
-        left_out: vec![LeftOutView { instance: "notes-4".to_owned(), reason: "it is at 1.2 already".to_owned() }],
+        left_out: vec![LeftOutView {
+            instance: "notes-4".to_owned(),
+            reason: Some(LeftOutReason::AlreadyThere.into()),
+        }],
         strategy: vec!["1 goes first, then 1 at a time".to_owned(), "it halts when 1 has failed".to_owned()],
         plan_digest: "d1".to_owned(),
     }

@@ -14,6 +14,7 @@ use fleet_core::hint::Hint;
 use fleet_core::labels::Selector;
 use fleet_core::names::{AppName, InstanceName, OperatorName, Version};
 use fleet_core::proposal::{Proposal, RolloutRefusal, RolloutRequest, propose};
+use fleet_core::reason::LeftOutReason;
 use fleet_core::release::Release;
 use fleet_core::rollout::{Concurrency, LeftOut, Member, StrategyRequest};
 use fleet_core::time::Time;
@@ -241,7 +242,8 @@ pub fn leave_out(proposal: &mut Proposal, refused: &HashMap<InstanceName, String
     let (stay, go): (Vec<_>, Vec<_>) =
         std::mem::take(&mut proposal.members).into_iter().partition(|member| stays(&member.instance));
     proposal.members = stay;
-    let reason = |name: &InstanceName| refused.get(name).cloned().unwrap_or_default();
+    let reason =
+        |name: &InstanceName| LeftOutReason::Refused { reason: refused.get(name).cloned().unwrap_or_default() };
     let left = go.into_iter().map(|it| LeftOut { reason: reason(&it.instance), instance: it.instance });
     proposal.left_out.extend(left);
     proposal.waves.iter_mut().for_each(|wave| wave.retain(stays));

@@ -12,6 +12,7 @@ use fleet_core::facts::InstanceDesired;
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName, RolloutId};
 use fleet_core::proposal::{Proposal, propose_undo};
+use fleet_core::reason::LeftOutReason;
 use fleet_core::rollout::{LeftOut, Rollout, RolloutIntent};
 use fleet_core::time::Time;
 use fleet_proto::v1;
@@ -33,7 +34,7 @@ enum UndoTarget {
     AsTheyAre,
     KeptAgain(Batch),
     Lost {
-        because: String,
+        reason: LeftOutReason,
     },
 }
 
@@ -92,8 +93,11 @@ impl OperatorsService {
             Ok(UndoTarget::KeptAgain(kept))
         };
         match kept_again() {
-            Err(error @ (ValuesError::Absent { .. } | ValuesError::Seal { .. })) => {
-                Ok(UndoTarget::Lost { because: error.to_string() })
+            Err(ValuesError::Absent { revision, .. }) => {
+                Ok(UndoTarget::Lost { reason: LeftOutReason::ValuesLost { revision } })
+            }
+            Err(ValuesError::Seal { name: value, .. }) => {
+                Ok(UndoTarget::Lost { reason: LeftOutReason::ValueSealed { value } })
             }
             found => found,
         }
@@ -152,9 +156,9 @@ fn put_back(
                 change.batch().append(kept);
                 brought.insert(name, again.revision);
             }
-            UndoTarget::Lost { because } => {
+            UndoTarget::Lost { reason } => {
                 proposal.members.retain(|member| member.instance != name);
-                proposal.left_out.push(LeftOut { instance: name, reason: because });
+                proposal.left_out.push(LeftOut { instance: name, reason });
             }
         }
     }

@@ -3,6 +3,7 @@
 use crate::harness::{FakeAgent, Harness, Operators, bundle, configure, done, goal, push, settled, start_rollout};
 use crate::import::{again, needs_a_person, values_key};
 use crate::stories::{fleet, installed, until};
+use fleet_core::reason::LeftOutReason;
 use fleet_link::Identity;
 use fleet_proto::v1;
 use tonic::Code;
@@ -86,7 +87,8 @@ async fn whose_former_values_are_lost_is_left_out_of_an_undo_and_holds_nobody_ba
 
     let undo = steer(&mut admin, &rollout, v1::SteerAction::Undo).await.expect("the other can go back");
     assert_eq!(undo.members.iter().map(|member| member.instance.as_str()).collect::<Vec<_>>(), ["notes-2"]);
-    assert_eq!(undo.left_out, [v1::LeftOutView { instance: "notes-1".to_owned(), reason: lost.to_owned() }]);
+    let reason = LeftOutReason::ValuesLost { revision: 1 };
+    assert_eq!(undo.left_out, [v1::LeftOutView { instance: "notes-1".to_owned(), reason: Some(reason.into()) }]);
 }
 
 #[tokio::test]

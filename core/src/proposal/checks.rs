@@ -2,44 +2,12 @@
 
 use super::RolloutRefusal;
 use crate::facts::{Desired, InstanceDesired, InstanceSaid, Observed, Running};
-use crate::names::{AppName, HostName, InstanceName, Version};
+use crate::names::{AppName, InstanceName};
 use crate::plan::{PlanContext, RolloutPhase, forbids_another};
+use crate::reason::LeftOutReason;
 use crate::release::Release;
 use crate::rollout::{LeftOut, Strategy, StrategyRequest};
 use std::time::Duration;
-
-/// Reason why a rollout or its undo leaves an instance out.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum LeftOutReason {
-    #[error("it is being removed")]
-    BeingRemoved,
-    #[error("it was removed")]
-    Removed,
-    #[error("the policy of {host} does not allow {app}")]
-    Forbidden { host: HostName, app: AppName },
-    #[error("it has not reported")]
-    NotReported,
-    #[error("it is not installed")]
-    NotInstalled,
-    #[error("it is being installed")]
-    BeingInstalled,
-    #[error("it is at that version already")]
-    AlreadyThere,
-    #[error("it is at {version} now")]
-    Elsewhere { version: Version },
-}
-
-/// Instance that is left out, before the reason becomes text for people.
-pub(super) struct Skipped {
-    pub instance: InstanceName,
-    pub reason: LeftOutReason,
-}
-
-impl From<Skipped> for LeftOut {
-    fn from(skipped: Skipped) -> Self {
-        Self { instance: skipped.instance, reason: skipped.reason.to_string() }
-    }
-}
 
 /// The limits, each by itself.
 pub(super) fn limits_can_work(desired: &Desired, request: &StrategyRequest) -> Result<(), RolloutRefusal> {
@@ -111,10 +79,10 @@ pub(super) fn present<'a>(
     if said.release == *to { Err(LeftOutReason::AlreadyThere) } else { Ok(said) }
 }
 
-pub(super) fn nothing_to_move(to: &Release, left_out: Vec<Skipped>) -> RolloutRefusal {
+pub(super) fn nothing_to_move(to: &Release, left_out: Vec<LeftOut>) -> RolloutRefusal {
     let release = to.name.clone();
     if left_out.iter().all(|one| one.reason == LeftOutReason::AlreadyThere) {
         return RolloutRefusal::AllThere { release, count: left_out.len() };
     }
-    RolloutRefusal::NothingToMove { release, left_out: left_out.into_iter().map(LeftOut::from).collect() }
+    RolloutRefusal::NothingToMove { release, left_out }
 }

@@ -1,11 +1,11 @@
 //! Undo of a rollout.
 
-use super::checks::{LeftOutReason, Skipped};
 use super::{Proposal, RolloutRefusal, checks, proposal};
 use crate::facts::{Asked, Desired, Observed};
 use crate::names::InstanceName;
 use crate::plan::{MemberState, PlanContext, RolloutPhase, forbids_another};
-use crate::rollout::{Member, Rollout, Strategy};
+use crate::reason::LeftOutReason;
+use crate::rollout::{LeftOut, Member, Rollout, Strategy};
 use crate::time::Time;
 
 /// Proposes to undo a rollout, each member to the release that it had before. The caller, which stores the values, adds
@@ -30,7 +30,7 @@ pub fn propose_undo(
         }
         match way_back(desired, observed, member) {
             Ok(back) => members.push(back),
-            Err(reason) => left_out.push(Skipped { instance: member.instance.clone(), reason }),
+            Err(reason) => left_out.push(LeftOut { instance: member.instance.clone(), reason }),
         }
     }
     let Some(first) = members.first() else {

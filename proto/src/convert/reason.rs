@@ -2,7 +2,7 @@
 
 use super::arguments::{Argument, coded_message};
 use crate::v1;
-use fleet_core::reason::WaitReason;
+use fleet_core::reason::{LeftOutReason, WaitReason};
 
 coded_message! {
     WaitReason, WaitReason, WaitReasonCode, incoming_wait_reason:
@@ -49,6 +49,22 @@ coded_message! {
     NoMoreAttempts { order, attempts, limit, failure },
 }
 
+coded_message! {
+    LeftOutReason, LeftOutReason, LeftOutReasonCode, incoming_left_out_reason:
+    Text(text),
+    BeingRemoved,
+    Removed,
+    Forbidden { host, app },
+    NotReported,
+    NotInstalled,
+    BeingInstalled,
+    AlreadyThere,
+    Elsewhere { version },
+    ValuesLost { revision },
+    ValueSealed { value },
+    Refused { reason },
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +90,19 @@ mod tests {
             let message = v1::WaitReason::from(reason.clone());
             assert_eq!(message.code(), code);
             assert_eq!(incoming_wait_reason(message), Some(reason));
+        }
+    }
+
+    #[test]
+    fn a_reason_of_each_left_out_instance_comes_back_as_it_was() {
+        let codes = (1..10_000).map_while(|number| v1::LeftOutReasonCode::try_from(number).ok());
+        for code in codes {
+            let arguments = vec!["1".to_owned(), "app".to_owned()];
+            let reason = incoming_left_out_reason(v1::LeftOutReason { code: code.into(), arguments });
+            let reason = reason.unwrap_or_else(|| panic!("{code:?} cannot be read"));
+            let message = v1::LeftOutReason::from(reason.clone());
+            assert_eq!(message.code(), code);
+            assert_eq!(incoming_left_out_reason(message), Some(reason));
         }
     }
 

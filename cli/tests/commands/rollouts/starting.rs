@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 /// Returns the output, with `PLAN` for the plan that the first test of this file shows.
 fn without_plan(output: &str) -> String {
     let begin = output.find("labnotes -> 1.2 (").expect("the plan is shown");
-    let last = "  notes-4  it is at 1.2 already\n\n";
+    let last = "  notes-4  it is at that version already\n\n";
     let end = begin + output[begin..].find(last).expect("the plan is shown whole") + last.len();
     format!("{}PLAN\n{}", &output[..begin], &output[end..])
 }
@@ -35,7 +35,7 @@ fn a_rollout_shows_its_plan_and_goes_on_to_its_end() {
       notes-3  lab-3  1.1 -> 1.2  offline: catches up when it is back  as notes-1
 
     left out
-      notes-4  it is at 1.2 already
+      notes-4  it is at that version already
 
     06:00:00  labnotes-3  running (2 waiting)
     06:00:00  notes-1  lab-1  under way: pulling web

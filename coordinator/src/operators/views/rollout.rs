@@ -146,7 +146,7 @@ fn since(state: &MemberState) -> Option<Time> {
 }
 
 pub fn left_out(left_out: &LeftOut) -> v1::LeftOutView {
-    v1::LeftOutView { instance: left_out.instance.to_string(), reason: left_out.reason.clone() }
+    v1::LeftOutView { instance: left_out.instance.to_string(), reason: Some(left_out.reason.clone().into()) }
 }
 
 /// Returns the strategy in lines for people.
