@@ -212,7 +212,7 @@ fn mask_running(mask: &Mask, running: &mut Running) {
     let said = match running {
         Running::Settled(said) => Some(said),
         Running::Busy { doing, last, .. } => {
-            doing.step = mask.apply(std::mem::take(&mut doing.step));
+            doing.step = doing.step.take().map(|step| step.map_texts(|text| mask.apply(text)));
             last.as_mut()
         }
         Running::Absent => None,

@@ -17,6 +17,7 @@ use crate::repositories::Repositories;
 use crate::watch::Watcher;
 use crate::{clock, mask, perform, query};
 use fleet_core::access::Subject;
+use fleet_core::activity::Activity;
 use fleet_core::facts::{Doing, Running};
 use fleet_core::names::{HostName, InstanceName};
 use fleet_core::order::{End, order_id};
@@ -273,9 +274,14 @@ fn tell_what_is_left(context: &AgentContext) {
         if let Some(instance) = &unreadable.instance {
             // The state is unknown, so it is reported as busy with an order that does not end by itself.
             let order = unreadable.order.clone().unwrap_or_else(|| order_id(&["unreadable", instance.as_str()]));
-            context
-                .status_writer
-                .set_instance(instance, Running::Busy { order, doing: Doing::step(text.clone()), last: None });
+            context.status_writer.set_instance(
+                instance,
+                Running::Busy {
+                    order,
+                    doing: Doing::step(Activity::LedgerUnreadable(unreadable.to_string())),
+                    last: None,
+                },
+            );
         }
         context.status_writer.tell(clock::now(), unreadable.instance.as_ref(), text);
     }

@@ -1,10 +1,12 @@
 //! Last output about one change, so that each of its steps is printed once.
 
+use fleet_proto::v1::Activity;
+
 /// State of a change, and the step that was printed last.
 #[derive(Debug, Default)]
 pub struct LastShown {
     state: Option<i32>,
-    step: Option<String>,
+    step: Option<(Option<Activity>, String)>,
 }
 
 impl LastShown {
@@ -21,11 +23,10 @@ impl LastShown {
     /// Returns whether a step differs from the one printed last: a repeated step, such as in another attempt, is news.
     ///
     /// The progress of a step is separate and does not count.
-    pub fn is_new_step(&mut self, step: &str) -> bool {
-        let is_new = self.step.as_deref() != Some(step);
-        if is_new {
-            self.step = Some(step.to_owned());
-        }
+    pub fn is_new_step(&mut self, doing: Option<&Activity>, text: &str) -> bool {
+        let step = Some((doing.cloned(), text.to_owned()));
+        let is_new = self.step != step;
+        self.step = step;
         is_new
     }
 }
@@ -33,12 +34,17 @@ impl LastShown {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fleet_proto::v1::ChangeState;
+    use fleet_proto::v1::{ActivityCode, ChangeState};
+
+    fn is_new_step(output: &mut LastShown, step: &str) -> bool {
+        let doing = Activity { code: ActivityCode::Text.into(), arguments: vec![step.to_owned()] };
+        output.is_new_step(Some(&doing), "")
+    }
 
     fn check(steps: &[(&str, bool)]) {
         let mut output = LastShown::default();
         for (step, expect) in steps {
-            assert_eq!(output.is_new_step(step), *expect, "{step}");
+            assert_eq!(is_new_step(&mut output, step), *expect, "{step}");
         }
     }
 
@@ -82,12 +88,12 @@ mod tests {
     fn another_state_begins_anew() {
         let under_way = ChangeState::UnderWay.into();
         let mut output = LastShown::default();
-        assert!(output.is_new_state(under_way) && output.is_new_step("stop web"));
-        assert!(!output.is_new_state(under_way) && !output.is_new_step("stop web"));
+        assert!(output.is_new_state(under_way) && is_new_step(&mut output, "stop web"));
+        assert!(!output.is_new_state(under_way) && !is_new_step(&mut output, "stop web"));
         assert!(
             output.is_new_state(ChangeState::Waiting.into())
                 && output.is_new_state(under_way)
-                && output.is_new_step("stop web")
+                && is_new_step(&mut output, "stop web")
         );
     }
 }

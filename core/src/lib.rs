@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod access;
+pub mod activity;
 pub mod backup;
 pub mod backup_health;
 pub mod capability;

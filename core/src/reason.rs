@@ -1,5 +1,6 @@
 //! Reasons that operators read, as values. Words are made by whoever shows them.
 
+use crate::activity::Activity;
 use crate::capability::Capability;
 use crate::names::{AppName, BackupId, HostName, InstanceName, RolloutId, Version};
 use crate::order_failure::OrderFailure;
@@ -55,8 +56,8 @@ pub enum WaitReason {
     NotInstalled,
     /// In the middle of an order. The progress of a step is not part of it: the reason would change all the time.
     Busy {
-        /// Step of the order.
-        step: String,
+        /// Step of the order, if it is known.
+        step: Option<Activity>,
     },
     /// Values on its host that are unknown here: only a person can decide which count.
     NewerValues {

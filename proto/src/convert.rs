@@ -19,7 +19,7 @@ mod reason;
 mod repository;
 mod result;
 
-pub use activity::incoming_progress;
+pub use activity::{incoming_activity, incoming_progress};
 pub use failure::incoming_order_failure;
 pub use hint::incoming_hint;
 pub use joiner::incoming_joiner;

@@ -26,6 +26,7 @@ macro_rules! wire_enums {
 }
 
 wire_enums!(
+    ActivityCode,
     BackupCause,
     BackupLevel,
     ChangeState,
@@ -127,7 +128,13 @@ macro_rules! coded_messages {
     };
 }
 
-coded_messages!(LeftOutReason: LeftOutReasonCode, Hint: HintCode, OrderFailure: OrderFailureCode, WaitReason: WaitReasonCode);
+coded_messages!(
+    Activity: ActivityCode,
+    LeftOutReason: LeftOutReasonCode,
+    Hint: HintCode,
+    OrderFailure: OrderFailureCode,
+    WaitReason: WaitReasonCode
+);
 
 /// A progress in JSON: its numbers, and the words.
 #[derive(Serialize)]

@@ -4,8 +4,8 @@ use crate::help::programs;
 use crate::house;
 use clap::Command;
 use clap::error::ErrorKind;
-use fleet_proto::convert::{incoming_hint, incoming_wait_reason};
-use fleet_proto::v1::{self, HintCode, LeftOutReasonCode, WaitReasonCode};
+use fleet_proto::convert::{incoming_activity, incoming_hint, incoming_wait_reason};
+use fleet_proto::v1::{self, ActivityCode, HintCode, LeftOutReasonCode, WaitReasonCode};
 use fleet_proto::words::CodedMessage;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -164,6 +164,28 @@ fn each_reason_for_leaving_an_instance_out_has_words() {
         let reason = v1::LeftOutReason { code: code.into(), arguments: vec!["1".to_owned(), "app".to_owned()] };
         let words = fleet_cli::words_of(CodedMessage::LeftOutReason(&reason));
         assert!(!words.is_empty() && !words.contains("does not know"), "{reason:?}: {words}");
+    }
+}
+
+#[test]
+fn each_activity_has_words() {
+    for code in (1..1000).filter_map(|number| ActivityCode::try_from(number).ok()) {
+        let texts: [&[&str]; 7] = [
+            &["a", "1m"],
+            &["2", "ACTIVITY_CODE_PULL", "a"],
+            &["a", "a"],
+            &["1", "a"],
+            &["a@1"],
+            &["0123456789abcdef01234567", "a"],
+            &["ACTIVITY_CODE_PULL", "1", "a"],
+        ];
+        let message = |texts: &&[&str]| {
+            let arguments = texts.iter().map(ToString::to_string).collect();
+            v1::Activity { code: code.into(), arguments }
+        };
+        let readable = texts.iter().map(message).find(|activity| incoming_activity(activity.clone()).is_some());
+        let activity = readable.unwrap_or_else(|| panic!("{code:?} cannot be read with {texts:?}"));
+        assert!(!fleet_cli::words_of(CodedMessage::Activity(&activity)).is_empty(), "{code:?} has no words");
     }
 }
 

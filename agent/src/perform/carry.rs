@@ -14,6 +14,7 @@ use crate::clock;
 use crate::ledger::{
     Direction, InstanceEntry, LedgerUpdate, LedgerWriter, OpenState, OrderEntry, OrderState, Settled, StuckMark, Values,
 };
+use fleet_core::activity::Activity;
 use fleet_core::backup::{DataAction, DataKind};
 use fleet_core::facts::PowerDesired;
 use fleet_core::hint::Hint;
@@ -146,7 +147,7 @@ impl Carrying<'_> {
         }
         match &self.order.action {
             Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => {
-                self.work.say(format!("preparing {}", goal.release));
+                self.work.say(Activity::Preparing(goal.release.name.clone()));
                 let context = self.work.context;
                 let to = prepare(context, &self.order.instance, goal, &open.values, open.drift, from).await;
                 to.map(Some)
@@ -175,7 +176,7 @@ impl Carrying<'_> {
             (None, _) => return self.end(Outcome::AlreadySo, Some(LedgerUpdate::Gone)).await,
         };
         if let Direction::Forward { step: 1.., doing } = &open.way {
-            self.work.say(format!("going on: {doing}"));
+            self.work.say(Activity::GoingOn(Box::new(Activity::Text(doing.clone()))));
         }
         let forward = async {
             // A timeout polls its future before it checks the time.

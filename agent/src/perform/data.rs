@@ -53,6 +53,7 @@ use crate::ledger::{
     Direction, InstanceEntry, Journal, LedgerError, LedgerUpdate, LedgerWriter, OpenState, OrderEntry, OrderState,
     RestorePhase, StuckMark,
 };
+use fleet_core::activity::Activity;
 use fleet_core::backup::{DataAction, DataResult};
 use fleet_core::facts::StepProgress;
 use fleet_core::hint::Hint;
@@ -118,7 +119,7 @@ impl DataWork<'_> {
             RestorePhase::Untouched => {}
         }
         if journal.attempts > 0 {
-            self.work.say("putting right what was interrupted");
+            self.work.say(Activity::PuttingRight);
             if let Err(error) = undo::undo(self).await {
                 return self.turn_back(OrderFailure::from(&error)).await;
             }
@@ -290,7 +291,7 @@ impl DataWork<'_> {
     }
 
     /// Reports the number of transferred bytes.
-    pub fn progress_sink(&self, doing: &str) -> ProgressSink {
+    pub fn progress_sink(&self, doing: &Activity) -> ProgressSink {
         let tell = self.work.progress_of(doing);
         ProgressSink::to(move |bytes| tell(Some(StepProgress::of_bytes(bytes, None))))
     }

@@ -7,6 +7,7 @@ use crate::clock;
 use crate::gate::{self, NotHealthy, Waits};
 use crate::ledger::{Direction, LedgerError, OpenState};
 use crate::runtime::{Note, Notes, RuntimeError};
+use fleet_core::activity::Activity;
 use fleet_core::app::HealthRules;
 use fleet_core::facts::{Doing, InstanceSaid, Running, StepProgress};
 use fleet_core::names::{InstanceName, OrderId};
@@ -85,7 +86,7 @@ pub struct Work<'a> {
     /// State of the instance when the work began.
     pub last: Option<InstanceSaid>,
     stage: AtomicU32,
-    doing: Mutex<String>,
+    doing: Mutex<Option<Activity>>,
     goes_back: AtomicBool,
     /// True if the state it goes back to was checked when the order was prepared.
     is_allowed_back: AtomicBool,
@@ -120,37 +121,37 @@ impl<'a> Work<'a> {
     /// step.
     pub fn turn_back(&self, because: &OrderFailure) {
         self.goes_back.store(true, Ordering::Relaxed);
-        self.say(because.to_string());
+        self.say(Activity::Text(because.to_string()));
     }
 
-    pub fn say(&self, doing: impl Into<String>) {
+    pub fn say(&self, doing: Activity) {
         self.say_with(doing, None);
     }
 
-    fn say_with(&self, doing: impl Into<String>, progress: Option<StepProgress>) {
-        let doing = doing.into();
+    fn say_with(&self, doing: Activity, progress: Option<StepProgress>) {
         self.progress_of(&doing)(progress);
-        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = doing;
+        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = Some(doing);
     }
 
     /// Reports the progress of a step.
-    pub fn progress_of(&self, doing: &str) -> impl Fn(Option<StepProgress>) + Send + Sync + 'static + use<> {
+    pub fn progress_of(&self, doing: &Activity) -> impl Fn(Option<StepProgress>) + Send + Sync + 'static + use<> {
         let (status_writer, instance, order) =
             (self.context.status_writer.clone(), self.instance.clone(), self.order.clone());
-        let (last, step) = (self.last.clone(), self.worded(doing));
+        let (last, step) = (self.last.clone(), self.directed(doing.clone()));
         move |progress| {
-            let doing = Doing { step: step.clone(), progress };
+            let doing = Doing { step: Some(step.clone()), progress };
             status_writer.set_instance(&instance, Running::Busy { order: order.clone(), doing, last: last.clone() });
         }
     }
 
-    fn worded(&self, doing: &str) -> String {
-        let way = if self.goes_back.load(Ordering::Relaxed) { "going back: " } else { "" };
-        format!("{way}{doing}")
+    fn directed(&self, doing: Activity) -> Activity {
+        if self.goes_back.load(Ordering::Relaxed) { Activity::GoingBack(Box::new(doing)) } else { doing }
     }
 
+    /// Returns the present activity in words for the host's own texts.
     pub fn doing(&self) -> String {
-        self.doing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        doing.map(|doing| doing.to_string()).unwrap_or_default()
     }
 
     /// Inspects the host, computes the stages, and performs them; repeats this if a failure may be temporary.
@@ -167,7 +168,7 @@ impl<'a> Work<'a> {
             if !error.is_passing() || attempts >= ATTEMPTS {
                 return Err(error);
             }
-            self.say(format!("{error}; trying again"));
+            self.say(Activity::TryingAgain(error.to_string()));
             sleep(BETWEEN_ATTEMPTS).await;
         }
     }
@@ -185,7 +186,7 @@ impl<'a> Work<'a> {
             Finish::Healthy(_) | Finish::AsIs => (finish, false),
         };
         for stage in &stages {
-            let doing = stage.steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let doing = Activity::of_steps(&stage.steps);
             self.note(&doing).await?;
             has_gate |= stage.steps.contains(&Step::Gate);
             let notes = self.notes(&doing, stage.steps.len());
@@ -205,9 +206,9 @@ impl<'a> Work<'a> {
     }
 
     /// Records the activity that begins now in the ledger.
-    async fn note(&self, doing: &str) -> Result<(), LedgerError> {
-        let (number, doing) = (self.stage.fetch_add(1, Ordering::Relaxed) + 1, doing.to_owned());
+    async fn note(&self, doing: &Activity) -> Result<(), LedgerError> {
         self.say(doing.clone());
+        let (number, doing) = (self.stage.fetch_add(1, Ordering::Relaxed) + 1, doing.to_string());
         let order = self.order.clone();
         let change = move |open: &mut OpenState| match &mut open.way {
             Direction::Accepted | Direction::Forward { .. } => open.way = Direction::Forward { step: number, doing },
@@ -230,7 +231,7 @@ impl<'a> Work<'a> {
     }
 
     /// Returns a progress sink for each of the parallel steps, which reports the sum of all.
-    fn notes(&self, doing: &str, steps: usize) -> Vec<Notes> {
+    fn notes(&self, doing: &Activity, steps: usize) -> Vec<Notes> {
         let far = Arc::new(Mutex::new(vec![(0, 0); steps]));
         let tell = Arc::new(self.progress_of(doing));
         let of_step = |number: usize| {
@@ -251,16 +252,18 @@ impl<'a> Work<'a> {
     }
 
     async fn gate(&self, spec: &InstanceSpec, finish: Finish<'_>) -> Result<(), WorkError> {
-        const DOING: &str = "waiting until it is healthy";
         let health = match finish {
             Finish::Healthy(health) | Finish::HealthyIfChanged(health) => health,
             Finish::AsIs => return Ok(()),
         };
         allow_probes(self.context, health)?;
         let waits = |waits: Waits<'_>| match waits {
-            Waits::Because(why) => self.say(format!("{DOING}: {why}")),
+            Waits::Because(why) => self.say(Activity::WaitingUntilHealthy(Some(why.to_owned()))),
             Waits::WellFor { so_far, of } => {
-                self.say_with(DOING, Some(StepProgress::of_health(so_far.as_duration(), of.as_duration())));
+                self.say_with(
+                    Activity::WaitingUntilHealthy(None),
+                    Some(StepProgress::of_health(so_far.as_duration(), of.as_duration())),
+                );
             }
         };
         Ok(gate::pass(self.context.runtime.as_ref(), spec, health, &clock::now, &waits).await?)

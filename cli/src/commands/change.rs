@@ -3,10 +3,10 @@
 use crate::context::Context;
 use crate::exit::ExitStatus;
 use crate::follow::{Look, Parting, follow};
-use crate::format::clock_time;
+use crate::format::{clock_time, one_line};
 use crate::last_shown::LastShown;
 use crate::words::reasons::shown_wait;
-use crate::words::{failures, hints, progress};
+use crate::words::{failures, hints, steps};
 use clap::Args;
 use fleet_core::command_error::CommandError;
 use fleet_proto::v1::{ChangeProgress, ChangeState, FollowChangeRequest, InstanceChange, InstanceView};
@@ -99,10 +99,13 @@ fn going_on(error: CommandError, instance: &str) -> CommandError {
 fn tell(context: &Context, instance: &str, output: &mut LastShown, now: &ChangeProgress) {
     let is_new_state = output.is_new_state(now.state);
     let text = text_of(now);
-    let is_news = output.is_new_step(&text) || is_new_state;
+    let is_news = output.is_new_step(now.doing.as_ref(), &text) || is_new_state;
     let time = clock_time(context.now());
-    let text =
-        if text.is_empty() { String::new() } else { format!(": {}", progress::step(&text, now.progress.as_ref())) };
+    let text = match now.doing.as_ref() {
+        Some(doing) => steps::with_progress(Some(doing), now.progress.as_ref()),
+        None => one_line(&text),
+    };
+    let text = prefixed(&text);
     let line = format!("{time}  {instance}  {}{text}", word::<ChangeState>(now.state));
     if is_news {
         context.printer.story_that_moves(line);

@@ -2,7 +2,7 @@
 
 use crate::format::moment;
 use crate::words::reasons::shown_wait;
-use crate::words::{hints, progress};
+use crate::words::{hints, steps};
 use fleet_core::time::Time;
 use fleet_proto::v1::{
     MemberFailure, MemberState, NextStep, OrderOutcome, ReasonGroup, RolloutExplanation, RolloutPhase, RolloutView,
@@ -59,13 +59,13 @@ fn failure(failure: &MemberFailure) -> String {
 }
 
 fn group(group: &ReasonGroup) -> String {
-    let ReasonGroup { text, progress, release, rollout, .. } = group;
+    let ReasonGroup { doing, progress, release, rollout, .. } = group;
     let waiting = shown_wait(group.waiting.as_ref());
     let reason = match group.state() {
         MemberState::Waiting => format!("wait: {waiting}"),
         MemberState::UnderWay if group.waiting.is_some() => format!("under way: {waiting}"),
-        MemberState::UnderWay if text.is_empty() => "under way: no word yet".to_owned(),
-        MemberState::UnderWay => format!("under way: {}", progress::step(text, progress.as_ref())),
+        MemberState::UnderWay if doing.is_none() => "under way: no word yet".to_owned(),
+        MemberState::UnderWay => format!("under way: {}", steps::with_progress(doing.as_ref(), progress.as_ref())),
         MemberState::Offline => "offline: they catch up when they are back".to_owned(),
         MemberState::Elsewhere if rollout.is_empty() => format!("left alone: found at {release}"),
         MemberState::Elsewhere => format!("left to {rollout}"),

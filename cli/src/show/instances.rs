@@ -4,7 +4,7 @@ use super::{pairs, section};
 use crate::format::{age, or_dash, short_digest};
 use crate::output::{Column, grid};
 use crate::words::reasons::shown_wait;
-use crate::words::{failures, progress};
+use crate::words::{failures, steps};
 use fleet_core::time::Time;
 use fleet_proto::v1::{BackupLevel, DriftRule, InstanceHealth, InstanceView, OrderOutcome};
 use fleet_proto::words::word;
@@ -38,8 +38,8 @@ fn host(instance: &InstanceView) -> String {
 
 /// Returns the most important present fact.
 pub fn now_line(instance: &InstanceView) -> String {
-    if !instance.doing.is_empty() {
-        return progress::step(&instance.doing, instance.progress.as_ref());
+    if instance.doing.is_some() {
+        return steps::with_progress(instance.doing.as_ref(), instance.progress.as_ref());
     }
     if instance.waiting.is_some() {
         return format!("waits: {}", shown_wait(instance.waiting.as_ref()));
@@ -63,7 +63,7 @@ pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
         ("app", format!("{}@{}", instance.app, version(instance))),
         ("release", instance.digest.clone()),
         ("health", parenthesised(&word::<InstanceHealth>(instance.health), &instance.health_reason)),
-        ("doing", progress::step(&instance.doing, instance.progress.as_ref())),
+        ("doing", steps::with_progress(instance.doing.as_ref(), instance.progress.as_ref())),
         ("waits", shown_wait(instance.waiting.as_ref())),
         (
             "last order",
@@ -121,6 +121,7 @@ fn containers(instance: &InstanceView) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::output::{Format, table};
+    use fleet_core::activity::Activity;
     use fleet_core::facts::StepProgress;
     use fleet_core::reason::WaitReason;
     use fleet_proto::v1::ContainerView;
@@ -133,7 +134,7 @@ mod tests {
             version: "1.1".to_owned(),
             wanted_version: "1.2".to_owned(),
             health: InstanceHealth::Healthy.into(),
-            doing: "pull web".to_owned(),
+            doing: Some(Activity::Pull("web".to_owned()).into()),
             progress: Some(StepProgress::of_bytes(3_000_000, Some(12_000_000)).into()),
             containers: vec![ContainerView {
                 service: "web".to_owned(),
@@ -174,14 +175,14 @@ mod tests {
             host: "lab-2".to_owned(),
             app: "labnotes".to_owned(),
             health: InstanceHealth::Unknown.into(),
-            waiting: Some(WaitReason::Busy { step: "start\u{1b}[2J".to_owned() }.into()),
+            waiting: Some(WaitReason::Busy { step: Some(Activity::Start("\u{1b}[2J".to_owned())) }.into()),
             ..Default::default()
         };
         let lines = table(&[notes(), away], COLUMNS, Format::Table, Time(100_000));
         insta::assert_snapshot!(lines.join("\n"), @r"
         INSTANCE  HOST             APP       VERSION     HEALTH   NOW
         notes-1   lab-1            labnotes  1.1 -> 1.2  healthy  pull web (3 of 12 MB)
-        notes-2   lab-2 (offline)  labnotes  ?           unknown  waits: it is in the middle of an order: start\u001b[2J
+        notes-2   lab-2 (offline)  labnotes  ?           unknown  waits: it is in the middle of an order: start \u001b[2J
         ");
     }
 

@@ -5,7 +5,7 @@ use crate::format::{age, clock_time, one_line};
 use crate::last_shown::LastShown;
 use crate::painted::{Colour, Painted};
 use crate::words::reasons::shown_wait;
-use crate::words::{failures, progress};
+use crate::words::{failures, steps};
 use fleet_core::time::Time;
 use fleet_proto::v1::{MemberState, MemberView, OrderOutcome, RolloutPhase, RolloutView};
 use fleet_proto::words::word;
@@ -119,16 +119,11 @@ pub fn reason(member: &MemberView) -> String {
     }
 }
 
-/// The step without its progress, or what holds it up.
-fn step(member: &MemberView) -> String {
-    if member.text.is_empty() { shown_wait(member.waiting.as_ref()) } else { member.text.clone() }
-}
-
 /// The step with its progress, or the reason of the state; empty where there is nothing to say.
 pub fn text_of(member: &MemberView) -> String {
-    let MemberView { text, progress, reason, release, rollout, .. } = member;
+    let MemberView { doing, progress, reason, release, rollout, .. } = member;
     match member.state() {
-        MemberState::UnderWay if !text.is_empty() => progress::step(text, progress.as_ref()),
+        MemberState::UnderWay if doing.is_some() => steps::with_progress(doing.as_ref(), progress.as_ref()),
         MemberState::Waiting | MemberState::UnderWay => shown_wait(member.waiting.as_ref()),
         MemberState::Overdue => "its host has not said how it ended".to_owned(),
         MemberState::Failed => {
@@ -183,7 +178,9 @@ impl Changes {
         match member.state() {
             // The plan shows already that all wait at the beginning.
             MemberState::Waiting => is_new_state && !is_first,
-            MemberState::UnderWay => output.is_new_step(&step(member)) || is_new_state,
+            MemberState::UnderWay => {
+                output.is_new_step(member.doing.as_ref(), &shown_wait(member.waiting.as_ref())) || is_new_state
+            }
             MemberState::Overdue
             | MemberState::Done
             | MemberState::Unhealthy
@@ -199,6 +196,7 @@ impl Changes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::activity::Activity;
     use fleet_core::facts::StepProgress;
     use fleet_core::order_failure::OrderFailure;
     use fleet_core::reason::WaitReason;
@@ -212,7 +210,7 @@ mod tests {
             from: "1.1".to_owned(),
             to: "1.2".to_owned(),
             state: state.into(),
-            text: step.to_owned(),
+            doing: (!step.is_empty()).then(|| Activity::Text(step.to_owned()).into()),
             failure: Some(OrderFailure::other(reason).into()),
             outcome: OrderOutcome::RolledBack.into(),
             waiting: (state == MemberState::Waiting).then(|| WaitReason::LaterWave.into()),

@@ -127,6 +127,7 @@ fn rollout_line(rollout: &RolloutView) -> Painted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::activity::Activity;
     use fleet_core::facts::StepProgress;
     use fleet_core::hint::Hint;
     use fleet_proto::v1::{Attention, HostLink, HostView, InstanceHealth, InstanceView, MemberView};
@@ -180,7 +181,7 @@ mod tests {
                 from: "1.1".to_owned(),
                 to: "1.2".to_owned(),
                 state: MemberState::UnderWay.into(),
-                text: "pull web".to_owned(),
+                doing: Some(Activity::Pull("web".to_owned()).into()),
                 progress: Some(StepProgress::of_bytes(3_000_000, Some(12_000_000)).into()),
                 ..Default::default()
             }],

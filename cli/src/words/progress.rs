@@ -1,6 +1,5 @@
 //! Words of the progress of a step.
 
-use crate::format::one_line;
 use fleet_core::facts::{ProgressUnit, StepProgress};
 use fleet_core::units::Period;
 use fleet_proto::convert::incoming_progress;
@@ -33,14 +32,6 @@ fn time(millis: u64) -> String {
     Period::from_millis(millis.min(LONGEST)).to_string()
 }
 
-/// A step, and how far it is where that is known: `pull web:1.2 (3 of 12 MB)`.
-pub fn step(step: &str, progress: Option<&v1::StepProgress>) -> String {
-    match shown(progress).as_str() {
-        "" => one_line(step),
-        progress => format!("{} ({progress})", one_line(step)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,7 +50,7 @@ mod tests {
         }
         assert_eq!(shown(None), "");
         let newer = v1::StepProgress { done: 3, total: None, unit: 17 };
-        assert_eq!(step("pull web", Some(&newer)), "pull web");
+        assert_eq!(shown(Some(&newer)), "");
     }
 
     #[test]

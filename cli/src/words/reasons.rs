@@ -1,6 +1,6 @@
 //! Texts of reasons.
 
-use super::failures;
+use super::{failures, steps};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::order_kind::OrderKind;
 use fleet_core::reason::{LeftOutReason, WaitReason};
@@ -38,7 +38,8 @@ pub fn wait(reason: &WaitReason) -> String {
         WaitReason::NotReported => text("it has not reported"),
         WaitReason::NotReportedSinceOrder => text("it has not reported since its last order ended"),
         WaitReason::NotInstalled => text("it is not installed"),
-        WaitReason::Busy { step } => format!("it is in the middle of an order: {step}"),
+        WaitReason::Busy { step: Some(step) } => format!("it is in the middle of an order: {}", steps::words(step)),
+        WaitReason::Busy { step: None } => "it is in the middle of an order".to_owned(),
         WaitReason::NewerValues { said, wanted } => {
             format!("its host has a newer revision than is wanted: {said}, not {wanted}")
         }

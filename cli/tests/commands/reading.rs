@@ -2,7 +2,7 @@
 
 use crate::environment::{NOW, TestEnvironment};
 use crate::fake::logged_in;
-use crate::scene::{Scene, host, instance, rollout};
+use crate::scene::{Scene, host, instance, rollout, step};
 use fleet_core::hint::Hint;
 use fleet_proto::v1::{Attention, ContainerView, EventView, InstanceView, LogView, Status, VersionCount};
 use insta::assert_snapshot;
@@ -14,7 +14,7 @@ fn the_digest_of_an_image_is_whole_for_programs_only() {
     let doing = format!("pull {image} (1 of 9 MB)");
     let container = ContainerView { service: "web".to_owned(), image: image.clone(), ..Default::default() };
     let scene = Scene {
-        instances: vec![InstanceView { doing: doing.clone(), containers: vec![container], ..instance(1) }],
+        instances: vec![InstanceView { doing: Some(step(&doing)), containers: vec![container], ..instance(1) }],
         events: vec![EventView { at_ms: NOW, subject: "instance notes-1".to_owned(), text: doing.clone() }],
         rollouts: vec![rollout("halted", &[("under way", &doing)])],
         frames: vec![rollout("halted", &[("under way", &doing)])],

@@ -2,7 +2,7 @@
 
 use crate::environment::NOW;
 use crate::fake::logged_in;
-use crate::scene::{Scene, coded, host, instance, megabytes, rollout};
+use crate::scene::{Scene, coded, host, instance, megabytes, rollout, step};
 use fleet_proto::v1::{
     BackupHealthView, BackupLevel, BackupTally, CopyView, InstanceView, MemberState, MemberView, NextBackup, Status,
     VersionCount,
@@ -56,7 +56,7 @@ fn how_the_fleet_is() {
         |version: &str| VersionCount { app: "labnotes".to_owned(), version: version.to_owned(), instances: 1 };
     let moving = InstanceView {
         wanted_version: "1.2".to_owned(),
-        doing: "pull registry.example.org/labnotes-web:1.2".to_owned(),
+        doing: Some(step("pull registry.example.org/labnotes-web:1.2")),
         progress: megabytes(12, 40),
         ..instance(2)
     };

@@ -100,9 +100,16 @@ pub fn coded<E: WireEnum + Into<i32>>(word: &str) -> i32 {
     value::<E>(word).map(Into::into).or(number).expect("it is a word of this enum")
 }
 
+/// A step in words.
+pub fn step(text: &str) -> Activity {
+    Activity { code: ActivityCode::Text.into(), arguments: vec![text.to_owned()] }
+}
+
 pub fn progress(state: &str, text: &str) -> ChangeProgress {
     let over = !matches!(state, "waiting" | "under way");
-    ChangeProgress { state: coded::<ChangeState>(state), text: text.to_owned(), hint: None, over, ..Default::default() }
+    let doing = Some(step(text)).filter(|_| state == "under way");
+    let text = if doing.is_some() { String::new() } else { text.to_owned() };
+    ChangeProgress { state: coded::<ChangeState>(state), text, doing, over, ..Default::default() }
 }
 
 /// Under way with a step, and so far.
@@ -123,7 +130,7 @@ pub fn rollout(phase: &str, states: &[(&str, &str)]) -> RolloutView {
         from: "1.1".to_owned(),
         to: "1.2".to_owned(),
         state: coded::<MemberState>(state),
-        text: if *state == "under way" { (*text).to_owned() } else { String::new() },
+        doing: Some(step(text)).filter(|_| *state == "under way" && !text.is_empty()),
         outcome: OrderOutcome::RolledBack.into(),
         failure: (*state == "failed").then(|| fleet_core::order_failure::OrderFailure::other(*text).into()),
         waiting: (*state == "waiting").then(|| fleet_core::reason::WaitReason::LaterWave.into()),

@@ -6,9 +6,10 @@ mod tests;
 
 use super::request::read;
 use super::service::OperatorsService;
-use super::views::instance::{end_hint, verb};
+use super::views::instance::{asked_to, end_hint};
 use crate::clock;
 use crate::facts::{StateSnapshot, Undeliverable};
+use fleet_core::activity::Activity;
 use fleet_core::backup::{DataResult, DrillMade};
 use fleet_core::backup_health::rough;
 use fleet_core::facts::{Doing, InstanceDesired, LinkState, Running};
@@ -223,7 +224,7 @@ fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress
     if let Some(ended) = order.as_ref().and_then(|id| snapshot.observed().ended.get(id)) {
         if ended.outcome.is_success() && is_being_removed(snapshot, instance) {
             // Once a caller is told that it is done, it may use the name again.
-            return of(ChangeState::UnderWay, "forgetting it".to_owned(), None, false);
+            return under_way(Doing::step(Activity::ForgettingInstance));
         }
         let (state, hint) = (ChangeState::from(&ended.outcome), end_hint(&ended.outcome));
         let made = ended.made.as_ref().filter(|_| ended.outcome.is_success());
@@ -245,12 +246,9 @@ fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress
         let seen = snapshot.observed().instances.get(instance).map(|seen| &seen.running);
         let doing = match seen {
             Some(Running::Busy { doing, .. }) => doing.clone(),
-            Some(Running::Absent | Running::Settled(_)) | None => {
-                Doing::step(format!("asked to {}", verb(&open.order.action)))
-            }
+            Some(Running::Absent | Running::Settled(_)) | None => Doing::step(asked_to(&open.order.action)),
         };
-        let progress = doing.progress.map(Into::into);
-        return v1::ChangeProgress { progress, ..of(ChangeState::UnderWay, doing.step, None, false) };
+        return under_way(doing);
     }
     if let Some(kept) = kept::kept(snapshot, instance, clock::now()) {
         return kept;
@@ -263,6 +261,12 @@ fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress
         None if is_reached(snapshot, instance) => of(ChangeState::AlreadySo, String::new(), None, true),
         None => waits(None),
     }
+}
+
+fn under_way(doing: Doing) -> v1::ChangeProgress {
+    let Doing { step, progress } = doing;
+    let (doing, progress) = (step.map(Into::into), progress.map(Into::into));
+    v1::ChangeProgress { state: ChangeState::UnderWay.into(), doing, progress, ..Default::default() }
 }
 
 /// Returns the result of a drill, or notes about a restore. Failures are described by the outcome.

@@ -80,7 +80,7 @@ async fn a_restore_says_first_what_it_replaces_and_is_asked_once() {
     let failed = Outcome::Failed(v1::Failed { failure: Some(OrderFailure::other("the disk is full").into()) });
     end(&scene.agent, &order, failed, None, &scene.release).await;
     scene.agent.orders(0).await;
-    let is_over = |view: &Option<v1::InstanceView>| view.as_ref().is_some_and(|view| view.doing.is_empty());
+    let is_over = |view: &Option<v1::InstanceView>| view.as_ref().is_some_and(|view| view.doing.is_none());
     crate::stories::until(&mut scene.admin, "notes-1", is_over).await;
     let view = standing(&mut scene.backups).await;
     assert_eq!(view.word(), v1::BackupLevel::Ok, "a restore that failed is no backup that failed: {view:?}");

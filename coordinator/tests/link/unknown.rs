@@ -177,7 +177,7 @@ async fn check(channel: &Channel, rows: Vec<(&'static str, Vec<u8>)>, seen: &mut
 async fn state(admin: &mut Operators) -> (Vec<String>, usize, String) {
     let tokens = admin.list_tokens(v1::ListTokensRequest::default()).await.expect("it may be seen").into_inner();
     let view = instance(admin, "notes-1").await.expect("it is there");
-    (events(admin).await, tokens.tokens.len(), format!("{:?} {} {:?}", view.drift_rule, view.doing, view.values))
+    (events(admin).await, tokens.tokens.len(), format!("{:?} {:?} {:?}", view.drift_rule, view.doing, view.values))
 }
 
 #[tokio::test]

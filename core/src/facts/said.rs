@@ -1,6 +1,7 @@
 //! Reports of hosts: of themselves, of an instance, of an order's end.
 
 use super::progress::StepProgress;
+use crate::activity::Activity;
 use crate::backup::{Coverage, DataKind, DataResult};
 use crate::capability::Capability;
 use crate::claims::Claims;
@@ -63,11 +64,12 @@ pub enum Running {
     },
 }
 
-/// Current activity, for people.
+/// Current step of an order, and how far it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Doing {
-    /// Unchanged from its beginning to its end, so that steps can be compared.
-    pub step: String,
+    /// Step, unchanged from its beginning to its end, if it is known.
+    #[serde(default, deserialize_with = "crate::activity::read_kept", skip_serializing_if = "Option::is_none")]
+    pub step: Option<Activity>,
     /// Progress of the step, if it is known.
     #[serde(default, deserialize_with = "super::progress::read_kept", skip_serializing_if = "Option::is_none")]
     pub progress: Option<StepProgress>,
@@ -75,8 +77,8 @@ pub struct Doing {
 
 impl Doing {
     /// Makes a step without progress.
-    pub fn step(step: impl Into<String>) -> Self {
-        Self { step: step.into(), progress: None }
+    pub fn step(step: Activity) -> Self {
+        Self { step: Some(step), progress: None }
     }
 }
 

@@ -1,16 +1,24 @@
 //! Format of stored facts.
 
 use super::*;
+use crate::activity::Activity;
 
 fn busy(progress: Option<StepProgress>) -> Running {
-    let doing = Doing { progress, ..Doing::step("pull web") };
+    doing(Doing { progress, ..Doing::step(Activity::Pull("web".to_owned())) })
+}
+
+fn doing(doing: Doing) -> Running {
     Running::Busy { order: crate::order::order_id(&["x"]), doing, last: None }
 }
 
 /// A stored step, with a further field.
 fn stored(field: &str) -> String {
+    stored_step(&format!(r#""step":{{"code":"pull","with":"web"}},{field}"#))
+}
+
+fn stored_step(fields: &str) -> String {
     let order = crate::order::order_id(&["x"]);
-    format!(r#"{{"busy":{{"order":"{order}","step":"pull web",{field}"last":null}}}}"#)
+    format!(r#"{{"busy":{{"order":"{order}",{fields}"last":null}}}}"#)
 }
 
 #[test]
@@ -42,4 +50,17 @@ fn bytes_are_told_in_whole_megabytes_but_for_the_end() {
     assert_eq!(done(3_999_999, Some(12_300_000)), 3_000_000);
     assert_eq!(done(12_300_000, Some(12_300_000)), 12_300_000);
     assert_eq!(done(3_999_999, None), 3_000_000);
+}
+
+#[test]
+fn a_step_of_an_earlier_version_is_a_text_and_one_of_a_newer_version_is_none() {
+    let text = Doing::step(Activity::Text("pull web".to_owned()));
+    for (kept, step) in [
+        (r#""step":"pull web","#, text),
+        (r#""step":"","#, Doing::default()),
+        (r#""step":{"code":"fly","with":["to","there"]},"#, Doing::default()),
+        ("", Doing::default()),
+    ] {
+        assert_eq!(serde_json::from_str::<Running>(&stored_step(kept)).expect("it can be read"), doing(step), "{kept}");
+    }
 }

@@ -2,6 +2,7 @@
 //! itself, and reports the end until it is acknowledged.
 
 use crate::random::Random;
+use fleet_core::activity::Activity;
 use fleet_core::facts::{Doing, InstanceHealth, InstanceSaid, Running};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Action, Order, Outcome};
@@ -76,7 +77,9 @@ impl Agent {
     pub fn running(&self, name: &InstanceName) -> Running {
         let last = self.instances.get(name).map(Real::said);
         match (self.busy.get(name), last) {
-            (Some(order), last) => Running::Busy { order: order.clone(), doing: Doing::step("at work"), last },
+            (Some(order), last) => {
+                Running::Busy { order: order.clone(), doing: Doing::step(Activity::PuttingRight), last }
+            }
             (None, Some(said)) => Running::Settled(said),
             (None, None) => Running::Absent,
         }

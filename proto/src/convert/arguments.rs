@@ -3,10 +3,12 @@
 use super::{TEXT_LIMIT, bounded};
 use fleet_core::capability::Capability;
 use fleet_core::names::{
-    AppName, BackupId, HostName, InstanceName, OrderId, PolicyName, ReleaseName, RepositoryName, RolloutId, Version,
+    AppName, BackupId, HostName, InstanceName, OrderId, PolicyName, ReleaseName, RepositoryName, RolloutId, StoreName,
+    Version,
 };
 use fleet_core::order_kind::OrderKind;
 use fleet_core::time::Time;
+use fleet_core::units::Period;
 use std::time::Duration;
 
 /// A field of a coded message as texts.
@@ -50,7 +52,9 @@ single_arguments!(
     ReleaseName,
     RepositoryName,
     RolloutId,
+    StoreName,
     Version,
+    Period,
     bool,
     u32,
     u64,

@@ -3,7 +3,7 @@
 //! A newer agent may send more than this version knows. Descriptive parts are left out one by one; a report without an
 //! essential part is refused.
 
-use super::activity::incoming_progress;
+use super::activity::{incoming_activity, incoming_progress};
 use super::result::incoming_result;
 use super::{ConvertError, at_most, bounded, needed};
 use crate::v1;
@@ -60,7 +60,10 @@ fn read_running(
         v1::instance_report::Running::Settled(said) => Running::Settled(read_said(said, left_out)?),
         v1::instance_report::Running::Busy(busy) => Running::Busy {
             order: busy.order.parse()?,
-            doing: Doing { step: bounded(busy.step), progress: busy.progress.and_then(incoming_progress) },
+            doing: Doing {
+                step: busy.doing.and_then(incoming_activity),
+                progress: busy.progress.and_then(incoming_progress),
+            },
             last: busy.last.map(|said| read_said(said, left_out)).transpose()?,
         },
     })
@@ -141,7 +144,8 @@ impl From<Running> for v1::instance_report::Running {
             Running::Settled(said) => Self::Settled(said.into()),
             Running::Busy { order, doing: Doing { step, progress }, last } => {
                 let progress = progress.map(Into::into);
-                Self::Busy(v1::Busy { order: order.into(), step, last: last.map(Into::into), progress })
+                let (doing, last) = (step.map(Into::into), last.map(Into::into));
+                Self::Busy(v1::Busy { order: order.into(), last, progress, doing })
             }
         }
     }

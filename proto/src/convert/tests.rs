@@ -3,6 +3,7 @@ mod data;
 use super::*;
 use crate::v1;
 use fleet_core::access::Joiner;
+use fleet_core::activity::Activity;
 use fleet_core::claims::Claims;
 use fleet_core::facts::{ContainerSaid, Doing, DriftRule, InstanceHealth, InstanceSaid, Running, StepProgress};
 use fleet_core::hint::Hint;
@@ -113,7 +114,7 @@ fn what_an_instance_is_comes_back_as_it_was() {
             Running::Settled(said.clone()),
             Running::Busy {
                 order: order_id(&["x"]),
-                doing: Doing { step: "pull".to_owned(), progress: Some(far) },
+                doing: Doing { step: Some(Activity::Pull("web".to_owned())), progress: Some(far) },
                 last: Some(said),
             },
             Running::Busy { order: order_id(&["x"]), doing: Doing::default(), last: None },

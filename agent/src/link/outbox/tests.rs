@@ -1,4 +1,5 @@
 use super::*;
+use fleet_core::activity::Activity;
 use fleet_core::facts::Doing;
 use fleet_core::order::{Outcome, order_id};
 use fleet_core::time::Time;
@@ -8,7 +9,7 @@ fn name() -> InstanceName {
 }
 
 fn busy(step: &str) -> Running {
-    Running::Busy { order: order_id(&["a"]), doing: Doing::step(step), last: None }
+    Running::Busy { order: order_id(&["a"]), doing: Doing::step(Activity::Text(step.to_owned())), last: None }
 }
 
 fn status_board(step: &str) -> StatusBoard {
@@ -26,7 +27,7 @@ fn ended(mut status_board: StatusBoard) -> StatusBoard {
 fn words(due: &Due) -> Vec<String> {
     let word = |message: &FromAgent| match message.kind.as_ref().expect("a kind") {
         Kind::Instance(report) => match report.running.as_ref().expect("a state") {
-            v1::instance_report::Running::Busy(busy) => busy.step.clone(),
+            v1::instance_report::Running::Busy(busy) => busy.doing.clone().expect("a step").arguments.concat(),
             v1::instance_report::Running::Absent(_) => "absent".to_owned(),
             v1::instance_report::Running::Settled(_) => "settled".to_owned(),
         },

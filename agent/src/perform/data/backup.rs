@@ -19,6 +19,7 @@ use crate::perform::allow::{Forbidden, stores_refused};
 use crate::perform::claims::expect_unshared;
 use crate::perform::prepare::{PrepareError, refuse_without_data};
 use crate::repositories;
+use fleet_core::activity::Activity;
 use fleet_core::app::Rendered;
 use fleet_core::backup::{
     BackupPhase, BackupPlan, Cause, CopyMade, Coverage, DataResult, Hold, Store, backup_plan, coverage, side_path,
@@ -246,7 +247,7 @@ impl Taking<'_> {
 
     /// Writes the manifest of each copy, and sees that it is there.
     async fn write(&self, copies: &mut Copies, read: &Read, cause: Cause) {
-        self.data.work.say("writing the manifest");
+        self.data.work.say(Activity::WritingManifest);
         let open: Vec<(RepositoryName, Result<There, CopyError>)> = {
             let writing = copies.open.iter().map(async |copy| {
                 let written = self.write_copy(copy, read, cause).await;

@@ -15,6 +15,7 @@ use crate::ledger::{RestorePhase, Settled};
 use crate::perform::allow::allow;
 use crate::perform::work::Finish;
 use crate::repositories::{self, s3_address};
+use fleet_core::activity::Activity;
 use fleet_core::app::Rendered;
 use fleet_core::backup::{Bucket, Kept, Manifest, Part, Root, Store, root_path};
 use fleet_core::grammar::count;
@@ -77,7 +78,7 @@ pub async fn fill(
         let filled = name.clone();
         data.note(|journal| journal.filled.extend([filled])).await?;
     }
-    data.work.say(format!("filling the bucket of {name}"));
+    data.work.say(Activity::FillingBucket(name.clone()));
     put(data, &opened.repository, &opened.set, part, &bucket).await?;
     let found = look(&opened.repository, part, &bucket).await?;
     let bad = |fault: StoreFault| fault.of_backup(name);
@@ -100,7 +101,7 @@ async fn put(
     part: &Part,
     bucket: &Bucket,
 ) -> Result<(), DataError> {
-    let sink = data.progress_sink(&format!("filling the bucket of {}", part.store));
+    let sink = data.progress_sink(&Activity::FillingBucket(part.store.clone()));
     repository.fill_bucket(set, &root(part)?.path, s3_address(bucket), &sink).await?;
     Ok(())
 }
@@ -135,7 +136,7 @@ pub fn compared(filling: &Filling<'_>) -> Vec<String> {
 /// Waits until the service listens: it may have been started just now.
 async fn until_listening(data: &DataWork<'_>, name: &StoreName, bucket: &Bucket) -> Result<(), DataError> {
     let Some((host, port)) = bucket.authority().filter(|_| bucket.service.is_some()) else { return Ok(()) };
-    data.work.say(format!("waiting until {name} answers"));
+    data.work.say(Activity::WaitingForAnswer(name.to_string()));
     let silent = |reason| StoreFault::NotListening { address: format!("{host}:{port}"), reason }.of_host(name);
     let began = Instant::now();
     loop {
@@ -187,7 +188,7 @@ pub async fn put_back(data: &DataWork<'_>, settled: &Settled) -> Result<(), Data
     for Filling { name, store, part } in &fillings {
         let bucket = reached(data, spec, name, store).await?;
         until_listening(data, name, &bucket).await?;
-        data.work.say(format!("putting back what was in the bucket of {name}"));
+        data.work.say(Activity::PuttingBackBucket((*name).clone()));
         put(data, &repository, &set, part, &bucket).await?;
     }
     Ok(data.note(|journal| journal.filled.clear()).await?)

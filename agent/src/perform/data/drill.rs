@@ -16,6 +16,7 @@ use crate::clock;
 use crate::perform::allow::allow;
 use crate::perform::work::Finish;
 use data_encoding::HEXLOWER;
+use fleet_core::activity::Activity;
 use fleet_core::app::{Rendered, sandbox};
 use fleet_core::backup::{
     BackupSource, DataResult, DatabaseEngine, Differences, DrillMade, Files, Kept, Part, Privileges, Proof, Root,
@@ -56,7 +57,7 @@ pub async fn drill(data: &DataWork<'_>, from: &BackupSource, privileges: Privile
     }
     let came = evaluate(data, from, began, verdict);
     if let Some(DataResult::Drill(DrillMade { proof, .. })) = &came.made {
-        data.work.say("noting what was found");
+        data.work.say(Activity::NotingFindings);
         let part =
             fleet_repository::Part { backup: from.backup.clone(), host: data.context().host.clone(), time: proof.at };
         let proof = serde_json::to_vec(proof).expect("a proof has text keys only, so it is JSON");
@@ -168,7 +169,7 @@ async fn files(
         let store = filling.name;
         let bad = |fault: StoreFault| fault.of_backup(store);
         let places = places(data, spec, filling, roots).await?;
-        let sink = data.progress_sink(&format!("restoring {store}"));
+        let sink = data.progress_sink(&Activity::Restoring(store.clone()));
         let mut left_out = 0;
         for (path, to) in &places {
             make(to)?;

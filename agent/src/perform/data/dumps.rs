@@ -12,6 +12,7 @@ use crate::clock;
 use crate::runtime::{DumpStream, RuntimeError};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
+use fleet_core::activity::Activity;
 use fleet_core::backup::{
     Counted, CounterReading, DumpValidator, NotedAt, SourceNote, Store, ToolEnd, around, between, dump_tool, exactly,
     lacking, stream_path, unequal,
@@ -91,7 +92,7 @@ pub async fn dump_all(
         // Dropping the tee ends all copies at once: services are stopped, so nothing may wait.
         ended?;
     }
-    data.work.say("writing the dumps down");
+    data.work.say(Activity::NotingDumps);
     let (kept, lost) = tee.finish().await;
     copies.lose_all(&lost);
     for (name, kept) in kept {
@@ -161,7 +162,7 @@ impl Dumping<'_> {
     async fn dump(&self, previous: Option<u64>, tee: &mut Tee) -> Result<Dumped, DataError> {
         let Self { data, spec, name, store, .. } = *self;
         let of_store = |fault: StoreFault| fault.of_store(name);
-        let (began, doing) = (tokio::time::Instant::now(), format!("dump {name}"));
+        let (began, doing) = (tokio::time::Instant::now(), Activity::Dump(name.clone()));
         data.work.say(doing.clone());
         let tool = dump_tool(store).ok_or_else(|| of_store(StoreFault::NoDumpTool))?;
         let validator = DumpValidator::of(store).ok_or_else(|| of_store(StoreFault::NoValidator))?;

@@ -14,6 +14,7 @@ use crate::perform::work::{Finish, WorkError};
 use crate::runtime::{InputError, RuntimeError};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
+use fleet_core::activity::Activity;
 use fleet_core::backup::{
     Differences, Kept, Part, PutTime, Store, Tool, after_tools, is_files, load_tool, loads_beside, prepare_tools,
 };
@@ -135,7 +136,7 @@ async fn load(
     let (name, store) = (filling.name, filling.store);
     let Kept::Stream { path, sha256 } = &filling.part.kept else { return Ok(()) };
     let tool = load_tool(store, spec).ok_or_else(|| StoreFault::NoLoadTool.of_host(name))?;
-    data.work.say(format!("loading {name}"));
+    data.work.say(Activity::Loading(name.clone()));
     run_all(data, &prepare_tools(store), spec).await.map_err(|error| StoreFault::Runtime(error).of_host(name))?;
     let kept = opened.repository.read_stream_of(&opened.set, path).await?;
     let (checked, broken) = checked(kept, filling.part.bytes, sha256, data, name);
@@ -191,7 +192,7 @@ fn checked(
 ) -> (BoxStream<'static, Result<Bytes, InputError>>, Reason) {
     let reason = Reason::default();
     let broken = Arc::clone(&reason);
-    let (sink, sha256) = (data.progress_sink(&format!("loading {name}")), sha256.to_owned());
+    let (sink, sha256) = (data.progress_sink(&Activity::Loading(name.clone())), sha256.to_owned());
     let begin = (Some(kept), Sha256::new(), 0_u64, 0_u64, broken);
     let stream = stream::unfold(begin, move |(kept, mut hash, mut so_far, mut said, broken)| {
         let (sink, sha256) = (sink.clone(), sha256.clone());

@@ -2,8 +2,8 @@
 
 use super::error::UnfitError;
 use super::{DataError, DataWork, OrderEnd};
+use fleet_core::activity::Activity;
 use fleet_core::backup::DataResult;
-use fleet_core::grammar::count;
 use fleet_core::names::{BackupId, RepositoryName};
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ pub async fn forget(
     if !data.is_in_folder(from)? {
         return Err(UnfitError::NotOfThisHost { repository: from.clone() }.into());
     }
-    data.work.say(format!("forgetting {} in {from}", count(backups.len(), "backup")));
+    data.work.say(Activity::Forgetting(backups.len(), from.clone()));
     let repository = data.repository(from, &data.order.instance).await?;
     repository.forget(backups.clone()).await?;
     repository.prune().await?;

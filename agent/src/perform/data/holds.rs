@@ -9,6 +9,7 @@ use crate::ledger::Held;
 use crate::perform::forward::stages;
 use crate::perform::prepare::look;
 use crate::perform::work::Finish;
+use fleet_core::activity::Activity;
 use fleet_core::backup::{BackupPhase, Hold, HoldKind, QuiesceWindow};
 use fleet_core::order::Order;
 use fleet_core::spec::InstanceSpec;
@@ -54,7 +55,10 @@ pub async fn hold(
             until: now.after(longest(data.order)),
         };
         data.note(|journal| journal.held.push(held)).await?;
-        data.work.say(format!("{} {service}", word(still.kind)));
+        data.work.say(match still.kind {
+            HoldKind::Stopped => Activity::Stop(service.clone()),
+            HoldKind::Paused => Activity::Pause(service.clone()),
+        });
         data.context().runtime.hold(spec, &service, still.kind).await?;
     }
     Ok(())
@@ -70,7 +74,7 @@ pub async fn release(
     let mut over = Vec::new();
     // In reverse order: services that others depend on are resumed first.
     for held in data.journal().held.into_iter().rev().filter(|held| is_over(held)) {
-        data.work.say(format!("letting {} go on", held.service));
+        data.work.say(Activity::LettingGoOn(held.service.clone()));
         retry_until_ok(data, spec, &held).await?;
         let over_now = held.service.clone();
         data.note(move |journal| journal.held.retain(|other| other.service != over_now)).await?;
@@ -116,11 +120,4 @@ async fn is_running(data: &DataWork<'_>, spec: &InstanceSpec, held: &Held) -> Re
     let found = look(data.context(), spec).await?;
     let is_up = |state| matches!(state, ContainerState::Running | ContainerState::Restarting);
     Ok(found.of_service(&held.service).any(|container| is_up(container.state)))
-}
-
-fn word(kind: HoldKind) -> &'static str {
-    match kind {
-        HoldKind::Stopped => "stop",
-        HoldKind::Paused => "pause",
-    }
 }

@@ -7,6 +7,7 @@ use super::{DataError, DataWork, set_aside, undo};
 use crate::agent_context::AgentContext;
 use crate::clock;
 use crate::ledger::{Aside, LeftFolder, Leftover};
+use fleet_core::activity::Activity;
 use fleet_core::names::InstanceName;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -20,7 +21,7 @@ const BETWEEN_WORDS: Duration = Duration::from_secs(24 * 3600);
 pub async fn remove_old(data: &DataWork<'_>, asides: &[Aside]) -> Vec<String> {
     let mut folders = Vec::new();
     for aside in asides {
-        data.work.say(format!("removing {}", aside.waits.display()));
+        data.work.say(Activity::RemovingFolder(aside.waits.display().to_string()));
         folders.extend(remove(aside).await.err().map(|error| left(aside, reason_of(&error))));
     }
     let now = clock::now();

@@ -6,6 +6,7 @@ use super::fill::Filling;
 use super::targets::Target;
 use super::{DataError, DataWork};
 use crate::runtime::RuntimeError;
+use fleet_core::activity::Activity;
 use fleet_core::app::Rendered;
 use fleet_core::backup::{DatabaseEngine, Others, Store, is_files, others, others_tool};
 use fleet_core::names::StoreName;
@@ -55,7 +56,7 @@ fn is_used(target: &Target) -> bool {
 }
 
 async fn beside(data: &DataWork<'_>, rendered: &Rendered, service: &str, stores: &[&Store]) -> Vec<String> {
-    data.work.say(format!("asking {service} what else it holds"));
+    data.work.say(Activity::AskingForOthers(service.to_owned()));
     match asked(data, rendered, stores).await {
         Ok(found) => found.into_iter().map(|what| format!("{what} of {service}")).collect(),
         Err(error) => vec![unasked(service, &error)],

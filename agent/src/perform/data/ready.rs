@@ -7,6 +7,7 @@
 use super::DataWork;
 use super::fault::{MissingReply, NotReady};
 use crate::runtime::RuntimeError;
+use fleet_core::activity::Activity;
 use fleet_core::backup::{SETTLED, Store, Tool, ready_tool, settled_tool};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{ContainerHealth, ContainerState};
@@ -22,7 +23,7 @@ const STAYING: Duration = Duration::from_secs(60);
 /// Waits until a store's service answers, and is the one that stays.
 pub async fn until_ready(data: &DataWork<'_>, store: &Store, spec: &InstanceSpec) -> Result<(), NotReady> {
     let Some(service) = store.engine.service() else { return Ok(()) };
-    data.work.say(format!("waiting until {service} answers"));
+    data.work.say(Activity::WaitingForAnswer(service.to_owned()));
     let began = Instant::now();
     let mut seen: Option<(String, Instant)> = None;
     loop {

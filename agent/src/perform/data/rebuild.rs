@@ -11,6 +11,7 @@ use crate::ledger::Settled;
 use crate::perform::allow::allow_spec;
 use crate::perform::work::{Finish, WorkError};
 use crate::runtime::RuntimeError;
+use fleet_core::activity::Activity;
 use fleet_core::backup::{Rebuild, rebuild_tool};
 use fleet_core::facts::StepProgress;
 use fleet_core::hint::Hint;
@@ -109,7 +110,7 @@ async fn stop_again(data: &DataWork<'_>, settled: &Settled) -> Result<(), WorkEr
 }
 
 async fn run(data: &DataWork<'_>, settled: &Settled, name: &StoreName, rebuild: &Rebuild) -> Result<(), RuntimeError> {
-    let doing = format!("rebuilding {name}");
+    let doing = Activity::Rebuilding(name.clone());
     data.work.say(doing.clone());
     let (say_progress, began, mut ticks) = (data.work.progress_of(&doing), Instant::now(), interval(TOLD));
     let tool = rebuild_tool(rebuild);

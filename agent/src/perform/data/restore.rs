@@ -24,6 +24,7 @@ use crate::perform::claims::expect_unclaimed;
 use crate::perform::forward::stages;
 use crate::perform::prepare::prepare;
 use crate::perform::work::Finish;
+use fleet_core::activity::Activity;
 use fleet_core::app::Rendered;
 use fleet_core::backup::{BackupSource, Cause, DatabaseEngine, Files, Others, Part, Privileges, Root, Store};
 use fleet_core::host_policy::Reaches;
@@ -69,7 +70,7 @@ pub async fn in_place(
     restore_all(data, &opened, &targets).await?;
     make_removed(data, spec).await?;
     note_different(data, &load_all(data, &opened, &fillings, spec, &side).await?).await?;
-    data.work.say("starting what was restored");
+    data.work.say(Activity::StartingRestored);
     run_again(data, settled).await?;
     note_passed(data, &opened, (&parts, &settled.rendered), began).await?;
     Ok(passed(data).await)
@@ -92,7 +93,7 @@ pub async fn anew(
         let (was, wanted) = (opened.manifest.release.clone(), goal.release.clone());
         return Err(UnfitError::OtherReleaseWanted { was, wanted }.into());
     }
-    data.work.say(format!("preparing {}", goal.release));
+    data.work.say(Activity::Preparing(goal.release.name.clone()));
     let values = &data.open.values;
     let to = prepare(data.context(), &data.order.instance, goal, values, data.open.drift, None).await?;
     let spec = &to.rendered.spec;
@@ -108,7 +109,7 @@ pub async fn anew(
     let side = side_plan::plan(data, &opened, &fillings, BTreeMap::new()).await?;
     note_begun(data, &to).await?;
     fill_new(data, &opened, &to.rendered, fillings, &side).await?;
-    data.work.say("starting what was restored");
+    data.work.say(Activity::StartingRestored);
     data.work.perform(spec, |found| stages(found, &to), Finish::Healthy(&to.rendered.health)).await?;
     note_passed(data, &opened, (&parts, &to.rendered), began).await?;
     Ok(passed(data).await)
@@ -237,7 +238,7 @@ async fn take_apart(data: &DataWork<'_>, settled: &Settled, targets: Targets) ->
 
 async fn move_all(data: &DataWork<'_>, asides: Vec<Aside>) -> Result<(), DataError> {
     for aside in asides {
-        data.work.say(format!("moving {} aside", aside.path.display()));
+        data.work.say(Activity::SettingAside(aside.path.display().to_string()));
         let noted = aside.clone();
         data.note(|journal| journal.aside.push(noted)).await?;
         let moved = undo::moved(&aside, "move aside", set_aside::move_aside).await;
@@ -262,7 +263,7 @@ fn has_volumes(store: &Store) -> bool {
 async fn restore_all(data: &DataWork<'_>, opened: &Opened, targets: &[Target]) -> Result<(), DataError> {
     for target in targets {
         let Some(root) = &target.root else { continue };
-        data.work.say(format!("restoring {}", target.store));
+        data.work.say(Activity::Restoring(target.store.clone()));
         restore_files(data, opened, root, &target.path, &target.store).await?;
     }
     Ok(())
@@ -275,7 +276,7 @@ async fn restore_files(
     to: &Path,
     store: &StoreName,
 ) -> Result<(), DataError> {
-    let sink = data.progress_sink(&format!("restoring {store}"));
+    let sink = data.progress_sink(&Activity::Restoring(store.clone()));
     let restored = opened.repository.restore_files(&opened.set, (&root.path, to), opened.privileges, &sink).await?;
     let notes: Vec<String> = restored.notes().iter().map(|note| format!("{store}: {note}")).collect();
     Ok(data.note(|journal| journal.notes.extend(notes)).await?)

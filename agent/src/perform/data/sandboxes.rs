@@ -10,6 +10,7 @@ use crate::agent_context::AgentContext;
 use crate::clock;
 use crate::ledger::{LedgerError, LedgerWriter, LeftoverSandbox};
 use crate::runtime::{Notes, RuntimeError};
+use fleet_core::activity::Activity;
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Order, Outcome};
@@ -110,7 +111,7 @@ pub async fn try_again(context: &AgentContext, instance: &InstanceName) {
 /// Removes the remains of an instance's earlier drills before another begins.
 pub async fn clear(data: &DataWork<'_>) -> Result<(), DataError> {
     for sandbox in left_of(data.context(), &data.order.instance) {
-        data.work.say("removing what an earlier drill made");
+        data.work.say(Activity::RemovingEarlierSandbox);
         if let Err(failures) = remove(data.context(), &sandbox).await {
             let (left, hint) = (words(&sandbox), look(&sandbox.spec));
             return Err(HostFault::SandboxLeft { left, failures: failures.to_string(), hint }.into());

@@ -5,6 +5,7 @@
 use super::{DataError, DataWork};
 use crate::beneath::{Entry, Folder, Owner};
 use data_encoding::HEXLOWER;
+use fleet_core::activity::Activity;
 use fleet_core::backup::{
     COUNT_LIMIT_OF_FILES, EngineKind, FILE_LIMIT, SaidFiles, SideContent, SideFile, SideFiles, SideFolder, Store,
     TOTAL_LIMIT, can_descend, data_folder, data_place, has_side_files, is_fit, is_log, is_named_log, is_of_server,
@@ -47,7 +48,7 @@ pub async fn gather_all(
 ) -> BTreeMap<StoreName, Gathered> {
     let mut all = BTreeMap::new();
     for (name, store) in stores.iter().filter(|(_, store)| has_side_files(store.engine.kind())) {
-        data.work.say(format!("looking at the files beside {name}"));
+        data.work.say(Activity::LookingAtSideFiles((*name).clone()));
         let found = gather(data, spec, store).await;
         let lost = |error: GatherError| {
             let reason = error.to_string();

@@ -9,6 +9,7 @@ use super::side_files::{Contents, DataRoot, Gathered, above, hash, root_of};
 use super::source::Opened;
 use super::{DataError, DataWork};
 use crate::beneath::{Folder, Owner};
+use fleet_core::activity::Activity;
 use fleet_core::backup::{
     PutTime, SideContent, SideFile, SideFiles, SideFolder, data_folder, put_time, short, side_path, unpack,
 };
@@ -43,7 +44,7 @@ pub async fn plan(
     fillings: &[Filling<'_>],
     mut today: BTreeMap<StoreName, Gathered>,
 ) -> Result<SidePlan, DataError> {
-    data.work.say("reading the files beside the dumps");
+    data.work.say(Activity::ReadingSideFiles);
     let mut plan = SidePlan::default();
     for filling in fillings {
         let Some(time) = put_time(filling.part.engine) else { continue };
@@ -130,7 +131,7 @@ impl SidePlan {
     ) -> Result<(), DataError> {
         for filling in fillings {
             let Some(planned) = self.of(filling.name, time) else { continue };
-            data.work.say(format!("putting {} beside {}", count(planned.files.len(), "file"), filling.name));
+            data.work.say(Activity::PlacingSideFiles(planned.files.len(), filling.name.clone()));
             let failed = |fault: StoreFault| fault.of_store(filling.name);
             let root = root_of(data, spec, filling.store, &planned.folder).await;
             let root = root.map_err(|error| failed(StoreFault::Folder(Box::new(error))))?;

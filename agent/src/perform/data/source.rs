@@ -4,6 +4,7 @@ use super::dumps::BUNDLE;
 use super::error::{BackupFault, HostFault, UnfitError};
 use super::{DataError, DataWork};
 use crate::repositories;
+use fleet_core::activity::Activity;
 use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Placement, Rendered};
 use fleet_core::backup::{BackupSource, Manifest, Privileges, Snapshots};
 use fleet_core::names::BackupId;
@@ -53,7 +54,7 @@ pub fn pick(sets: Vec<SetRecord>, backup: &BackupId, noted: Option<&Snapshots>) 
 
 /// Finds a backup. The order decides about its privileged bits, not its manifest, whose content depends on its writer.
 pub async fn open(data: &DataWork<'_>, source: &BackupSource, privileges: Privileges) -> Result<Opened, DataError> {
-    data.work.say(format!("looking for the backup {} in {}", source.backup, source.repository));
+    data.work.say(Activity::LookingForBackup(source.backup.clone(), source.repository.clone()));
     let repository = data.repository(&source.repository, &source.instance).await?;
     let sets = repositories::sets_of(&repository, &source.backup).await?;
     let set = pick(sets, &source.backup, source.snapshots.as_ref()).map_err(|error| match error {

@@ -3,6 +3,7 @@
 use super::copies::Copies;
 use super::{DataError, DataWork, bucket};
 use crate::repositories::s3_address;
+use fleet_core::activity::Activity;
 use fleet_core::backup::{Bucket, Root, Store, root_path};
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::spec::InstanceSpec;
@@ -84,8 +85,8 @@ pub async fn archive(
     }
     // Any number will do, if it is another each time: over time all files are looked at.
     let asked = Trees { sample: SAMPLE, seed: part.time.0, ..asked };
-    data.work.say("reading files");
-    let sink = data.progress_sink("reading files");
+    data.work.say(Activity::ReadingFiles);
+    let sink = data.progress_sink(&Activity::ReadingFiles);
     let archiving = copies.open.iter().map(async |copy| {
         let kept = copy.repository.archive_trees(part, asked.clone(), &sink).await;
         (copy.name.clone(), kept)

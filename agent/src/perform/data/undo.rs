@@ -9,6 +9,7 @@ use crate::ledger::{Aside, RestorePhase, Settled};
 use crate::perform::forward::{self, stages};
 use crate::perform::prepare::look;
 use crate::perform::work::Finish;
+use fleet_core::activity::Activity;
 use fleet_core::backup::Store;
 use fleet_core::names::{OrderId, StoreName};
 use fleet_core::order::PowerRequest;
@@ -43,7 +44,7 @@ pub async fn undo(data: &DataWork<'_>) -> Result<(), DataError> {
 /// Removes the parts of a drill: containers, networks, volumes, files.
 pub async fn sweep(data: &DataWork<'_>) -> Result<(), DataError> {
     if let Some(spec) = data.journal().sandbox {
-        data.work.say("removing what the drill made");
+        data.work.say(Activity::RemovingSandbox);
         data.context().runtime.sweep_tools(&spec).await?;
         remove(data, &spec).await?;
         remove_folder(&spec.working_dir).await?;
@@ -67,7 +68,7 @@ async fn put_together(data: &DataWork<'_>, settled: &Settled) -> Result<(), Data
     data.work.perform(spec, |found| steps_for_power(found, spec, PowerRequest::Stop), Finish::AsIs).await?;
     let asides = data.journal().aside;
     for aside in asides.iter().rev() {
-        data.work.say(format!("putting {} back", aside.path.display()));
+        data.work.say(Activity::PuttingBack(aside.path.display().to_string()));
         moved(aside, "put back", set_aside::put_back).await?;
     }
     unmake_missing(data, spec).await?;

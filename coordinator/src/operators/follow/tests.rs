@@ -3,6 +3,7 @@
 use super::*;
 use crate::facts::Facts;
 use crate::facts::testing::{NOW, configure, memory, order, read as name, said, wanted};
+use fleet_core::activity::Activity;
 use fleet_core::backup::Proof;
 use fleet_core::facts::{Doing, DriftRule, HostSaid, PowerDesired, Removal, StepProgress};
 use fleet_core::host_policy::HostPolicy;
@@ -109,12 +110,13 @@ async fn how_far_a_step_is_is_told_apart_from_it() {
     let facts = fleet().await;
     facts.give("lab-1", configure("notes-1", "o1", 1)).await;
     let followed = Followed { instance: name("notes-1"), order: Some(order("o1")) };
+    let pull = Activity::Pull("web".to_owned());
     let bytes = |done: u64| Some(StepProgress::of_bytes(done, Some(12_000_000)));
     for far in [None, bytes(3_000_000), bytes(4_000_000)] {
-        let doing = Doing { step: "pull web".to_owned(), progress: far };
+        let doing = Doing { step: Some(pull.clone()), progress: far };
         facts.say_busy("lab-1", "notes-1", "o1", doing).await;
         let shown = progress(&facts.read(), &followed);
-        assert_eq!((shown.text.as_str(), shown.progress), ("pull web", far.map(Into::into)));
+        assert_eq!((shown.doing, shown.progress), (Some(pull.clone().into()), far.map(Into::into)));
     }
 }
 

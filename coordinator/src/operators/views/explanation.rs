@@ -65,9 +65,9 @@ fn group(ReasonGroup { reason, instances }: ReasonGroup) -> v1::ReasonGroup {
             v1::ReasonGroup { waiting: Some(reason.into()), ..of(v1::MemberState::UnderWay) }
         }
         MemberReason::UnderWay(doing) => {
-            let Doing { step: text, progress } = doing.unwrap_or_default();
-            let progress = progress.map(Into::into);
-            v1::ReasonGroup { text, progress, ..of(v1::MemberState::UnderWay) }
+            let Doing { step, progress } = doing.unwrap_or_default();
+            let (doing, progress) = (step.map(Into::into), progress.map(Into::into));
+            v1::ReasonGroup { doing, progress, ..of(v1::MemberState::UnderWay) }
         }
         MemberReason::Offline => of(v1::MemberState::Offline),
         MemberReason::Elsewhere(found) => {

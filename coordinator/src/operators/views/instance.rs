@@ -1,6 +1,7 @@
 //! An instance as operators see it.
 
 use crate::facts::StateSnapshot;
+use fleet_core::activity::Activity;
 use fleet_core::backup::DataAction;
 use fleet_core::facts::{Doing, Ended, InstanceDesired, InstanceHealth, InstanceSaid, LinkState, OpenOrder, Running};
 use fleet_core::hint::Hint;
@@ -81,7 +82,7 @@ impl<'a> InstanceViews<'a> {
             digest: said.map(|said| said.release.digest.to_string()).unwrap_or_default(),
             health: health.into(),
             health_reason,
-            doing: doing.step,
+            doing: doing.step.map(Into::into),
             waiting: self.waiting(name, said).map(Into::into),
             drift: said.map(|said| said.drift.clone()).unwrap_or_default(),
             drift_rule: v1::DriftRule::from(instance.drift).into(),
@@ -129,7 +130,7 @@ impl<'a> InstanceViews<'a> {
         match (running, self.order(name)) {
             (Some(Running::Busy { doing, .. }), _) => doing.clone(),
             (Some(Running::Absent | Running::Settled(_)) | None, Some(open)) => {
-                Doing::step(format!("asked to {}", verb(&open.order.action)))
+                Doing::step(asked_to(&open.order.action))
             }
             (Some(Running::Absent | Running::Settled(_)) | None, None) => Doing::default(),
         }
@@ -164,6 +165,25 @@ fn bound_for<'a>(snapshot: &'a StateSnapshot, plan_context: &PlanContext<'_>) ->
 }
 
 /// Returns the verb for an order's action, for people.
+/// Returns the activity of an order whose host has not reported it yet.
+pub fn asked_to(action: &Action) -> Activity {
+    match action {
+        Action::Install { goal } => Activity::AskedToInstall(goal.release.name.clone()),
+        Action::Upgrade { from, goal } => {
+            Activity::AskedToUpgrade(from.name.version.clone(), goal.release.name.version.clone())
+        }
+        Action::Configure { .. } => Activity::AskedToConfigure,
+        Action::Power { request: PowerRequest::Start, .. } => Activity::AskedToStart,
+        Action::Power { request: PowerRequest::Stop, .. } => Activity::AskedToStop,
+        Action::Power { request: PowerRequest::Restart, .. } => Activity::AskedToRestart,
+        Action::Remove { .. } => Activity::AskedToRemove,
+        Action::Data(DataAction::Backup { .. }) => Activity::AskedToBackUp,
+        Action::Data(DataAction::Drill { .. }) => Activity::AskedToDrill,
+        Action::Data(DataAction::Restore { from, .. }) => Activity::AskedToRestore(from.backup.clone()),
+        Action::Data(DataAction::Forget { .. }) => Activity::AskedToForget,
+    }
+}
+
 pub fn verb(action: &Action) -> String {
     match action {
         Action::Install { goal } => format!("install {}", goal.release),
@@ -301,11 +321,12 @@ mod tests {
     async fn what_an_instance_does_is_shown_with_how_far_it_is() {
         let facts = memory().with("lab-1", "notes-1").await;
         let far = StepProgress::of_bytes(3_000_000, Some(12_000_000));
-        let doing = Doing { step: "pull web".to_owned(), progress: Some(far) };
+        let pull = Activity::Pull("web".to_owned());
+        let doing = Doing { step: Some(pull.clone()), progress: Some(far) };
         facts.say_busy("lab-1", "notes-1", "o1", doing).await;
         let (snapshot, name) = (facts.read(), read("notes-1"));
         let view = InstanceViews::of_one(&snapshot, &name).view(&name, &snapshot.desired().instances[&name]);
-        assert_eq!((view.doing.as_str(), view.progress), ("pull web", Some(far.into())));
+        assert_eq!((view.doing, view.progress), (Some(pull.into()), Some(far.into())));
     }
 
     #[tokio::test]

@@ -112,9 +112,9 @@ fn member_view(snapshot: &StateSnapshot, member: &Member, state: &MemberState) -
     match state {
         MemberState::Waiting { reason } => v1::MemberView { waiting: Some(reason.clone().into()), ..view },
         MemberState::UnderWay { doing, held_up, .. } => {
-            let Doing { step: text, progress } = doing.clone().unwrap_or_default();
+            let Doing { step, progress } = doing.clone().unwrap_or_default();
             v1::MemberView {
-                text,
+                doing: step.map(Into::into),
                 progress: progress.map(Into::into),
                 waiting: held_up.clone().map(Into::into),
                 ..view

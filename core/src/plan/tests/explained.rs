@@ -28,7 +28,8 @@ fn lines(found: &Explanation) -> Vec<String> {
             MemberReason::HeldUp(reason) => format!("held up: {reason:?}"),
             MemberReason::UnderWay(Some(doing)) => {
                 let far = doing.progress.map(|progress| format!(" ({})", progress.done)).unwrap_or_default();
-                format!("under way: {}{far}", doing.step)
+                let step = doing.step.as_ref().map(ToString::to_string).unwrap_or_default();
+                format!("under way: {step}{far}")
             }
             MemberReason::Elsewhere(found) => format!("left alone: found at {found}"),
             other => format!("{other:?}"),
@@ -63,7 +64,7 @@ fn whoever_is_under_way_says_how_far_its_step_is() {
         "Running
          0 done, 0 failed, 1 under way, 1 waiting, 0 offline, of 2
          a: under way: pull (1000000)
-         b: wait: Busy { step: \"pull\" }",
+         b: wait: Busy { step: Some(Text(\"pull\")) }",
     );
 }
 

@@ -23,6 +23,7 @@
 
 mod data;
 
+use crate::activity::Activity;
 use crate::backup::{CopyMade, DataResult};
 use crate::duplicate::{Greeting, Greetings};
 use crate::facts::*;
@@ -104,7 +105,10 @@ impl Given {
                 "busy" => {
                     running = Some(Running::Busy {
                         order: self.id(name, word(words)),
-                        doing: Doing { step: "pull".into(), progress: Some(StepProgress::of_bytes(1_000_000, None)) },
+                        doing: Doing {
+                            step: Some(Activity::Text("pull".to_owned())),
+                            progress: Some(StepProgress::of_bytes(1_000_000, None)),
+                        },
                         last: None,
                     });
                 }

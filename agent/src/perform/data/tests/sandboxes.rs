@@ -5,6 +5,7 @@ use super::harness::{Agent, Harness, instance};
 use super::lab::Fault;
 use crate::ledger::Ledger;
 use crate::status_board::StatusBoard;
+use fleet_core::activity::Activity;
 use fleet_core::backup::DataResult;
 use fleet_core::facts::Running;
 use fleet_core::hint::Hint;
@@ -13,6 +14,15 @@ use fleet_core::order::{End, Outcome};
 use std::time::Duration;
 
 const FOR_EVER: u32 = u32::MAX;
+
+/// Tells whether a volume is being removed, perhaps beside others.
+fn is_removal(step: &Activity) -> bool {
+    match step {
+        Activity::RemoveVolume(_) => true,
+        Activity::Together(all) => all.0.iter().any(is_removal),
+        _ => false,
+    }
+}
 
 async fn backed_up() -> (Harness, Agent, BackupId) {
     let (harness, agent) = Harness::new("").await;
@@ -128,8 +138,7 @@ async fn a_removal_that_hangs_ends_the_drill_with_its_finding_and_is_tried_again
     harness.ask(std::slice::from_ref(&order));
     let mut status_board = agent.context.status_writer.reader();
     // Time runs normally until it hangs: otherwise the deadline of the order would pass before.
-    let hangs =
-        |running: &Running| matches!(running, Running::Busy { doing, .. } if doing.step.contains("remove volume"));
+    let hangs = |running: &Running| matches!(running, Running::Busy { doing, .. } if doing.step.as_ref().is_some_and(is_removal));
     let hanging =
         status_board.wait_for(|status_board| status_board.instances.get(&instance()).is_some_and(hangs)).await;
     drop(hanging.expect("the board is there"));

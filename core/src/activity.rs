@@ -1,0 +1,294 @@
+//! What an agent is doing on an instance, as a code with arguments. `fleet` turns it into words.
+//!
+//! **Invariant:** an activity stays the same from its beginning to its end, so that activities can be compared. How far it is, is
+//! a [`StepProgress`](crate::facts::StepProgress).
+
+use crate::names::{BackupId, ReleaseName, RepositoryName, StoreName, Version};
+use crate::steps::Step;
+use crate::units::Period;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use std::fmt;
+
+/// One thing that is being done. Kept facts have it as `{"code": "pull", "with": …}`, earlier ones as a text.
+///
+/// `Display` is for logs and for texts on the host: the code in words, then the arguments.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "code", content = "with")]
+pub enum Activity {
+    /// Words of an earlier version, or of something that has no code.
+    Text(String),
+    /// Steps side by side.
+    Together(Activities),
+    /// Part of the way back.
+    GoingBack(Box<Activity>),
+    /// Continues an order that was interrupted in this activity.
+    GoingOn(Box<Activity>),
+    /// Failed for a reason that may pass, and is tried again.
+    TryingAgain(String),
+    /// Pulls an image.
+    Pull(String),
+    /// Looks for a network that is not its own.
+    FindNetwork(String),
+    /// Looks for a volume that is not its own.
+    FindVolume(String),
+    /// Writes files.
+    WriteFiles(Vec<String>),
+    /// Removes files.
+    RemoveFiles(Vec<String>),
+    /// Creates a network.
+    CreateNetwork(String),
+    /// Creates a volume.
+    CreateVolume(String),
+    /// Creates a container.
+    Create(String),
+    /// Stops a container.
+    Stop(String),
+    /// Removes a container.
+    Remove(String),
+    /// Renames a container, with its name before and after.
+    Rename(String, String),
+    /// Starts a container.
+    Start(String),
+    /// Waits until a container is healthy, at most for a time.
+    WaitUntilHealthy(String, Period),
+    /// Waits until a container has completed, at most for a time.
+    WaitUntilCompleted(String, Period),
+    /// Waits until the instance is healthy.
+    WaitForInstance,
+    /// Removes a network.
+    RemoveNetwork(String),
+    /// Removes a volume and its data.
+    RemoveVolume(String),
+    /// Observes whether the instance is healthy, with the reason why it is not.
+    WaitingUntilHealthy(Option<String>),
+    /// Prepares a release.
+    Preparing(ReleaseName),
+    /// Puts right what an interrupted attempt has left.
+    PuttingRight,
+    /// Reads the files of a store, to compare them.
+    ReadingFiles,
+    /// Rebuilds a derived store.
+    Rebuilding(StoreName),
+    /// Waits until a service answers.
+    WaitingForAnswer(String),
+    /// Removes the sandbox of a drill.
+    RemovingSandbox,
+    /// Removes the sandbox of an earlier drill.
+    RemovingEarlierSandbox,
+    /// Puts a folder back that was set aside.
+    PuttingBack(String),
+    /// Sets a folder aside.
+    SettingAside(String),
+    /// Removes a folder that was set aside.
+    RemovingFolder(String),
+    /// Loads a dump into a store.
+    Loading(StoreName),
+    /// Looks for a backup in a repository.
+    LookingForBackup(BackupId, RepositoryName),
+    /// Fills the bucket of a store.
+    FillingBucket(StoreName),
+    /// Puts back what was in the bucket of a store.
+    PuttingBackBucket(StoreName),
+    /// Writes the manifest of a backup.
+    WritingManifest,
+    /// Asks a service what it holds besides the stores.
+    AskingForOthers(String),
+    /// Starts what was restored.
+    StartingRestored,
+    /// Restores the files of a store.
+    Restoring(StoreName),
+    /// Writes the dumps down in the ledger.
+    NotingDumps,
+    /// Dumps a store.
+    Dump(StoreName),
+    /// Forgets some backups of a repository.
+    Forgetting(usize, RepositoryName),
+    /// Reads the files beside the dumps.
+    ReadingSideFiles,
+    /// Puts some files beside the dump of a store.
+    PlacingSideFiles(usize, StoreName),
+    /// Looks at the files beside a store.
+    LookingAtSideFiles(StoreName),
+    /// Pauses a service for a backup.
+    Pause(String),
+    /// Lets a service go on after a backup.
+    LettingGoOn(String),
+    /// Notes what a drill has found.
+    NotingFindings,
+    /// Asked to install a release; the host has not reported yet.
+    AskedToInstall(ReleaseName),
+    /// Asked to upgrade from one version to another.
+    AskedToUpgrade(Version, Version),
+    /// Asked to change the configuration.
+    AskedToConfigure,
+    /// Asked to start.
+    AskedToStart,
+    /// Asked to stop.
+    AskedToStop,
+    /// Asked to restart.
+    AskedToRestart,
+    /// Asked to remove the instance.
+    AskedToRemove,
+    /// Asked for a backup.
+    AskedToBackUp,
+    /// Asked to prove a backup.
+    AskedToDrill,
+    /// Asked to restore a backup.
+    AskedToRestore(BackupId),
+    /// Asked to forget backups.
+    AskedToForget,
+    /// Forgets a removed instance.
+    ForgettingInstance,
+    /// Stuck, because a part of the host's ledger cannot be read.
+    LedgerUnreadable(String),
+}
+
+/// Activities side by side.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Activities(pub Vec<Activity>);
+
+impl Activity {
+    /// Makes the activity of steps side by side.
+    #[must_use]
+    pub fn of_steps(steps: &[Step]) -> Self {
+        let mut all: Vec<Self> = steps.iter().flat_map(of_step).collect();
+        match all.pop() {
+            Some(only) if all.is_empty() => only,
+            last => Self::Together(Activities(all.into_iter().chain(last).collect())),
+        }
+    }
+
+    /// Returns the number of levels of activities in it.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        let within = match self {
+            Self::GoingBack(of) | Self::GoingOn(of) => std::slice::from_ref(&**of),
+            Self::Together(all) => all.0.as_slice(),
+            _other => &[],
+        };
+        1 + within.iter().map(Self::depth).max().unwrap_or_default()
+    }
+
+    /// Returns the activity with other texts in its arguments, for example with secrets masked. If a name in it is no longer
+    /// valid, the activity becomes a text rather than lose its changes.
+    #[must_use]
+    pub fn map_texts(self, change: impl Fn(String) -> String) -> Self {
+        let changed = serde_json::to_value(&self).ok().and_then(|mut value| {
+            change_arguments(&mut value, &change);
+            Self::deserialize(value).ok()
+        });
+        changed.unwrap_or_else(|| Self::Text(change(self.to_string())))
+    }
+}
+
+fn of_step(step: &Step) -> Vec<Activity> {
+    vec![match step {
+        Step::Pull { image } => Activity::Pull(image.clone()),
+        Step::ExpectNetwork { network } => Activity::FindNetwork(network.clone()),
+        Step::ExpectVolume { volume } => Activity::FindVolume(volume.clone()),
+        Step::WriteFiles { write, remove } => {
+            let written = Some(Activity::WriteFiles(write.clone())).filter(|_| !write.is_empty());
+            let removed = Some(Activity::RemoveFiles(remove.clone())).filter(|_| !remove.is_empty());
+            return written.into_iter().chain(removed).collect();
+        }
+        Step::CreateNetwork { network } => Activity::CreateNetwork(network.clone()),
+        Step::CreateVolume { volume } => Activity::CreateVolume(volume.clone()),
+        Step::Create { name, .. } => Activity::Create(name.clone()),
+        Step::Stop { name, .. } => Activity::Stop(name.clone()),
+        Step::RemoveContainer { name, .. } => Activity::Remove(name.clone()),
+        Step::Rename { from, name } => Activity::Rename(from.clone(), name.clone()),
+        Step::Start { name } => Activity::Start(name.clone()),
+        Step::AwaitHealthy { name, limit } => Activity::WaitUntilHealthy(name.clone(), *limit),
+        Step::AwaitExit { name, limit } => Activity::WaitUntilCompleted(name.clone(), *limit),
+        Step::Gate => Activity::WaitForInstance,
+        Step::RemoveNetwork { network } => Activity::RemoveNetwork(network.clone()),
+        Step::RemoveVolume { volume } => Activity::RemoveVolume(volume.clone()),
+    }]
+}
+
+impl fmt::Display for Activity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::GoingBack(of) => write!(f, "going back: {of}"),
+            Self::GoingOn(of) => write!(f, "going on: {of}"),
+            Self::TryingAgain(reason) => write!(f, "{reason}; trying again"),
+            Self::Together(all) => f.write_str(&all.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+            other => f.write_str(&plain(&serde_json::to_value(other).map_err(|_| fmt::Error)?)),
+        }
+    }
+}
+
+/// The code in words and the arguments of an activity, or an argument.
+fn plain(value: &Value) -> String {
+    let joined =
+        |texts: Vec<String>, by: &str| texts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(by);
+    match value {
+        Value::Object(fields) => {
+            let code = fields.get("code").and_then(Value::as_str).unwrap_or_default().replace('_', " ");
+            joined(vec![code, fields.get("with").map(plain).unwrap_or_default()], " ")
+        }
+        Value::Array(items) => joined(items.iter().map(plain).collect(), ", "),
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+/// Changes all texts in an activity except its codes.
+fn change_arguments(value: &mut Value, change: &impl Fn(String) -> String) {
+    match value {
+        Value::Object(fields) => {
+            let arguments = fields.iter_mut().filter(|(key, _)| *key != "code");
+            arguments.for_each(|(_, argument)| change_arguments(argument, change));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| change_arguments(item, change)),
+        Value::String(text) => *text = change(std::mem::take(text)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Reads an activity that was kept: as text by earlier versions, where an empty one is none. One that a newer version kept is none.
+pub(crate) fn read_kept<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Activity>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Kept {
+        Text(String),
+        Activity(Activity),
+        Unknown(IgnoredAny),
+    }
+    Ok(match Option::<Kept>::deserialize(deserializer)? {
+        Some(Kept::Text(text)) => Some(text).filter(|text| !text.is_empty()).map(Activity::Text),
+        Some(Kept::Activity(activity)) => Some(activity),
+        Some(Kept::Unknown(_)) | None => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_side_by_side_are_one_activity() {
+        let pull = |image: &str| Step::Pull { image: image.to_owned() };
+        assert_eq!(Activity::of_steps(&[pull("web:1")]), Activity::Pull("web:1".to_owned()));
+        let both = Activity::of_steps(&[pull("web:1"), pull("db:1")]);
+        let each = ["web:1", "db:1"].map(|image| Activity::Pull(image.to_owned()));
+        assert_eq!(both, Activity::Together(Activities(each.to_vec())));
+        assert_eq!(both.to_string(), "pull web:1, pull db:1");
+        let files = Step::WriteFiles { write: vec!["a".to_owned()], remove: vec!["b".to_owned(), "c".to_owned()] };
+        assert_eq!(Activity::of_steps(&[files]).to_string(), "write files a, remove files b, c");
+    }
+
+    #[test]
+    fn secrets_are_masked_in_arguments_and_not_in_codes() {
+        let mask = |text: String| text.replace("pull", "***");
+        let back = |image: &str| Activity::GoingBack(Box::new(Activity::Pull(image.to_owned())));
+        assert_eq!(back("pull:1").map_texts(mask), back("***:1"));
+        let store = "pull-db".parse().expect("it is a name");
+        assert_eq!(Activity::Dump(store).map_texts(mask), Activity::Text("dump ***-db".to_owned()));
+    }
+}
