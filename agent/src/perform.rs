@@ -116,7 +116,7 @@ fn known_end(context: &AgentContext, id: &OrderId, instance: &InstanceName) -> O
     let is_about = |it: &&Unreadable| it.order.as_ref() == Some(id) || it.instance.as_ref() == Some(instance);
     let unreadable = ledger.unreadable().iter().find(is_about)?;
     let hint = Some(Hint::MoveUnreadableFile);
-    Some(Outcome::Stuck { failure: OrderFailure::other(unreadable.to_string()), hint }.into())
+    Some(Outcome::Stuck { failure: OrderFailure::LedgerUnreadable { problem: unreadable.to_string() }, hint }.into())
 }
 
 /// Returns the end of an open order that is withheld at the moment; nothing for one that was never begun.
@@ -132,6 +132,6 @@ fn end_of_unknown(context: &AgentContext, unknown: &Unknown) -> Option<End> {
     if context.ledger().orders().get(&unknown.id).is_some_and(OrderEntry::is_open) {
         return None;
     }
-    let failure = OrderFailure::other(format!("this fleet-agent does not understand the order: {}", unknown.reason));
+    let failure = OrderFailure::OrderUnknown { problem: unknown.reason.clone() };
     known_end(context, &unknown.id, &unknown.instance).or_else(|| Some(Outcome::Refused { failure }.into()))
 }

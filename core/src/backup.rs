@@ -24,6 +24,7 @@ mod source_note;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tool;
+mod version_mismatch;
 
 pub use crate::zone::{MomentError, Zone, ZoneError, moment};
 pub use access::{FilesParent, LocationAccess, RepositoryAccess, Secret};
@@ -68,3 +69,4 @@ pub use tool::{
     dump_tool, load_tool, loads_beside, note_tool, others, others_tool, prepare_tools, reading, ready_tool,
     rebuild_tool, settled_tool, undo_tools,
 };
+pub use version_mismatch::VersionMismatch;

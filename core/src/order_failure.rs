@@ -1,33 +1,11 @@
 //! Reasons why orders fail, as codes with arguments. `fleet` turns them into sentences.
 
+mod kinds;
+
+pub use kinds::OrderFailure;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
-
-/// Reason why an order did not reach its goal. Kept ledgers and facts have it as `{"code": "no_engine", "with": {…}}`, earlier
-/// ones as a text.
-///
-/// `Display` is for logs: the code in words, then the arguments.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
-#[serde(rename_all = "snake_case", tag = "code", content = "with", remote = "Self")]
-pub enum OrderFailure {
-    /// Words of an earlier version, or of another program, that no code stands for.
-    #[error("{text}")]
-    Other {
-        /// The words.
-        text: String,
-    },
-    /// Its host reported an outcome that the coordinator does not know.
-    #[error("unknown outcome")]
-    UnknownOutcome,
-    /// The order failed, and then its way back.
-    #[error("{because}; the way back failed too: {failure}")]
-    WayBackFailed {
-        /// Failure that it went back for.
-        because: Box<OrderFailure>,
-        /// Failure of the way back.
-        failure: Box<OrderFailure>,
-    },
-}
 
 impl OrderFailure {
     /// Makes a failure that has no code of its own.
@@ -35,21 +13,20 @@ impl OrderFailure {
         Self::Other { text: text.into() }
     }
 
-    /// Returns the name of its code, for metrics and programs.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Other { .. } => "other",
-            Self::UnknownOutcome => "unknown_outcome",
-            Self::WayBackFailed { .. } => "way_back_failed",
+    /// Returns the failures in it.
+    pub fn parts(&self) -> Vec<&Self> {
+        if let Self::WayBackFailed { because, failure } = self {
+            return vec![because, failure];
         }
+        if let Self::InStore { failure, .. } | Self::SomethingLeft { failure, .. } = self {
+            return vec![failure];
+        }
+        if let Self::Several { failures } = self { failures.iter().collect() } else { Vec::new() }
     }
 
     /// Returns the number of levels of failures in it.
     pub fn depth(&self) -> usize {
-        1 + match self {
-            Self::WayBackFailed { because, failure } => because.depth().max(failure.depth()),
-            Self::Other { .. } | Self::UnknownOutcome => 0,
-        }
+        1 + self.parts().into_iter().map(Self::depth).max().unwrap_or_default()
     }
 
     /// Returns the failure with other texts in its arguments, for example with secrets masked. If a name in it is no longer valid,
@@ -63,6 +40,14 @@ impl OrderFailure {
             Err(_) => Self::other(change(self.to_string())),
         }
     }
+}
+
+fn after(output: &str) -> String {
+    if output.is_empty() { String::new() } else { format!(": {output}") }
+}
+
+fn joined(failures: &[OrderFailure]) -> String {
+    failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Changes all texts in a failure except its codes.

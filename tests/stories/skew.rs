@@ -65,7 +65,7 @@ fn a_coordinator_of_the_next_protocol_goes_through_a_rollout_and_hears_which_ord
     for (id, outcome) in ends.iter() {
         match outcome {
             Outcome::Refused(refused) => {
-                assert!(format!("{refused:?}").contains("does not understand"), "{id}: {refused:?}");
+                assert!(format!("{refused:?}").contains("OrderUnknown"), "{id}: {refused:?}");
             }
             other => panic!("{id}: {other:?}"),
         }

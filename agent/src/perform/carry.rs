@@ -23,7 +23,6 @@ use fleet_core::order::{Action, Order, Outcome, PowerRequest};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
-use fleet_core::units::Period;
 use fleet_proto::convert::OutgoingOrder;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -116,8 +115,8 @@ impl Carrying<'_> {
             Ok(Ok(to)) => to,
             Ok(Err(error)) => return self.end(Outcome::Refused { failure: (&error).into() }, None).await,
             Err(_) => {
-                let text = format!("its deadline of {} was over before it could begin", self.deadline());
-                return self.end(Outcome::Refused { failure: OrderFailure::other(text) }, None).await;
+                let failure = OrderFailure::DeadlineOverBeforeStart { deadline: self.order.deadline };
+                return self.end(Outcome::Refused { failure }, None).await;
             }
         };
         open.to.clone_from(&to);
@@ -193,8 +192,7 @@ impl Carrying<'_> {
             }
             Err(_) => {
                 tracing::warn!(doing = self.work.doing(), "the order's deadline is over");
-                let doing = self.work.doing();
-                OrderFailure::other(format!("its deadline of {} is over; it was at: {doing}", self.deadline()))
+                OrderFailure::DeadlineOver { deadline: self.order.deadline, step: self.work.doing() }
             }
         };
         if !self.is_touched() {
@@ -237,7 +235,7 @@ impl Carrying<'_> {
                 tracing::warn!(error = crate::chain(&error), "the way back failed");
                 OrderFailure::from(&error)
             }
-            Err(_) => OrderFailure::other(format!("it took too long; it was at: {}", self.work.doing())),
+            Err(_) => OrderFailure::DeadlineOver { deadline: limit, step: self.work.doing() },
         };
         let (because, failure) = (Box::new(because), Box::new(failure));
         self.stuck(open, tried, OrderFailure::WayBackFailed { because, failure }).await;
@@ -260,10 +258,6 @@ impl Carrying<'_> {
     fn bare_spec(&self, volumes: &BTreeSet<String>) -> InstanceSpec {
         let (context, instance) = (self.work.context, &self.order.instance);
         InstanceSpec::unrecorded(instance, &context.host, volumes, context.working_dir(instance).display().to_string())
-    }
-
-    fn deadline(&self) -> Period {
-        Period::from(self.order.deadline)
     }
 
     async fn end(&self, outcome: Outcome, becomes: Option<LedgerUpdate>) {

@@ -41,7 +41,8 @@ mod trees;
 mod undo;
 
 pub use again::{BETWEEN_TRIES, tell_all, try_again, unfinished};
-pub use error::DataError;
+pub use error::{BackupFault, DataError, HostFault, UnfitError};
+pub use fault::StoreFault;
 pub use leftovers::left_of;
 pub use sandboxes::keep_of_fault;
 
@@ -60,7 +61,6 @@ use fleet_core::hint::Hint;
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Order, Outcome};
 use fleet_core::order_failure::OrderFailure;
-use fleet_core::units::Period;
 use fleet_repository::client::ProgressSink;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -114,7 +114,7 @@ impl DataWork<'_> {
         match journal.reach {
             RestorePhase::Passed => return self.end(passed::passed(self).await).await,
             RestorePhase::Apart => {
-                return self.turn_back(OrderFailure::other("this host's agent was ended in the middle of it")).await;
+                return self.turn_back(OrderFailure::AgentRestarted).await;
             }
             RestorePhase::Untouched => {}
         }
@@ -125,7 +125,7 @@ impl DataWork<'_> {
             }
         }
         if journal.attempts >= ATTEMPTS {
-            return self.turn_back(OrderFailure::other(format!("it was interrupted {ATTEMPTS} times"))).await;
+            return self.turn_back(OrderFailure::InterruptedTooOften { attempts: ATTEMPTS }).await;
         }
         if let Err(error) = self.begin_attempt().await {
             return self.turn_back(OrderFailure::from(&error)).await;
@@ -149,9 +149,9 @@ impl DataWork<'_> {
                 OrderFailure::from(&error)
             }
             Err(_) => {
-                let (deadline, doing) = (Period::from(self.order.deadline), self.work.doing());
-                tracing::warn!(doing, "the order's deadline is over");
-                OrderFailure::other(format!("its deadline of {deadline} is over; it was at: {doing}"))
+                let (deadline, step) = (self.order.deadline, self.work.doing());
+                tracing::warn!(doing = step, "the order's deadline is over");
+                OrderFailure::DeadlineOver { deadline, step }
             }
         };
         self.turn_back(because).await;
@@ -194,7 +194,10 @@ impl DataWork<'_> {
             Ok(Ok(())) => {
                 let failure = match self.journal().filled.is_empty() {
                     true => because.clone(),
-                    false => OrderFailure::other(format!("{because}; {}", left_in_buckets(&self.journal()))),
+                    false => OrderFailure::SomethingLeft {
+                        left: left_in_buckets(&self.journal()),
+                        failure: Box::new(because.clone()),
+                    },
                 };
                 let outcome = match journal.reach {
                     RestorePhase::Apart => Outcome::RolledBack { failure },
@@ -206,7 +209,7 @@ impl DataWork<'_> {
                 tracing::warn!(error = crate::chain(&error), "the way back failed");
                 OrderFailure::from(&error)
             }
-            Err(_) => OrderFailure::other(format!("it took too long; it was at: {}", self.work.doing())),
+            Err(_) => OrderFailure::DeadlineOver { deadline: limit, step: self.work.doing() },
         };
         let (because, failure) = (Box::new(because.clone()), Box::new(failure));
         self.stuck(OrderFailure::WayBackFailed { because, failure }, &journal).await;
@@ -224,8 +227,11 @@ impl DataWork<'_> {
         let buckets = (!left.filled.is_empty()).then(|| left_in_buckets(&left));
         let held = (!left.held.is_empty()).then(|| left::still(&left.held));
         // Texts are cut at their end on the way: first where the data is.
-        let texts = [waits, buckets, held, Some(failure.to_string())].into_iter().flatten();
-        let failure = OrderFailure::other(texts.collect::<Vec<_>>().join("; "));
+        let left_texts: Vec<String> = [waits, buckets, held].into_iter().flatten().collect();
+        let failure = match left_texts.is_empty() {
+            true => failure,
+            false => OrderFailure::SomethingLeft { left: left_texts.join("; "), failure: Box::new(failure) },
+        };
         let hint = Some(Hint::LookOnHost(instance.clone()));
         // If only these are left, the instance is unchanged once they run again, and a drill's sandbox was never a part
         // of it.

@@ -82,7 +82,7 @@ fn write_fault(ledger: &mut LedgerWriter, instance: &InstanceName) -> Option<Not
     let is_ours = |entry: &&OrderEntry| entry.is_open() && entry.order.instance == *instance;
     let entry = ledger.ledger().orders().values().find(is_ours).cloned()?;
     let OrderState::Open(open) = entry.state else { return None };
-    let failure = OrderFailure::other("a fault of this agent ended the work; its log says more");
+    let failure = OrderFailure::AgentFault;
     let (id, now) = (&entry.order.id, clock::now());
     let written = match open.way {
         Direction::Accepted => ledger.end(id, Outcome::Refused { failure }, None, now),

@@ -26,17 +26,13 @@ pub fn outcome_at_once(
 fn forbidden(action: &Action, policy: &PolicyNow, now: Time) -> Option<OrderFailure> {
     let policy = match policy {
         Ok(policy) => policy,
-        Err(reason) => {
-            let text = format!("the host's policy cannot be read, so nothing is allowed: {reason}");
-            return Some(OrderFailure::other(text));
-        }
+        Err(problem) => return Some(OrderFailure::PolicyUnreadable { problem: problem.to_string() }),
     };
     if !is_change(action) {
         return None;
     }
     let hours = policy.hours.as_ref().filter(|hours| !hours.is_open(now))?;
-    let text = format!("the host's policy allows changes only {hours}; next at {}", hours.opens_at(now));
-    Some(OrderFailure::other(text))
+    Some(OrderFailure::OutsideHours { hours: hours.to_string(), opens: hours.opens_at(now) })
 }
 
 /// Returns whether the action changes the instance. A backup does not: if it waited for the hours of changes, it would
@@ -67,12 +63,12 @@ fn expected(action: &Action, entry: Option<&InstanceEntry>) -> Expected {
     // The state of a stuck instance is uncertain, so no goal counts as reached.
     let is_goal =
         |goal: &Goal| !is_stuck && settled.is_some_and(|it| it.release == goal.release && it.revision == goal.revision);
-    let otherwise = |wanted: String| {
-        let text = match settled {
-            Some(found) => format!("expected {wanted}, found {} at revision {}", found.release, found.revision),
-            None => format!("expected {wanted}, found no such instance"),
+    let otherwise = |expected: String| {
+        let found = match settled {
+            Some(found) => format!("{} at revision {}", found.release, found.revision),
+            None => "no such instance".to_owned(),
         };
-        Expected::Otherwise(OrderFailure::other(text))
+        Expected::Otherwise(OrderFailure::UnexpectedState { expected, found })
     };
     match (action, settled) {
         (Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. }, _)

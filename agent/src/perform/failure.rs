@@ -1,38 +1,207 @@
-//! The reason of an order's end, from the error that ended it.
+//! The reason of an order's end, from the error that ended it. **Errors become codes here alone.**
 
+mod data;
+
+use super::allow::Forbidden;
 use super::claims::ClaimError;
-use super::data::DataError;
 use super::prepare::PrepareError;
 use super::work::WorkError;
+use crate::bundles::FetchError;
 use crate::ledger::LedgerError;
+use crate::runtime::RuntimeError;
+use fleet_core::backup::VersionMismatch;
 use fleet_core::order_failure::OrderFailure;
+use fleet_core::steps::ForeignKind;
+use std::path::Path;
 
 impl From<&PrepareError> for OrderFailure {
     fn from(error: &PrepareError) -> Self {
-        Self::other(crate::chain(error))
+        match error {
+            PrepareError::Fetch(error) => error.into(),
+            PrepareError::OtherApp(app) => Self::OtherApp { app: app.clone() },
+            PrepareError::Values(problem) => Self::ValuesInvalid { problem: problem.clone() },
+            PrepareError::Render(problem) => Self::ReleaseInvalid { problem: problem.clone() },
+            PrepareError::Forbidden(error) => error.into(),
+            PrepareError::Claim(error) => error.into(),
+            PrepareError::DataGone(volumes, _) => Self::VolumesGone { volumes: volumes.clone() },
+            PrepareError::Look(error) => error.into(),
+        }
+    }
+}
+
+impl From<&FetchError> for OrderFailure {
+    fn from(error: &FetchError) -> Self {
+        match error {
+            FetchError::Refused { .. } => Self::ReleaseUnavailable { problem: crate::chain(error) },
+            FetchError::WrongDigest { .. } | FetchError::Unreadable { .. } => {
+                Self::ReleaseInvalid { problem: crate::chain(error) }
+            }
+        }
+    }
+}
+
+impl From<&Forbidden> for OrderFailure {
+    fn from(error: &Forbidden) -> Self {
+        match error {
+            Forbidden::ByPolicy(refusal) => Self::PolicyForbids { refusal: refusal.clone() },
+            Forbidden::NoPolicy(problem) => Self::PolicyUnreadable { problem: problem.to_string() },
+            Forbidden::Look(error) => error.into(),
+        }
     }
 }
 
 impl From<&ClaimError> for OrderFailure {
     fn from(error: &ClaimError) -> Self {
-        Self::other(crate::chain(error))
+        match error {
+            ClaimError::BadName { name, reason } => {
+                Self::InvalidName { name: name.clone(), problem: reason.to_string() }
+            }
+            ClaimError::OtherProject { from, to } => Self::ProjectChanged { from: from.clone(), to: to.clone() },
+            ClaimError::Taken { conflicts } => Self::NamesTaken { conflicts: conflicts.clone() },
+            ClaimError::Occupied { project, containers } => {
+                Self::ForeignProject { project: project.clone(), containers: containers.clone() }
+            }
+            ClaimError::Foreign { what, .. } => foreign(what.kind, &what.name, what.owner.to_string()),
+            ClaimError::PortTaken { port, holder } => {
+                Self::PortTaken { port: (*port).into(), holder: format!("container {holder}") }
+            }
+            ClaimError::Shared { conflicts } => Self::DataShared { conflicts: conflicts.clone() },
+            ClaimError::VolumeHeld { volume, holders } => {
+                Self::VolumeHeld { volume: volume.clone(), holders: holders.clone() }
+            }
+            ClaimError::Look(error) => error.into(),
+        }
+    }
+}
+
+fn foreign(kind: ForeignKind, name: &str, owner: String) -> OrderFailure {
+    let name = name.to_owned();
+    match kind {
+        ForeignKind::Container => OrderFailure::ForeignContainer { name, owner },
+        ForeignKind::Network => OrderFailure::ForeignNetwork { name, owner },
+        ForeignKind::Volume => OrderFailure::ForeignVolume { name, owner },
     }
 }
 
 impl From<&WorkError> for OrderFailure {
     fn from(error: &WorkError) -> Self {
-        Self::other(crate::chain(error))
+        match error {
+            WorkError::NotHealthy(problem) => Self::NotHealthy { problem: problem.to_string() },
+            WorkError::DataGone(volumes) => Self::VolumesGone { volumes: volumes.clone() },
+            WorkError::NoGoal => Self::LedgerUnreadable { problem: error.to_string() },
+            WorkError::Claim(error) => error.into(),
+            WorkError::Forbidden(error) => error.into(),
+            WorkError::Runtime(error) => error.into(),
+            WorkError::Ledger(error) => error.into(),
+        }
     }
 }
 
 impl From<&LedgerError> for OrderFailure {
     fn from(error: &LedgerError) -> Self {
-        Self::other(crate::chain(error))
+        match error {
+            LedgerError::Write { path, source } => file("write", path, source),
+            LedgerError::Read { path, source } => file("read", path, source),
+            LedgerError::Locked { .. } => Self::LedgerUnreadable { problem: error.to_string() },
+        }
     }
 }
 
-impl From<&DataError> for OrderFailure {
-    fn from(error: &DataError) -> Self {
-        Self::other(crate::chain(error))
+fn file(step: &str, path: &Path, cause: &std::io::Error) -> OrderFailure {
+    if cause.kind() == std::io::ErrorKind::StorageFull {
+        return OrderFailure::DiskFull { step: format!("{step} `{}`", path.display()) };
     }
+    OrderFailure::FileFailed { step: step.to_owned(), path: path.display().to_string(), cause: cause.to_string() }
+}
+
+impl From<&RuntimeError> for OrderFailure {
+    #[expect(clippy::too_many_lines, reason = "a table")]
+    fn from(error: &RuntimeError) -> Self {
+        match error {
+            RuntimeError::NoEngine { socket, .. } => Self::EngineUnreachable { socket: socket.clone() },
+            RuntimeError::TooSlow { what, limit } => {
+                Self::StepTooLong { step: what.clone(), limit: *limit, output: String::new() }
+            }
+            RuntimeError::Refused { what, reason, .. } => {
+                Self::EngineRefused { step: what.clone(), answer: reason.clone() }
+            }
+            RuntimeError::Lost { what, source } => {
+                Self::EngineConnectionLost { step: what.clone(), cause: source.to_string() }
+            }
+            RuntimeError::Interrupted { what } => Self::Interrupted { step: what.clone() },
+            RuntimeError::NoImage { image } => Self::ImageNotFound { image: image.clone() },
+            RuntimeError::ImageNotAllowed { image } => Self::ImageDenied { image: image.clone() },
+            RuntimeError::NoRegistry { image, reason } => {
+                Self::RegistryUnreachable { image: image.clone(), answer: reason.clone() }
+            }
+            RuntimeError::DiskFull { what } => Self::DiskFull { step: what.clone() },
+            RuntimeError::PortTaken { port, holder, .. } => {
+                Self::PortTaken { port: (*port).into(), holder: holder.clone() }
+            }
+            RuntimeError::NameTaken { name, id } => {
+                Self::ForeignContainer { name: name.clone(), owner: format!("not part of this instance ({id})") }
+            }
+            RuntimeError::NotThere { kind: "volume", name } => Self::VolumeMissing { name: name.clone() },
+            RuntimeError::NotThere { kind: "network", name } => Self::NetworkMissing { name: name.clone() },
+            RuntimeError::OfOthers { kind: "volume", name, owner } => {
+                foreign(ForeignKind::Volume, name, owner.to_string())
+            }
+            RuntimeError::OfOthers { kind: "network", name, owner } => {
+                foreign(ForeignKind::Network, name, owner.to_string())
+            }
+            RuntimeError::BadName { name, reason } => {
+                Self::InvalidName { name: name.clone(), problem: reason.to_string() }
+            }
+            RuntimeError::InUse { kind, name } => Self::PartInUse { kind: (*kind).to_owned(), name: name.clone() },
+            RuntimeError::Unhealthy { container, detail } => {
+                Self::ContainerUnhealthy { container: container.clone(), output: output(detail) }
+            }
+            RuntimeError::Ended { container, code, detail } => {
+                Self::ContainerExited { container: container.clone(), code: *code, output: output(detail) }
+            }
+            RuntimeError::Write { path, source } => file("write", path, source),
+            RuntimeError::Read { path, source } => file("read", path, source),
+            RuntimeError::NoTool { service, tool, detail } => {
+                Self::ToolMissing { service: service.clone(), tool: tool.clone(), answer: detail.clone() }
+            }
+            RuntimeError::ToolFailed { what, code, words } => tool_failed(what, *code, words),
+            RuntimeError::ToolSilent { what, limit, words } => {
+                Self::ToolStalled { tool: what.clone(), limit: *limit, output: output(words) }
+            }
+            RuntimeError::ToolSlow { what, limit, words } => {
+                Self::StepTooLong { step: what.clone(), limit: *limit, output: output(words) }
+            }
+            RuntimeError::BrokenOff { what, reason } => {
+                Self::ToolStreamBroken { tool: what.clone(), cause: reason.clone() }
+            }
+            RuntimeError::NotRunning { container } => Self::ContainerNotRunning { container: container.clone() },
+            // Faults of a release or of a program, which nobody acts on by their kind.
+            RuntimeError::NotThere { .. }
+            | RuntimeError::OfOthers { .. }
+            | RuntimeError::OutsideOfDirectory { .. }
+            | RuntimeError::NoAddress { .. }
+            | RuntimeError::TooMuch { .. }
+            | RuntimeError::StillRuns { .. }
+            | RuntimeError::NotMounted { .. }
+            | RuntimeError::NotInSpec { .. } => Self::other(crate::chain(error)),
+        }
+    }
+}
+
+/// Returns the failure of a tool: a mismatch of versions, if it complains about that.
+fn tool_failed(what: &str, code: i64, words: &str) -> OrderFailure {
+    match VersionMismatch::find(words) {
+        Some(VersionMismatch { database, database_version, tool, tool_version }) => OrderFailure::VersionMismatch {
+            database: database.to_owned(),
+            database_version,
+            tool: tool.to_owned(),
+            tool_version,
+        },
+        None => OrderFailure::ToolFailed { tool: what.to_owned(), code, output: output(words) },
+    }
+}
+
+/// Returns the output of a container or tool without the punctuation before it.
+fn output(text: &str) -> String {
+    text.trim_start_matches([':', ',', ' ']).to_owned()
 }

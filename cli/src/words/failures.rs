@@ -1,17 +1,19 @@
 //! Sentences about failed orders. They are made only here: a failure comes as a code with arguments.
 
 use fleet_core::order_failure::OrderFailure;
+use fleet_core::units::Period;
 use fleet_proto::convert::incoming_order_failure;
 use fleet_proto::v1;
 
-/// Returns the words of a failure as it came over the wire; empty where there is none. Of one that this version does not know, they are its
-/// arguments.
+/// Returns the words of a failure as it came over the wire; empty where there is none. Of one that this version does not know, they
+/// are its arguments.
 pub fn shown(failure: Option<&v1::OrderFailure>) -> String {
     let Some(message) = failure else { return String::new() };
     incoming_order_failure(message.clone()).map_or_else(|| message.arguments.join(", "), |failure| words(&failure))
 }
 
 /// Returns the words of a failure, as the end of a sentence.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub fn words(failure: &OrderFailure) -> String {
     match failure {
         OrderFailure::Other { text } => text.clone(),
@@ -19,5 +21,253 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::WayBackFailed { because, failure } => {
             format!("{}; the way back failed too: {}", words(because), words(failure))
         }
+        OrderFailure::Several { failures } => failures.iter().map(words).collect::<Vec<_>>().join("; "),
+        OrderFailure::InStore { store, failure } => format!("the store `{store}`: {}", words(failure)),
+        // Texts may be cut at their end: first where the data is.
+        OrderFailure::SomethingLeft { left, failure } => format!("{left}; {}", words(failure)),
+        // The host and its Engine.
+        OrderFailure::EngineUnreachable { socket } => format!("the Docker Engine does not answer at `{socket}`"),
+        OrderFailure::EngineConnectionLost { step, cause } => {
+            format!("could not {step}: the connection to the Docker Engine broke: {cause}")
+        }
+        OrderFailure::EngineRefused { step, answer } => format!("could not {step}: the Engine says: {answer}"),
+        OrderFailure::StepTooLong { step, limit, output } => {
+            format!("could not {step} within {} s{}", limit.as_secs(), after(output))
+        }
+        OrderFailure::DiskFull { step } => {
+            format!("no space left on this host's disk: could not {step}; see `df` and `docker system df` there")
+        }
+        OrderFailure::NotEnoughSpace { at, needed, free } => {
+            let (needed, free) = (needed / 1_000_000, free / 1_000_000);
+            format!("there is not enough room on this host's disk {at}: {needed} MB are needed, {free} MB are free")
+        }
+        OrderFailure::FileFailed { step, path, cause } => format!("could not {step} `{path}`: {cause}"),
+        OrderFailure::PortTaken { port, holder } => {
+            format!("port {port} on this host is already taken by {holder}; choose another port, or stop that")
+        }
+        OrderFailure::Interrupted { step } => format!("could not {step}: it was interrupted"),
+        // Images.
+        OrderFailure::ImageNotFound { image } => format!("the image `{image}` does not exist"),
+        OrderFailure::ImageDenied { image } => format!("the registry does not let this host pull `{image}`"),
+        OrderFailure::RegistryUnreachable { image, answer } => {
+            format!("the registry of `{image}` does not answer: {answer}")
+        }
+        // Services.
+        OrderFailure::ContainerUnhealthy { container, output } => {
+            format!("`{container}` is unhealthy{}", after(output))
+        }
+        OrderFailure::ContainerExited { container, code, output } => {
+            format!("`{container}` ended with {code}{}", after(output))
+        }
+        OrderFailure::NotHealthy { problem } => problem.clone(),
+        OrderFailure::ServiceNotReady { service, missing } => format!("`{service}` does not answer: {missing}"),
+        OrderFailure::ContainerNotRunning { container } => format!("`{container}` does not run"),
+        // Names of others, and missing parts.
+        OrderFailure::ForeignContainer { name, owner } => {
+            format!(
+                "the container `{name}` is {owner}, and fleet leaves it; choose another name, or remove that container"
+            )
+        }
+        OrderFailure::ForeignVolume { name, owner } => {
+            format!(
+                "the volume `{name}` is {owner}, and fleet leaves it; choose another name, or mount it as `external: true` where the \
+                 host's policy lists it"
+            )
+        }
+        OrderFailure::ForeignNetwork { name, owner } => {
+            format!(
+                "the network `{name}` is {owner}, and fleet leaves it; choose another name, or use it as `external: true` where the \
+                 host's policy lists it"
+            )
+        }
+        OrderFailure::ForeignProject { project, containers } => {
+            format!(
+                "a Compose project `{project}` that fleet did not make is on this host ({containers}); choose another name"
+            )
+        }
+        OrderFailure::NamesTaken { conflicts } => {
+            format!(
+                "{conflicts}; an instance shares none of these with another: choose other names, or remove that instance"
+            )
+        }
+        OrderFailure::DataShared { conflicts } => {
+            format!(
+                "{conflicts}, too: whose data it is cannot be told; remove one of the two instances first, without its volumes"
+            )
+        }
+        OrderFailure::VolumeHeld { volume, holders } => format!("the volume `{volume}` stays: {holders} has it, too"),
+        OrderFailure::ProjectChanged { from, to } => {
+            format!(
+                "its Compose project would be `{to}` and is `{from}`: its volumes would be left behind, and it would begin with \
+                 nothing; to keep the name of its Compose file, write `project: from-compose` in app.yaml"
+            )
+        }
+        OrderFailure::VolumeMissing { name } => {
+            format!("the volume `{name}` does not exist, and this instance expects that someone else made it")
+        }
+        OrderFailure::NetworkMissing { name } => {
+            format!("the network `{name}` does not exist, and this instance expects that someone else made it")
+        }
+        OrderFailure::PartInUse { kind, name } => {
+            format!("the {kind} `{name}` is in use by something that is not part of this instance")
+        }
+        OrderFailure::InvalidName { name, problem } => {
+            format!("`{name}` cannot be the name of a network or a volume: {problem}")
+        }
+        OrderFailure::VolumesGone { volumes } => {
+            format!(
+                "its data is gone: somebody removed {volumes}; put the data back from a backup (volumes that are not there: first \
+                 `docker volume create`), or remove the instance and install it again"
+            )
+        }
+        // The host's policy.
+        OrderFailure::PolicyForbids { refusal } => format!("the host's own policy forbids it: {refusal}"),
+        OrderFailure::PolicyUnreadable { problem } => {
+            format!("the host's policy cannot be read, so nothing is allowed: {problem}")
+        }
+        OrderFailure::OutsideHours { hours, opens } => {
+            format!("the host's policy allows changes only {hours}; next at {opens}")
+        }
+        // The release, and the state that the order expects.
+        OrderFailure::ReleaseUnavailable { problem }
+        | OrderFailure::ReleaseInvalid { problem }
+        | OrderFailure::ValuesInvalid { problem } => problem.clone(),
+        OrderFailure::OtherApp { app } => format!("the release is not for this app: it is {app}"),
+        OrderFailure::UnexpectedState { expected, found } => format!("expected {expected}, found {found}"),
+        OrderFailure::InstanceMissing => "there is no such instance".to_owned(),
+        OrderFailure::InstanceExists => "there is such an instance already".to_owned(),
+        OrderFailure::OrderUnknown { problem } => format!("this fleet-agent does not understand the order: {problem}"),
+        // The course of the order.
+        OrderFailure::DeadlineOver { deadline, step } => {
+            format!("its deadline of {} is over; it was at: {step}", Period::from(*deadline))
+        }
+        OrderFailure::DeadlineOverBeforeStart { deadline } => {
+            format!("its deadline of {} was over before it could begin", Period::from(*deadline))
+        }
+        OrderFailure::AgentRestarted => "this host's agent was ended in the middle of it".to_owned(),
+        OrderFailure::InterruptedTooOften { attempts } => format!("it was interrupted {attempts} times"),
+        OrderFailure::AgentFault => "a fault of the agent ended the work; its log says more".to_owned(),
+        OrderFailure::LedgerUnreadable { problem } => problem.clone(),
+        // Tools and stores.
+        OrderFailure::ToolMissing { service, tool, answer } => format!("`{service}` has no `{tool}`: {answer}"),
+        OrderFailure::ToolFailed { tool, code, output } => format!("{tool} ended with {code}{}", after(output)),
+        OrderFailure::ToolStalled { tool, limit, output } => {
+            format!("{tool} did nothing for {} s and was ended{}", limit.as_secs(), after(output))
+        }
+        OrderFailure::ToolStreamBroken { tool, cause } => {
+            format!("{tool} was ended: what it was to read broke off: {cause}")
+        }
+        OrderFailure::VersionMismatch { database, database_version, tool, tool_version } => {
+            let (tool, database) = (versioned(tool, tool_version), versioned(database, database_version));
+            format!("{tool} does not work with {database}: use an image whose tool has the version of the database")
+        }
+        OrderFailure::NoStores => "its app declares no store that can be backed up".to_owned(),
+        OrderFailure::StoreMissing { store } => format!("the backup has no store `{store}`"),
+        OrderFailure::OtherKindOfStore { store } => format!("the release has no store `{store}` of that kind"),
+        OrderFailure::DumpInvalid { problem } => problem.clone(),
+        OrderFailure::RestoreTargetInUse { target } => {
+            format!("{target} is in use already; nothing is restored over what others may have there")
+        }
+        OrderFailure::FolderHeld { folder, containers } => {
+            format!(
+                "{containers} runs and has `{folder}`, which is to be replaced, and is no part of this instance: stop it first"
+            )
+        }
+        OrderFailure::WouldLoseData { lost } => {
+            format!("it would be lost: {lost}; move it elsewhere or declare it as a store, or agree with --drop-others")
+        }
+        OrderFailure::OtherRelease { backup, present } => {
+            format!("it is a backup of {backup}, and {present} is here: put the instance to {backup} first")
+        }
+        OrderFailure::OtherReleaseWanted { backup, wanted } => {
+            format!("it is a backup of {backup}, and {wanted} is wanted")
+        }
+        // Backups and repositories.
+        OrderFailure::BackupMissing { backup, repository } => format!("the backup {backup} is not in {repository}"),
+        OrderFailure::BackupDamaged { problem } | OrderFailure::BackupDoubtful { problem } => problem.clone(),
+        OrderFailure::BackupUnreadable { backup, problem } => format!("the backup {backup}: {problem}"),
+        OrderFailure::RestoredDataDiffers { differences } => differences.clone(),
+        OrderFailure::BackupFailed { problem } => problem.clone(),
+        OrderFailure::SafetyBackupFailed { problem } => {
+            format!("the safety backup failed, so nothing was replaced: {problem} (a restore can go without one)")
+        }
+        OrderFailure::SafetyBackupMissing { problem } => {
+            format!("a bucket was being replaced, and there is no safety backup to put back: {problem}")
+        }
+        OrderFailure::RepositoryUnreachable { repository, step, cause }
+        | OrderFailure::RepositoryFailed { repository, step, cause }
+        | OrderFailure::WorkerEnded { repository, step, cause } => {
+            format!("the repository `{repository}`: could not {step}: {cause}")
+        }
+        OrderFailure::RepositoryMissing { repository, step } => {
+            format!("the repository `{repository}`: could not {step}: there is no repository at its place")
+        }
+        OrderFailure::RepositoryWrongKey { repository, step } => {
+            format!("the repository `{repository}`: could not {step}: its key does not open it")
+        }
+        OrderFailure::RepositoryDamaged { repository, step, cause } => {
+            format!("the repository `{repository}` is damaged: could not {step}: {cause}")
+        }
+        OrderFailure::NoRepositoryAccess { repository, instance } => {
+            format!("the order came without the way into the repository `{repository}` of {instance}")
+        }
+        OrderFailure::QuiesceTooLong { limit } => {
+            format!("services stood still for {}, which is the longest they may", Period::from(*limit))
+        }
+        OrderFailure::ServiceNotResumed { service } => format!("`{service}` could not be let go on"),
+        OrderFailure::SandboxLeft { left, cause } => format!("{left}: {cause}"),
+        OrderFailure::SandboxNotRemoved { parts } => {
+            format!(
+                "the backup is good: it was restored and checked; what its drill made could not all be removed: {parts}. That is \
+                 tried again every minute"
+            )
+        }
+        OrderFailure::RebuildFailed { problem } => {
+            format!("the data is restored, but what is derived from it could not be rebuilt: {problem}")
+        }
+        OrderFailure::NotStopped { cause } => {
+            format!("what was started to rebuild what is derived could not be stopped: {cause}")
+        }
+    }
+}
+
+fn after(output: &str) -> String {
+    if output.is_empty() { String::new() } else { format!(": {output}") }
+}
+
+fn versioned(name: &str, version: &str) -> String {
+    if version.is_empty() { name.to_owned() } else { format!("{name} ({version})") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_proto::v1::OrderFailureCode;
+
+    #[test]
+    fn each_code_has_words() {
+        let codes = (1..1000).filter_map(|number| OrderFailureCode::try_from(number).ok());
+        let mut count = 0;
+        for code in codes {
+            let inner = ["2", "ORDER_FAILURE_CODE_OTHER", "no answer"];
+            let nested = [&inner[..], &inner].concat();
+            let candidates = [vec!["7"; 4], nested.clone(), [&["db"][..], &nested].concat()];
+            let messages = candidates.map(|texts| v1::OrderFailure {
+                code: code.into(),
+                arguments: texts.into_iter().map(str::to_owned).collect(),
+            });
+            let readable = messages.iter().find_map(|it| incoming_order_failure(it.clone()));
+            let failure = readable.unwrap_or_else(|| panic!("{code:?} cannot be read"));
+            assert!(!words(&failure).is_empty(), "{code:?} has no words");
+            count += 1;
+        }
+        assert!(count > 80, "only {count} codes were found");
+    }
+
+    #[test]
+    fn a_failure_in_others_is_told_as_one_sentence() {
+        let exited = |code| OrderFailure::ContainerExited { container: "web".to_owned(), code, output: String::new() };
+        let failure = OrderFailure::WayBackFailed { because: Box::new(exited(7)), failure: Box::new(exited(8)) };
+        assert_eq!(words(&failure), "`web` ended with 7; the way back failed too: `web` ended with 8");
     }
 }

@@ -20,6 +20,7 @@ pub struct FactsMetrics {
     pass: Family<KindLabels, Histogram, fn() -> Histogram>,
     orders_given: Family<KindLabels, Counter>,
     orders_ended: Family<OutcomeLabels, Counter>,
+    orders_failed: Family<KindLabels, Counter>,
     order: Family<KindLabels, Histogram, fn() -> Histogram>,
 }
 
@@ -32,6 +33,7 @@ impl Default for FactsMetrics {
             pass: Family::new_with_constructor(super::quick as fn() -> Histogram),
             orders_given: Family::default(),
             orders_ended: Family::default(),
+            orders_failed: Family::default(),
             order: Family::new_with_constructor(super::lasting as fn() -> Histogram),
         }
     }
@@ -68,6 +70,9 @@ impl FactsMetrics {
     pub fn order_ended(&self, action: &Action, outcome: &Outcome, took: Duration) {
         let kind = action.label();
         self.orders_ended.get_or_create(&[("kind", kind), ("outcome", outcome.label())]).inc();
+        if let Some(failure) = outcome.failure() {
+            self.orders_failed.get_or_create(&[("failure", failure.code())]).inc();
+        }
         self.order.get_or_create(&[("kind", kind)]).observe(took.as_secs_f64());
     }
 
@@ -91,6 +96,7 @@ impl FactsMetrics {
         page.metric("fleet_reconcile_duration_seconds", "Time of a reconcile pass, by result.", &self.pass)?;
         page.metric("fleet_orders_given", "Orders that were given, by kind.", &self.orders_given)?;
         page.metric("fleet_orders_ended", "Orders that ended, by kind and outcome.", &self.orders_ended)?;
+        page.metric("fleet_orders_failed", "Orders that did not reach their goal, by failure.", &self.orders_failed)?;
         page.metric("fleet_order_duration_seconds", "Time from giving an order to hearing its end.", &self.order)
     }
 }

@@ -56,6 +56,7 @@ single_arguments!(
     Version,
     Period,
     bool,
+    i64,
     u32,
     u64,
     usize,

@@ -223,3 +223,60 @@ fn an_end_is_kept_though_its_result_or_its_outcome_is_newer() {
     assert!(matches!(outcome, Outcome::Stuck { .. }) && made.is_some(), "{outcome:?} {made:?}");
     assert_eq!(read.left_out, [ConvertError::Missing("order.outcome")]);
 }
+
+/// A failure of each code, as a message.
+fn failures() -> Vec<v1::OrderFailure> {
+    let inner = ["2", "ORDER_FAILURE_CODE_OTHER", "no answer"];
+    let nested = [&inner[..], &inner].concat();
+    let codes = (1..1000).filter_map(|number| v1::OrderFailureCode::try_from(number).ok());
+    let failure = |code: v1::OrderFailureCode| {
+        let candidates = [vec!["7"; 4], nested.clone(), [&["db"][..], &nested].concat()];
+        let messages = candidates.map(|texts| v1::OrderFailure {
+            code: code.into(),
+            arguments: texts.into_iter().map(str::to_owned).collect(),
+        });
+        let found = messages.into_iter().find(|message| incoming_order_failure(message.clone()).is_some());
+        found.unwrap_or_else(|| panic!("{code:?} cannot be read"))
+    };
+    codes.map(failure).collect()
+}
+
+#[test]
+fn a_failure_of_each_code_comes_back_as_it_was() {
+    for message in failures() {
+        let failure = incoming_order_failure(message.clone()).expect("it was read before");
+        let back = v1::OrderFailure::from(failure.clone());
+        assert_eq!((back.code, &back.arguments[..]), (message.code, &message.arguments[..back.arguments.len()]));
+        assert_eq!(incoming_order_failure(back), Some(failure.clone()));
+        let name = format!("ORDER_FAILURE_CODE_{}", failure.code().to_uppercase());
+        assert_eq!(message.code().as_str_name(), name);
+        let kept = serde_json::to_string(&failure).expect("it can be written");
+        assert_eq!(serde_json::from_str::<OrderFailure>(&kept).expect("it can be read"), failure, "{kept}");
+    }
+}
+
+#[test]
+fn failures_in_failures_come_back_as_they_were_up_to_a_limit() {
+    let other = |text: &str| Box::new(OrderFailure::other(text));
+    let deep = OrderFailure::InStore { store: "db".to_owned(), failure: other("it is gone") };
+    let failed = OrderFailure::WayBackFailed { because: Box::new(deep), failure: other("no answer") };
+    let several = OrderFailure::Several { failures: vec![failed.clone(), OrderFailure::other("full"), failed] };
+    assert_eq!(incoming_order_failure(several.clone().into()), Some(several.clone()));
+    let endless = (0..20).fold(several, |failure, _| OrderFailure::Several { failures: vec![failure] });
+    let report = (order_id(&["x"]), instance(), End::from(Outcome::Failed { failure: endless }));
+    let taken = incoming_end(report.into()).expect("it is an end").report.2;
+    assert!(taken.outcome.failure().is_some_and(|failure| failure.depth() == 1), "{taken:?}");
+}
+
+#[test]
+fn of_a_failure_that_is_newer_the_arguments_are_kept() {
+    let newer = v1::OrderFailure { code: 9999, arguments: vec!["a".to_owned(), "b".to_owned()] };
+    let report = v1::OrderReport {
+        id: order_id(&["x"]).to_string(),
+        instance: instance().to_string(),
+        outcome: Some(v1::order_report::Outcome::Failed(v1::Failed { failure: Some(newer) })),
+        result: None,
+    };
+    let taken = incoming_end(report).expect("it is an end").report.2;
+    assert_eq!(taken.outcome, Outcome::Failed { failure: OrderFailure::other("a, b") });
+}

@@ -60,7 +60,7 @@ fn outcome(copies: &[CopyMade], refused: &BTreeMap<StoreName, String>) -> Outcom
     if reasons.is_empty() {
         Outcome::Done
     } else {
-        Outcome::Failed { failure: OrderFailure::other(reasons.join("; ")) }
+        Outcome::Failed { failure: OrderFailure::BackupFailed { problem: reasons.join("; ") } }
     }
 }
 

@@ -72,13 +72,12 @@ fn evaluate(
     began: tokio::time::Instant,
     verdict: Result<(u64, Vec<String>), DataError>,
 ) -> OrderEnd {
-    let (bytes, checks, failure) = match verdict {
-        Ok((bytes, checks)) => (bytes, checks, None),
-        Err(error) => (0, Vec::new(), Some(crate::chain(&error))),
-    };
-    let outcome = match &failure {
-        None => Outcome::Done,
-        Some(reason) => Outcome::Failed { failure: OrderFailure::other(reason) },
+    let (bytes, checks, failure, outcome) = match verdict {
+        Ok((bytes, checks)) => (bytes, checks, None, Outcome::Done),
+        Err(error) => {
+            let failed = Outcome::Failed { failure: OrderFailure::from(&error) };
+            (0, Vec::new(), Some(crate::chain(&error)), failed)
+        }
     };
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let proof = Proof { at: clock::now(), host: data.context().host.clone(), took_ms, bytes, checks, failure };

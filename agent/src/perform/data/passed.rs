@@ -46,9 +46,11 @@ pub async fn passed(data: &DataWork<'_>) -> OrderEnd {
     let mut entry = settled.map(InstanceEntry::settled);
     let outcome = match unbuilt {
         None => Outcome::Done,
-        Some(rebuild::Unbuilt { reason, hint }) => {
-            let texts: Vec<String> = [reason].into_iter().chain(left.iter().cloned()).collect();
-            let failure = OrderFailure::other(texts.join("; "));
+        Some(rebuild::Unbuilt { failure, hint }) => {
+            let failure = match left.is_empty() {
+                true => failure,
+                false => OrderFailure::SomethingLeft { left: left.join("; "), failure: Box::new(failure) },
+            };
             if let Some(entry) = &mut entry {
                 entry.stuck = Some(StuckMark { order: data.order.id.clone(), failure: failure.clone() });
             }

@@ -17,6 +17,7 @@ use fleet_core::facts::StepProgress;
 use fleet_core::hint::Hint;
 use fleet_core::names::StoreName;
 use fleet_core::order::PowerRequest;
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::steps::steps_for_power;
 use std::time::Duration;
 use tokio::time::{Instant, interval};
@@ -24,9 +25,9 @@ use tokio::time::{Instant, interval};
 /// Interval at which the elapsed time is reported.
 const TOLD: Duration = Duration::from_secs(5);
 
-/// Restored parts that are incomplete, as text.
+/// Restored parts that are incomplete.
 pub struct Unbuilt {
-    pub reason: String,
+    pub failure: OrderFailure,
     pub hint: Hint,
 }
 
@@ -74,20 +75,17 @@ pub async fn rebuild_left(data: &DataWork<'_>, settled: &Settled) -> Option<Unbu
     // Also where the last of them was done before a crash.
     if stands_still && let Err(error) = stop_again(data, settled).await {
         let error = crate::chain(&error);
-        let reason = format!("what was started to rebuild what is derived could not be stopped: {error}");
         if failed.is_empty() {
-            return Some(Unbuilt { reason, hint: Hint::StopInstance(instance.clone()) });
+            let failure = OrderFailure::NotStopped { cause: error };
+            return Some(Unbuilt { failure, hint: Hint::StopInstance(instance.clone()) });
         }
-        failed.push(reason);
+        failed.push(format!("what was started for it could not be stopped: {error}"));
     }
     if failed.is_empty() {
         return None;
     }
     Some(Unbuilt {
-        reason: format!(
-            "the data is restored, but what is derived from it could not be rebuilt: {}",
-            failed.join("; ")
-        ),
+        failure: OrderFailure::RebuildFailed { problem: failed.join("; ") },
         hint: if stands_still {
             Hint::RebuildStopped(instance.clone(), commands)
         } else {

@@ -47,12 +47,11 @@ pub async fn keep_left(data: &DataWork<'_>, outcome: Outcome) -> Outcome {
     let kept = sandbox.clone();
     context.retry_until_ok(move |ledger| ledger.keep_double(kept.clone())).await;
     tell(context, &sandbox);
-    let before = outcome.failure().map(ToString::to_string);
-    let before = before.unwrap_or_else(|| "the backup is good: it was restored and checked".to_owned());
-    Outcome::Stuck {
-        failure: OrderFailure::other(format!("{before}; {}", words(&sandbox))),
-        hint: Some(Hint::LookAtSandbox(sandbox.spec.project.clone())),
-    }
+    let failure = match outcome.failure().cloned() {
+        Some(failure) => OrderFailure::SomethingLeft { left: words(&sandbox), failure: Box::new(failure) },
+        None => OrderFailure::SandboxNotRemoved { parts: named_parts(&sandbox) },
+    };
+    Outcome::Stuck { failure, hint: Some(Hint::LookAtSandbox(sandbox.spec.project.clone())) }
 }
 
 /// Records the remains after a fault of this agent, without inspecting them.
@@ -69,11 +68,15 @@ pub fn keep_of_fault(
 
 /// Returns the remains as text for an outcome.
 fn words(sandbox: &LeftoverSandbox) -> String {
-    let parts = match sandbox.parts.as_slice() {
+    let parts = named_parts(sandbox);
+    format!("what its drill made could not all be removed: {parts}. That is tried again every minute")
+}
+
+fn named_parts(sandbox: &LeftoverSandbox) -> String {
+    match sandbox.parts.as_slice() {
         [] => format!("something of `{}`", sandbox.spec.project),
         parts => parts.join(", "),
-    };
-    format!("what its drill made could not all be removed: {parts}. That is tried again every minute")
+    }
 }
 
 fn look(spec: &InstanceSpec) -> String {

@@ -3,6 +3,7 @@
 use super::harness::{Harness, check_refused, install, installed, instance, power};
 use crate::fake::FakeContainer;
 use fleet_core::order::{Outcome, PowerRequest};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::steps::ContainerState;
 
 /// A container of another instance under a name that is the instance's, while its own is gone.
@@ -29,7 +30,10 @@ async fn nothing_is_healed_or_started_beside_anothers_container_of_the_same_name
     );
     for (request, serial) in [(PowerRequest::Start, 1), (PowerRequest::Restart, 2)] {
         let outcome = harness.carry_out(&agent, power(request, serial)).await;
-        check_refused(&outcome, "the container `oasis-1-web-1` is of the instance oasis-2");
+        check_refused(&outcome, |it| {
+            matches!(it, OrderFailure::ForeignContainer { name, owner }
+                if name == "oasis-1-web-1" && owner.starts_with("of the instance oasis-2"))
+        });
         assert_eq!(harness.runtime.world().containers, before);
     }
     assert_eq!(harness.carry_out(&agent, power(PowerRequest::Stop, 3)).await, Outcome::Done);
@@ -58,7 +62,8 @@ async fn a_stack_that_others_started_is_not_taken_over() {
     let harness = Harness::new();
     harness.runtime.meddle(|world| world.containers.push(foreign_container()));
     let outcome = harness.carry_out(&harness.agent(), install(1)).await;
-    check_refused(&outcome, "a Compose project `oasis-1` that fleet did not make is on this host (oasis-1-db-1)");
+    let (project, containers) = ("oasis-1".to_owned(), "oasis-1-db-1".to_owned());
+    assert_eq!(outcome, Outcome::Refused { failure: OrderFailure::ForeignProject { project, containers } });
     assert_eq!(harness.runtime.world().containers, [foreign_container()]);
     assert_eq!(harness.runtime.world().steps_so_far, 0);
 }

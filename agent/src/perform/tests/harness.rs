@@ -14,6 +14,7 @@ use fleet_core::app::Bundle;
 use fleet_core::facts::{DriftRule, Running};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Action, Order, Outcome, PowerRequest, order_id};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::{Goal, Release};
 use fleet_proto::convert::OutgoingOrder;
 use fleet_repository::client::{RepositoryWorkers, WorkerSession};
@@ -239,9 +240,9 @@ pub fn running(harness: &Harness) -> Vec<String> {
     harness.runtime.world().running("oasis-1").into_iter().map(|(_, image)| image).collect()
 }
 
-pub fn check_refused(outcome: &Outcome, why: &str) {
+pub fn check_refused(outcome: &Outcome, expect: impl Fn(&OrderFailure) -> bool) {
     match outcome {
-        Outcome::Refused { failure } => assert!(failure.to_string().contains(why), "`{failure}` should say `{why}`"),
-        other => panic!("expected a refusal because of `{why}`, found {other:?}"),
+        Outcome::Refused { failure } => assert!(expect(failure), "{failure:?}"),
+        other => panic!("expected a refusal, found {other:?}"),
     }
 }

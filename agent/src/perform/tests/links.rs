@@ -47,9 +47,11 @@ impl Lab {
         outcome
     }
 
-    fn reason(&self) -> String {
+    fn failure(&self) -> OrderFailure {
         let (share, secret) = (self.share.display(), self.secret.display());
-        format!("the host's own policy forbids it: the host does not allow mounting {share}: it leads to {secret}")
+        OrderFailure::PolicyForbids {
+            refusal: format!("the host does not allow mounting {share}: it leads to {secret}"),
+        }
     }
 
     fn is_running(&self) -> bool {
@@ -62,10 +64,7 @@ async fn what_a_link_leads_out_of_the_allowed_is_refused_untouched() {
     let lab = Lab::new();
     let agent = lab.harness.agent();
     lab.link();
-    assert_eq!(
-        lab.carry_out(&agent, install(4)).await,
-        Outcome::Refused { failure: OrderFailure::other(lab.reason()) }
-    );
+    assert_eq!(lab.carry_out(&agent, install(4)).await, Outcome::Refused { failure: lab.failure() });
     assert_eq!(lab.harness.runtime.world().steps_so_far, 0);
 }
 
@@ -100,7 +99,7 @@ async fn a_link_that_appears_after_an_order_was_prepared_is_seen_before_the_cont
     lab.link();
     lab.harness.runtime.forget_crash();
     let agent = lab.harness.agent();
-    assert_eq!(agent.end_of(&order.order.id).await, Outcome::RolledBack { failure: OrderFailure::other(lab.reason()) });
+    assert_eq!(agent.end_of(&order.order.id).await, Outcome::RolledBack { failure: lab.failure() });
     assert!(lab.harness.runtime.world().containers.is_empty());
 }
 
@@ -111,10 +110,7 @@ async fn what_is_led_astray_by_now_is_neither_started_nor_healed() {
     assert_eq!(lab.carry_out(&agent, install(4)).await, Outcome::Done);
     assert_eq!(lab.carry_out(&agent, power(PowerRequest::Stop, 1)).await, Outcome::Done);
     lab.link();
-    assert_eq!(
-        lab.carry_out(&agent, power(PowerRequest::Start, 2)).await,
-        Outcome::Refused { failure: OrderFailure::other(lab.reason()) }
-    );
+    assert_eq!(lab.carry_out(&agent, power(PowerRequest::Start, 2)).await, Outcome::Refused { failure: lab.failure() });
     lab.unlink();
     assert_eq!(lab.carry_out(&agent, power(PowerRequest::Start, 3)).await, Outcome::Done);
     lab.link();
@@ -122,7 +118,7 @@ async fn what_is_led_astray_by_now_is_neither_started_nor_healed() {
     crate::perform::heal::heal(&agent.context, &instance()).await;
     assert!(!lab.is_running());
     let recorded = agent.context.status_writer.see(|status_board| format!("{:?}", status_board.events));
-    assert!(recorded.contains(&format!("could not be healed: {}", lab.reason())), "{recorded}");
+    assert!(recorded.contains(&format!("could not be healed: {}", lab.failure())), "{recorded}");
     lab.unlink();
     crate::perform::heal::heal(&agent.context, &instance()).await;
     assert!(lab.is_running());
@@ -136,12 +132,11 @@ async fn a_volume_that_leads_where_nothing_is_allowed_is_neither_started_nor_hea
     assert_eq!(harness.carry_out(&agent, power(PowerRequest::Stop, 1)).await, Outcome::Done);
     // Someone removes the volume and puts a folder of the host in its place.
     harness.runtime.world().devices.insert("oasis-1_data".to_owned(), vec![VolumeTarget::Path("/etc".to_owned())]);
-    let reason =
-        "the host's own policy forbids it: the host does not allow mounting /etc, to which the volume oasis-1_data \
-                  leads; its policy.yaml would need `paths: [/etc]`"
-            .to_owned();
+    let refusal = "the host does not allow mounting /etc, to which the volume oasis-1_data leads; its \
+                   policy.yaml would need `paths: [/etc]`"
+        .to_owned();
     let outcome = harness.carry_out(&agent, power(PowerRequest::Start, 2)).await;
-    assert_eq!(outcome, Outcome::Refused { failure: OrderFailure::other(reason.clone()) });
+    assert_eq!(outcome, Outcome::Refused { failure: OrderFailure::PolicyForbids { refusal: refusal.clone() } });
     harness.runtime.world().devices.clear();
     assert_eq!(harness.carry_out(&agent, power(PowerRequest::Start, 3)).await, Outcome::Done);
     harness.runtime.world().devices.insert("oasis-1_data".to_owned(), vec![VolumeTarget::Path("/etc".to_owned())]);
@@ -149,7 +144,10 @@ async fn a_volume_that_leads_where_nothing_is_allowed_is_neither_started_nor_hea
     crate::perform::heal::heal(&agent.context, &instance()).await;
     assert!(harness.runtime.world().containers.iter().all(|it| it.service != "db"), "it is not made again");
     let recorded = agent.context.status_writer.see(|status_board| format!("{:?}", status_board.events));
-    assert!(recorded.contains(&format!("could not be healed: {reason}")), "{recorded}");
+    assert!(
+        recorded.contains(&format!("could not be healed: the host's own policy forbids it: {refusal}")),
+        "{recorded}"
+    );
 }
 
 #[tokio::test]
@@ -174,7 +172,7 @@ async fn a_policy_that_came_later_does_not_bar_the_way_back_to_what_ran() {
     lab.harness.runtime.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
     let outcome = lab.carry_out(&agent, upgrade(4, 2)).await;
     assert!(
-        matches!(&outcome, Outcome::RolledBack { failure } if failure.to_string().contains("ended with 7")),
+        matches!(&outcome, Outcome::RolledBack { failure: OrderFailure::NotHealthy { problem } } if problem.contains("ended with 7")),
         "{outcome:?}"
     );
     let running = lab.harness.runtime.world().running("oasis-1");
@@ -193,7 +191,9 @@ async fn what_is_led_astray_by_now_is_not_started_on_the_way_back() {
     lab.link();
     lab.harness.runtime.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
     match lab.carry_out(&agent, upgrade(4, 2)).await {
-        Outcome::Stuck { failure, .. } => assert!(failure.to_string().ends_with(&lab.reason()), "{failure}"),
+        Outcome::Stuck { failure: OrderFailure::WayBackFailed { failure, .. }, .. } => {
+            assert_eq!(*failure, lab.failure());
+        }
         other => panic!("expected it stuck, found {other:?}"),
     }
     assert!(!lab.is_running());

@@ -4,14 +4,8 @@ use crate::ledger::Ledger;
 use fleet_core::facts::{InstanceHealth, Running};
 use fleet_core::hint::Hint;
 use fleet_core::order::{Action, Outcome, PowerRequest};
+use fleet_core::order_failure::OrderFailure;
 use std::time::Duration;
-
-fn check_back(outcome: &Outcome, why: &str) {
-    match outcome {
-        Outcome::RolledBack { failure } => assert!(failure.to_string().contains(why), "`{failure}` should say `{why}`"),
-        other => panic!("expected a way back because of `{why}`, found {other:?}"),
-    }
-}
 
 #[tokio::test]
 async fn a_text_is_told_without_the_secrets_of_when_it_was_written() {
@@ -64,7 +58,7 @@ async fn an_order_that_is_not_understood_is_refused_unless_this_agent_has_begun_
     harness.ask_unreadably(&begun);
     tokio::task::yield_now().await;
     harness.ask_unreadably(&other);
-    check_refused(&agent.end_of(&other.order.id).await, "does not understand");
+    check_refused(&agent.end_of(&other.order.id).await, |it| matches!(it, OrderFailure::OrderUnknown { .. }));
     let is_told = |id| agent.context.status_writer.see(|status_board| status_board.ends.contains_key(id));
     assert!(!is_told(&begun.order.id), "it goes on");
     harness.ask_unreadably(&begun);
@@ -118,7 +112,9 @@ async fn an_upgrade_replaces_only_what_changed() {
 async fn a_release_that_does_not_become_healthy_goes_back() {
     let (harness, agent) = installed(1).await;
     harness.runtime.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
-    check_back(&harness.carry_out(&agent, upgrade(1, 2)).await, "ended with 7");
+    let outcome = harness.carry_out(&agent, upgrade(1, 2)).await;
+    let is_it = matches!(&outcome, Outcome::RolledBack { failure: OrderFailure::NotHealthy { problem } } if problem.contains("ended with 7"));
+    assert!(is_it, "{outcome:?}");
     assert_eq!(running(&harness), ["notes-db:1", "notes-web:1"]);
     assert_eq!(agent.context.ledger().settled(&instance()).map(|it| it.release.clone()), Some(release(1)));
 }
@@ -128,7 +124,8 @@ async fn an_image_that_does_not_exist_leaves_what_runs_alone() {
     let (harness, agent) = installed(1).await;
     let before = harness.runtime.world().containers.clone();
     harness.runtime.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Missing);
-    check_back(&harness.carry_out(&agent, upgrade(1, 2)).await, "notes-web:2");
+    let failure = OrderFailure::ImageNotFound { image: "notes-web:2".to_owned() };
+    assert_eq!(harness.carry_out(&agent, upgrade(1, 2)).await, Outcome::RolledBack { failure });
     assert_eq!(harness.runtime.world().containers, before);
 }
 
@@ -137,7 +134,9 @@ async fn a_failed_installation_leaves_nothing_but_its_volumes() {
     let harness = Harness::new();
     let agent = harness.agent();
     harness.runtime.world().behaviours.insert("notes-web:1".to_owned(), Behaviour::Ends(1));
-    check_back(&harness.carry_out(&agent, install(1)).await, "ended with 1");
+    let outcome = harness.carry_out(&agent, install(1)).await;
+    let is_it = matches!(&outcome, Outcome::RolledBack { failure: OrderFailure::NotHealthy { problem } } if problem.contains("ended with 1"));
+    assert!(is_it, "{outcome:?}");
     let world = harness.runtime.world();
     assert_eq!((world.containers.len(), world.networks.len()), (0, 0));
     assert_eq!(world.volumes.keys().collect::<Vec<_>>(), ["oasis-1_data"]);
@@ -149,7 +148,8 @@ async fn past_its_deadline_an_order_goes_back() {
     let (mut harness, agent) = installed(1).await;
     harness.deadline = Duration::from_millis(300);
     harness.runtime.world().hanging.insert("pull notes-web:2".to_owned());
-    check_back(&harness.carry_out(&agent, upgrade(1, 2)).await, "pull notes-web:2");
+    let failure = OrderFailure::DeadlineOver { deadline: harness.deadline, step: "pull notes-web:2".to_owned() };
+    assert_eq!(harness.carry_out(&agent, upgrade(1, 2)).await, Outcome::RolledBack { failure });
     assert_eq!(running(&harness), ["notes-db:1", "notes-web:1"]);
 }
 
@@ -160,8 +160,15 @@ async fn when_the_way_back_fails_too_a_person_is_called_and_the_next_order_may_m
     harness.runtime.world().behaviours.insert("notes-web:1".to_owned(), Behaviour::Ends(8));
     match harness.carry_out(&agent, upgrade(1, 2)).await {
         Outcome::Stuck { failure, hint } => {
-            let reason = failure.to_string();
-            assert!(reason.contains("ended with 7") && reason.contains("ended with 8"), "{reason}");
+            let OrderFailure::WayBackFailed { because, failure } = &failure else { panic!("{failure:?}") };
+            assert!(
+                matches!(&**because, OrderFailure::NotHealthy { problem } if problem.contains("ended with 7")),
+                "{because:?}"
+            );
+            assert!(
+                matches!(&**failure, OrderFailure::NotHealthy { problem } if problem.contains("ended with 8")),
+                "{failure:?}"
+            );
             assert!(matches!(hint, Some(Hint::LookOnHost(_))), "{hint:?}");
         }
         other => panic!("expected it stuck, found {other:?}"),
@@ -179,8 +186,14 @@ async fn when_the_way_back_fails_too_a_person_is_called_and_the_next_order_may_m
 async fn what_is_not_as_expected_is_refused_and_untouched() {
     let (harness, agent) = installed(1).await;
     let steps = harness.runtime.world().steps_so_far;
-    check_refused(&harness.carry_out(&agent, upgrade(2, 3)).await, "found notes@1");
-    check_refused(&harness.carry_out(&agent, install(2)).await, "found notes@1");
+    check_refused(
+        &harness.carry_out(&agent, upgrade(2, 3)).await,
+        |it| matches!(it, OrderFailure::UnexpectedState { found, .. } if found.starts_with("notes@1")),
+    );
+    check_refused(
+        &harness.carry_out(&agent, install(2)).await,
+        |it| matches!(it, OrderFailure::UnexpectedState { found, .. } if found.starts_with("notes@1")),
+    );
     assert_eq!(harness.runtime.world().steps_so_far, steps);
 }
 
@@ -190,10 +203,13 @@ async fn the_hosts_policy_outranks_the_coordinator() {
     harness.write_policy("registries: [lab.example]");
     check_refused(
         &harness.carry_out(&agent, upgrade(1, 2)).await,
-        "the host does not allow images such as notes-web:2",
+        |it| matches!(it, OrderFailure::PolicyForbids { refusal } if refusal.contains("notes-web:2")),
     );
     harness.write_policy("apps: [notes]\nexec: perhaps");
-    check_refused(&harness.carry_out(&agent, power(PowerRequest::Stop, 1)).await, "policy.yaml:2");
+    check_refused(
+        &harness.carry_out(&agent, power(PowerRequest::Stop, 1)).await,
+        |it| matches!(it, OrderFailure::PolicyUnreadable { problem } if problem.contains("policy.yaml:2")),
+    );
     assert_eq!(running(&harness), ["notes-db:1", "notes-web:1"]);
 }
 

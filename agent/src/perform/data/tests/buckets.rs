@@ -9,6 +9,7 @@ use super::lab::Fault;
 use fleet_core::backup::{DataAction, DataResult, Others};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Outcome};
+use fleet_core::order_failure::OrderFailure;
 use s3::{ACCESS, S3, SECRET};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -184,7 +185,8 @@ async fn another_instance_does_not_get_a_bucket_that_somebody_has() {
     });
     let order = scene.harness.order_of(&"oasis-2".parse().expect("a name"), action, "");
     let end = scene.harness.carry_out_order(&scene.agent, &order).await;
-    check_failed(&end, "has 3 objects; nothing is restored over what others may have there");
+    let Some(OrderFailure::InStore { failure, .. }) = end.outcome.failure() else { panic!("{end:?}") };
+    assert!(matches!(**failure, OrderFailure::RestoreTargetInUse { .. }), "{end:?}");
     assert!(scene.objects() == after);
     // An empty bucket is filled.
     scene.put(&[]);

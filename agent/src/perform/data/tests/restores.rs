@@ -8,6 +8,7 @@ use fleet_core::backup::{DataAction, DataResult, Others, Privileges};
 use fleet_core::hint::Hint;
 use fleet_core::names::{BackupId, InstanceName};
 use fleet_core::order::{Action, Outcome, PowerRequest};
+use fleet_core::order_failure::OrderFailure;
 use std::collections::BTreeSet;
 
 pub async fn changed_since(holds: &str) -> (Harness, Agent, BackupId, State, State) {
@@ -148,7 +149,7 @@ async fn without_its_safety_backup_nothing_is_replaced() {
     let order = harness.order(restore("near", &id, &["far"]), "");
     harness.keeping.plan("far", Some((super::keeping::BackendFault::Full, 5)));
     let end = harness.carry_out_order(&agent, &order).await;
-    assert!(end.outcome.failure().is_some_and(|it| it.to_string().contains("nothing was replaced")), "{end:?}");
+    assert!(matches!(end.outcome.failure(), Some(OrderFailure::SafetyBackupFailed { .. })), "{end:?}");
     assert_eq!(harness.state(), after);
     harness.check_calm("without a safety backup");
 }
@@ -203,7 +204,7 @@ async fn nothing_is_restored_over_volumes_that_are_there() {
     harness.lab.fake.world().volumes.insert("oasis-2_data".to_owned(), Vec::new());
     let end = harness.carry_out_order(&agent, &anew(&harness, &id)).await;
     assert!(
-        end.outcome.failure().is_some_and(|it| it.to_string().contains("oasis-2_data is on this host already")),
+        matches!(end.outcome.failure(), Some(OrderFailure::RestoreTargetInUse { target }) if target == "oasis-2_data"),
         "{end:?}"
     );
     assert!(harness.lab.fake.world().volumes.contains_key("oasis-2_data"));
@@ -220,16 +221,15 @@ async fn a_backup_of_another_version_is_not_put_under_this_one() {
     harness.keeping.write_set("near", &other, &manifest).await;
     let end = harness.carry_out(&agent, restore("near", &other, &[])).await;
     assert!(
-        end.outcome
-            .failure()
-            .is_some_and(|it| it.to_string().contains("it is a backup of notes@2, and notes@1 is here")),
+        matches!(end.outcome.failure(), Some(OrderFailure::OtherRelease { backup, present })
+            if backup == "notes@2" && present == "notes@1"),
         "{end:?}"
     );
     manifest.format = 9;
     let newer: BackupId = "0123456789abcdef01234568".parse().expect("an id");
     harness.keeping.write_set("near", &newer, &manifest).await;
     let end = harness.carry_out(&agent, restore("near", &newer, &[])).await;
-    assert!(end.outcome.failure().is_some_and(|it| it.to_string().contains("made by a newer fleet")), "{end:?}");
+    assert!(matches!(end.outcome.failure(), Some(OrderFailure::BackupUnreadable { .. })), "{end:?}");
     assert_eq!(harness.state(), after);
     harness.check_calm("after restores that do not fit");
     // Those two exist, and do not affect a new backup.

@@ -1,0 +1,201 @@
+//! The same for work on data.
+
+use super::{file, output, tool_failed};
+use crate::perform::data::{BackupFault, DataError, HostFault, StoreFault, UnfitError};
+use fleet_core::backup::DumpError;
+use fleet_core::names::StoreName;
+use fleet_core::order_failure::OrderFailure;
+use fleet_repository::client::RepositoryError;
+use fleet_repository::worker::{FailureKind, WorkerError};
+
+impl From<&DataError> for OrderFailure {
+    fn from(error: &DataError) -> Self {
+        match error {
+            DataError::Unfit(error) => (&**error).into(),
+            DataError::Host(fault) => (&**fault).into(),
+            DataError::BadBackup(fault) => (&**fault).into(),
+            DataError::Store { store, fault } => in_store(store, (&**fault).into()),
+            DataError::Disk { doing, path, source } => file(doing, path, source),
+            DataError::Forbidden(error) => error.into(),
+            DataError::StoreForbidden { store, source } => {
+                Self::InStore { store: store.clone(), failure: Box::new(source.into()) }
+            }
+            DataError::Repository(error) => of_repository(error),
+            DataError::Prepare(error) => error.into(),
+            DataError::Work(error) => error.into(),
+            DataError::Runtime(error) => error.into(),
+            DataError::Ledger(error) => error.into(),
+        }
+    }
+}
+
+fn in_store(store: &StoreName, failure: OrderFailure) -> OrderFailure {
+    OrderFailure::InStore { store: store.to_string(), failure: Box::new(failure) }
+}
+
+impl From<&UnfitError> for OrderFailure {
+    fn from(error: &UnfitError) -> Self {
+        match error {
+            UnfitError::NoInstance => Self::InstanceMissing,
+            UnfitError::InstanceExists => Self::InstanceExists,
+            UnfitError::NoStore => Self::NoStores,
+            UnfitError::Plan(error) => Self::ReleaseInvalid { problem: error.to_string() },
+            UnfitError::OtherRelease { was, is } => {
+                Self::OtherRelease { backup: was.to_string(), present: is.to_string() }
+            }
+            UnfitError::OtherReleaseWanted { was, wanted } => {
+                Self::OtherReleaseWanted { backup: was.to_string(), wanted: wanted.to_string() }
+            }
+            UnfitError::StoreMissing { store } => Self::StoreMissing { store: store.to_string() },
+            UnfitError::OtherKindOfStore { store } => Self::OtherKindOfStore { store: store.to_string() },
+            UnfitError::VolumesExist { volumes } => Self::RestoreTargetInUse { target: volumes.join(", ") },
+            UnfitError::FolderInUse { path } => Self::RestoreTargetInUse { target: format!("`{}`", path.display()) },
+            UnfitError::ForeignContainer { containers, folder } => Self::FolderHeld {
+                folder: folder.display().to_string(),
+                containers: containers.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+            },
+            UnfitError::Claim(error) => error.into(),
+            UnfitError::SideFilesLost { lost } | UnfitError::OthersLost { lost } => {
+                Self::WouldLoseData { lost: lost.join("; ") }
+            }
+            UnfitError::NoAccess { repository, instance } => {
+                Self::NoRepositoryAccess { repository: repository.to_string(), instance: instance.to_string() }
+            }
+            UnfitError::Ambiguous { .. } | UnfitError::Doubtful(_) => {
+                Self::BackupDoubtful { problem: error.to_string() }
+            }
+            UnfitError::Manifest { backup, error } | UnfitError::UnreadableIsThere { backup, error } => {
+                Self::BackupUnreadable { backup: backup.to_string(), problem: error.to_string() }
+            }
+            UnfitError::OtherIsThere { .. } => Self::BackupDoubtful { problem: error.to_string() },
+            UnfitError::NotRendered { .. } => Self::ReleaseInvalid { problem: error.to_string() },
+            UnfitError::SharedFolder { .. }
+            | UnfitError::WithoutSideFiles { .. }
+            | UnfitError::NotOfThisHost { .. } => Self::other(error.to_string()),
+        }
+    }
+}
+
+impl From<&HostFault> for OrderFailure {
+    fn from(fault: &HostFault) -> Self {
+        match fault {
+            HostFault::Store { store, fault } => in_store(store, fault.into()),
+            HostFault::SafetyBackupFailed { reasons } => Self::SafetyBackupFailed { problem: reasons.join("; ") },
+            HostFault::SafetyBackupLacksBucket => Self::SafetyBackupMissing { problem: fault.to_string() },
+            HostFault::NoSafetyBackup { reason } => Self::SafetyBackupMissing { problem: reason.clone() },
+            HostFault::NoRoom { at, needed, free } => {
+                Self::NotEnoughSpace { at: at.clone(), needed: *needed, free: *free }
+            }
+            HostFault::StoodStill { limit } => Self::QuiesceTooLong { limit: limit.as_duration() },
+            HostFault::NotResumed { service } => Self::ServiceNotResumed { service: service.clone() },
+            HostFault::AllCopiesLost(errors) => match errors.as_slice() {
+                [error] => of_repository(error),
+                errors => Self::Several { failures: errors.iter().map(of_repository).collect() },
+            },
+            HostFault::Release(error) => error.into(),
+            HostFault::Render(error) => Self::ReleaseInvalid { problem: crate::chain(error) },
+            HostFault::SandboxLeft { left, failures, .. } => {
+                Self::SandboxLeft { left: left.clone(), cause: failures.clone() }
+            }
+            HostFault::Panicked(_) => Self::AgentFault,
+        }
+    }
+}
+
+impl From<&BackupFault> for OrderFailure {
+    fn from(fault: &BackupFault) -> Self {
+        match fault {
+            BackupFault::Store { store, fault } | BackupFault::NotLoaded { store, fault } => {
+                in_store(store, fault.into())
+            }
+            BackupFault::Missing { backup, repository } => {
+                Self::BackupMissing { backup: backup.to_string(), repository: repository.to_string() }
+            }
+            BackupFault::Replaced { .. } | BackupFault::OtherManifest { .. } => {
+                Self::BackupDoubtful { problem: fault.to_string() }
+            }
+            BackupFault::Differs { differences } => Self::RestoredDataDiffers { differences: differences.join("; ") },
+            BackupFault::NotKeptAsBucket { .. } | BackupFault::SideFiles { .. } | BackupFault::NothingToCompare => {
+                Self::BackupDamaged { problem: fault.to_string() }
+            }
+        }
+    }
+}
+
+impl From<&StoreFault> for OrderFailure {
+    fn from(fault: &StoreFault) -> Self {
+        match fault {
+            StoreFault::Runtime(error) | StoreFault::NotChecked { error, .. } => error.into(),
+            StoreFault::Dump(DumpError::ToolFailed { code, words }) => tool_failed("its tool", *code, &output(words)),
+            StoreFault::Dump(error) => Self::DumpInvalid { problem: error.to_string() },
+            StoreFault::NotReady(missing) | StoreFault::NotReadyWithFiles(missing) => {
+                Self::ServiceNotReady { service: missing.service.clone(), missing: missing.missing.to_string() }
+            }
+            StoreFault::DumpDiffers(_)
+            | StoreFault::CountDiffers { .. }
+            | StoreFault::StreamDiffers { .. }
+            | StoreFault::RowsDiffer(_)
+            | StoreFault::SampleDiffers(_)
+            | StoreFault::Incomplete { .. } => Self::RestoredDataDiffers { differences: fault.to_string() },
+            StoreFault::NothingKept | StoreFault::NotKeptAsBucket | StoreFault::NothingOf { .. } => {
+                Self::BackupDamaged { problem: fault.to_string() }
+            }
+            StoreFault::BucketInUse { place, .. } => Self::RestoreTargetInUse { target: place.clone() },
+            StoreFault::VolumeExists { volume } => {
+                Self::RestoreTargetInUse { target: format!("the volume `{volume}`") }
+            }
+            StoreFault::ForeignVolume { volume, owner } => {
+                Self::ForeignVolume { name: volume.clone(), owner: format!("{owner}'s") }
+            }
+            StoreFault::VolumeNotFound { volume } => Self::VolumeMissing { name: volume.clone() },
+            StoreFault::NotListening { address, reason } => {
+                Self::ServiceNotReady { service: address.clone(), missing: output(reason) }
+            }
+            StoreFault::Folder(error) => (&**error).into(),
+            // Faults of a release, which nobody acts on by their kind.
+            StoreFault::NoDumpTool
+            | StoreFault::NoLoadTool
+            | StoreFault::NoValidator
+            | StoreFault::NoBucket
+            | StoreFault::NotCounted(_)
+            | StoreFault::NotAsked(_)
+            | StoreFault::Counts(_)
+            | StoreFault::Check(_)
+            | StoreFault::Aside(_)
+            | StoreFault::LeadsElsewhere { .. }
+            | StoreFault::SameFolder { .. }
+            | StoreFault::NoTarget { .. }
+            | StoreFault::TakesNoVolume { .. }
+            | StoreFault::NoModel { .. }
+            | StoreFault::DataWithoutName
+            | StoreFault::FolderWithoutName => Self::other(fault.to_string()),
+        }
+    }
+}
+
+fn of_repository(error: &RepositoryError) -> OrderFailure {
+    let (repository, step) = (error.repository.to_string(), error.doing.clone());
+    let cause = crate::chain(&error.source);
+    let Some(kind) = error.kind() else {
+        return match &error.source {
+            WorkerError::Died { .. } | WorkerError::Idle(_) | WorkerError::Talk(_) | WorkerError::Answer => {
+                OrderFailure::WorkerEnded { repository, step, cause }
+            }
+            WorkerError::Start(_) | WorkerError::Failed(_) => {
+                OrderFailure::RepositoryFailed { repository, step, cause }
+            }
+        };
+    };
+    match kind {
+        FailureKind::Backend => OrderFailure::RepositoryUnreachable { repository, step, cause },
+        FailureKind::NoRepository => OrderFailure::RepositoryMissing { repository, step },
+        FailureKind::Occupied | FailureKind::WrongKey => OrderFailure::RepositoryWrongKey { repository, step },
+        FailureKind::Damaged | FailureKind::Missing => OrderFailure::RepositoryDamaged { repository, step, cause },
+        FailureKind::Panic => OrderFailure::WorkerEnded { repository, step, cause },
+        FailureKind::Source
+        | FailureKind::Refused
+        | FailureKind::Disk
+        | FailureKind::Rustic
+        | FailureKind::Protocol => OrderFailure::RepositoryFailed { repository, step, cause },
+    }
+}
