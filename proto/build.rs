@@ -7,14 +7,16 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 use std::error::Error;
 use std::path::Path;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 10] = [
     "fleet/v1/failures.proto",
+    "fleet/v1/events.proto",
     "fleet/v1/hints.proto",
     "fleet/v1/activities.proto",
     "fleet/v1/reasons.proto",
     "fleet/v1/join.proto",
     "fleet/v1/agents.proto",
     "fleet/v1/operators.proto",
+    "fleet/v1/problems.proto",
     "fleet/v1/repositories.proto",
 ];
 
@@ -30,7 +32,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         let attribute = "#[serde(into = \"crate::words::CodedData\")]";
         builder = builder.message_attribute(format!("fleet.v1.{}", message.name()), attribute);
     }
+    // A problem and an event are the fields of what has them.
+    for field in ["fleet.v1.Attention.problem", "fleet.v1.EventView.kind"] {
+        builder = builder.field_attribute(field, "#[serde(flatten)]");
+    }
     builder
+        .message_attribute("fleet.v1.EventSubject", "#[serde(into = \"String\")]")
         .message_attribute("fleet.v1.StepProgress", "#[serde(into = \"crate::words::ProgressData\")]")
         .type_attribute(".", "#[derive(serde::Serialize)]")
         .btree_map(".")
@@ -44,13 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The files whose messages are shown as JSON.
-const SHOWN: [&str; 5] = [
-    "fleet/v1/operators.proto",
-    "fleet/v1/hints.proto",
-    "fleet/v1/activities.proto",
-    "fleet/v1/failures.proto",
-    "fleet/v1/reasons.proto",
-];
+const SHOWN: [&str; 2] = ["fleet/v1/operators.proto", "fleet/v1/activities.proto"];
 
 /// Returns each enum field that is written to JSON as a word, with its attribute.
 fn enum_words(descriptors: &FileDescriptorSet) -> Vec<(String, String)> {

@@ -1,21 +1,42 @@
 //! Words of coded messages. Other crates return codes with arguments; text for people is made only here.
 
+pub mod events;
 pub mod failures;
 pub mod hints;
+pub mod problems;
 pub mod progress;
 pub mod reasons;
 pub mod steps;
 
-use fleet_proto::words::CodedMessage;
+use fleet_proto::v1::EventSubject;
+use fleet_proto::words::{CodedMessage, WireEnum, word};
 
-/// The words of a coded message; empty if this version does not know its code.
+/// The words of a coded message; empty for a hint with a code that this version does not know.
 pub fn shown(message: CodedMessage<'_>) -> String {
     match message {
         CodedMessage::Activity(doing) => steps::shown(Some(doing)),
+        CodedMessage::BackupProblem(problem) => problems::shown_backup(problem),
+        CodedMessage::EventKind(kind) => events::shown(Some(kind)),
         CodedMessage::Hint(hint) => hints::shown(Some(hint)),
         CodedMessage::OrderFailure(failure) => failures::shown(Some(failure)),
         CodedMessage::Progress(far) => progress::shown(Some(far)),
         CodedMessage::LeftOutReason(reason) => reasons::shown_left_out(Some(reason)),
         CodedMessage::WaitReason(reason) => reasons::shown_wait(Some(reason)),
+        CodedMessage::OrderSummary(order) => problems::shown_order(order),
+        CodedMessage::Problem(problem) => problems::shown(Some(problem)),
+        CodedMessage::RepositoryProblem(problem) => problems::shown_repository(problem),
+    }
+}
+
+/// The subject of an event or a problem, as people write it.
+pub fn subject(subject: Option<&EventSubject>) -> String {
+    subject.cloned().map(String::from).unwrap_or_default()
+}
+
+/// A code that this version does not know, or whose arguments it cannot read: its name and the arguments as they are.
+fn unknown<C: WireEnum>(code: i32, arguments: &[String]) -> String {
+    match arguments {
+        [] => word::<C>(code),
+        arguments => format!("{}: {}", word::<C>(code), arguments.join(", ")),
     }
 }

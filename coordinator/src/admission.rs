@@ -10,6 +10,7 @@ use crate::identity::{
 };
 use crate::store::StoreError;
 use fleet_core::access::{Joiner, Subject};
+use fleet_core::event::EventKind;
 use fleet_core::time::Time;
 use renewals::{Renewals, TooOften};
 use std::fmt;
@@ -136,7 +137,7 @@ impl Admissions {
             let before = match token.admitted(&key, now) {
                 Some(unheard) => before.map(|kept| kept.without(&unheard.serial)),
                 None => {
-                    change.tell(&spoken_subject(&token.subject), "joined");
+                    change.tell(&token.subject, EventKind::Joined);
                     if let Subject::Host(host) = &token.subject {
                         change.forget_greetings(host);
                     }

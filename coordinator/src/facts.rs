@@ -31,9 +31,9 @@ mod undeliverable;
 pub use backups::{BackupKept, RepositoryContents};
 pub use desired::DesiredChange;
 pub use event::Event;
-pub use greetings::duplicate_words;
+pub use greetings::duplicate_problem;
 pub use observed::{HelloSaid, ObserveError};
-pub use protocol::{protocol_hint, protocol_words};
+pub use protocol::{protocol_hint, protocol_problem};
 pub use release::{ReleaseImage, ReleaseKept};
 pub use requests::{RequestRecord, Started};
 pub use state::{PlanInput, StateSnapshot};
@@ -205,6 +205,7 @@ mod tests {
     use super::testing::{NOW, memory, on, read};
     use super::*;
     use crate::store::MemoryStore;
+    use fleet_core::event::{EventKind, EventSubject};
 
     #[tokio::test]
     async fn a_change_that_panics_is_a_failed_one_and_nobody_uses_what_it_left() {
@@ -217,7 +218,7 @@ mod tests {
         });
         assert!(matches!(half.await, Err(StoreError::HalfChanged)));
         assert!(facts.failed().is_cancelled(), "the coordinator stops");
-        let next = facts.hear_event(&read("lab-1"), "host lab-1", "a word", NOW).await;
+        let next = facts.hear_event(&read("lab-1"), EventSubject::Coordinator, EventKind::Joined, NOW).await;
         assert!(matches!(next, Err(StoreError::HalfChanged)), "nothing is changed on top of it");
         assert!(catch_unwind(AssertUnwindSafe(|| facts.read().desired_revision())).is_err(), "nobody looks at it");
         assert_eq!(store.scan("").expect("the store can be read"), before, "nothing of it was written");

@@ -13,6 +13,7 @@ mod manifest;
 mod policy;
 mod recovery_sheet;
 mod repository;
+mod repository_problem;
 mod retention;
 mod retention_plan;
 mod schedule;
@@ -50,6 +51,7 @@ pub use manifest::{
 pub use policy::{BackupPolicy, DEADLINE, Held, Keep, PolicyError};
 pub use recovery_sheet::RecoverySheet;
 pub use repository::{RepositoryDesired, RepositoryLocation};
+pub use repository_problem::RepositoryProblem;
 pub use retention::{Retained, RetentionVerdict};
 pub use retention_plan::RetentionPlan;
 pub use schedule::{Schedule, ScheduleError, Slots};

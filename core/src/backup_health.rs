@@ -2,50 +2,21 @@
 //!
 //! **Invariant:** a backup that is damaged counts for nothing, and nothing here asks a host: it holds for those that are off.
 
+mod backup_problem;
+mod health_level;
+
+pub use backup_problem::BackupProblem;
+pub use health_level::HealthLevel;
+
 use crate::backup::{
     self, BackupKey, BackupPolicy, BackupSeen, Backups, CopyMade, Coverage, DataResult, Newest, StoreState,
 };
 use crate::facts::Ended;
-use crate::grammar::count;
 use crate::names::{BackupId, PolicyName, RepositoryName};
+use crate::plain_text::ShortText;
 use crate::time::Time;
 use crate::units::Period;
-use std::fmt;
 use std::time::Duration;
-
-/// The worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum HealthLevel {
-    /// There is no good backup.
-    Never,
-    /// The last attempt at a backup or a drill failed, and none has succeeded since.
-    Failing,
-    /// The newest backup, or the newest proof, is older than the policy allows, in one of its repositories.
-    Late,
-    /// No policy asks for backups, or something that the instance has is in none.
-    Uncovered,
-    /// No problem.
-    Ok,
-}
-
-impl HealthLevel {
-    /// Returns the word for the level.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Never => "never",
-            Self::Failing => "failing",
-            Self::Late => "late",
-            Self::Uncovered => "uncovered",
-            Self::Ok => "ok",
-        }
-    }
-}
-
-impl fmt::Display for HealthLevel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
 
 /// Facts from which the health is derived.
 #[derive(Debug, Clone)]
@@ -92,7 +63,7 @@ pub struct BackupHealth {
     /// State in one word.
     pub word: HealthLevel,
     /// Problems, the worst first; empty if there are none.
-    pub reasons: Vec<String>,
+    pub reasons: Vec<BackupProblem>,
     /// Policy that applies.
     pub policy: Option<PolicyName>,
     /// Newest good backup of any repository.
@@ -125,7 +96,7 @@ pub struct CopyHealth {
     /// True where the newest backup is older than the policy allows.
     pub is_late: bool,
     /// Problems of the copies, the worst first; empty if they are as the policy wants them.
-    pub problems: Vec<(HealthLevel, String)>,
+    pub problems: Vec<BackupProblem>,
 }
 
 impl BackupHealth {
@@ -143,24 +114,19 @@ impl BackupHealth {
         });
         let proven = best(|newest| newest.proven.as_ref()).map(|(_, proven)| proven.clone());
         let proof = repositories(input).filter_map(|name| input.backups.newest(name)?.proof).max();
+        let seen = newest.as_ref().map(|(_, seen)| seen);
         let mut problems = Vec::new();
-        problems.extend(newest.is_none().then(|| (HealthLevel::Never, "there is no backup of it".to_owned())));
-        problems.extend(
-            failing(input, newest.as_ref().map(|(_, seen)| seen), proof).map(|why| (HealthLevel::Failing, why)),
-        );
+        problems.extend(newest.is_none().then_some(BackupProblem::NoBackup));
+        problems.extend(failing(input, seen, proof));
         // If there is no backup at all, single copies do not repeat it.
         let of_copies = copies.iter().flat_map(|copy| copy.problems.iter().cloned());
-        problems.extend(of_copies.filter(|(word, _)| newest.is_some() || *word == HealthLevel::Failing));
-        problems.sort_by_key(|(word, _)| *word);
-        problems.extend(
-            uncovered(input, newest.as_ref().map(|(_, seen)| seen))
-                .into_iter()
-                .map(|why| (HealthLevel::Uncovered, why)),
-        );
+        problems.extend(of_copies.filter(|it| newest.is_some() || it.level() == HealthLevel::Failing));
+        problems.sort_by_key(BackupProblem::level);
+        problems.extend(uncovered(input, seen));
         let (covered, declared) = coverage(input, newest.as_ref().map(|(_, seen)| seen));
         Self {
-            word: problems.iter().map(|(word, _)| *word).min().unwrap_or(HealthLevel::Ok),
-            reasons: problems.into_iter().map(|(_, reason)| reason).collect(),
+            word: problems.iter().map(BackupProblem::level).min().unwrap_or(HealthLevel::Ok),
+            reasons: problems,
             policy: input.policy.map(|(name, _)| name.clone()),
             newest,
             proven,
@@ -191,11 +157,11 @@ fn copy(input: &HealthInput, name: &RepositoryName) -> CopyHealth {
     let late = policy.and_then(|policy| late(input, policy, name, began));
     let mut problems = Vec::new();
     if policy.is_some() || input.policy.is_none() {
-        problems.extend(failed_copy(input, name).map(|why| (HealthLevel::Failing, why)));
+        problems.extend(failed_copy(input, name));
     }
-    problems.extend(failed_drill(input, name).map(|why| (HealthLevel::Failing, why)));
-    problems.extend(late.clone().map(|why| (HealthLevel::Late, why)));
-    problems.extend(policy.and_then(|policy| unproven(input, policy, name)).map(|why| (HealthLevel::Late, why)));
+    problems.extend(failed_drill(input, name));
+    problems.extend(late.clone());
+    problems.extend(policy.and_then(|policy| unproven(input, policy, name)));
     CopyHealth {
         repository: name.clone(),
         newest: began,
@@ -211,17 +177,15 @@ fn is_older(than: Time, limit: Period, now: Time) -> bool {
 }
 
 /// Reason why the last attempt counts as failed as a whole, if nothing has succeeded since.
-fn failing(input: &HealthInput, newest: Option<&BackupSeen>, proof: Option<Time>) -> Option<String> {
+fn failing(input: &HealthInput, newest: Option<&BackupSeen>, proof: Option<Time>) -> Option<BackupProblem> {
     let since = newest.map_or(Time::ZERO, |seen| seen.ended);
     let wholly = input.failed_backups.iter().filter(|ended| ended.at > since && copies_made(ended).is_none());
     let backup = wholly.max_by_key(|ended| ended.at).and_then(|ended| {
-        let reason = ended.outcome.failure()?;
-        Some(format!("its last backup failed at {}: {reason}", ended.at))
+        Some(BackupProblem::BackupFailed { at: ended.at, failure: ended.outcome.failure()?.shortened() })
     });
     backup.or_else(|| {
         let ended = input.last_drill.filter(|ended| ended.at > proof.unwrap_or(Time::ZERO) && !has_proven(ended))?;
-        let reason = ended.outcome.failure()?;
-        Some(format!("its last drill failed at {}: {reason}", ended.at))
+        Some(BackupProblem::DrillFailed { at: ended.at, failure: ended.outcome.failure()?.shortened() })
     })
 }
 
@@ -237,13 +201,13 @@ fn newest_in<'a>(input: &HealthInput<'a>, name: &RepositoryName) -> Option<&'a B
 }
 
 /// Reason why the newest copy in one repository could not be restored, whatever a drill of another found since.
-fn failed_drill(input: &HealthInput, name: &RepositoryName) -> Option<String> {
-    let why = newest_in(input, name)?.failed_drill()?;
-    Some(format!("its newest backup in {name} could not be restored: {why}"))
+fn failed_drill(input: &HealthInput, name: &RepositoryName) -> Option<BackupProblem> {
+    let reason = newest_in(input, name)?.failed_drill()?.into();
+    Some(BackupProblem::NotRestorable { repository: name.clone(), reason })
 }
 
 /// Reason why the last attempt at a copy in one repository failed, if none has succeeded there since, whatever the others did.
-fn failed_copy(input: &HealthInput, name: &RepositoryName) -> Option<String> {
+fn failed_copy(input: &HealthInput, name: &RepositoryName) -> Option<BackupProblem> {
     let since = newest_in(input, name).map_or(Time::ZERO, |seen| seen.ended);
     let late_enough = input.failed_backups.iter().filter(|ended| ended.at > since);
     let of_copy = late_enough.filter_map(|ended| {
@@ -251,7 +215,7 @@ fn failed_copy(input: &HealthInput, name: &RepositoryName) -> Option<String> {
         Some((ended.at, copy.result.as_ref().err()?))
     });
     let (at, why) = of_copy.max_by_key(|(at, _)| *at)?;
-    Some(format!("its last copy to {name} failed at {at}: {why}"))
+    Some(BackupProblem::CopyFailed { repository: name.clone(), at, reason: why.as_str().into() })
 }
 
 /// Tells whether a backup was not made, or not in each repository.
@@ -267,20 +231,25 @@ fn copies_made(ended: &Ended) -> Option<&[CopyMade]> {
     }
 }
 
-fn late(input: &HealthInput, policy: &BackupPolicy, name: &RepositoryName, began: Option<Time>) -> Option<String> {
+fn late(
+    input: &HealthInput,
+    policy: &BackupPolicy,
+    name: &RepositoryName,
+    began: Option<Time>,
+) -> Option<BackupProblem> {
     let limit = policy.max_age;
     match began {
-        None => Some(format!("there is no backup of it in {name}")),
+        None => Some(BackupProblem::NoCopy(name.clone())),
         Some(began) if is_older(began, limit, input.now) => {
-            let age = rough(input.now.since(began));
-            Some(format!("its newest backup in {name} is {age} old, and may be {limit}"))
+            let (age, limit) = (input.now.since(began), limit.as_duration());
+            Some(BackupProblem::Old { repository: name.clone(), age, limit })
         }
         Some(_) => None,
     }
 }
 
 /// A drill has as long as a backup may be old, besides the time between two.
-fn unproven(input: &HealthInput, policy: &BackupPolicy, name: &RepositoryName) -> Option<String> {
+fn unproven(input: &HealthInput, policy: &BackupPolicy, name: &RepositoryName) -> Option<BackupProblem> {
     let (drill, newest) = (policy.drill?, input.backups.newest(name)?);
     let allowed = drill.as_duration() + policy.max_age.as_duration();
     let first = || {
@@ -288,23 +257,26 @@ fn unproven(input: &HealthInput, policy: &BackupPolicy, name: &RepositoryName) -
         here.map(|(_, seen)| seen.began).min()
     };
     let since = newest.proof.or_else(first).filter(|since| input.now.since(*since) > allowed)?;
-    let age = rough(input.now.since(since));
-    let place = if policy.to.len() > 1 { format!(" in {name}") } else { String::new() };
+    let age = input.now.since(since);
+    let repository = (policy.to.len() > 1).then(|| name.clone());
     Some(match newest.proof {
-        Some(_) => format!("it was last proven{place} {age} ago, and is to be every {drill}"),
-        None => format!("none of its backups{place} was ever proven, since {age}"),
+        Some(_) => BackupProblem::ProofOld { age, interval: drill.as_duration(), repository },
+        None => BackupProblem::NeverProven { age, repository },
     })
 }
 
-fn uncovered(input: &HealthInput, newest: Option<&BackupSeen>) -> Vec<String> {
+fn uncovered(input: &HealthInput, newest: Option<&BackupSeen>) -> Vec<BackupProblem> {
     let mut reasons = Vec::new();
     if input.policy.is_none() {
-        reasons.push("no policy asks for backups of it".to_owned());
+        reasons.push(BackupProblem::NoPolicy);
     }
     if let Some(coverage) = input.coverage {
-        reasons.extend(coverage.undeclared.iter().map(|what| format!("no store declares {what}")));
+        reasons.extend(coverage.undeclared.iter().map(|what| BackupProblem::Undeclared(what.as_str().into())));
         reasons.extend(coverage.stores.iter().filter_map(|store| match &store.state {
-            StoreState::Missing { reason } => Some(format!("its store {} is missing: {reason}", store.name)),
+            StoreState::Missing { reason } => {
+                let store = store.name.to_string().into();
+                Some(BackupProblem::StoreMissing { store, reason: reason.as_str().into() })
+            }
             StoreState::Covered | StoreState::Derivable => None,
         }));
     }
@@ -315,15 +287,15 @@ fn uncovered(input: &HealthInput, newest: Option<&BackupSeen>) -> Vec<String> {
 }
 
 /// Returns the stores that the newest backup lacks, by name, without those that the host's present report lacks too.
-fn lacking(input: &HealthInput, seen: &BackupSeen, is_only: bool) -> Option<String> {
+fn lacking(input: &HealthInput, seen: &BackupSeen, is_only: bool) -> Option<BackupProblem> {
     let said = input.coverage.map(backup::uncovered).unwrap_or_default();
-    let named: Vec<&str> = seen.uncovered.iter().filter(|what| !said.contains(what)).map(String::as_str).collect();
+    let named: Vec<ShortText> =
+        seen.uncovered.iter().filter(|what| !said.contains(what)).map(|what| what.as_str().into()).collect();
     let more = ((seen.declared - seen.covered) as usize).saturating_sub(seen.uncovered.len());
-    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    let holds = || format!("its newest backup holds {} of {}", seen.covered, count(seen.declared, "store"));
-    match named.as_slice() {
-        [] => is_only.then(holds),
-        named => Some(format!("{}; not in it: {}{more}", holds(), named.join("; "))),
+    let (covered, declared) = (seen.covered, seen.declared);
+    match named.is_empty() {
+        true => is_only.then_some(BackupProblem::Incomplete { covered, declared, more: 0, named }),
+        false => Some(BackupProblem::Incomplete { covered, declared, more, named }),
     }
 }
 

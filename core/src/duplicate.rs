@@ -7,6 +7,8 @@
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Take-overs count together if they happened within this time.
@@ -18,6 +20,8 @@ const TAKE_OVERS: usize = 3;
 /// The most greetings and machines that are remembered of a host.
 const REMEMBERED: usize = 16;
 const SHOWN: usize = 4;
+/// Digits of an id that are shown.
+const DIGITS: usize = 12;
 
 /// One greeting of an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +37,46 @@ pub struct Greeting {
     /// Its connection replaced one that was alive.
     pub is_takeover: bool,
 }
+
+/// A machine that connects as a host, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// First digits of the agent's start; empty from an agent that does not send it.
+    pub start: String,
+    /// First digits of the Engine's id; empty if it is not known.
+    pub engine: String,
+    /// Address from which it connected.
+    pub address: String,
+}
+
+impl From<&Greeting> for Machine {
+    fn from(greeting: &Greeting) -> Self {
+        let first = |id: &str| id.chars().filter(|one| *one != '/' && !one.is_whitespace()).take(DIGITS).collect();
+        Self { start: first(&greeting.start), engine: first(&greeting.engine), address: greeting.address.clone() }
+    }
+}
+
+/// Parts with `/` between them.
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.start, self.engine, self.address)
+    }
+}
+
+impl FromStr for Machine {
+    type Err = NotAMachine;
+
+    fn from_str(text: &str) -> Result<Self, NotAMachine> {
+        let mut parts = text.splitn(3, '/').map(str::to_owned);
+        let mut next = || parts.next().ok_or(NotAMachine);
+        Ok(Self { start: next()?, engine: next()?, address: next()? })
+    }
+}
+
+/// Text that is no machine in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a machine in short is a start, an Engine and an address, with `/` between them")]
+pub struct NotAMachine;
 
 /// Greetings of one host, as far as they matter for the decision.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

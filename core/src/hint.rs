@@ -206,6 +206,10 @@ pub enum Hint {
     GiveMoreDigits,
     /// Accept a backup that no order asked for.
     AcceptBackup(BackupId),
+    /// Find out why a later backup is much smaller, and hold this one.
+    HoldBackup(BackupId),
+    /// Restore the data of an instance.
+    RestoreInstance(InstanceName),
     /// Choose the snapshot that is the backup.
     ChooseSnapshot(BackupId),
     /// Take a backup first.

@@ -4,6 +4,7 @@ mod kinds;
 
 pub use kinds::OrderFailure;
 
+use crate::plain_text::ShortText;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
@@ -11,6 +12,12 @@ impl OrderFailure {
     /// Makes a failure that has no code of its own.
     pub fn other(text: impl Into<String>) -> Self {
         Self::Other { text: text.into() }
+    }
+
+    /// Returns the failure with short texts, as a record of limited size has it.
+    #[must_use]
+    pub fn shortened(&self) -> Self {
+        self.clone().map_texts(|text| ShortText::from(text).into())
     }
 
     /// Returns the failures in it.

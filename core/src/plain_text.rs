@@ -1,4 +1,10 @@
-//! Text of others made harmless: for a terminal, for one line.
+//! Text of others made harmless: for a terminal, for one line, for a record of limited size.
+
+use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
+use std::fmt;
+use std::ops::Deref;
+use std::str::FromStr;
 
 /// Number of digits of a digest that are shown to people.
 const SHORT_DIGEST: usize = 12;
@@ -45,6 +51,56 @@ pub fn one_line(text: &str) -> String {
     )
 }
 
+/// Text of others of at most [`ShortText::LIMIT`] characters; the rest is cut. It is part of what is kept and reported.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct ShortText(Box<str>);
+
+impl ShortText {
+    /// Maximum number of characters.
+    pub const LIMIT: usize = 500;
+}
+
+impl From<&str> for ShortText {
+    fn from(text: &str) -> Self {
+        Self(text.chars().take(Self::LIMIT).collect::<String>().into())
+    }
+}
+
+impl From<String> for ShortText {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<ShortText> for String {
+    fn from(text: ShortText) -> Self {
+        text.0.into()
+    }
+}
+
+impl FromStr for ShortText {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.into())
+    }
+}
+
+impl Deref for ShortText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ShortText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
 fn is_harmless(character: char) -> bool {
     let is_invisible_order =
         matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -54,6 +110,14 @@ fn is_harmless(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_text_is_cut_also_where_it_is_read() {
+        let long = "ü".repeat(2 * ShortText::LIMIT);
+        let kept: ShortText = serde_json::from_str(&format!("\"{long}\"")).expect("it is a text");
+        assert_eq!(kept.chars().count(), ShortText::LIMIT);
+        assert_eq!(kept, ShortText::from(long));
+    }
 
     #[test]
     fn what_could_act_on_a_terminal_is_escaped() {

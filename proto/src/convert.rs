@@ -8,6 +8,7 @@ mod arguments;
 mod claims;
 mod coverage;
 mod data;
+mod event;
 mod failure;
 mod hint;
 mod joiner;
@@ -15,16 +16,19 @@ mod observed;
 mod operators;
 mod order;
 mod policy;
+mod problem;
 mod reason;
 mod repository;
 mod result;
 
 pub use activity::{incoming_activity, incoming_progress};
+pub use event::incoming_event_kind;
 pub use failure::incoming_order_failure;
 pub use hint::incoming_hint;
 pub use joiner::incoming_joiner;
 pub use observed::{IncomingReport, incoming_end, incoming_instance};
 pub use order::{OutgoingOrder, incoming_order};
+pub use problem::{incoming_backup_problem, incoming_order_summary, incoming_problem, incoming_repository_problem};
 pub use reason::{incoming_left_out_reason, incoming_wait_reason};
 pub use repository::{RepositoryFile, RepositoryFiles, is_sha256, repository_file, repository_files};
 

@@ -29,8 +29,10 @@ wire_enums!(
     ActivityCode,
     BackupCause,
     BackupLevel,
+    BackupProblemCode,
     ChangeState,
     DriftRule,
+    EventCode,
     HintCode,
     HostLink,
     InstanceHealth,
@@ -40,13 +42,17 @@ wire_enums!(
     OperatorRole,
     OrderFailureCode,
     OrderOutcome,
+    OrderSummaryCode,
     PermissionState,
     PowerAction,
+    ProblemCode,
     ProgressUnit,
     RepositoryKind,
+    RepositoryProblemCode,
     RolloutPhase,
     SteerAction,
     StoreEngine,
+    SubjectKind,
     TokenState,
     VerifyState,
     WaitReasonCode,
@@ -130,11 +136,28 @@ macro_rules! coded_messages {
 
 coded_messages!(
     Activity: ActivityCode,
-    LeftOutReason: LeftOutReasonCode,
+    BackupProblem: BackupProblemCode,
+    EventKind: EventCode,
     Hint: HintCode,
+    LeftOutReason: LeftOutReasonCode,
     OrderFailure: OrderFailureCode,
-    WaitReason: WaitReasonCode
+    OrderSummary: OrderSummaryCode,
+    Problem: ProblemCode,
+    RepositoryProblem: RepositoryProblemCode,
+    WaitReason: WaitReasonCode,
 );
+
+/// A subject as people write it: its kind and its name.
+impl From<v1::EventSubject> for String {
+    fn from(subject: v1::EventSubject) -> Self {
+        let v1::EventSubject { kind, name } = subject;
+        match (v1::SubjectKind::try_from(kind), name.is_empty()) {
+            (Ok(v1::SubjectKind::Text), _) => name,
+            (_, true) => word::<v1::SubjectKind>(kind),
+            (_, false) => format!("{} {name}", word::<v1::SubjectKind>(kind)),
+        }
+    }
+}
 
 /// A progress in JSON: its numbers, and the words.
 #[derive(Serialize)]

@@ -2,6 +2,7 @@
 
 mod arrows;
 mod circles;
+mod codes;
 mod commands;
 mod errors;
 mod files;

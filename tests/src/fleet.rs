@@ -221,13 +221,13 @@ impl Fleet {
 
 /// State that a story reads and waits for.
 impl Fleet {
-    /// Returns the problems that need a person, as subject and text, without a nearly full disk of the machine that
+    /// Returns the problems that need a person, as JSON, without a nearly full disk of the machine that
     /// runs the tests.
     pub fn attention(&self) -> Vec<String> {
         let status =
             self.ask(async |mut client: Client| client.get_status(v1::GetStatusRequest {}).await).expect("it answers");
-        let matters = status.attention.into_iter().map(|matter| format!("{}: {}", matter.subject, matter.text));
-        matters.filter(|matter| !is_of_the_tests_disk(matter)).collect()
+        let matters = status.attention.into_iter().filter(|matter| !is_of_the_tests_disk(matter));
+        matters.map(|matter| serde_json::to_string(&matter).expect("it is JSON")).collect()
     }
 
     /// An instance, if the coordinator answers and has it.
@@ -326,9 +326,8 @@ impl Wire {
     }
 }
 
-fn is_of_the_tests_disk(matter: &str) -> bool {
-    matter.starts_with("coordinator: only ")
-        && matter.ends_with(" MiB free for repositories, less than a tenth of the disk")
+fn is_of_the_tests_disk(matter: &v1::Attention) -> bool {
+    matter.problem.as_ref().is_some_and(|problem| problem.code() == v1::ProblemCode::RepositoryDiskLow)
 }
 
 fn name_of(host: &str) -> &str {

@@ -107,7 +107,7 @@ fn garbage_and_oversized_messages_disturb_nobody() {
 
     assert!(!events.is_over(), "whoever listened goes on listening");
     fleet.done("instance restart notes-1");
-    events.wait_for("restart asked");
+    events.wait_for("restart requested");
     assert!(fleet.host_view("lab-1").is_some_and(|view| view.link() == fleet_proto::v1::HostLink::Online));
     drop(idle);
 }
@@ -177,7 +177,7 @@ fn refused_as(fleet: &Fleet, identity: &Identity, protocol: u32) {
 fn operators_see_that_a_host_speaks_another_protocol_until_it_greets_well() {
     let mut fleet = Fleet::new();
     let (newer, older) = (fleet.announce("lab-2").identity(), fleet.announce("lab-1").identity());
-    let words = |theirs: u32| format!("speaks protocol {theirs}, this coordinator {PROTOCOL}");
+    let words = |theirs: u32| format!("it supports protocol {theirs}, and this coordinator supports ");
     let table = [
         ("lab-2", &newer, PROTOCOL + 1, "upgrade the coordinator"),
         ("lab-1", &older, PROTOCOL - 1, "upgrade fleet-agent on lab-1"),
@@ -200,6 +200,6 @@ fn operators_see_that_a_host_speaks_another_protocol_until_it_greets_well() {
 
     let _link = fleet.wait_for(greet(&older, now()));
     fleet.wait_online("lab-1");
-    assert!(!fleet.done("host show lab-1").contains("speaks protocol"));
+    assert!(!fleet.done("host show lab-1").contains("it supports protocol"));
     assert_eq!(fleet.attention(), [""; 0]);
 }

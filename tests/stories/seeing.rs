@@ -8,7 +8,7 @@ fn events_are_told_as_they_happen() {
     let following = fleet.admin.start("events --follow --about notes-1");
     following.wait_for("to be installed on lab-1 by admin");
     fleet.done("instance restart notes-1");
-    following.wait_for("restart asked by admin");
+    following.wait_for("restart requested by admin");
     assert!(!following.is_over());
     let tail = fleet.done("events --tail 3");
     assert_eq!(tail.lines().count(), 3, "{tail}");

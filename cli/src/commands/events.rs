@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::exit::ExitStatus;
 use crate::format::{moment, one_line};
 use crate::session::Session;
+use crate::words::{events, subject};
 use clap::{Args, ValueEnum};
 use fleet_core::command_error::CommandError;
 use fleet_proto::v1::{EventView, ListEventsRequest};
@@ -62,7 +63,8 @@ async fn show(
 fn show_one(context: &Context, event: &EventView, format: EventsFormat) -> Result<(), CommandError> {
     match format {
         EventsFormat::Table => {
-            let (subject, text) = (one_line(&event.subject), one_line(&event.text));
+            let subject = one_line(&subject(event.subject.as_ref()));
+            let text = one_line(&events::shown(event.kind.as_ref()));
             context.printer.answer(format!("{}  {subject}  {text}", moment(event.at_ms)))
         }
         EventsFormat::Json => {

@@ -3,6 +3,7 @@
 use super::{pairs, section};
 use crate::format::{age, bytes, moment, one_line, or_dash, short, until};
 use crate::output::{Column, grid};
+use crate::words::problems;
 use fleet_core::grammar::count;
 use fleet_core::time::Time;
 use fleet_proto::v1::{
@@ -31,12 +32,12 @@ pub const STANDING: &[Column<BackupHealthView>] = &[
     Column::wide("POLICY", |it, _| or_dash(&it.policy)),
     Column::wide("HOST", |it, _| if it.host_online { it.host.clone() } else { format!("{} (offline)", it.host) }),
     Column::wide("DRILLED", |it, now| age(now, it.proof_ms)),
-    Column::wide("WHY", |it, _| or_dash(&it.reasons.join("; "))),
+    Column::wide("WHY", |it, _| or_dash(&problems::shown_backups(&it.reasons))),
 ];
 
 /// Returns the locations of the copies; if the policy asks for several, also the number of good ones.
 fn copies(it: &BackupHealthView, now: Time) -> String {
-    let copy = |copy: &CopyView| match (copy.newest_ms, copy.late, copy.problem.is_empty()) {
+    let copy = |copy: &CopyView| match (copy.newest_ms, copy.late, copy.problems.is_empty()) {
         (0, ..) => format!("{} none", copy.repository),
         (newest, true, _) => format!("{} {}", copy.repository, age(now, newest)),
         (_, false, false) => format!("{} !", copy.repository),
@@ -44,7 +45,7 @@ fn copies(it: &BackupHealthView, now: Time) -> String {
     };
     let all = it.copies.iter().map(copy).collect::<Vec<_>>().join(", ");
     let asked = || it.copies.iter().filter(|copy| copy.asked);
-    let well = asked().filter(|copy| copy.newest_ms > 0 && !copy.late && copy.problem.is_empty()).count();
+    let well = asked().filter(|copy| copy.newest_ms > 0 && !copy.late && copy.problems.is_empty()).count();
     match asked().count() {
         0 | 1 => or_dash(&all),
         count => format!("{well} of {count}: {all}"),
@@ -62,7 +63,12 @@ fn next(it: &BackupHealthView, now: Time) -> String {
 pub fn why(all: &[BackupHealthView]) -> Vec<String> {
     let wrong = all.iter().filter(|it| it.word() != BackupLevel::Ok);
     let line = |it: &BackupHealthView| {
-        format!("{}: {}: {}", it.instance, word::<BackupLevel>(it.word), one_line(&it.reasons.join("; ")))
+        format!(
+            "{}: {}: {}",
+            it.instance,
+            word::<BackupLevel>(it.word),
+            one_line(&problems::shown_backups(&it.reasons))
+        )
     };
     wrong.map(line).collect()
 }

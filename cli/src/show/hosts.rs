@@ -3,7 +3,7 @@
 use super::{pairs, section};
 use crate::format::{age, bytes, moment, or_dash};
 use crate::output::Column;
-use crate::words::hints;
+use crate::words::{hints, problems};
 use fleet_core::time::Time;
 use fleet_proto::v1::{Duplicate, HostLink, HostView, Machine, PermissionState, PolicyView};
 use fleet_proto::words::word;
@@ -54,12 +54,9 @@ fn since(host: &HostView, now: Time) -> String {
 }
 
 fn refused(host: &HostView) -> String {
-    if host.refused.is_empty() {
-        String::new()
-    } else {
-        let hint = hints::shown(host.hint.as_ref());
-        if hint.is_empty() { host.refused.clone() } else { format!("{}: {hint}", host.refused) }
-    }
+    let refused = problems::shown(host.refused.as_ref());
+    let hint = hints::shown(host.hint.as_ref());
+    if refused.is_empty() || hint.is_empty() { refused } else { format!("{refused}: {hint}") }
 }
 
 fn machines(host: &HostView) -> String {
@@ -119,6 +116,7 @@ mod tests {
     use super::*;
     use crate::output::{Format, table};
     use fleet_core::hint::{Hint, LinkHint};
+    use fleet_core::problem::Problem;
 
     fn lab(name: &str) -> HostView {
         HostView {
@@ -158,14 +156,15 @@ mod tests {
 
     #[test]
     fn a_host_that_is_refused_says_why() {
+        let refused = Problem::OtherProtocol { oldest: 2, newest: 2, own_oldest: 1, own_newest: 1 };
         let host = HostView {
             link: HostLink::OtherProtocol.into(),
-            refused: "speaks protocol 2, this coordinator 1".to_owned(),
+            refused: Some(refused.into()),
             hint: Some(Hint::from(LinkHint::UpgradeCoordinator).into()),
             ..lab("lab-1")
         };
         let shown = lines(&host, Time(100_000));
-        let wanted = "refused      speaks protocol 2, this coordinator 1: upgrade the coordinator";
+        let wanted = "refused      it supports protocol 2, and this coordinator supports 1: upgrade the coordinator";
         assert!(shown.iter().any(|line| line == wanted), "{shown:?}");
     }
 

@@ -4,7 +4,7 @@ use super::{pairs, section};
 use crate::format::{age, or_dash, short_digest};
 use crate::output::{Column, grid};
 use crate::words::reasons::shown_wait;
-use crate::words::{failures, steps};
+use crate::words::{failures, problems, steps};
 use fleet_core::time::Time;
 use fleet_proto::v1::{BackupLevel, DriftRule, InstanceHealth, InstanceView, OrderOutcome};
 use fleet_proto::words::word;
@@ -92,7 +92,7 @@ fn backups(instance: &InstanceView, now: Time) -> String {
     if standing.newest_ms == 0 && standing.policy.is_empty() {
         return String::new();
     }
-    let reasons = parenthesised(&word::<BackupLevel>(standing.word), &standing.reasons.join("; "));
+    let reasons = parenthesised(&word::<BackupLevel>(standing.word), &problems::shown_backups(&standing.reasons));
     format!("{reasons}, newest {}, proven {}", ago(now, standing.newest_ms), ago(now, standing.proven_ms))
 }
 

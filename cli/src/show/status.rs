@@ -6,7 +6,7 @@ use super::{hosts, instances};
 use crate::format::one_line;
 use crate::output::{Format, table};
 use crate::painted::{Colour, Painted};
-use crate::words::hints;
+use crate::words::{hints, problems, subject};
 use fleet_core::grammar::count;
 use fleet_core::time::Time;
 use fleet_proto::v1::{MemberState, RolloutPhase, RolloutView, Status, VersionCount};
@@ -87,7 +87,8 @@ fn attention(status: &Status) -> Vec<Painted> {
     }
     let mut lines = vec![Painted::plain(""), Painted::of(Colour::Red, "needs a person")];
     for matter in status.attention.iter().take(SHOWN) {
-        lines.push(Painted::plain(format!("  {}: {}", one_line(&matter.subject), one_line(&matter.text))));
+        let (subject, text) = (subject(matter.subject.as_ref()), problems::shown(matter.problem.as_ref()));
+        lines.push(Painted::plain(format!("  {}: {}", one_line(&subject), one_line(&text))));
         let hint = hints::shown(matter.hint.as_ref());
         if !hint.is_empty() {
             lines.push(Painted::of(Colour::Grey, format!("    {}", one_line(&hint))));
@@ -128,8 +129,11 @@ fn rollout_line(rollout: &RolloutView) -> Painted {
 mod tests {
     use super::*;
     use fleet_core::activity::Activity;
+    use fleet_core::event::EventSubject;
     use fleet_core::facts::StepProgress;
     use fleet_core::hint::Hint;
+    use fleet_core::names::HostName;
+    use fleet_core::problem::Problem;
     use fleet_proto::v1::{Attention, HostLink, HostView, InstanceHealth, InstanceView, MemberView};
 
     fn shown(status: &Status) -> String {
@@ -191,6 +195,7 @@ mod tests {
 
     #[test]
     fn what_needs_a_person_stands_first() {
+        let away: Option<HostName> = "lab-2".parse().ok();
         let status = Status {
             hosts: 30,
             hosts_online: 29,
@@ -200,9 +205,9 @@ mod tests {
             instance_lines: vec![instance(2, InstanceHealth::Unknown), instance(1, InstanceHealth::Healthy)],
             rollouts: vec![rollout()],
             attention: vec![Attention {
-                subject: "host lab-2".to_owned(),
-                text: "offline for 60 s".to_owned(),
-                hint: "lab-2".parse().ok().map(|host| Hint::ShowHost(host).into()),
+                subject: away.as_ref().map(|host| (&EventSubject::from(host)).into()),
+                problem: Some(Problem::Offline { since: Time(0) }.into()),
+                hint: away.map(|host| Hint::ShowHost(host).into()),
             }],
             versions: vec![VersionCount { app: "labnotes".to_owned(), version: "1.1".to_owned(), instances: 2 }],
             ..Default::default()
@@ -213,7 +218,7 @@ mod tests {
         versions   labnotes@1.1 on 2
 
         needs a person
-          host lab-2: offline for 60 s
+          host lab-2: offline since 1970-01-01T00:00:00Z
             see `fleet host show lab-2`
 
         rollouts

@@ -183,6 +183,10 @@ pub fn words(hint: &Hint) -> String {
         Hint::AcceptBackup(backup) => {
             format!("find out why; if it is one of yours, `fleet backup accept {backup}` lets it count")
         }
+        Hint::HoldBackup(backup) => {
+            format!("find out why it has become smaller; `fleet backup hold {backup}` keeps the larger one")
+        }
+        Hint::RestoreInstance(instance) => format!("restore its data: `fleet restore {instance}`"),
         Hint::ChooseSnapshot(backup) => format!(
             "a host can add snapshots: choose what you can explain by `fleet backup accept {backup} --snapshot ID`"
         ),

@@ -3,6 +3,8 @@
 use crate::environment::NOW;
 use crate::fake::logged_in;
 use crate::scene::{Scene, change, coded, progress};
+use fleet_core::backup_health::BackupProblem;
+use fleet_core::time::Time;
 use fleet_proto::v1::*;
 use insta::assert_snapshot;
 use std::ffi::OsString;
@@ -11,12 +13,12 @@ use std::os::unix::fs::PermissionsExt;
 
 const HOUR: u64 = 3_600_000;
 
-fn standing(number: u32, word: &str, reasons: &[&str]) -> BackupHealthView {
+fn standing(number: u32, word: &str, reasons: &[BackupProblem]) -> BackupHealthView {
     BackupHealthView {
         instance: format!("notes-{number}"),
         host: format!("lab-{number}"),
         word: coded::<BackupLevel>(word),
-        reasons: reasons.iter().map(|reason| (*reason).to_owned()).collect(),
+        reasons: reasons.iter().cloned().map(Into::into).collect(),
         policy: "daily".to_owned(),
         newest_ms: if word == "never" { 0 } else { NOW - 9 * HOUR },
         proven_ms: if word == "ok" { NOW - 33 * HOUR } else { 0 },
@@ -60,7 +62,7 @@ fn backup() -> BackupView {
 
 #[test]
 fn what_is_not_ok_stands_first_and_ends_with_one() {
-    let standing = vec![standing(2, "never", &["there is no backup of it"]), standing(1, "ok", &[])];
+    let standing = vec![standing(2, "never", &[BackupProblem::NoBackup]), standing(1, "ok", &[])];
     let (_fake, environment) = logged_in(Scene { standing, ..Default::default() });
     assert_snapshot!(environment.run("fleet backup status").text(), @r"
     exit 1
@@ -307,18 +309,19 @@ fn a_recovery_kit_is_for_its_owner_alone_and_stays_in_its_folder() {
 
 #[test]
 fn of_several_copies_it_is_said_how_many_are_as_they_should_be() {
-    let copy = |repository: &str, problem: &str| CopyView {
+    let copy = |repository: &str, problem: Option<&BackupProblem>| CopyView {
         repository: repository.to_owned(),
         newest_ms: NOW - 9 * HOUR,
         asked: true,
-        problem: problem.to_owned(),
+        problems: problem.cloned().map(Into::into).into_iter().collect(),
         ..Default::default()
     };
-    let why = "its last copy to offsite failed";
-    let copies = vec![copy("central", ""), copy("offsite", why)];
+    let (repository, at) = ("offsite".parse().expect("a name"), Time(NOW));
+    let why = BackupProblem::CopyFailed { repository, at, reason: "it is full".into() };
+    let copies = vec![copy("central", None), copy("offsite", Some(&why))];
     let standing = vec![BackupHealthView { copies, ..standing(1, "failing", &[why]) }];
     let (_fake, environment) = logged_in(Scene { standing, ..Default::default() });
     let said = environment.run("fleet backup status").text();
     assert!(said.contains("1 of 2: central, offsite !"), "{said}");
-    assert!(said.contains("notes-1: failing: its last copy to offsite failed"), "{said}");
+    assert!(said.contains("notes-1: failing: its last copy to offsite failed at "), "{said}");
 }

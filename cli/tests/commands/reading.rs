@@ -3,7 +3,9 @@
 use crate::environment::{NOW, TestEnvironment};
 use crate::fake::logged_in;
 use crate::scene::{Scene, host, instance, rollout, step};
+use fleet_core::event::{EventKind, EventSubject};
 use fleet_core::hint::Hint;
+use fleet_core::problem::Problem;
 use fleet_proto::v1::{Attention, ContainerView, EventView, InstanceView, LogView, Status, VersionCount};
 use insta::assert_snapshot;
 
@@ -15,7 +17,7 @@ fn the_digest_of_an_image_is_whole_for_programs_only() {
     let container = ContainerView { service: "web".to_owned(), image: image.clone(), ..Default::default() };
     let scene = Scene {
         instances: vec![InstanceView { doing: Some(step(&doing)), containers: vec![container], ..instance(1) }],
-        events: vec![EventView { at_ms: NOW, subject: "instance notes-1".to_owned(), text: doing.clone() }],
+        events: vec![event("instance notes-1", &doing)],
         rollouts: vec![rollout("halted", &[("under way", &doing)])],
         frames: vec![rollout("halted", &[("under way", &doing)])],
         status: Status { rollouts: vec![rollout("running", &[("under way", &doing)])], ..Default::default() },
@@ -96,7 +98,7 @@ fn a_list_in_yaml_is_the_same_as_in_json() {
       - notes-1
       policy: null
       heard_ms: 0
-      refused: ""
+      refused: null
       hint: null
       duplicate: null
     - name: lab-2
@@ -115,7 +117,7 @@ fn a_list_in_yaml_is_the_same_as_in_json() {
       - notes-2
       policy: null
       heard_ms: 0
-      refused: ""
+      refused: null
       hint: null
       duplicate: null
     "#);
@@ -189,8 +191,8 @@ fn the_status_is_one_screen() {
         instance_lines: vec![instance(1), instance(2)],
         rollouts: vec![rollout("running", &[("under way", "pulling web"), ("waiting", "")])],
         attention: vec![Attention {
-            subject: "host lab-2".to_owned(),
-            text: "offline\u{9b}31m".to_owned(),
+            subject: Some((&EventSubject::from("host lab-2".to_owned())).into()),
+            problem: Some(Problem::Unhealthy("offline\u{9b}31m".into()).into()),
             hint: "lab-2".parse().ok().map(|host| Hint::ShowHost(host).into()),
         }],
         versions: vec![VersionCount { app: "labnotes".to_owned(), version: "1.1".to_owned(), instances: 2 }],
@@ -207,7 +209,7 @@ fn the_status_is_one_screen() {
     versions   labnotes@1.1 on 2
 
     needs a person
-      host lab-2: offline\u009b31m
+      host lab-2: unhealthy: offline\u009b31m
         see `fleet host show lab-2`
 
     rollouts
@@ -227,19 +229,28 @@ fn the_status_is_one_screen() {
     assert_eq!(data["hosts_online"], 1);
 }
 
+fn event(subject: &str, text: &str) -> EventView {
+    let subject = EventSubject::from(subject.to_owned());
+    EventView { at_ms: NOW, subject: Some((&subject).into()), kind: Some(EventKind::Text(text.into()).into()) }
+}
+
 #[test]
 fn events_have_a_line_each() {
-    let event = EventView { at_ms: NOW, subject: "host lab-1".to_owned(), text: "came\nonline".to_owned() };
-    let (fake, environment) = logged_in(Scene { events: vec![event], ..Default::default() });
+    let by = "ada".parse().expect("a name");
+    let added = EventView { kind: Some(EventKind::Added { by }.into()), ..event("host lab-1", "") };
+    let events = vec![event("host lab-1", "came\nonline"), added];
+    let (fake, environment) = logged_in(Scene { events, ..Default::default() });
     assert_snapshot!(environment.run("fleet events --tail 5 --about lab-1").text(), @r"
     exit 0
     stdout:
     2026-11-20T06:00:00Z  host lab-1  came; online
+    2026-11-20T06:00:00Z  host lab-1  added by ada
     ");
     assert_snapshot!(environment.run("fleet events -o json").text(), @r#"
     exit 0
     stdout:
-    {"at_ms":1795154400000,"subject":"host lab-1","text":"came\nonline"}
+    {"at_ms":1795154400000,"subject":"host lab-1","code":"text","arguments":["came\nonline"],"text":"came\nonline"}
+    {"at_ms":1795154400000,"subject":"host lab-1","code":"added","arguments":["ada"],"text":"added by ada"}
     "#);
     assert_snapshot!(fake.heard(), @r#"
     ListEventsRequest { tail: 5, follow: false, subject: "lab-1" }

@@ -3,10 +3,12 @@
 use crate::environment::NOW;
 use crate::fake::logged_in;
 use crate::scene::{Scene, coded, host, instance, megabytes, rollout, step};
+use fleet_core::backup_health::BackupProblem;
 use fleet_proto::v1::{
     BackupHealthView, BackupLevel, BackupTally, CopyView, InstanceView, MemberState, MemberView, NextBackup, Status,
     VersionCount,
 };
+use std::time::Duration;
 
 const HOUR: u64 = 3_600_000;
 
@@ -38,8 +40,10 @@ fn how_backups_stand() {
             ..Default::default()
         }
     };
-    let why = "its newest backup in central is 2d1h old, and may be 1d2h";
-    let late = BackupHealthView { reasons: vec![why.to_owned()], ..standing(2, "late", 49, 150, (5 << 30) / 4) };
+    let hours = |hours: u64| Duration::from_secs(hours * 3600);
+    let repository = "central".parse().expect("a name");
+    let why = BackupProblem::Old { repository, age: hours(49), limit: hours(26) };
+    let late = BackupHealthView { reasons: vec![why.into()], ..standing(2, "late", 49, 150, (5 << 30) / 4) };
     let scene = Scene { standing: vec![late, standing(1, "ok", 9, 33, 3 << 30)], ..Default::default() };
     check(scene, "fleet backup status");
 }

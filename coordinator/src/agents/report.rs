@@ -11,6 +11,7 @@ use crate::facts::{Facts, HelloSaid, ObserveError};
 use crate::metrics::ReportRefusal;
 use crate::rpc_status::failed;
 use fleet_core::duplicate::Greeting;
+use fleet_core::event::{EventKind, EventSubject};
 use fleet_core::facts::Running;
 use fleet_core::host_policy::HostPolicy;
 use fleet_core::names::InstanceName;
@@ -268,13 +269,17 @@ impl Report {
     async fn hear_event(&self, event: v1::Event, now: Time) -> Result<(), Status> {
         let host = &self.session.host;
         let subject = match event.instance.as_str() {
-            "" => format!("host {host}"),
+            "" => host.into(),
             instance => {
-                let is_its_own = self.facts.read().instances_of(host).any(|own| own.as_str() == instance);
-                if is_its_own { format!("instance {instance}") } else { format!("host {host}") }
+                let snapshot = self.facts.read();
+                let own = snapshot.instances_of(host).find(|own| own.as_str() == instance);
+                own.map_or_else(|| host.into(), EventSubject::from)
             }
         };
-        self.facts.hear_event(host, &subject, &event.text, now).await.map_err(|error| not_kept(&error))
+        self.facts
+            .hear_event(host, subject, EventKind::Text(event.text.into()), now)
+            .await
+            .map_err(|error| not_kept(&error))
     }
 
     /// Reports about things of other hosts are ignored, without ending the connection.

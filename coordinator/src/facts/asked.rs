@@ -4,9 +4,11 @@ use super::{Facts, StateSnapshot};
 use crate::keys;
 use crate::store::{Batch, StoreError};
 use fleet_core::backup::{BackupKey, DataAction, Privileges};
+use fleet_core::event::EventKind;
 use fleet_core::facts::{LinkState, OpenOrder};
 use fleet_core::names::{HostName, OrderId};
 use fleet_core::order::{Action, Order, Outcome};
+use fleet_core::order_summary::OrderSummary;
 use fleet_core::plan::{NewOrder, Plan};
 use fleet_core::time::Time;
 use std::collections::BTreeSet;
@@ -111,8 +113,9 @@ fn withdraw(snapshot: &mut StateSnapshot, batch: &mut Batch, id: &OrderId, now: 
         return None;
     }
     let open = take_out(snapshot, batch, id)?;
-    let text = format!("its order to {} was withdrawn: {} did not answer in time", noun(&open.order.action), open.host);
-    snapshot.events.tell(batch, now, &format!("instance {}", open.order.instance), &text);
+    let order = Box::new(OrderSummary::from(&open.order.action));
+    let kind = EventKind::OrderWithdrawn { host: open.host.clone(), order };
+    snapshot.events.tell(batch, now, &open.order.instance, kind);
     Some(open)
 }
 
@@ -122,31 +125,16 @@ fn is_back(snapshot: &StateSnapshot, host: &HostName) -> bool {
     is_online && snapshot.desired.hosts.contains_key(host)
 }
 
-/// Returns the noun for an order's action, for people.
-fn noun(action: &Action) -> String {
-    match action {
-        Action::Install { goal } => format!("install {}", goal.release),
-        Action::Upgrade { goal, .. } => format!("upgrade to {}", goal.release),
-        Action::Configure { .. } => "change its configuration".to_owned(),
-        Action::Power { request, .. } => format!("{request:?}").to_lowercase(),
-        Action::Remove { .. } => "remove it".to_owned(),
-        Action::Data(DataAction::Backup { .. }) => "back it up".to_owned(),
-        Action::Data(DataAction::Drill { .. }) => "prove its backup".to_owned(),
-        Action::Data(DataAction::Restore { from, .. }) => format!("restore {}", from.backup),
-        Action::Data(DataAction::Forget { .. }) => "forget backups".to_owned(),
-    }
-}
-
-/// Returns the text of an event about the end of an order.
-pub(super) fn end_text(action: &Action, outcome: &Outcome) -> String {
-    let what = noun(action);
+/// Returns the event about the end of an order.
+pub(super) fn end_event(action: &Action, outcome: &Outcome) -> EventKind {
+    let order = Box::new(OrderSummary::from(action));
     match outcome {
-        Outcome::AlreadySo => format!("{what}: already so"),
-        Outcome::Done => format!("{what}: done"),
-        Outcome::RolledBack { failure } => format!("{what}: rolled back, {failure}"),
-        Outcome::Stuck { failure, .. } => format!("{what}: stuck, {failure}"),
-        Outcome::Refused { failure } => format!("{what}: refused, {failure}"),
-        Outcome::Failed { failure } => format!("{what}: failed, {failure}"),
+        Outcome::AlreadySo => EventKind::OrderNeedless(order),
+        Outcome::Done => EventKind::OrderDone(order),
+        Outcome::RolledBack { failure } => EventKind::OrderRolledBack { failure: Box::new(failure.shortened()), order },
+        Outcome::Stuck { failure, .. } => EventKind::OrderStuck { failure: Box::new(failure.shortened()), order },
+        Outcome::Refused { failure } => EventKind::OrderRefused { failure: Box::new(failure.shortened()), order },
+        Outcome::Failed { failure } => EventKind::OrderFailed { failure: Box::new(failure.shortened()), order },
     }
 }
 
@@ -166,8 +154,8 @@ mod tests {
         facts.mark_offline(&read("lab-1"), NOW);
         facts.obey(withdrawing("o1")).await;
         assert!(facts.open().is_empty());
-        let recorded = "instance notes-1: its order to restart was withdrawn: lab-1 did not answer in time";
-        assert_eq!(facts.recorded_events(), [recorded]);
+        let kind = EventKind::OrderWithdrawn { host: read("lab-1"), order: Box::new(OrderSummary::Restart) };
+        assert_eq!(facts.recorded_events(), [("instance notes-1".to_owned(), kind)]);
     }
 
     #[tokio::test]
@@ -178,7 +166,8 @@ mod tests {
         facts.end("lab-1", "notes-1", "o1", Outcome::Done).await.expect("it is its own");
         facts.obey(stale).await;
         assert!(facts.open().is_empty(), "it is closed");
-        assert_eq!(facts.recorded_events(), ["instance notes-1: restart: done"]);
+        let kind = EventKind::OrderDone(Box::new(OrderSummary::Restart));
+        assert_eq!(facts.recorded_events(), [("instance notes-1".to_owned(), kind)]);
     }
 
     #[tokio::test]

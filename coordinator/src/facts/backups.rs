@@ -5,8 +5,9 @@ use super::{Facts, StateSnapshot};
 use crate::keys;
 use crate::store::{Batch, Store, StoreError};
 use fleet_core::backup::{AskedBy, BackupKey, BackupSeen, Backups, CopyMade, DataAction, DataResult, DrillMade, Proof};
+use fleet_core::event::{EventKind, EventSubject};
 use fleet_core::facts::CopyOnWrite;
-use fleet_core::names::{BackupId, HostName, InstanceName, OrderId, RepositoryName};
+use fleet_core::names::{BackupId, HostName, InstanceName, OperatorName, OrderId, RepositoryName};
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,8 +75,8 @@ impl Facts {
                 let key = BackupKey { repository: repository.clone(), backup: backup.clone() };
                 snapshot.drop_backup(batch, instance, &key);
             }
-            let text = format!("{} of its backups in {repository} were forgotten, as its policy says", forgotten.len());
-            snapshot.events.tell(batch, now, &format!("instance {instance}"), &text);
+            let (count, repository) = (forgotten.len(), repository.clone());
+            snapshot.events.tell(batch, now, instance, EventKind::BackupsForgotten { count, repository });
             Ok::<_, StoreError>(())
         })?;
         self.settled(committed).await.map(|_| ())
@@ -86,7 +87,7 @@ impl Facts {
         &self,
         instance: &InstanceName,
         backup: &BackupId,
-        by: &str,
+        by: &OperatorName,
         now: Time,
     ) -> Result<usize, StoreError> {
         let (accepted, committed) = self.change(|snapshot, batch| {
@@ -95,9 +96,9 @@ impl Facts {
             let mut accepted = 0;
             for (key, seen) in backups.into_owned().into_iter().filter(is_it) {
                 let seen = BackupSeen { asked_by: AskedBy::Operator, ..seen.not_after(now) };
-                let text =
-                    format!("its backup {backup} in {} counts, said {by}: no order asked for it", key.repository);
-                snapshot.events.tell(batch, now, &format!("instance {instance}"), &text);
+                let (backup, repository) = (backup.clone(), key.repository.clone());
+                let kind = EventKind::BackupAccepted { backup, repository, by: by.clone() };
+                snapshot.events.tell(batch, now, instance, kind);
                 snapshot.keep_backup(batch, instance, key, seen);
                 accepted += 1;
             }
@@ -112,11 +113,11 @@ impl Facts {
         instance: &InstanceName,
         key: BackupKey,
         seen: BackupSeen,
-        text: &str,
+        kind: EventKind,
         now: Time,
     ) -> Result<(), StoreError> {
         let ((), committed) = self.change(|snapshot, batch| {
-            snapshot.events.tell(batch, now, &format!("instance {instance}"), text);
+            snapshot.events.tell(batch, now, instance, kind);
             snapshot.keep_backup(batch, instance, key, seen.not_after(now));
             Ok::<_, StoreError>(())
         })?;
@@ -138,11 +139,12 @@ impl Facts {
                 if damage == seen.damaged {
                     continue;
                 }
-                let text = match &damage {
-                    Some(damage) => format!("its backup {} in {repository} is damaged: {damage}", key.backup),
-                    None => format!("its backup {} in {repository} can be read again", key.backup),
+                let (backup, repository) = (key.backup.clone(), repository.clone());
+                let kind = match &damage {
+                    Some(damage) => EventKind::BackupDamaged { backup, repository, reason: damage.as_str().into() },
+                    None => EventKind::BackupReadable { backup, repository },
                 };
-                snapshot.events.tell(batch, now, &format!("instance {instance}"), &text);
+                snapshot.events.tell(batch, now, instance, kind);
                 snapshot.keep_backup(batch, instance, key, BackupSeen { damaged: damage, ..seen });
             }
             Ok::<_, StoreError>(())
@@ -151,9 +153,9 @@ impl Facts {
     }
 
     /// Tells people something that the coordinator itself has found.
-    pub async fn tell(&self, subject: &str, text: &str, now: Time) -> Result<(), StoreError> {
+    pub async fn tell(&self, subject: impl Into<EventSubject>, kind: EventKind, now: Time) -> Result<(), StoreError> {
         let ((), committed) = self.change(|snapshot, batch| {
-            snapshot.events.tell(batch, now, subject, text);
+            snapshot.events.tell(batch, now, subject, kind);
             Ok::<_, StoreError>(())
         })?;
         self.settled(committed).await.map(|_| ())
@@ -469,9 +471,11 @@ mod tests {
         for _ in 0..2 {
             facts.mark_damaged(&read("notes-1"), &read("central"), &damaged, NOW).await.expect("the store is whole");
         }
-        let recorded = format!("instance notes-1: its backup {} in central is damaged: a pack is gone", key(1).backup);
-        assert_eq!(facts.recorded_events().last(), Some(&recorded));
-        assert_eq!(facts.recorded_events().iter().filter(|text| text.contains("damaged")).count(), 1);
+        let (backup, reason) = (key(1).backup, "a pack is gone".into());
+        let damaged = EventKind::BackupDamaged { backup, repository: read("central"), reason };
+        let recorded = facts.recorded_events();
+        assert_eq!(recorded.last(), Some(&("instance notes-1".to_owned(), damaged.clone())));
+        assert_eq!(recorded.iter().filter(|(_, kind)| *kind == damaged).count(), 1);
         let again = on(store);
         let snapshot = again.read();
         let backups = &snapshot.observed().backups[&read("notes-1")];
@@ -540,7 +544,8 @@ mod tests {
         let id = read(key(1).backup.as_str());
         let heard = facts.hear_outcome(&read(host), id, read("notes-1"), end, now).await;
         assert_eq!(heard.is_ok(), host == "lab-1");
-        let recorded = facts.recorded_events().iter().any(|text| text.contains("was told late"));
+        let recorded = facts.recorded_events();
+        let recorded = recorded.iter().any(|(_, kind)| matches!(kind, EventKind::LateBackup { .. }));
         assert_eq!(recorded, entry(&facts, 1).is_some());
         entry(&facts, 1).map(|seen| seen.asked_by)
     }
@@ -560,7 +565,10 @@ mod tests {
             let facts = memory();
             let snapshots = Some(Snapshots { set: read(&"aa".repeat(32)), dumps: None, files: None });
             let found = BackupSeen { snapshots: snapshots.clone(), asked_by, ..seen(1) };
-            facts.choose_backup(&read("notes-1"), key(1), found, "", NOW).await.expect("the store is whole");
+            facts
+                .choose_backup(&read("notes-1"), key(1), found, EventKind::Joined, NOW)
+                .await
+                .expect("the store is whole");
             let from = BackupSource {
                 repository: read("central"),
                 instance: read("notes-1"),
@@ -584,7 +592,10 @@ mod tests {
         for (made_on, expect) in cases {
             let facts = memory();
             let found = BackupSeen { made_on: made_on.map(read), host: read("lab-1"), ..seen(1) };
-            facts.choose_backup(&read("notes-1"), key(1), found, "", NOW).await.expect("the store is whole");
+            facts
+                .choose_backup(&read("notes-1"), key(1), found, EventKind::Joined, NOW)
+                .await
+                .expect("the store is whole");
             let backup = key(1).backup;
             let from = BackupSource { repository: read("central"), instance: read("notes-1"), backup, snapshots: None };
             // A request is not trusted just because someone made it.

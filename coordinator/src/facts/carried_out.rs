@@ -2,6 +2,7 @@
 
 use super::{DesiredChange, Facts};
 use crate::store::StoreError;
+use fleet_core::event::EventKind;
 use fleet_core::facts::InstanceDesired;
 use fleet_core::names::InstanceName;
 use fleet_core::plan::DataRequestEnd;
@@ -17,7 +18,7 @@ impl Facts {
         let bury = |change: &mut DesiredChange<'_>| {
             for name in gone {
                 if change.is_being_removed(name) {
-                    change.tell(&format!("instance {name}"), "removed");
+                    change.tell(name, EventKind::InstanceRemoved);
                     change.forget_instance(name);
                 }
             }
@@ -36,7 +37,7 @@ impl Facts {
             for (name, revision) in restored {
                 let older = change.snapshot().instance(name).filter(|instance| instance.revision < *revision).cloned();
                 if let Some(instance) = older {
-                    change.tell(&format!("instance {name}"), "its values are again those of before, as the undo asked");
+                    change.tell(name, EventKind::ValuesPutBack);
                     change.put_instance(name, InstanceDesired { revision: *revision, ..instance });
                 }
             }
@@ -57,8 +58,7 @@ impl Facts {
                 let is_it = |instance: &&InstanceDesired| instance.data.as_ref().is_some_and(|it| it.serial == *serial);
                 let Some(instance) = change.snapshot().instance(name).filter(is_it).cloned() else { continue };
                 if *lapsed {
-                    let text = "what was asked for its data has lapsed: for a day nobody could begin with it";
-                    change.tell(&format!("instance {name}"), text);
+                    change.tell(name, EventKind::RequestLapsed);
                 }
                 change.put_instance(name, InstanceDesired { data: None, ..instance });
             }

@@ -6,6 +6,7 @@ use super::{DesiredChange, Facts};
 use crate::identity::Unknown;
 use crate::keys;
 use crate::store::StoreError;
+use fleet_core::event::{EventKind, EventSubject};
 use fleet_core::facts::{InstanceDesired, InstanceOrigin};
 use fleet_core::rollout::{Rollout, RolloutIntent};
 use fleet_core::time::Time;
@@ -18,8 +19,7 @@ impl Facts {
             let instances: Vec<_> = change.snapshot().desired().instances.clone().into_owned().into_iter().collect();
             for (name, instance) in instances {
                 if instance.removal.is_some() || instance.data.is_some() {
-                    let text = "what was asked of it when the backup was taken is to be said again: its removal, or work on its data";
-                    change.tell(&format!("instance {name}"), text);
+                    change.tell(&name, EventKind::RequestsLost);
                 }
                 // If its host does not have it, it may have been removed since, or never created: a person has to
                 // decide.
@@ -37,7 +37,7 @@ impl Facts {
                 change.put_subject(&subject, kept);
             }
             change.batch().put(keys::CAME_BACK, &of);
-            change.tell("coordinator", &format!("it was restored as it was at {of}; rollouts wait to be resumed"));
+            change.tell(EventSubject::Coordinator, EventKind::CoordinatorRestored { of });
             Ok::<_, StoreError>(())
         };
         self.change_desired(now, come_back).await.map(|_| ())

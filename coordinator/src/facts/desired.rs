@@ -4,6 +4,7 @@ use super::{Facts, ReleaseKept, StateSnapshot};
 use crate::keys;
 use crate::store::{Batch, StoreError};
 use fleet_core::backup::{BackupPolicy, DataResult, Held, RepositoryDesired};
+use fleet_core::event::{EventKind, EventSubject};
 use fleet_core::facts::{DataConcurrency, HostDesired, InstanceDesired};
 use fleet_core::names::{BackupId, HostName, InstanceName, OrderId, PolicyName, RepositoryName, RolloutId};
 use fleet_core::rollout::Rollout;
@@ -63,8 +64,8 @@ impl DesiredChange<'_> {
     }
 
     /// Records an event.
-    pub fn tell(&mut self, subject: &str, text: &str) {
-        self.snapshot.events.tell(self.batch, self.now, subject, text);
+    pub fn tell(&mut self, subject: impl Into<EventSubject>, kind: EventKind) {
+        self.snapshot.events.tell(self.batch, self.now, subject, kind);
     }
 
     /// Adds or replaces a host.

@@ -1,11 +1,12 @@
 //! Records the ends of orders as hosts report them, and limits how many are kept.
 
-use super::asked::end_text;
+use super::asked::end_event;
 use super::backups::MadeBy;
 use super::{Facts, ObserveError, StateSnapshot};
 use crate::keys;
 use crate::store::Batch;
 use fleet_core::backup::AskedBy;
+use fleet_core::event::{EventKind, EventSubject};
 use fleet_core::facts::{Ended, Running};
 use fleet_core::names::{HostName, InstanceName, OrderId};
 use fleet_core::order::{End, Outcome};
@@ -46,11 +47,6 @@ impl Facts {
 }
 
 /// Text of the event about a backup whose end came after its order was withdrawn.
-fn late_text(id: &OrderId, asked_by: AskedBy) -> String {
-    let counts = if asked_by.counts() { "it counts" } else { "it is listed, and does not count" };
-    format!("its backup {id} was told late, after its order was withdrawn: {counts}")
-}
-
 impl StateSnapshot {
     /// Returns whether an end without an open order would exceed the limit.
     fn has_many_ends(&self, id: &OrderId, instance: &InstanceName) -> bool {
@@ -102,12 +98,12 @@ impl StateSnapshot {
         let late = late.map(|late| (late.action(), late.asked));
         let reached = open.and_then(|open| open.order.action.goal()).filter(|_| outcome.is_success()).cloned();
         if let Some(open) = open {
-            let text = end_text(&open.order.action, &outcome);
-            let subject = format!("instance {instance}");
+            let kind = end_event(&open.order.action, &outcome);
+            let subject = EventSubject::from(&instance);
             // There are as many ends as orders, but a stuck one may be reported with a new text repeatedly.
             match self.observed.ended.contains_key(&id) {
-                false => self.events.tell(batch, now, &subject, &text),
-                true => self.events.tell_for(batch, now, host, &subject, &text),
+                false => self.events.tell(batch, now, subject, kind),
+                true => self.events.tell_for(batch, now, host, (subject, kind)),
             }
         }
         if let Some(seen) =
@@ -121,8 +117,8 @@ impl StateSnapshot {
             let of = MadeBy { order: &id, instance: &instance, asked, asked_at: *asked_at, asked_by };
             self.keep_made(batch, &of, made, now);
             if late.is_some() && outcome.is_success() {
-                let text = late_text(&id, asked_by);
-                self.events.tell_for(batch, now, host, &format!("instance {instance}"), &text);
+                let kind = EventKind::LateBackup { order: id.clone(), counts: asked_by.counts() };
+                self.events.tell_for(batch, now, host, ((&instance).into(), kind));
             }
         }
         let of = asked.as_ref().map(|(asked, _)| asked.kind()).or_else(|| made.as_ref().map(|made| made.kind()));

@@ -6,13 +6,12 @@
 use super::{DesiredChange, Facts, StateSnapshot};
 use crate::keys;
 use crate::store::{Batch, StoreError};
-use fleet_core::duplicate::{Duplicate, DuplicateChange, Greeting, QUIET};
+use fleet_core::duplicate::{Duplicate, DuplicateChange, Greeting, Machine};
+use fleet_core::event::EventKind;
 use fleet_core::facts::LinkState;
 use fleet_core::names::HostName;
+use fleet_core::problem::Problem;
 use fleet_core::time::Time;
-
-/// Characters of an id that people are shown.
-const SHOWN: usize = 12;
 
 impl Facts {
     /// An agent greets as a host.
@@ -59,12 +58,12 @@ impl Facts {
     async fn keep_duplicate(&self, host: &HostName, change: &DuplicateChange, now: Time) -> Result<(), StoreError> {
         let ((), committed) = self.change(|snapshot, batch| {
             snapshot.put_greetings(batch, host);
-            let text = match change {
-                DuplicateChange::Began(duplicate) => duplicate_words(duplicate),
-                DuplicateChange::Ended(duplicate) => ended_words(duplicate),
+            let kind = match change {
+                DuplicateChange::Began(duplicate) => EventKind::Found(Box::new(duplicate_problem(duplicate))),
+                DuplicateChange::Ended(duplicate) => EventKind::OneMachineLeft(machines(duplicate)),
             };
-            tracing::warn!(%host, "{text}");
-            snapshot.events.tell(batch, now, &format!("host {host}"), &text);
+            tracing::warn!(%host, ?kind, "the machines that connect as a host have changed");
+            snapshot.events.tell(batch, now, host, kind);
             Ok::<_, StoreError>(())
         })?;
         self.wake();
@@ -87,43 +86,19 @@ impl DesiredChange<'_> {
         let Some(greetings) = self.snapshot.observed.greetings.remove(host) else { return };
         if let Some(duplicate) = greetings.duplicate() {
             self.batch.delete(keys::greetings(host));
-            let text = format!("joined again: the two machines of {} do not count any more", duplicate.since);
-            self.tell(&format!("host {host}"), &text);
+            let since = duplicate.since;
+            self.tell(host, EventKind::JoinedAgain { since });
         }
     }
 }
 
-/// Names two machines that connect as one host.
-pub fn duplicate_words(duplicate: &Duplicate) -> String {
-    let machines: Vec<String> = duplicate.machines.iter().map(named).collect();
-    let since = duplicate.since;
-    format!("two machines connect as it since {since}: {}; its orders are held", machines.join(" and "))
+/// Returns the problem of two machines that connect as one host.
+pub fn duplicate_problem(duplicate: &Duplicate) -> Problem {
+    Problem::TwoMachines { since: duplicate.since, machines: machines(duplicate) }
 }
 
-/// Returns the text about the machine that stayed. It gets the host's orders from now on, whether it is the original or
-/// the clone: only a person can distinguish them.
-fn ended_words(duplicate: &Duplicate) -> String {
-    let Some((stayed, gone)) = duplicate.machines.split_first() else {
-        return "only one machine connects as it again: its orders go on".to_owned();
-    };
-    let gone: Vec<String> = gone.iter().map(named).collect();
-    format!(
-        "only one machine connects as it again: its orders go on at {}; not connected for {} min: {}. If the wrong one \
-         stayed, switch it off",
-        named(stayed),
-        QUIET.as_secs() / 60,
-        gone.join(" and ")
-    )
-}
-
-fn named(machine: &Greeting) -> String {
-    let start = shown(&machine.start, "an agent without a start id");
-    let engine = shown(&machine.engine, "unknown");
-    format!("start {start} at {} (Engine {engine})", machine.address)
-}
-
-fn shown(id: &str, none: &str) -> String {
-    if id.is_empty() { none.to_owned() } else { id.chars().take(SHOWN).collect() }
+fn machines(duplicate: &Duplicate) -> Vec<Machine> {
+    duplicate.machines.iter().map(Machine::from).collect()
 }
 
 #[cfg(test)]
@@ -145,25 +120,23 @@ mod tests {
         facts.hear_greeting(&read("lab-1"), greeting).await.expect("the store is whole");
     }
 
-    fn events(facts: &Facts) -> Vec<String> {
-        facts.read().events().map(|event| format!("{}: {}", event.subject, event.text)).collect()
+    fn machine(start: &str) -> Machine {
+        Machine { start: start.to_owned(), engine: "ABCD:EFGH:IJ".to_owned(), address: "10.0.0.7".to_owned() }
     }
 
     #[tokio::test]
     async fn two_machines_are_told_once_kept_over_a_restart_and_told_when_it_ends() {
         let store = Arc::new(MemoryStore::new().expect("a thread can be started"));
         let facts = on(Arc::clone(&store) as Arc<dyn Store>).with("lab-1", "notes-1").await;
-        let before = events(&facts).len();
+        let before = facts.recorded_events().len();
         for (seconds, start) in [(0, "aaaa"), (2, "bbbb"), (4, "aaaa"), (6, "bbbb"), (8, "aaaa"), (10, "bbbb")] {
             greet(&facts, seconds, start).await;
         }
-        let recorded = events(&facts).split_off(before);
-        let [recorded] = &recorded[..] else { panic!("it is told once: {recorded:?}") };
-        for part in
-            ["host lab-1: two machines", "bbbb at 10.0.0.7 (Engine ABCD:EFGH:IJ)", "start aaaa", "its orders are held"]
-        {
-            assert!(recorded.contains(part), "`{part}` is not in {recorded}");
-        }
+        let of_host = |kind| ("host lab-1".to_owned(), kind);
+        let machines = vec![machine("bbbb"), machine("aaaa")];
+        let found = Problem::TwoMachines { since: after(6), machines: machines.clone() };
+        let recorded = facts.recorded_events().split_off(before);
+        assert_eq!(recorded, [of_host(EventKind::Found(Box::new(found)))], "it is told once");
         let again = on(Arc::clone(&store) as Arc<dyn Store>);
         assert!(again.read().observed().duplicate(&read("lab-1")).is_some(), "it is kept");
         let nobody = |_: &HostName| None;
@@ -176,10 +149,7 @@ mod tests {
             let ended = facts.end_duplicates(|_| Some(after(1000)), after(second)).await.expect("the store is whole");
             assert_eq!(!ended.is_empty(), ends, "after {second} s");
         }
-        let last = events(&facts).pop().unwrap_or_default();
-        for part in ["only one machine", "its orders go on at start bbbb at 10.0.0.7", "for 5 min: start aaaa"] {
-            assert!(last.contains(part), "`{part}` is not in {last}");
-        }
+        assert_eq!(facts.recorded_events().pop(), Some(of_host(EventKind::OneMachineLeft(machines))));
         assert!(on(store).read().observed().duplicate(&read("lab-1")).is_none());
     }
 
@@ -208,6 +178,7 @@ mod tests {
         };
         facts.change_desired(after(7), change).await.expect("the store is whole");
         assert!(facts.read().observed().duplicate(&read("lab-1")).is_none());
-        assert!(events(&facts).last().is_some_and(|text| text.contains("joined again")), "{:?}", events(&facts));
+        let again = EventKind::JoinedAgain { since: after(6) };
+        assert_eq!(facts.recorded_events().pop(), Some(("host lab-1".to_owned(), again)));
     }
 }

@@ -6,6 +6,7 @@
 use super::{Facts, StateSnapshot};
 use crate::keys;
 use crate::store::{Batch, Store, StoreError};
+use fleet_core::event::{EventKind, EventSubject};
 use fleet_core::facts::{HostObserved, HostSaid, InstanceObserved, LinkState, Observed, Running};
 use fleet_core::names::{HostName, InstanceName, OrderId};
 use fleet_core::time::Time;
@@ -179,9 +180,15 @@ impl Facts {
     }
 
     /// Records an event that a host reports.
-    pub async fn hear_event(&self, host: &HostName, subject: &str, text: &str, now: Time) -> Result<(), StoreError> {
+    pub async fn hear_event(
+        &self,
+        host: &HostName,
+        subject: EventSubject,
+        kind: EventKind,
+        now: Time,
+    ) -> Result<(), StoreError> {
         let ((), committed) = self.change(|snapshot, batch| {
-            snapshot.events.tell_for(batch, now, host, subject, text);
+            snapshot.events.tell_for(batch, now, host, (subject, kind));
             Ok::<_, StoreError>(())
         })?;
         self.settled(committed).await.map(|_| ())

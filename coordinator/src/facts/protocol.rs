@@ -3,9 +3,11 @@
 use super::{Facts, StateSnapshot};
 use crate::keys;
 use crate::store::{Batch, StoreError};
+use fleet_core::event::EventKind;
 use fleet_core::facts::{LinkState, OtherProtocol};
 use fleet_core::hint::{Hint, LinkHint};
 use fleet_core::names::HostName;
+use fleet_core::problem::Problem;
 use fleet_core::time::Time;
 use fleet_proto::protocol::{ProtocolRange, TooOld, negotiate};
 use std::time::Duration;
@@ -37,8 +39,8 @@ impl Facts {
                 let other = OtherProtocol { protocol: theirs.newest, protocol_min: theirs.oldest, since: now };
                 batch.put(keys::other_protocol(host), &other);
                 snapshot.observed.other_protocols.insert(host.clone(), other);
-                let text = format!("refused: it {}", protocol_words(other));
-                snapshot.events.tell_for(batch, now, host, &format!("host {host}"), &text);
+                let kind = EventKind::Found(Box::new(protocol_problem(other)));
+                snapshot.events.tell_for(batch, now, host, (host.into(), kind));
             }
             Ok::<_, StoreError>(())
         })?;
@@ -58,15 +60,20 @@ impl StateSnapshot {
     pub(super) fn forget_other_protocol(&mut self, batch: &mut Batch, host: &HostName, now: Time) {
         if self.observed.other_protocols.remove(host).is_some() {
             batch.delete(keys::other_protocol(host));
-            let text = "speaks a protocol of this coordinator again";
-            self.events.tell_for(batch, now, host, &format!("host {host}"), text);
+            self.events.tell_for(batch, now, host, (host.into(), EventKind::ProtocolAccepted));
         }
     }
 }
 
-/// Returns the text about a host's incompatible protocol.
-pub fn protocol_words(other: OtherProtocol) -> String {
-    format!("speaks protocol {}, this coordinator {}", range(other), ProtocolRange::OWN)
+/// Returns the problem of a host with an incompatible protocol.
+pub fn protocol_problem(other: OtherProtocol) -> Problem {
+    let (theirs, own) = (range(other), ProtocolRange::OWN);
+    Problem::OtherProtocol {
+        oldest: theirs.oldest,
+        newest: theirs.newest,
+        own_oldest: own.oldest,
+        own_newest: own.newest,
+    }
 }
 
 /// Returns which side is to be upgraded.

@@ -2,6 +2,7 @@
 
 use super::{DesiredChange, Facts, ObserveError};
 use crate::store::{MemoryStore, Store, StoreError};
+use fleet_core::event::EventKind;
 use fleet_core::facts::{
     Doing, DriftRule, HostDesired, HostSaid, InstanceDesired, InstanceHealth, InstanceSaid, OpenOrder, PowerDesired,
     Removal, Running,
@@ -194,8 +195,8 @@ impl Facts {
         self.read().asked().orders.values().cloned().collect()
     }
 
-    /// Returns all events as `subject: text`.
-    pub fn recorded_events(&self) -> Vec<String> {
-        self.read().events().map(|event| format!("{}: {}", event.subject, event.text)).collect()
+    /// Returns all events with their subjects, such as `host lab-1`.
+    pub fn recorded_events(&self) -> Vec<(String, EventKind)> {
+        self.read().events().map(|event| (event.subject.to_string(), event.kind.clone())).collect()
     }
 }

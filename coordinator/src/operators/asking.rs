@@ -5,9 +5,11 @@ use super::proposals::ATTEMPT;
 use super::request::hindered;
 use super::service::OperatorsService;
 use fleet_core::claims::claims_of;
+use fleet_core::event::EventKind;
 use fleet_core::hint::Hint;
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{HostName, InstanceName, OperatorName};
+use fleet_core::plain_text::ShortText;
 use fleet_core::proposal::Proposal;
 use fleet_core::spec::InstanceSpec;
 use fleet_proto::v1::{self, host_query, query_reply};
@@ -65,16 +67,16 @@ impl MembersAsked {
         self.not_asked.insert(of.name.clone(), not_known(of.host, &why));
     }
 
-    /// Returns the text of the event at the start of the rollout: hosts that have not said yet whether they would
-    /// refuse it. An offline host says so later.
-    pub fn undeliverable(&self, proposal: &Proposal) -> Option<String> {
+    /// Returns the event at the start of the rollout about hosts that have not said yet whether they would refuse it. An
+    /// offline host says so later.
+    pub fn undeliverable(&self, proposal: &Proposal) -> Option<EventKind> {
         let begins = |name: &&InstanceName| !proposal.offline.contains(name);
         let members = proposal.members.iter().map(|member| &member.instance).filter(begins);
         let undeliverable: Vec<_> = members.filter_map(|name| Some((name, self.not_asked.get(name)?))).collect();
-        let named: Vec<String> = undeliverable.iter().take(NAMED).map(|(name, why)| format!("{name}: {why}")).collect();
+        let named: Vec<ShortText> =
+            undeliverable.iter().take(NAMED).map(|(name, why)| format!("{name}: {why}").into()).collect();
         let more = undeliverable.len().saturating_sub(NAMED);
-        let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-        (!named.is_empty()).then(|| format!("begun without the word of every host: {}{more}", named.join("; ")))
+        (!named.is_empty()).then_some(EventKind::HostsNotAsked { more, named })
     }
 }
 

@@ -95,18 +95,20 @@ impl EventReader {
 
 /// `lab-1` is the same as `host lab-1`; the empty subject is everything.
 fn is_about(event: &Event, subject: &str) -> bool {
-    let name = event.subject.split_once(' ').map_or("", |(_, name)| name);
-    subject.is_empty() || *event.subject == *subject || name == subject
+    subject.is_empty() || event.subject.name() == subject || event.subject.to_string() == subject
 }
 
 fn view(event: &Event) -> v1::EventView {
-    v1::EventView { at_ms: event.at.0, subject: event.subject.to_string(), text: event.text.to_string() }
+    let kind = Some(event.kind.clone().into());
+    v1::EventView { at_ms: event.at.0, subject: Some((&event.subject).into()), kind }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::facts::testing::{NOW, memory, read};
+    use fleet_core::event::EventKind;
+    use fleet_core::names::HostName;
     use futures_util::FutureExt;
 
     async fn facts(events: u64) -> Arc<Facts> {
@@ -115,11 +117,16 @@ mod tests {
         facts
     }
 
+    fn event(number: u64) -> EventKind {
+        EventKind::Text(format!("event {number}").into())
+    }
+
     async fn tell(facts: &Facts, numbers: std::ops::Range<u64>) {
         for number in numbers {
             // A minute between each two, so that the budget of the host keeps them all.
             let at = fleet_core::time::Time(NOW.0 + number * 60_000);
-            let heard = facts.hear_event(&read("lab-1"), "host lab-1", &format!("event {number}"), at).await;
+            let host: HostName = read("lab-1");
+            let heard = facts.hear_event(&host, (&host).into(), event(number), at).await;
             heard.expect("the store is whole");
         }
     }
@@ -146,17 +153,17 @@ mod tests {
         let facts = facts(100).await;
         let mut reader = reading(&facts, 70, true);
         for number in 30..100 {
-            assert_eq!(*reader.next().await.expect("it is there").text, *format!("event {number}"));
+            assert_eq!(reader.next().await.expect("it is there").kind, event(number));
         }
         assert!(reader.next().now_or_never().is_none(), "it waits");
         tell(&facts, 100..103).await;
         for number in 100..103 {
-            assert_eq!(*reader.next().await.expect("it has come").text, *format!("event {number}"));
+            assert_eq!(reader.next().await.expect("it has come").kind, event(number));
         }
         let mut once = reading(&facts, 2, false);
         tell(&facts, 103..104).await;
-        let texts = [once.next().await, once.next().await].map(|event| event.expect("it is there").text.clone());
-        assert_eq!(texts.map(String::from), ["event 101", "event 102"]);
+        let kinds = [once.next().await, once.next().await].map(|event| event.expect("it is there").kind.clone());
+        assert_eq!(kinds, [event(101), event(102)]);
         assert!(once.next().await.is_none(), "it ends where it began to read");
     }
 }

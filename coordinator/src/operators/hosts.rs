@@ -8,6 +8,7 @@ use crate::facts::{DesiredChange, StateSnapshot};
 use crate::identity::{TokenKept, TokenState, hash_of_secret, new_secret, spoken_subject};
 use crate::rpc_status::failed;
 use fleet_core::access::{JoinToken, Role, Subject};
+use fleet_core::event::EventKind;
 use fleet_core::facts::HostDesired;
 use fleet_core::hint::Hint;
 use fleet_core::labels::{Labels, Selector};
@@ -57,7 +58,7 @@ impl OperatorsService {
                 before.map_or((change.now, None), |host| (host.added, Some(host.labels.clone())));
             let labels = known_labels.filter(|_| labels.0.is_empty()).unwrap_or(labels);
             change.put_host(&name, HostDesired { labels, added });
-            change.tell(&format!("host {name}"), &format!("added by {by}"));
+            change.tell(&name, EventKind::Added { by: by.clone() });
             Ok(())
         })
         .await
@@ -113,7 +114,7 @@ impl OperatorsService {
             values.into_iter().for_each(|key| change.batch().delete(key));
             change.remove_host(&name);
             change.remove_subject(&subject);
-            change.tell(&format!("host {name}"), &format!("removed by {by}"));
+            change.tell(&name, EventKind::Removed { by: by.clone() });
             Ok::<_, ChangeError>(instances)
         };
         let (forgotten, _) = self.shared.facts.change_desired(now, change).await?;

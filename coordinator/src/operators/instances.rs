@@ -11,11 +11,13 @@ use crate::clock;
 use crate::facts::{DesiredChange, Started, StateSnapshot};
 use crate::values::HIDDEN;
 use fleet_core::app::{Given, Rendered};
+use fleet_core::event::EventKind;
 use fleet_core::facts::{DriftRule, InstanceDesired, PowerDesired};
 use fleet_core::hint::Hint;
 use fleet_core::host_policy::{Reaches, joined};
 use fleet_core::names::{AppName, HostName, InstanceName, OperatorName, Version};
 use fleet_core::order::PowerRequest;
+use fleet_core::order_summary::OrderSummary;
 use fleet_core::plan::Newer;
 use fleet_core::time::Time;
 use fleet_proto::v1;
@@ -88,7 +90,8 @@ impl OperatorsService {
             }
             self.shared.values.put(change.batch(), name, 1, given, &subject.secrets(), desired.drift)?;
             change.put_instance(name, desired.clone());
-            change.tell(&format!("instance {name}"), &format!("{release} to be installed on {} by {by}", desired.host));
+            let (release, host) = (release.name.clone(), desired.host.clone());
+            change.tell(name, EventKind::InstallRequested { release, host, by: by.clone() });
             Ok::<_, ChangeError>(())
         };
         self.change(now, change).await
@@ -219,7 +222,7 @@ impl OperatorsService {
             let revision = change.snapshot().next_revision(name, &change.snapshot().promised_revisions());
             self.shared.values.put(change.batch(), name, revision, given, &subject.secrets(), drift)?;
             change.put_instance(name, InstanceDesired { revision, drift, ..desired });
-            change.tell(&format!("instance {name}"), &format!("configuration changed by {by}"));
+            change.tell(name, EventKind::ConfigurationChanged { by: by.clone() });
             agreed.note(change, by, Started::Change(name.clone()));
             Ok::<_, ChangeError>(())
         };
@@ -244,7 +247,8 @@ impl OperatorsService {
             let said = change.snapshot().said(&name).map_or(0, |said| said.power_serial);
             let power = PowerDesired { request: wanted, serial: desired.power.serial.max(said) + 1 };
             change.put_instance(&name, InstanceDesired { power, ..desired });
-            change.tell(&format!("instance {name}"), &format!("{asked} asked by {by}"));
+            let work = Box::new(OrderSummary::from(wanted));
+            change.tell(&name, EventKind::WorkRequested { by: by.clone(), work });
             Ok::<_, ChangeError>(())
         };
         self.change(clock::now(), change).await?;

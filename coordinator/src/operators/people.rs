@@ -7,6 +7,7 @@ use crate::clock;
 use crate::facts::{DesiredChange, StateSnapshot};
 use crate::identity::{MACHINES, SubjectKept, TokenKept};
 use fleet_core::access::{Role, Subject};
+use fleet_core::event::EventKind;
 use fleet_core::hint::Hint;
 use fleet_core::names::OperatorName;
 use fleet_core::time::Time;
@@ -38,7 +39,7 @@ impl OperatorsService {
                 refuse_last(change.snapshot(), ATTEMPT, &subject, role)?;
                 change.put_subject(&subject, SubjectKept { role: Some(role), ..kept });
             }
-            change.tell(&format!("operator {name}"), &format!("added as {role} by {by}"));
+            change.tell(&name, EventKind::OperatorAdded { role, by: by.clone() });
             Ok(())
         })
         .await
@@ -60,7 +61,7 @@ impl OperatorsService {
             }
             refuse_last(change.snapshot(), ATTEMPT, &subject, Role::Viewer)?;
             change.remove_subject(&subject);
-            change.tell(&format!("operator {name}"), &format!("removed by {by}"));
+            change.tell(&name, EventKind::Removed { by: by.clone() });
             Ok::<_, ChangeError>(())
         };
         self.shared.facts.change_desired(now, change).await?;
@@ -105,7 +106,7 @@ impl OperatorsService {
             let found = change.snapshot().tokens().find(is_meant);
             let token = found.map(|(hash, token)| (hash.to_owned(), token.clone()));
             let (hash, token) = token.ok_or_else(|| absent(ATTEMPT, format!("token `{id}`"), Hint::SeeTokens))?;
-            change.tell(&crate::identity::spoken_subject(&token.subject), &format!("its token was revoked by {by}"));
+            change.tell(&token.subject, EventKind::TokenRevoked { by: by.clone() });
             change.put_token(&hash, TokenKept { revoked: true, ..token });
             Ok::<_, ChangeError>(())
         };

@@ -10,6 +10,7 @@ use crate::keys;
 use fleet_core::app::{AppDefinition, Bundle, ENCODED_LIMIT, LintReport};
 use fleet_core::capability::needed_by_app;
 use fleet_core::compose::Problems;
+use fleet_core::event::EventKind;
 use fleet_core::hint::Hint;
 use fleet_core::names::{Digest, OperatorName, ReleaseName, Version};
 use fleet_core::release::Release;
@@ -56,7 +57,7 @@ impl OperatorsService {
             for (number, piece) in (0..).zip(&pieces) {
                 change.batch().put(keys::bundle(&release.release.digest, number), piece);
             }
-            change.tell(&format!("release {name}"), &format!("pushed by {}", release.by));
+            change.tell(&name, EventKind::Pushed { by: release.by.clone() });
             change.add_release(release);
             Ok::<_, ChangeError>(false)
         };

@@ -9,9 +9,11 @@ use super::service::OperatorsService;
 use super::subject::Subject;
 use crate::clock;
 use crate::facts::{DesiredChange, Started, StateSnapshot};
+use fleet_core::event::EventKind;
 use fleet_core::facts::{InstanceDesired, Removal};
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName};
+use fleet_core::order_summary::OrderSummary;
 use fleet_proto::v1;
 use std::collections::BTreeSet;
 use tonic::Status;
@@ -70,7 +72,8 @@ impl OperatorsService {
                 change.forget_failures(&name);
             }
             change.put_instance(&name, InstanceDesired { removal: Some(removal), ..desired });
-            change.tell(&format!("instance {name}"), &format!("removal asked by {by}"));
+            let work = Box::new(OrderSummary::Remove);
+            change.tell(&name, EventKind::WorkRequested { by: by.clone(), work });
             agreed.note(change, by, Started::Change(name.clone()));
             Ok::<_, ChangeError>(())
         };

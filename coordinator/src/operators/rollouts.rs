@@ -9,7 +9,7 @@ use super::views::instance::plan_context;
 use super::views::rollout::{Detail, view};
 use crate::clock;
 use crate::facts::{DesiredChange, Started, StateSnapshot};
-use fleet_core::grammar::count;
+use fleet_core::event::EventKind;
 use fleet_core::hint::{Hint, LinkHint};
 use fleet_core::names::{OperatorName, RolloutId};
 use fleet_core::plan::{RolloutPhase, phase};
@@ -18,7 +18,6 @@ use fleet_core::rollout::{Rollout, RolloutIntent};
 use fleet_core::time::Time;
 use fleet_proto::convert::ConvertError;
 use fleet_proto::v1::{self, SteerAction};
-use fleet_proto::words::word;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use tonic::Status;
@@ -75,10 +74,11 @@ impl OperatorsService {
     ) -> Result<v1::RolloutView, Status> {
         let id: RolloutId = read("steer the rollout", &request.id)?;
         let action = request.action();
-        let steer = match action {
-            SteerAction::Pause => paused,
-            SteerAction::Resume => resumed,
-            SteerAction::Abort => aborted,
+        let operator = by.clone();
+        let (steer, kind): (Steer, _) = match action {
+            SteerAction::Pause => (paused, EventKind::RolloutPaused { by: operator }),
+            SteerAction::Resume => (resumed, EventKind::RolloutResumed { by: operator }),
+            SteerAction::Abort => (aborted, EventKind::RolloutAborted { by: operator }),
             SteerAction::Undo => return self.undo_as(by, &id).await,
             SteerAction::Unspecified => {
                 let why = ConvertError::Unknown { field: "action" };
@@ -90,7 +90,7 @@ impl OperatorsService {
             let rollout = change.snapshot().desired().rollouts.get(&id).cloned();
             let rollout = rollout.ok_or_else(|| absent_rollout("steer the rollout", id.as_str()))?;
             let steered = steer(change.snapshot(), rollout, now)?;
-            change.tell(&format!("rollout {id}"), &format!("{} asked by {by}", word::<SteerAction>(action.into())));
+            change.tell(&id, kind.clone());
             change.put_rollout(steered);
             Ok::<_, ChangeError>(id.clone())
         };
@@ -136,9 +136,11 @@ pub fn begin(
 ) -> Result<RolloutId, Status> {
     let app = &proposal.to.name.app;
     let id: RolloutId = read(ATTEMPT, &format!("{app}-{}", next_number(change.snapshot(), app)))?;
-    let text = format!("to {} for {}, begun by {by}", proposal.to, count(proposal.members.len(), "instance"));
-    change.tell(&format!("rollout {id}"), &text);
-    asked.undeliverable(&proposal).iter().for_each(|text| change.tell(&format!("rollout {id}"), text));
+    let (release, members) = (proposal.to.name.clone(), proposal.members.len());
+    change.tell(&id, EventKind::RolloutStarted { release, members, by: by.clone() });
+    if let Some(kind) = asked.undeliverable(&proposal) {
+        change.tell(&id, kind);
+    }
     change.put_rollout(proposal.into_rollout(id.clone(), by.clone(), change.now));
     Ok(id)
 }
@@ -146,6 +148,9 @@ pub fn begin(
 fn phase_of(snapshot: &StateSnapshot, rollout: &Rollout, now: Time) -> RolloutPhase {
     phase(rollout, snapshot.desired(), snapshot.asked(), snapshot.observed(), now)
 }
+
+/// Checks a rollout, and returns it with another intent.
+type Steer = fn(&StateSnapshot, Rollout, Time) -> Result<Rollout, Status>;
 
 fn paused(snapshot: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
     refuse_over(snapshot, &rollout, "pause", now)?;

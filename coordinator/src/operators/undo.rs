@@ -8,6 +8,7 @@ use crate::clock;
 use crate::facts::{DesiredChange, StateSnapshot};
 use crate::store::Batch;
 use crate::values::{Again, Revisions, ValuesError};
+use fleet_core::event::EventKind;
 use fleet_core::facts::InstanceDesired;
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName, RolloutId};
@@ -68,7 +69,7 @@ impl OperatorsService {
             leave_out(&mut proposal, &said.refused)?;
             put_back(change, &rollout, &mut proposal, &mut previous)?;
             lost.forget_in(&mut proposal);
-            change.tell(&format!("rollout {id}"), &format!("undo asked by {by}"));
+            change.tell(id, EventKind::UndoRequested { by: by.clone() });
             change.put_rollout(Rollout { intent: RolloutIntent::Abort, ..rollout });
             Ok::<_, ChangeError>(begin(change, proposal, by, &said)?)
         };

@@ -8,8 +8,9 @@ use crate::facts::Facts;
 use crate::keys;
 use crate::repositories::{WorkerLauncher, said};
 use crate::store::{Batch, Entry, StoreError};
-use fleet_core::backup_health::rough;
+use fleet_core::event::{EventKind, EventSubject};
 use fleet_core::names::{BackupId, HostName};
+use fleet_core::problem::Problem;
 use fleet_core::time::Time;
 use fleet_repository::client::{RepositoryClient, RepositoryError};
 use fleet_repository::worker::StreamSpec;
@@ -192,12 +193,12 @@ async fn keep_one(facts: &Arc<Facts>, directory: &Path, launcher: &WorkerLaunche
     let entries = spawn_blocking(move || reading.at_one_moment()).await??;
     let taken = take_own_backup(directory, entries, launcher, now).await;
     let failure = taken.as_ref().err().map(|error| said(error));
-    if let Some(text) = failure.as_ref().filter(|_| failure != noted.failure) {
-        facts.tell("coordinator", &format!("it could not back itself up: {text}"), now).await?;
+    if let Some(text) = failure.as_deref().filter(|_| failure != noted.failure) {
+        found(facts, Problem::OwnBackupFailed(text.into()), now).await?;
     }
     let surplus = taken.as_ref().ok().and_then(Option::as_ref).map(|error| said(error));
-    if let Some(text) = surplus.as_ref().filter(|_| surplus != noted.surplus) {
-        facts.tell("coordinator", &format!("it could not let its old backups go: {text}"), now).await?;
+    if let Some(text) = surplus.as_deref().filter(|_| surplus != noted.surplus) {
+        found(facts, Problem::OwnBackupsNotRemoved(text.into()), now).await?;
     }
     let at = if taken.is_ok() { Some(now) } else { noted.at };
     let mut batch = Batch::new();
@@ -206,30 +207,31 @@ async fn keep_one(facts: &Arc<Facts>, directory: &Path, launcher: &WorkerLaunche
     taken.map(drop)
 }
 
+async fn found(facts: &Facts, problem: Problem, now: Time) -> Result<(), StoreError> {
+    facts.tell(EventSubject::Coordinator, EventKind::Found(Box::new(problem)), now).await
+}
+
 /// Health of the coordinator's own backups.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct OwnBackupHealth {
     /// Time of the last one.
     pub at: Option<Time>,
-    /// Present problem, as text for people.
-    pub problem: Option<String>,
+    /// Present problem.
+    pub problem: Option<Problem>,
 }
 
 /// Returns their health from the recorded facts. A new coordinator has an hour for its first backup.
 pub fn own_backup_health(facts: &Facts, directory: &Path, now: Time) -> Result<OwnBackupHealth, OwnError> {
     let Some(own) = OwnBackup::load(directory)? else {
-        let problem = Some("the coordinator is not backed up: nobody said where to".to_owned());
-        return Ok(OwnBackupHealth { at: None, problem });
+        return Ok(OwnBackupHealth { at: None, problem: Some(Problem::OwnBackupNotSet) });
     };
     let (Noted { at, failure, surplus }, since) = (noted(facts)?, facts.read().observed().since);
     let every = Duration::from_secs(own.every_seconds);
     let problem = match (failure, at) {
-        (Some(failure), _) => Some(format!("the coordinator could not back itself up: {failure}")),
-        (None, Some(at)) if now.since(at) > every * 2 => {
-            Some(format!("the coordinator's own newest backup is {} old", rough(now.since(at))))
-        }
-        (None, None) if now.since(since) > FIRST => Some("the coordinator has never backed itself up".to_owned()),
-        (None, _) => surplus.map(|text| format!("the coordinator's own old backups could not be let go: {text}")),
+        (Some(failure), _) => Some(Problem::OwnBackupFailed(failure.into())),
+        (None, Some(at)) if now.since(at) > every * 2 => Some(Problem::OwnBackupOld { age: now.since(at) }),
+        (None, None) if now.since(since) > FIRST => Some(Problem::NeverBackedUp),
+        (None, _) => surplus.map(|text| Problem::OwnBackupsNotRemoved(text.into())),
     };
     Ok(OwnBackupHealth { at, problem })
 }
@@ -248,7 +250,7 @@ mod tests {
     use crate::own::settings::Hidden;
     use fleet_repository::worker::BackendSpec;
 
-    async fn standing(noted: Option<Noted>, set_up: bool, now: u64) -> (Option<Time>, String) {
+    async fn standing(noted: Option<Noted>, set_up: bool, now: u64) -> (Option<Time>, Option<Problem>) {
         let (home, facts) = (tempfile::tempdir().expect("a directory can be made"), memory());
         if set_up {
             let place = BackendSpec::Folder { path: "/mnt/backups".into() };
@@ -262,20 +264,19 @@ mod tests {
         let since = facts.read().observed().since;
         let found =
             own_backup_health(&facts, home.path(), since.after(Duration::from_secs(now))).expect("it can be read");
-        (found.at, found.problem.unwrap_or_default())
+        (found.at, found.problem)
     }
 
     #[tokio::test]
     async fn what_is_wrong_with_the_coordinators_own_backups_is_said() {
         let noted = |at, failure: Option<&str>| Some(Noted { at, failure: failure.map(str::to_owned), surplus: None });
-        let nowhere = "the coordinator is not backed up: nobody said where to";
-        assert_eq!(standing(None, false, 0).await.1, nowhere);
-        assert_eq!(standing(None, true, 3600).await.1, "");
-        assert_eq!(standing(None, true, 3601).await.1, "the coordinator has never backed itself up");
+        assert_eq!(standing(None, false, 0).await.1, Some(Problem::OwnBackupNotSet));
+        assert_eq!(standing(None, true, 3600).await.1, None);
+        assert_eq!(standing(None, true, 3601).await.1, Some(Problem::NeverBackedUp));
         let failed = standing(noted(None, Some("it is full")), true, 0).await.1;
-        assert_eq!(failed, "the coordinator could not back itself up: it is full");
+        assert_eq!(failed, Some(Problem::OwnBackupFailed("it is full".into())));
         let now = crate::clock::now();
         let (at, problem) = standing(noted(Some(now), None), true, 86_400).await;
-        assert_eq!((at, problem.as_str()), (Some(now), ""));
+        assert_eq!((at, problem), (Some(now), None));
     }
 }

@@ -6,7 +6,9 @@ use crate::keys;
 use crate::panics::Panics;
 use crate::serve::Loops;
 use crate::store::{Batch, FailingStore, MemoryStore, Store};
+use fleet_core::event::EventKind;
 use fleet_core::facts::{HostDesired, InstanceDesired, OpenOrder};
+use fleet_core::names::HostName;
 use fleet_core::order::{Action, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -101,7 +103,7 @@ async fn a_turn_that_is_cut_off_anywhere_ends_as_if_it_had_not_been() {
     assert!(!expect.keys().any(|key| key.starts_with("values/notes-1/")), "with its values");
     assert!(expect["desired/instance/notes-2"].contains("\"revision\":3"), "its former values are wanted");
     let events = expect.iter().filter(|(key, _)| key.starts_with(keys::EVENTS)).map(|(_, body)| body);
-    assert_eq!(events.filter(|body| body.contains("those of before")).count(), 1, "which is told once");
+    assert_eq!(events.filter(|body| body.contains("values_put_back")).count(), 1, "which is told once");
     assert_eq!(expect.keys().filter(|key| key.starts_with(keys::ASKED)).count(), 1, "one is to be installed");
 
     let mut cuts = 0;
@@ -147,7 +149,7 @@ async fn what_is_no_wish_leaves_a_plan_as_good_as_it_was() {
         (plan(snapshot.desired(), snapshot.asked(), snapshot.observed(), NOW), snapshot.desired_revision())
     };
     // Changes of a renewal, a join or a token, and of pruning if rollouts stay.
-    facts.desire(|change| change.tell("host lab-1", "joined")).await;
+    facts.desire(|change| change.tell(&read::<HostName>("lab-1"), EventKind::Joined)).await;
     facts.prune(NOW).await.expect("the store is whole");
     facts.ask(made.clone(), desired_revision, NOW, |_| {}).await.expect("the store is whole");
     assert_eq!(order_of(&facts, "notes-1").order.id, made.orders[0].order.id);

@@ -5,7 +5,8 @@ use super::inspect::FoundBy;
 use super::repository_service::{RepositoryService, RepositoryServiceError};
 use crate::clock;
 use fleet_core::backup::{AskedBy, BackupKey, BackupSeen};
-use fleet_core::names::{BackupId, InstanceName, RepositoryName};
+use fleet_core::event::EventKind;
+use fleet_core::names::{BackupId, InstanceName, OperatorName, RepositoryName};
 use fleet_core::time::Time;
 use fleet_repository::{MAX_MANIFEST, SetRecord};
 
@@ -60,7 +61,7 @@ impl RepositoryService {
         &self,
         (repository, instance, backup): (&RepositoryName, &InstanceName, &BackupId),
         chosen: Candidate,
-        by: &str,
+        by: &OperatorName,
     ) -> Result<(), RepositoryServiceError> {
         let key = BackupKey { repository: repository.clone(), backup: backup.clone() };
         let snapshot = backups_of(self.facts.read().observed().backups.get(instance), repository).remove(&key);
@@ -68,8 +69,10 @@ impl RepositoryService {
         let asked_by = if snapshot.asked_by.counts() { snapshot.asked_by } else { AskedBy::Operator };
         let (began, ended, doubles) = (snapshot.began, snapshot.ended, snapshot.doubles);
         let seen = BackupSeen { began, ended, doubles, asked_by, ..chosen.seen };
-        let text = format!("its backup {backup} in {repository} is the snapshot {}, said {by}", chosen.snapshot);
-        self.facts.choose_backup(instance, key, seen, &text, clock::now()).await?;
+        let (snapshot, by) = (chosen.snapshot.into(), by.clone());
+        let (backup_id, repository_name) = (backup.clone(), repository.clone());
+        let kind = EventKind::SnapshotChosen { backup: backup_id, repository: repository_name, snapshot, by };
+        self.facts.choose_backup(instance, key, seen, kind, clock::now()).await?;
         let mut look = self.look_at(repository, instance)?;
         if look.damage.remove(backup).is_some() {
             self.keep_look(repository, instance, &look).await?;

@@ -8,11 +8,12 @@ use super::inspect::{Look, ReadPurpose};
 use super::repository_service::{RepositoryService, RepositoryServiceError, Which};
 use super::room::Room;
 use crate::clock;
-use fleet_core::backup::{BackupKey, BackupSeen, Backups};
+use fleet_core::backup::{BackupKey, BackupSeen, Backups, RepositoryProblem};
+use fleet_core::event::EventKind;
 use fleet_core::facts::CopyOnWrite;
-use fleet_core::grammar::verb;
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_core::order::Action;
+use fleet_core::problem::Problem;
 use fleet_core::time::Time;
 use fleet_repository::client::RepositoryClient;
 use fleet_repository::{PartRecord, ReadData};
@@ -64,7 +65,8 @@ impl RepositoryService {
         }
         for which in &reached {
             let looked = self.look_after(which, now).await;
-            self.note_trouble(which, looked.err().map(|error| said(&error)), now).await?;
+            let trouble = looked.err().map(|error| RepositoryProblem::NotMaintained(said(&error).into()));
+            self.note(which, trouble, now, |look| &mut look.trouble).await?;
         }
         Ok(())
     }
@@ -151,11 +153,8 @@ impl RepositoryService {
             let Some((_, policy)) = snapshot.desired().policy_of(instance) else { return Ok(Vec::new()) };
             policy.judge(backups, &held, snapshot.created(instance), now)
         };
-        let halted = evaluate.halted.as_ref().map(|shrunk| {
-            let large = &shrunk.before;
-            format!("{shrunk}: nothing is forgotten before somebody has looked; a hold on {large} keeps the large one")
-        });
-        self.note_shrunk(which, halted, now).await?;
+        let halted = evaluate.halted.as_ref().map(RepositoryProblem::from);
+        self.note(which, halted, now, |look| &mut look.shrunk).await?;
         Ok(evaluate.forgotten().collect())
     }
 
@@ -189,19 +188,9 @@ impl RepositoryService {
         look.bytes = client.stats().await?.bytes;
         self.keep_look(repository, instance, &look).await?;
         self.facts.mark_damaged(instance, repository, &look.damaged(), now).await?;
-        let locked = report.unreadable.first().map(ToString::to_string);
+        let locked = report.unreadable.first().map(|file| RepositoryProblem::Locked(file.to_string().into()));
         self.note(which, locked, now, |look| &mut look.locked).await?;
         Ok(report)
-    }
-
-    /// Records a failed maintenance of a repository, and reports it once.
-    async fn note_trouble(
-        &self,
-        which: &Which,
-        trouble: Option<String>,
-        now: Time,
-    ) -> Result<(), RepositoryServiceError> {
-        self.note(which, trouble, now, |look| &mut look.trouble).await
     }
 
     /// Records the repositories whose catalog could not be rebuilt, with the reason; all others were.
@@ -215,53 +204,49 @@ impl RepositoryService {
             let why = unread
                 .iter()
                 .find(|(of, _)| *of == instance)
-                .map(|(_, why)| format!("what it holds could not be read, and the catalog keeps what it had: {why}"));
+                .map(|(_, why)| RepositoryProblem::NotListed(why.as_str().into()));
             self.note(&(repository.clone(), instance), why, now, |look| &mut look.unread).await?;
         }
         Ok(())
     }
 
-    async fn note_shrunk(
-        &self,
-        which: &Which,
-        shrunk: Option<String>,
-        now: Time,
-    ) -> Result<(), RepositoryServiceError> {
-        self.note(which, shrunk, now, |look| &mut look.shrunk).await
-    }
-
+    /// Records a problem of a repository, and reports it once.
     pub(super) async fn note(
         &self,
-        (repository, instance): &Which,
-        said: Option<String>,
+        which: &Which,
+        said: Option<RepositoryProblem>,
         now: Time,
-        place: impl Fn(&mut Look) -> &mut Option<String>,
+        place: impl Fn(&mut Look) -> &mut Option<RepositoryProblem>,
     ) -> Result<(), RepositoryServiceError> {
+        let (repository, instance) = which;
         let mut look = self.look_at(repository, instance)?;
         if *place(&mut look) == said {
             return Ok(());
         }
-        if let Some(text) = &said {
-            self.facts
-                .tell(&format!("instance {instance}"), &format!("its repository in {repository}: {text}"), now)
-                .await?;
+        if let Some(problem) = &said {
+            self.tell_of(which, problem.clone(), now).await?;
         }
         *place(&mut look) = said;
         self.keep_look(repository, instance, &look).await
     }
 
-    /// Returns the problems of repositories, for people: instance, repository and text.
-    pub fn troubles(&self) -> Result<Vec<(InstanceName, RepositoryName, String)>, RepositoryServiceError> {
+    /// Records an event about a problem of a repository.
+    pub(super) async fn tell_of(
+        &self,
+        (repository, instance): &Which,
+        problem: RepositoryProblem,
+        now: Time,
+    ) -> Result<(), RepositoryServiceError> {
+        let problem = Problem::Repository { repository: repository.clone(), problem: Box::new(problem) };
+        Ok(self.facts.tell(instance, EventKind::Found(Box::new(problem)), now).await?)
+    }
+
+    /// Returns the problems of repositories: instance, repository and problem.
+    pub fn troubles(&self) -> Result<Vec<(InstanceName, RepositoryName, RepositoryProblem)>, RepositoryServiceError> {
         let mut found = self.disk.quotas.over();
         for ((repository, instance), look) in self.looks()? {
-            let damaged = look.damage.len();
-            let are = verb(damaged, "is", "are");
-            let first = look.damage.iter().next();
-            let damage =
-                first.map(|(id, damage)| format!("{damaged} of its backups {are} damaged, {id}: {}", damage.reason));
-            let said = look.trouble.into_iter().chain(look.unread).chain(look.locked).chain(damage).chain(look.shrunk);
-            let said = said.chain(look.unasked);
-            found.extend(said.map(|text| (instance.clone(), repository.clone(), text)));
+            let problems = look.problems().into_iter();
+            found.extend(problems.map(|problem| (instance.clone(), repository.clone(), problem)));
         }
         Ok(found)
     }

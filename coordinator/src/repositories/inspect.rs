@@ -4,7 +4,7 @@
 use super::repository_service::{RepositoryService, RepositoryServiceError, Which};
 use crate::keys;
 use crate::store::{Batch, StoreError};
-use fleet_core::backup::Snapshots;
+use fleet_core::backup::{RepositoryProblem, Snapshots};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_core::time::Time;
 use fleet_repository::{CheckReport, ReadData, SnapshotOwner};
@@ -27,20 +27,20 @@ pub struct Look {
     #[serde(default)]
     pub unknown_packs: u64,
     /// Error of the last checks; reported once.
-    #[serde(default)]
-    pub trouble: Option<String>,
-    /// Text if the newest backup is much smaller than earlier ones; reported once.
-    #[serde(default)]
-    pub shrunk: Option<String>,
+    #[serde(default, deserialize_with = "RepositoryProblem::read_kept")]
+    pub trouble: Option<RepositoryProblem>,
+    /// Set if the newest backup is much smaller than earlier ones; reported once.
+    #[serde(default, deserialize_with = "RepositoryProblem::read_kept")]
+    pub shrunk: Option<RepositoryProblem>,
     /// Error of the last read for the catalog; reported once.
-    #[serde(default)]
-    pub unread: Option<String>,
-    /// Text if its key or its config cannot be read: stock restic cannot open it then.
-    #[serde(default)]
-    pub locked: Option<String>,
-    /// Content that no order requested; reported once.
-    #[serde(default)]
-    pub unasked: Option<String>,
+    #[serde(default, deserialize_with = "RepositoryProblem::read_kept")]
+    pub unread: Option<RepositoryProblem>,
+    /// Set if its key or its config cannot be read: stock restic cannot open it then.
+    #[serde(default, deserialize_with = "RepositoryProblem::read_kept")]
+    pub locked: Option<RepositoryProblem>,
+    /// Content that no order requested; each kind is reported once.
+    #[serde(default, deserialize_with = "RepositoryProblem::read_all_kept")]
+    pub unasked: Vec<RepositoryProblem>,
     /// Size in bytes.
     #[serde(default)]
     pub bytes: u64,
@@ -83,8 +83,19 @@ impl Look {
     }
 
     pub fn is_fine(&self) -> bool {
-        let troubles = [&self.trouble, &self.unread, &self.locked, &self.shrunk, &self.unasked];
-        self.damage.is_empty() && troubles.iter().all(|troubles| troubles.is_none())
+        let troubles = [&self.trouble, &self.unread, &self.locked, &self.shrunk];
+        self.damage.is_empty() && self.unasked.is_empty() && troubles.iter().all(|troubles| troubles.is_none())
+    }
+
+    /// Returns its problems, the worst first.
+    pub fn problems(&self) -> Vec<RepositoryProblem> {
+        let damage = self.damage.iter().next().map(|(id, damage)| RepositoryProblem::Damaged {
+            count: self.damage.len(),
+            first: id.clone(),
+            reason: damage.reason.as_str().into(),
+        });
+        let first = [&self.trouble, &self.unread, &self.locked].into_iter().flatten().cloned();
+        first.chain(damage).chain(self.shrunk.clone()).chain(self.unasked.iter().cloned()).collect()
     }
 
     /// Records the result of a check. `all` are the backups in the catalog with their snapshots. A damaged snapshot of
@@ -253,6 +264,18 @@ mod tests {
 
     fn daily(of: u32) -> (ReadData, ReadPurpose) {
         (part(of), ReadPurpose::Daily)
+    }
+
+    #[test]
+    fn problems_that_earlier_versions_kept_are_texts() {
+        let kept = r#"{"checked":null,"part":1,"trouble":"it is full","unasked":"2 backups","shrunk":null}"#;
+        let look: Look = serde_json::from_str(kept).expect("it can be read");
+        let text = |text: &str| RepositoryProblem::Text(text.into());
+        assert_eq!(look.problems(), [text("it is full"), text("2 backups")]);
+        let problem = RepositoryProblem::Unrequested { count: 2, first: id(1) };
+        let look = Look { unasked: vec![problem], trouble: Some(text("it is full")), ..Look::default() };
+        let again: Look = serde_json::from_str(&serde_json::to_string(&look).expect("it is JSON")).expect("the same");
+        assert_eq!(again, look);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::secrets::{RepositoryKeys, RepositorySecrets};
 use crate::facts::DesiredChange;
 use crate::keys;
 use fleet_core::backup::RepositoryLocation;
-use fleet_core::grammar::{count, verb};
+use fleet_core::event::EventKind;
 use fleet_core::time::Time;
 
 impl RepositoryService {
@@ -33,11 +33,8 @@ impl RepositoryService {
                 let keys = RepositoryKeys { made: None, ..keys.clone() };
                 self.secrets.put(change.batch(), repository, instance, &keys)?;
                 change.batch().delete(keys::look(repository, instance));
-                let (number, are) = (count(backups, "backup"), verb(backups, "is", "are"));
-                let text = format!(
-                    "its {number} in {repository} {are} LOST with the coordinator's former disk; the repository is made anew"
-                );
-                change.tell(&format!("instance {instance}"), &text);
+                let repository = repository.clone();
+                change.tell(instance, EventKind::BackupsLost { count: backups, repository });
             }
             change.batch().delete(keys::CAME_BACK);
             Ok::<_, RepositoryServiceError>(())

@@ -5,6 +5,7 @@
 //! broken connection counts once. **Invariant:** a restarted coordinator gives no order a second quota: the bytes that
 //! an order added before are read from the disk.
 
+use fleet_core::backup::RepositoryProblem;
 use fleet_core::names::{HostName, InstanceName, OrderId, RepositoryName};
 use fleet_core::time::Time;
 use std::collections::HashMap;
@@ -68,7 +69,7 @@ struct Used {
 
 #[derive(Debug, Clone)]
 struct Over {
-    text: String,
+    problem: RepositoryProblem,
     is_told: bool,
 }
 
@@ -145,21 +146,22 @@ impl Quotas {
     }
 
     /// Returns exceeded quotas that have not been reported yet.
-    pub fn news(&self) -> Vec<(InstanceName, RepositoryName, String)> {
+    pub fn news(&self) -> Vec<(InstanceName, RepositoryName, RepositoryProblem)> {
         let mut state = self.state();
         let undeliverable = state.over.iter_mut().filter(|(_, over)| !over.is_told);
         let tell = |((instance, repository), over): (&(InstanceName, RepositoryName), &mut Over)| {
             over.is_told = true;
-            (instance.clone(), repository.clone(), over.text.clone())
+            (instance.clone(), repository.clone(), over.problem.clone())
         };
         undeliverable.map(tell).collect()
     }
 
-    /// Returns exceeded quotas, for people: instance, repository and text.
-    pub fn over(&self) -> Vec<(InstanceName, RepositoryName, String)> {
+    /// Returns exceeded quotas, for people: instance, repository and problem.
+    pub fn over(&self) -> Vec<(InstanceName, RepositoryName, RepositoryProblem)> {
         let state = self.state();
         let said = state.over.iter();
-        said.map(|((instance, repository), over)| (instance.clone(), repository.clone(), over.text.clone())).collect()
+        said.map(|((instance, repository), over)| (instance.clone(), repository.clone(), over.problem.clone()))
+            .collect()
     }
 }
 
@@ -178,9 +180,8 @@ impl Share {
         let Some(used) = state.used.get_mut(&self.key) else { return Ok(()) };
         if used.bytes.saturating_add(bytes) > used.limit {
             let limit = used.limit;
-            let (mib, order) = (limit >> 20, &self.key.0);
-            let text = format!("its host adds more than the {mib} MiB that the order {order} may add, and is refused");
-            let over = Over { text, is_told: false };
+            let problem = RepositoryProblem::OverQuota { order: self.key.0.clone(), limit };
+            let over = Over { problem, is_told: false };
             state.over.entry((instance.clone(), repository.clone())).or_insert(over);
             return Err(OverQuota { instance: instance.clone(), limit });
         }
@@ -241,7 +242,7 @@ pub mod tests {
         let refused = quotas.begin(&lease, of, room).map(|_| ()).expect_err("ten fill the half");
         assert_eq!(refused.limit, 10 * SMALLEST);
         let said = quotas.news();
-        assert!(said.len() == 1 && said[0].2.contains("may add"), "{said:?}");
+        assert!(matches!(said[..], [(_, _, RepositoryProblem::OverQuota { .. })]), "{said:?}");
         assert_eq!((quotas.news().len(), quotas.over().len()), (0, 1), "it is told once");
         let next = Lease { order: order("next"), ..lease };
         let mut share = quotas.begin(&next, of, room).expect("each order has its own");

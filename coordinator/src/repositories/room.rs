@@ -3,6 +3,8 @@
 use super::disk::Space;
 use super::repository_service::RepositoryService;
 use fleet_core::backup::RepositoryLocation;
+use fleet_core::event::{EventKind, EventSubject};
+use fleet_core::problem::Problem;
 use fleet_core::time::Time;
 
 /// Free bytes that are always enough, even if they are less than a tenth of the disk.
@@ -17,7 +19,7 @@ pub struct Room {
 impl RepositoryService {
     /// Returns the problem with the disk space, if there is one: less than a tenth of the disk is free and less than 10
     /// GiB, or less than twice the largest last backup.
-    pub fn room_words(&self) -> Option<String> {
+    pub fn room_problem(&self) -> Option<Problem> {
         let Space { free, total } = self.disk.space().ok()?;
         too_little(free, total, self.largest())
     }
@@ -41,26 +43,24 @@ impl RepositoryService {
 
     /// Tells once when it becomes too little, and once when there is enough again.
     pub(super) async fn look_at_room(&self, room: &mut Room, now: Time) {
-        let words = self.room_words();
-        if words.is_some() == room.is_told {
+        let problem = self.room_problem();
+        let is_told = problem.is_some();
+        if is_told == room.is_told {
             return;
         }
-        let text = words.clone().unwrap_or_else(|| "there is room for backups again".to_owned());
-        match self.facts.tell("coordinator", &text, now).await {
-            Ok(()) => room.is_told = words.is_some(),
+        let kind = problem.map_or(EventKind::RepositoryDiskFine, |problem| EventKind::Found(Box::new(problem)));
+        match self.facts.tell(EventSubject::Coordinator, kind, now).await {
+            Ok(()) => room.is_told = is_told,
             Err(error) => tracing::error!(%error, "could not tell how much room there is"),
         }
     }
 }
 
-fn too_little(free: u64, total: u64, largest: u64) -> Option<String> {
-    let mib = free >> 20;
+fn too_little(free: u64, total: u64, largest: u64) -> Option<Problem> {
     if free < (total / 10).min(PLENTY) {
-        return Some(format!("only {mib} MiB free for repositories, less than a tenth of the disk"));
+        return Some(Problem::RepositoryDiskLow { free });
     }
-    (free < largest.saturating_mul(2)).then(|| {
-        format!("only {mib} MiB free for repositories, less than twice the largest backup ({} MiB)", largest >> 20)
-    })
+    (free < largest.saturating_mul(2)).then_some(Problem::RepositoryDiskBelowBackup { free, largest })
 }
 
 #[cfg(test)]
@@ -71,10 +71,10 @@ mod tests {
     fn too_little_room_is_told_before_it_is_none() {
         let gib = |count: u64| count << 30;
         assert_eq!(too_little(gib(20), gib(100), gib(5)), None);
-        let said = too_little(gib(9), gib(100), gib(1)).expect("it is less than a tenth");
-        assert!(said.starts_with("only 9216 MiB free"), "{said}");
+        let low = Problem::RepositoryDiskLow { free: gib(9) };
+        assert_eq!(too_little(gib(9), gib(100), gib(1)), Some(low), "it is less than a tenth");
         assert_eq!(too_little(gib(11), gib(1000), gib(1)), None, "it is plenty, be it a hundredth");
-        let said = too_little(gib(20), gib(100), gib(11)).expect("it is less than two backups");
-        assert!(said.contains("11264 MiB"), "{said}");
+        let low = Problem::RepositoryDiskBelowBackup { free: gib(20), largest: gib(11) };
+        assert_eq!(too_little(gib(20), gib(100), gib(11)), Some(low), "it is less than two backups");
     }
 }

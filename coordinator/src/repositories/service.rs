@@ -10,8 +10,10 @@ use crate::clock;
 use crate::connections::caller_of;
 use crate::facts::Facts;
 use crate::rpc_status::refused;
+use fleet_core::event::EventKind;
 use fleet_core::hint::Hint;
 use fleet_core::names::HostName;
+use fleet_core::problem::Problem;
 use fleet_proto::convert::{RepositoryFiles, repository_file, repository_files};
 use fleet_proto::v1::{self, add_file, repositories_server::Repositories};
 use futures_util::stream::{BoxStream, Stream, StreamExt};
@@ -75,10 +77,11 @@ impl RepositoriesService {
 
     /// Tells people once of each order whose host adds more than it may.
     async fn tell_what_is_over(&self) {
-        for (instance, repository, text) in self.disk.quotas.news() {
-            let text = format!("its repository in {repository}: {text}");
-            if let Err(error) = self.facts.tell(&format!("instance {instance}"), &text, clock::now()).await {
-                tracing::error!(%error, %instance, text, "could not tell that a host adds too much");
+        for (instance, repository, problem) in self.disk.quotas.news() {
+            let problem = Problem::Repository { repository: repository.clone(), problem: Box::new(problem) };
+            let kind = EventKind::Found(Box::new(problem));
+            if let Err(error) = self.facts.tell(&instance, kind, clock::now()).await {
+                tracing::error!(%error, %instance, %repository, "could not tell that a host adds too much");
             }
         }
     }

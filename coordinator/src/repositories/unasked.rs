@@ -1,10 +1,10 @@
 //! Content of a repository that no order requested: reported, and never used.
 
 use super::housekeeping::backups_of;
+use super::inspect::Look;
 use super::repository_service::{RepositoryService, RepositoryServiceError};
 use crate::clock;
-use fleet_core::backup::{BackupKey, BackupSeen};
-use fleet_core::grammar::{count, verb};
+use fleet_core::backup::{BackupKey, BackupSeen, RepositoryProblem};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,38 +18,33 @@ impl RepositoryService {
         claimed: &BTreeSet<BackupId>,
     ) -> Result<(), RepositoryServiceError> {
         let backups = backups_of(self.facts.read().observed().backups.get(instance), repository);
-        let said = unasked(&backups, claimed);
-        self.note(&(repository.clone(), instance.clone()), said, clock::now(), |look| &mut look.unasked).await
+        let found = unasked(&backups, claimed);
+        let which = (repository.clone(), instance.clone());
+        let look = self.look_at(repository, instance)?;
+        if look.unasked == found {
+            return Ok(());
+        }
+        for problem in found.iter().filter(|problem| !look.unasked.contains(problem)) {
+            self.tell_of(&which, problem.clone(), clock::now()).await?;
+        }
+        self.keep_look(repository, instance, &Look { unasked: found, ..look }).await
     }
 }
 
-/// Returns a text about unrequested backups; nothing if there are none.
-fn unasked(backups: &BTreeMap<BackupKey, BackupSeen>, claimed: &BTreeSet<BackupId>) -> Option<String> {
-    let named = |is: &dyn Fn(&BackupSeen) -> bool| -> Vec<&str> {
-        backups.iter().filter(|(_, seen)| is(seen)).map(|(key, _)| key.backup.as_str()).collect()
+/// Returns the problems of unrequested backups; none if all were requested.
+fn unasked(backups: &BTreeMap<BackupKey, BackupSeen>, claimed: &BTreeSet<BackupId>) -> Vec<RepositoryProblem> {
+    let named = |is: &dyn Fn(&BackupKey, &BackupSeen) -> bool| {
+        let mut found = backups.iter().filter(|(key, seen)| is(key, seen)).map(|(key, _)| key.backup.clone());
+        found.next().map(|first| (1 + found.count(), first))
     };
-    let added = named(&|seen| !seen.asked_by.counts());
-    let doubled = named(&|seen| seen.asked_by.counts() && seen.doubles > 0);
     let is_claimed = |key: &BackupKey| claimed.contains(&key.backup);
-    let never = backups.iter().filter(|(key, seen)| seen.asked_by.counts() && seen.proof.is_none() && is_claimed(key));
-    let forged: Vec<&str> = never.map(|(key, _)| key.backup.as_str()).collect();
-    let mut said = Vec::new();
-    if let Some(first) = added.first() {
-        let (number, are) = (count(added.len(), "backup"), verb(added.len(), "is", "are"));
-        said.push(format!("{number} that no order asked for {are} in it and not counted, {first} first"));
-    }
-    if let Some(first) = doubled.first() {
-        let number = count(doubled.len(), "backup");
-        said.push(format!("snapshots that are not used carry the id of {number}, {first} first"));
-    }
-    if let Some(first) = forged.first() {
-        let number = count(forged.len(), "backup");
-        said.push(format!(
-            "it says that {number} {} proven, and no drill was heard of, {first} first",
-            verb(forged.len(), "was", "were")
-        ));
-    }
-    (!said.is_empty()).then(|| said.join("; "))
+    let added = named(&|_, seen| !seen.asked_by.counts());
+    let doubled = named(&|_, seen| seen.asked_by.counts() && seen.doubles > 0);
+    let forged = named(&|key, seen| seen.asked_by.counts() && seen.proof.is_none() && is_claimed(key));
+    let added = added.map(|(count, first)| RepositoryProblem::Unrequested { count, first });
+    let doubled = doubled.map(|(count, first)| RepositoryProblem::ForeignSnapshots { count, first });
+    let forged = forged.map(|(count, first)| RepositoryProblem::FalseProofs { count, first });
+    added.into_iter().chain(doubled).chain(forged).collect()
 }
 
 #[cfg(test)]
@@ -58,6 +53,6 @@ mod tests {
 
     #[test]
     fn nothing_is_said_where_all_was_asked_for() {
-        assert_eq!(unasked(&BTreeMap::new(), &["0123456789abcdef01234567".parse().expect("an id")].into()), None);
+        assert_eq!(unasked(&BTreeMap::new(), &["0123456789abcdef01234567".parse().expect("an id")].into()), []);
     }
 }

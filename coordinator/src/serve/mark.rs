@@ -1,6 +1,7 @@
 //! Mark of a running coordinator: if it exists at a start, the previous run did not end cleanly.
 
 use crate::facts::Facts;
+use fleet_core::event::{EventKind, EventSubject};
 use fleet_core::time::Time;
 use std::fs;
 use std::io::{self, Write};
@@ -19,11 +20,11 @@ impl RunMark {
         let path = directory.join(FILE);
         match fs::read_to_string(&path) {
             Ok(since) => {
-                let since =
-                    since.trim().parse().map(|at| format!(" It had run since {}.", Time(at))).unwrap_or_default();
-                let text = format!("it ended without saying so: it crashed, was killed, or the power failed.{since}");
-                tracing::error!("the run before {text}");
-                if let Err(error) = facts.tell("coordinator", &text, now).await {
+                let since = since.trim().parse().ok().map(Time);
+                let at = since.map(tracing::field::display);
+                tracing::error!(since = at, "the run before crashed, was killed, or the power failed");
+                let kind = EventKind::Crashed { since };
+                if let Err(error) = facts.tell(EventSubject::Coordinator, kind, now).await {
                     tracing::error!(error = &error as &(dyn std::error::Error + 'static), "could not keep that event");
                 }
             }

@@ -1,9 +1,12 @@
 //! Backups as operators request them and hosts report them.
 
 use crate::harness::{LIMIT, now, restore, settled};
+use crate::import::named;
 use crate::scene::{accepted_drill, backups, data, end, read, scene, standing, until};
 use fleet_core::backup::{DataAction, DataResult, DrillMade, Others, Proof, RestoreMade};
+use fleet_core::event::EventKind;
 use fleet_core::order_failure::OrderFailure;
+use fleet_core::problem::Problem;
 use fleet_proto::v1::{self, from_agent, order_report::Outcome};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -122,8 +125,10 @@ async fn what_a_restore_left_is_named_at_its_end_with_the_instance_and_in_the_st
         let is_said = |view: &Option<v1::InstanceView>| view.as_ref().is_some_and(|view| view.leftovers == leftovers);
         crate::stories::until(&mut scene.admin, "notes-1", is_said).await;
         let status = scene.admin.get_status(v1::GetStatusRequest {}).await.expect("it may be seen").into_inner();
-        let named = status.attention.iter().any(|it| it.subject == "instance notes-1" && it.text == left);
-        assert_eq!(named, !leftovers.is_empty(), "{:?}", status.attention);
+        let problem = Some(Problem::Leftovers(vec![left.as_str().into()]).into());
+        let is_named =
+            status.attention.iter().any(|it| named(&it.subject) == "instance notes-1" && it.problem == problem);
+        assert_eq!(is_named, !leftovers.is_empty(), "{:?}", status.attention);
     }
 }
 
@@ -165,9 +170,10 @@ async fn only_an_administrator_lets_fewer_backups_be_kept() {
     root.remove_policy(removal).await.expect("an administrator may");
     let events = v1::ListEventsRequest { tail: 50, ..Default::default() };
     let events: Vec<_> = scene.admin.list_events(events).await.expect("they are seen").into_inner().collect().await;
-    let recorded = |event: &Result<v1::EventView, tonic::Status>| {
-        event.as_ref().is_ok_and(|event| event.text == "changed by ro; fewer backups are kept of notes-1")
-    };
+    let changed = EventKind::PolicyChanged { by: "ro".parse().expect("a name"), fewer: vec![read("notes-1")] };
+    let changed = Some(changed.into());
+    let recorded =
+        |event: &Result<v1::EventView, tonic::Status>| event.as_ref().is_ok_and(|event| event.kind == changed);
     assert!(events.iter().any(recorded), "{events:?}");
 }
 

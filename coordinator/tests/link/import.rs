@@ -3,8 +3,9 @@
 use crate::harness::{FakeAgent, LIMIT, Operators, configure, done, goal, install, settled};
 use crate::stories::fleet;
 use fleet_core::hint::Hint;
+use fleet_core::problem::Problem;
 use fleet_link::Identity;
-use fleet_proto::v1::{self, order::Action};
+use fleet_proto::v1::{self, ProblemCode, order::Action};
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -25,19 +26,29 @@ pub async fn again(identity: &Identity) -> FakeAgent {
     timeout(LIMIT, dialing).await.expect("it is welcome")
 }
 
-/// Waits until status shows a problem of a subject with this text.
-pub async fn needs_a_person(admin: &mut Operators, subject: &str, text: &str) -> v1::Attention {
+/// Returns the subject of an event or a problem, such as `host lab-1`.
+pub fn named(subject: &Option<v1::EventSubject>) -> String {
+    subject.clone().map(String::from).unwrap_or_default()
+}
+
+/// Returns the code of a problem.
+pub fn code(attention: &v1::Attention) -> ProblemCode {
+    attention.problem.as_ref().map(v1::Problem::code).unwrap_or_default()
+}
+
+/// Waits until status shows a problem of a subject.
+pub async fn needs_a_person(admin: &mut Operators, subject: &str, problem: ProblemCode) -> v1::Attention {
     let said = async {
         loop {
             let status = admin.get_status(v1::GetStatusRequest {}).await.expect("it answers").into_inner();
-            let found = status.attention.into_iter().find(|it| it.subject == subject && it.text.contains(text));
+            let found = status.attention.into_iter().find(|it| named(&it.subject) == subject && code(it) == problem);
             if let Some(found) = found {
                 return found;
             }
             sleep(Duration::from_millis(30)).await;
         }
     };
-    timeout(LIMIT, said).await.unwrap_or_else(|_| panic!("nobody says of {subject} that {text}"))
+    timeout(LIMIT, said).await.unwrap_or_else(|_| panic!("nothing says {problem:?} of {subject}"))
 }
 
 #[tokio::test]
@@ -51,7 +62,7 @@ async fn an_order_whose_values_are_lost_holds_no_other_back_and_is_told() {
     let mut agent = again(&identity).await;
     let left = agent.orders(1).await;
     assert_eq!(left[0].instance, "notes-2");
-    let recorded = needs_a_person(&mut admin, "instance notes-1", "there are no values of revision 1").await;
+    let recorded = needs_a_person(&mut admin, "instance notes-1", ProblemCode::Undeliverable).await;
     assert_eq!(recorded.hint, Some(Hint::ImportFacts.into()));
 }
 
@@ -70,7 +81,8 @@ async fn a_host_that_is_ahead_is_told_and_no_wish_counts_as_done_because_of_it()
     agent.obey(&order, done(), None).await;
     agent.say(ahead(&installed, 4)).await;
     agent.orders(0).await;
-    let recorded = needs_a_person(&mut admin, "instance notes-1", "newer revision than is wanted: 7, not 1").await;
+    let recorded = needs_a_person(&mut admin, "instance notes-1", ProblemCode::NewerRevision).await;
+    assert_eq!(recorded.problem, Some(Problem::NewerRevision { found: 7, wanted: 1 }.into()));
     let wanted = "notes-1".parse().ok().map(|name| Hint::GiveWantedValues(name).into());
     assert_eq!(recorded.hint, wanted);
 
@@ -81,7 +93,7 @@ async fn a_host_that_is_ahead_is_told_and_no_wish_counts_as_done_because_of_it()
     agent.obey(&order, done(), None).await;
     agent.say(ahead(&installed, 5)).await;
     agent.orders(0).await;
-    needs_a_person(&mut admin, "instance notes-1", "newer revision than is wanted").await;
+    needs_a_person(&mut admin, "instance notes-1", ProblemCode::NewerRevision).await;
 
     // The same values as are wanted already: it is the host that has others.
     let values = [("password".to_owned(), "hunter2".to_owned())].into();

@@ -1,7 +1,7 @@
 //! A coordinator that is lost and comes back from its own backup, and hosts that have gone on meanwhile.
 
 use crate::harness::{FakeAgent, Harness, Operators, bundle, done, goal, install, now, push, settled, start_rollout};
-use crate::import::{again, needs_a_person};
+use crate::import::{again, code, needs_a_person};
 use crate::stories::{fleet, installed, instance, until};
 use fleet_coordinator::facts::Facts;
 use fleet_coordinator::home::{Home, HomeError};
@@ -10,7 +10,7 @@ use fleet_coordinator::repositories::WorkerLauncher;
 use fleet_core::hint::Hint;
 use fleet_link::{dial, renew};
 use fleet_proto::convert::incoming_hint;
-use fleet_proto::v1;
+use fleet_proto::v1::{self, ProblemCode};
 use fleet_repository::backend::S3Address;
 use fleet_repository::worker::BackendSpec;
 use s3::S3;
@@ -93,7 +93,7 @@ async fn a_lost_coordinator_comes_back_with_its_facts_keys_and_certificates() {
     assert!(agent.open_set().await.expect("the stream goes on").orders.is_empty(), "nothing is installed in its place");
     let view = instance(&mut admin, "notes-1").await.expect("the administrator's certificate counts, and it is known");
     assert_eq!(view.values.get("password").map(String::as_str), Some("***"));
-    needs_a_person(&mut admin, "instance notes-1", "its host does not have it: it is not installed empty").await;
+    needs_a_person(&mut admin, "instance notes-1", ProblemCode::DataMissing).await;
     let refused = restore(&vault.recovery, None, harness.path(), &launcher()).await;
     assert!(matches!(refused, Err(RestoreError::Home(_))), "nothing is overwritten: {refused:?}");
 }
@@ -128,12 +128,12 @@ async fn while_a_file_cannot_be_read_backups_are_taken_and_none_is_let_go() {
 async fn a_coordinator_that_is_not_backed_up_says_so() {
     let (harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
-    needs_a_person(&mut admin, "coordinator", "is not backed up: nobody said where to").await;
+    needs_a_person(&mut admin, "coordinator", ProblemCode::OwnBackupNotSet).await;
     let _vault = set_up(harness.path()).await;
     let gone = async {
         loop {
             let status = admin.get_status(v1::GetStatusRequest {}).await.expect("it answers").into_inner();
-            if status.attention.iter().all(|it| it.subject != "coordinator" || !it.text.contains("is not backed up")) {
+            if status.attention.iter().all(|it| code(it) != ProblemCode::OwnBackupNotSet) {
                 return;
             }
             tokio::time::sleep(std::time::Duration::from_millis(30)).await;
@@ -253,10 +253,10 @@ async fn a_host_that_is_ahead_of_restored_facts_waits_for_a_person_and_is_not_pu
         agent.say(settled(name, &newest, 0)).await;
     }
     agent.say(v1::from_agent::Kind::Complete(v1::Complete {})).await;
-    let recorded = needs_a_person(&mut admin, "instance notes-1", "its host has notes@1.3").await;
+    let recorded = needs_a_person(&mut admin, "instance notes-1", ProblemCode::OtherRelease).await;
     let hint = recorded.hint.and_then(incoming_hint);
     assert!(matches!(hint, Some(Hint::WantRunningRelease(_))), "{hint:?}");
-    needs_a_person(&mut admin, "host lab-1", "the instance notes-2 (notes@1.3), which nobody here knows").await;
+    needs_a_person(&mut admin, "host lab-1", ProblemCode::UnknownInstance).await;
     assert!(agent.open_set().await.expect("the stream goes on").orders.is_empty(), "it keeps what it has");
     push(&mut admin, "1.3", &bundle("notes:1.3")).await.expect("it is a good bundle");
     let request = v1::ProposeRolloutRequest { version: "1.3".to_owned(), canary: Some(0), ..Default::default() };

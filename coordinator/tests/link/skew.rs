@@ -1,6 +1,7 @@
 //! Agents that are newer or older than the coordinator: an unreadable part is refused alone, and the rest is accepted.
 
 use crate::harness::{FakeAgent, Operators, bundle, done, goal, hello, install, now, push, settled, start_rollout};
+use crate::import::{code, named};
 use crate::port::until_link;
 use crate::stories::{fleet, installed, instance, until};
 use fleet_coordinator::store::{Batch, Store};
@@ -46,7 +47,10 @@ async fn reports_that_cannot_be_read_end_no_stream_and_make_nothing_absent() {
     until(&mut admin, "notes-1", |view| health(view) == v1::InstanceHealth::Healthy).await;
     assert!(!agent.report.is_closed());
     let status = admin.get_status(v1::GetStatusRequest {}).await.expect("it may be seen").into_inner();
-    let recorded = status.attention.iter().filter(|it| it.subject == "host lab-1" && it.text.contains("cannot read"));
+    let recorded = status
+        .attention
+        .iter()
+        .filter(|it| named(&it.subject) == "host lab-1" && code(it) == v1::ProblemCode::ReportUnreadable);
     assert_eq!(recorded.count(), 1, "{:?}", status.attention);
 }
 

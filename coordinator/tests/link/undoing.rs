@@ -5,7 +5,7 @@ use crate::import::{again, needs_a_person, values_key};
 use crate::stories::{fleet, installed, until};
 use fleet_core::reason::LeftOutReason;
 use fleet_link::Identity;
-use fleet_proto::v1;
+use fleet_proto::v1::{self, ProblemCode};
 use tonic::Code;
 
 const BOTH: [&str; 2] = ["notes-1", "notes-2"];
@@ -96,7 +96,7 @@ async fn a_rollout_notes_no_values_that_are_not_kept() {
     let (_harness, mut admin, _, agent, _, present) = moved().await;
     let ahead = v1::Goal { revision: 7, ..goal(&present[0]).cloned().expect("it has one") };
     agent.say(settled("notes-1", &ahead, 0)).await;
-    needs_a_person(&mut admin, "instance notes-1", "newer revision").await;
+    needs_a_person(&mut admin, "instance notes-1", ProblemCode::NewerRevision).await;
     push(&mut admin, "1.3", &bundle("notes:1.3")).await.expect("it is a good bundle");
     let request = v1::ProposeRolloutRequest { version: "1.3".to_owned(), ..Default::default() };
     let rollout = start_rollout(&mut admin, request).await.expect("it can work").into_inner();

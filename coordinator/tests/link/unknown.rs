@@ -5,6 +5,7 @@ use crate::harness::{Operators, bundle, token};
 use crate::roles::Bytes;
 use crate::stories::{fleet, installed, instance};
 use fleet_core::access::JoinToken;
+use fleet_core::event::EventKind;
 use fleet_link::{admit, dial};
 use fleet_proto::v1;
 use fleet_proto::{PROTOCOL, PROTOCOL_MIN};
@@ -174,7 +175,7 @@ async fn check(channel: &Channel, rows: Vec<(&'static str, Vec<u8>)>, seen: &mut
 }
 
 /// State that operators see and that must not change.
-async fn state(admin: &mut Operators) -> (Vec<String>, usize, String) {
+async fn state(admin: &mut Operators) -> (Vec<(String, EventKind)>, usize, String) {
     let tokens = admin.list_tokens(v1::ListTokensRequest::default()).await.expect("it may be seen").into_inner();
     let view = instance(admin, "notes-1").await.expect("it is there");
     (events(admin).await, tokens.tokens.len(), format!("{:?} {:?} {:?}", view.drift_rule, view.doing, view.values))

@@ -6,12 +6,14 @@ use fleet_coordinator::repositories::{Disk, RepositoryService};
 use fleet_coordinator::store::{MemoryStore, Store, StoreError};
 use fleet_core::backup::{
     BackupKey, BackupPolicy, BackupSource, Backups, Cause, CopyMade, Counted, DataAction, DataResult, DrillMade,
-    EngineKind, Keep, Kept, Manifest, Part as KeptPart, Proof, Root, Snapshots,
+    EngineKind, Keep, Kept, Manifest, Part as KeptPart, Proof, RepositoryProblem, Root, Snapshots,
 };
+use fleet_core::event::EventKind;
 use fleet_core::facts::{CopyOnWrite, DriftRule, HostDesired, InstanceDesired, PowerDesired};
 use fleet_core::names::{BackupId, InstanceName, OrderId};
 use fleet_core::order::{Action, End, Order, Outcome, PowerRequest, order_id};
 use fleet_core::plan::{NewOrder, Plan};
+use fleet_core::problem::Problem;
 use fleet_core::release::Release;
 use fleet_core::time::Time;
 use fleet_repository::worker::{Answer, BackendSpec, Limits, Request, StreamSpec, Work, Worker};
@@ -244,8 +246,26 @@ impl Harness {
         self.repository_service.round(&mut BTreeMap::new(), at).await.expect("it can be looked after");
     }
 
-    pub fn recorded_events(&self) -> Vec<String> {
-        self.facts.read().events().map(|event| format!("{}: {}", event.subject, event.text)).collect()
+    pub fn recorded_events(&self) -> Vec<EventKind> {
+        self.facts.read().events().map(|event| event.kind.clone()).collect()
+    }
+
+    /// Returns the number of events about a kind of problem of a repository.
+    pub fn recorded_problems(&self, is_meant: impl Fn(&RepositoryProblem) -> bool) -> usize {
+        let is_meant = |kind: &EventKind| match kind {
+            EventKind::Found(found) => match &**found {
+                Problem::Repository { problem, .. } => is_meant(problem),
+                _ => false,
+            },
+            _ => false,
+        };
+        self.recorded_events().iter().filter(|kind| is_meant(kind)).count()
+    }
+
+    /// Tells whether a problem of a repository is present.
+    pub fn has_trouble(&self, is_meant: impl Fn(&RepositoryProblem) -> bool) -> bool {
+        let troubles = self.repository_service.troubles().expect("they can be read");
+        troubles.iter().any(|(.., problem)| is_meant(problem))
     }
 }
 

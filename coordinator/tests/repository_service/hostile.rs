@@ -1,7 +1,8 @@
 //! A host that adds unrequested content to its repository.
 
 use crate::harness::{DAY, Harness, id, key, noise, now, read};
-use fleet_core::backup::{AskedBy, BackupSeen};
+use fleet_core::backup::{AskedBy, BackupSeen, RepositoryProblem};
+use fleet_core::event::EventKind;
 use fleet_core::names::BackupId;
 use fleet_core::time::Time;
 use fleet_repository::{MAX_MANIFEST, ReadData};
@@ -44,16 +45,10 @@ async fn a_second_set_with_the_id_of_a_proven_backup_is_told_and_never_used() {
         .await
         .expect("it is there");
     assert_eq!(manifest.parts[0].bytes, 14, "what is shown is the true one");
-    let troubles = harness.repository_service.troubles().expect("they can be read");
-    let said = format!("snapshots that are not used carry the id of 1 backup, {} first", id(1));
-    assert!(troubles.iter().any(|(.., text)| *text == said), "{troubles:?}");
+    let foreign = RepositoryProblem::ForeignSnapshots { count: 1, first: id(1) };
+    assert!(harness.has_trouble(|problem| *problem == foreign));
     harness.round(now()).await;
-    assert_eq!(
-        harness.recorded_events().iter().filter(|text| text.contains("carry the id")).count(),
-        1,
-        "{:?}",
-        harness.recorded_events()
-    );
+    assert_eq!(harness.recorded_problems(|problem| *problem == foreign), 1, "{:?}", harness.recorded_events());
 }
 
 /// Returns the recorded damage of the first backup.
@@ -72,7 +67,11 @@ async fn choose(harness: &Harness, bytes: u64) {
     );
     let found = harness.repository_service.candidates(&repository, &instance, &id(1)).await.expect("it can be read");
     let chosen = found.into_iter().find(|one| one.seen.bytes == 2 * bytes).expect("it is there");
-    harness.repository_service.choose((&repository, &instance, &id(1)), chosen, "ada").await.expect("it is kept");
+    harness
+        .repository_service
+        .choose((&repository, &instance, &id(1)), chosen, &read("ada"))
+        .await
+        .expect("it is kept");
     assert_eq!(harness.repository_service.unclear_copies(&instance, &id(1)).expect("it can be read"), []);
 }
 
@@ -113,14 +112,14 @@ async fn a_backup_that_nobody_noted_among_several_does_not_count_until_a_person_
     // As a catalog of before snapshots were noted has it.
     let noted = harness.catalog()[&read("notes-1")][&key(1)].clone();
     let unnoted = BackupSeen { snapshots: None, ..noted.clone() };
-    harness.facts.choose_backup(&read("notes-1"), key(1), unnoted, "it is old", now()).await.expect("it is kept");
+    harness.facts.choose_backup(&read("notes-1"), key(1), unnoted, EventKind::Joined, now()).await.expect("it is kept");
     harness.forge(1, now(), b"SELECT 'forged';").await;
     let harness = harness.restarted();
     harness.round(now()).await;
     let said = damage(&harness).expect("it is told");
     assert!(said.starts_with("2 snapshots carry its id"), "{said}");
     assert!(
-        harness.recorded_events().iter().any(|text| text.contains("is damaged: 2 snapshots")),
+        harness.recorded_events().iter().any(|kind| matches!(kind, EventKind::BackupDamaged { .. })),
         "{:?}",
         harness.recorded_events()
     );
@@ -163,9 +162,8 @@ async fn forged_sets_of_the_future_and_forged_proofs_let_nothing_of_the_true_his
     assert_eq!(proven, [true, false, false, false, false, false], "files prove nothing");
     let newest = backups.newest(&read("central")).cloned().expect("there are some");
     assert_eq!(newest.good.map(|(_, id)| id), Some(id(2)));
-    let troubles = harness.repository_service.troubles().expect("they can be read");
-    assert!(troubles.iter().any(|(.., text)| text.starts_with("4 backups that no order asked for are in it")));
-    assert!(troubles.iter().any(|(.., text)| text.contains("1 backup was proven, and no drill was heard of")));
+    assert!(harness.has_trouble(|problem| matches!(problem, RepositoryProblem::Unrequested { count: 4, .. })));
+    assert!(harness.has_trouble(|problem| matches!(problem, RepositoryProblem::FalseProofs { count: 1, .. })));
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! Backups that are forgotten, data that is removed, and damage that is reported.
 
 use crate::harness::{DAY, Harness, id, key, manifest, noise, now, part, read};
-use fleet_core::backup::{Cause, DataAction};
+use fleet_core::backup::{Cause, DataAction, RepositoryProblem};
+use fleet_core::event::EventKind;
 use fleet_core::facts::OpenOrder;
 use fleet_core::order::{Action, Order};
 use fleet_core::time::Time;
@@ -21,6 +22,10 @@ fn packs(harness: &Harness) -> Vec<PathBuf> {
     packs
 }
 
+fn is_damage(kind: &EventKind, begin: &str) -> bool {
+    matches!(kind, EventKind::BackupDamaged { reason, .. } if reason.starts_with(begin))
+}
+
 #[tokio::test]
 async fn what_the_policy_lets_go_is_forgotten_and_its_data_is_only_marked_at_first() {
     let harness = Harness::new().await;
@@ -31,9 +36,9 @@ async fn what_the_policy_lets_go_is_forgotten_and_its_data_is_only_marked_at_fir
     harness.round(now()).await;
     assert_eq!(harness.kept(), [id(1), id(3), id(4)], "the newest two, and the newest proven");
     assert_eq!(harness.sets().await, [id(1), id(3), id(4)].map(String::from));
-    let recorded = "instance notes-1: 1 of its backups in central were forgotten, as its policy says";
+    let recorded = EventKind::BackupsForgotten { count: 1, repository: read("central") };
     assert_eq!(
-        harness.recorded_events().iter().filter(|text| *text == recorded).count(),
+        harness.recorded_events().iter().filter(|kind| **kind == recorded).count(),
         1,
         "{:?}",
         harness.recorded_events()
@@ -90,9 +95,8 @@ async fn a_backup_that_became_much_smaller_stops_all_forgetting() {
     harness.round(now()).await;
     harness.round(now()).await;
     assert_eq!(harness.kept().len(), 4);
-    let said: Vec<_> =
-        harness.recorded_events().into_iter().filter(|text| text.contains("nothing is forgotten")).collect();
-    assert_eq!(said.len(), 1, "{said:?}");
+    let is_halted = |problem: &RepositoryProblem| matches!(problem, RepositoryProblem::ForgettingHalted { .. });
+    assert_eq!(harness.recorded_problems(is_halted), 1, "{:?}", harness.recorded_events());
     assert_eq!(harness.repository_service.troubles().expect("it can be read").len(), 1);
 }
 
@@ -118,13 +122,12 @@ async fn damage_is_found_named_and_marks_its_backups_alone() {
     let damaged: Vec<bool> = (1..=2).map(|number| !catalog[&read("notes-1")][&key(number)].is_good()).collect();
     assert_eq!(damaged.iter().filter(|is| **is).count(), 1, "{damaged:?}");
     assert_eq!(
-        harness.recorded_events().iter().filter(|text| text.contains("is damaged: db.sql")).count(),
+        harness.recorded_events().iter().filter(|kind| is_damage(kind, "db.sql")).count(),
         1,
         "{:?}",
         harness.recorded_events()
     );
-    let troubles = harness.repository_service.troubles().expect("they can be read");
-    assert!(troubles.iter().any(|(.., text)| text.starts_with("1 of its backups is damaged")), "{troubles:?}");
+    assert!(harness.has_trouble(|problem| matches!(problem, RepositoryProblem::Damaged { count: 1, .. })));
     harness.repository_service.rebuild(&read("central")).await.expect("it can be read");
     assert_eq!(harness.catalog(), catalog, "a rebuilt catalog knows it too");
 }
@@ -182,9 +185,8 @@ async fn a_backup_whose_files_cannot_be_read_stays_in_the_catalog_as_damaged() {
     assert_eq!((rebuilt.backups, rebuilt.unread.len()), (1, 3));
     let good = |harness: &Harness| [1, 2].map(|number| harness.catalog()[&read("notes-1")][&key(number)].is_good());
     assert_eq!(good(&harness), [true, false]);
-    let recorded = |harness: &Harness| {
-        harness.recorded_events().iter().filter(|text| text.contains("is damaged: snapshot ")).count()
-    };
+    let recorded =
+        |harness: &Harness| harness.recorded_events().iter().filter(|kind| is_damage(kind, "snapshot ")).count();
     assert_eq!(recorded(&harness), 1, "{:?}", harness.recorded_events());
     let gone = harness
         .repository_service
@@ -202,8 +204,11 @@ async fn a_backup_whose_files_cannot_be_read_stays_in_the_catalog_as_damaged() {
     harness.round(Time(now().0 + 5 * DAY)).await;
     assert_eq!(harness.kept(), [id(1), id(2)]);
     let troubles = harness.repository_service.troubles().expect("it can be read");
-    let says = |part: &str| troubles.iter().any(|(_, _, text)| text.contains(part));
-    assert!(says("put the file back") && says("the catalog keeps what it had") && says("damaged"), "{troubles:?}");
+    let [(.., first), (.., second), (.., third)] = &troubles[..] else { panic!("there are three: {troubles:?}") };
+    let RepositoryProblem::NotMaintained(why) = first else { panic!("it could not be tidied: {first:?}") };
+    assert!(why.contains("put the file back"), "{why}");
+    assert!(matches!(second, RepositoryProblem::NotListed(_)), "{second:?}");
+    assert!(matches!(third, RepositoryProblem::Damaged { .. }), "{third:?}");
     assert!(!good(&harness)[1]);
 }
 

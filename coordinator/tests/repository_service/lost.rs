@@ -4,6 +4,7 @@ use crate::harness::{DAY, Harness, id, key, noise, order, read};
 use fleet_coordinator::repositories::RepositoryServiceError;
 use fleet_coordinator::store::Batch;
 use fleet_core::backup::{Cause, DataAction};
+use fleet_core::event::EventKind;
 use fleet_core::order::Action;
 use fleet_core::time::Time;
 
@@ -25,8 +26,8 @@ async fn repositories_that_did_not_come_back_are_said_to_be_lost_and_are_made_an
     let lost = harness.repository_service.miss_lost(Time(2)).await.expect("it can be found out");
     assert_eq!(lost, [(read("central"), read("notes-1"))]);
     assert!(harness.catalog().is_empty());
-    let recorded = "instance notes-1: its 1 backup in central is LOST with the coordinator's former disk; the repository is made anew";
-    assert!(harness.recorded_events().iter().any(|text| text == recorded), "{:?}", harness.recorded_events());
+    let recorded = EventKind::BackupsLost { count: 1, repository: read("central") };
+    assert!(harness.recorded_events().contains(&recorded), "{:?}", harness.recorded_events());
     assert!(matches!(harness.repository_service.accesses(&backup), Err(RepositoryServiceError::BeingMade(_))));
     harness.backup(2, 0, &noise(2, 100_000)).await;
     assert_eq!((harness.kept(), harness.sets().await), (vec![id(2)], vec![String::from(id(2))]));

@@ -3,6 +3,7 @@
 use super::*;
 use crate::backup::{DrillMade, EngineKind, Proof, StoreSeen};
 use crate::facts::Running;
+use crate::order_failure::OrderFailure;
 use crate::plan::PlanContext;
 use crate::plan::tests::given::{given, read};
 
@@ -18,45 +19,59 @@ fn health(lines: &str, coverage: Option<&Coverage>) -> BackupHealth {
     plan_context.health(&read("a")).expect("it is wanted")
 }
 
-fn check(lines: &str, expect: &str) {
+/// Checks the problems, and that the level is that of the worst.
+fn check(lines: &str, expect: &[BackupProblem]) {
     let found = health(lines, None);
-    let said: Vec<String> = [found.word.to_string()].into_iter().chain(found.reasons).collect();
-    assert_eq!(said.join("; "), expect, "for\n{lines}");
+    assert_eq!(found.reasons, expect, "for\n{lines}");
+    assert_eq!(found.word, expect.first().map_or(HealthLevel::Ok, BackupProblem::level), "for\n{lines}");
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn at(second: u64) -> Time {
+    Time(second * 1000)
+}
+
+fn backup_failed() -> BackupProblem {
+    BackupProblem::BackupFailed { at: at(10_805), failure: OrderFailure::other("the probe got no answer") }
 }
 
 const POLICY: &str = "policy p @hourly for all";
 
 #[test]
 fn without_a_good_backup_it_is_never() {
-    check(POLICY, "never; there is no backup of it");
-    check(&format!("{POLICY}\nbackup a central 10801 damaged"), "never; there is no backup of it");
-    check(
-        &format!("{POLICY}\nended a backup/10800/1 failed 10805"),
-        "never; there is no backup of it; its last backup failed at 1970-01-01T03:00:05Z: the probe got no answer",
-    );
+    check(POLICY, &[BackupProblem::NoBackup]);
+    check(&format!("{POLICY}\nbackup a central 10801 damaged"), &[BackupProblem::NoBackup]);
+    check(&format!("{POLICY}\nended a backup/10800/1 failed 10805"), &[BackupProblem::NoBackup, backup_failed()]);
 }
 
 #[test]
 fn a_failure_counts_until_something_succeeds() {
     let failed = format!("{POLICY}\nbackup a central 7200\nended a backup/10800/1 failed 10805");
-    check(&failed, "failing; its last backup failed at 1970-01-01T03:00:05Z: the probe got no answer");
-    check(&format!("{failed}\nbackup a central 10806"), "ok");
+    check(&failed, &[backup_failed()]);
+    check(&format!("{failed}\nbackup a central 10806"), &[]);
     let drill = format!("{POLICY} drill 1h\nbackup a central 10801\nended a drill/10801/0/1 failed 10805");
-    check(&drill, "failing; its last drill failed at 1970-01-01T03:00:05Z: the probe got no answer");
-    check(&format!("{drill}\nbackup a central 10801 proven 10806"), "ok");
+    let drill_failed =
+        BackupProblem::DrillFailed { at: at(10_805), failure: OrderFailure::other("the probe got no answer") };
+    check(&drill, &[drill_failed]);
+    check(&format!("{drill}\nbackup a central 10801 proven 10806"), &[]);
 }
 
 #[test]
 fn an_old_backup_is_late_in_each_repository_of_its_policy() {
-    check(
-        &format!("{POLICY}\nbackup a central 3000"),
-        "late; its newest backup in central is 2h10m old, and may be 2h",
-    );
+    let old = |repository: &str| BackupProblem::Old {
+        repository: read(repository),
+        age: seconds(7810),
+        limit: seconds(7200),
+    };
+    check(&format!("{POLICY}\nbackup a central 3000"), &[old("central")]);
     let both = "policy p @hourly for all to central,offsite\nbackup a central 10801";
-    check(both, "late; there is no backup of it in offsite");
-    check(&format!("{both}\nbackup a offsite 3000"), "late; its newest backup in offsite is 2h10m old, and may be 2h");
-    check(&format!("{both}\nbackup a offsite 10000"), "ok");
-    check(&format!("{both}\nbackup a offsite 10000\nbackup a elsewhere 1"), "ok");
+    check(both, &[BackupProblem::NoCopy(read("offsite"))]);
+    check(&format!("{both}\nbackup a offsite 3000"), &[old("offsite")]);
+    check(&format!("{both}\nbackup a offsite 10000"), &[]);
+    check(&format!("{both}\nbackup a offsite 10000\nbackup a elsewhere 1"), &[]);
 }
 
 #[test]
@@ -64,30 +79,32 @@ fn an_old_proof_is_late() {
     let with = |backups: &str| format!("policy p @hourly for all drill 30m age 1h\n{backups}");
     check(
         &with("backup a central 10801\nbackup a central 100 proven 5409"),
-        "late; it was last proven 1h30m ago, and is to be every 30m",
+        &[BackupProblem::ProofOld { age: seconds(5401), interval: seconds(1800), repository: None }],
     );
-    check(&with("backup a central 10801\nbackup a central 100 proven 5500"), "ok");
+    check(&with("backup a central 10801\nbackup a central 100 proven 5500"), &[]);
     check(
         &with("backup a central 10801\nbackup a central 100"),
-        "late; none of its backups was ever proven, since 2h58m",
+        &[BackupProblem::NeverProven { age: seconds(10_710), repository: None }],
     );
-    check(&with("backup a central 10801"), "ok");
+    check(&with("backup a central 10801"), &[]);
 }
 
 #[test]
 fn each_copy_has_its_own_age_proof_and_failure() {
     let both = "policy p @hourly for all to central,offsite drill 1h\nbackup a central 10801 proven 10802";
-    let never = "late; none of its backups in offsite was ever proven, since 3h0m";
-    check(&format!("{both}\nbackup a offsite 1\nbackup a offsite 10801"), &never.replace("3h0m", "3h"));
-    let old = "late; it was last proven in offsite 3h ago, and is to be every 1h";
-    check(&format!("{both}\nbackup a offsite 5 proven 6\nbackup a offsite 10801"), old);
-    check(&format!("{both}\nbackup a offsite 10801 proven 10802"), "ok");
+    let repository = || Some(read("offsite"));
+    let never = BackupProblem::NeverProven { age: seconds(10_809), repository: repository() };
+    check(&format!("{both}\nbackup a offsite 1\nbackup a offsite 10801"), &[never]);
+    let old = BackupProblem::ProofOld { age: seconds(10_804), interval: seconds(3600), repository: repository() };
+    check(&format!("{both}\nbackup a offsite 5 proven 6\nbackup a offsite 10801"), &[old]);
+    check(&format!("{both}\nbackup a offsite 10801 proven 10802"), &[]);
     // One of the two fails; a later success elsewhere does not hide it.
     let partly = format!("{both}\nbackup a offsite 7000 proven 10000\nended a backup/10800/1 partly-offsite 10803");
-    let failing = "failing; its last copy to offsite failed at 1970-01-01T03:00:03Z: it is full";
-    check(&partly, failing);
-    check(&format!("{partly}\nbackup a central 10805"), failing);
-    check(&format!("{partly}\nbackup a offsite 10805"), "ok");
+    let failing =
+        [BackupProblem::CopyFailed { repository: read("offsite"), at: at(10_803), reason: "it is full".into() }];
+    check(&partly, &failing);
+    check(&format!("{partly}\nbackup a central 10805"), &failing);
+    check(&format!("{partly}\nbackup a offsite 10805"), &[]);
     let found = health(&partly, None);
     let copies: Vec<_> = found.copies.iter().map(|copy| (copy.repository.as_str(), copy.problems.len())).collect();
     assert_eq!(copies, [("central", 0), ("offsite", 1)]);
@@ -112,7 +129,8 @@ fn a_copy_that_could_not_be_restored_is_not_hidden_by_one_elsewhere_that_could()
     let plan_context = PlanContext::new(&given.desired, &given.asked, &given.observed, given.now);
     let found = plan_context.health(&read("a")).expect("it is wanted");
     assert_eq!(found.word, HealthLevel::Failing);
-    assert_eq!(found.reasons, ["its newest backup in offsite could not be restored: it is cut off"]);
+    let reason = "it is cut off".into();
+    assert_eq!(found.reasons, [BackupProblem::NotRestorable { repository: read("offsite"), reason }]);
 }
 
 #[test]
@@ -156,21 +174,22 @@ fn backups_of_an_earlier_instance_of_its_name_count_for_nothing() {
 
 #[test]
 fn what_nobody_asks_for_or_declares_is_uncovered() {
-    check("backup a central 10801", "uncovered; no policy asks for backups of it");
+    check("backup a central 10801", &[BackupProblem::NoPolicy]);
     let found = |coverage: Coverage| {
         let found = health(&format!("{POLICY}\nbackup a central 10801"), Some(&coverage));
-        (found.word, found.reasons.join("; "), (found.covered, found.declared))
+        (found.word, found.reasons, (found.covered, found.declared))
     };
     let store = |name: &str, state| StoreSeen { name: read(name), engine: EngineKind::Volume, state };
     let stores = vec![store("files", StoreState::Covered), store("index", StoreState::Derivable)];
     let well = Coverage { stores: stores.clone(), undeclared: Vec::new() };
-    assert_eq!(found(well), (HealthLevel::Ok, String::new(), (1, 1)));
+    assert_eq!(found(well), (HealthLevel::Ok, Vec::new(), (1, 1)));
     let more = Coverage { stores: stores.clone(), undeclared: vec!["the volume a_extra".to_owned()] };
-    assert_eq!(found(more), (HealthLevel::Uncovered, "no store declares the volume a_extra".to_owned(), (1, 2)));
+    let undeclared = BackupProblem::Undeclared("the volume a_extra".into());
+    assert_eq!(found(more), (HealthLevel::Uncovered, vec![undeclared], (1, 2)));
     let missing = StoreState::Missing { reason: "there is no service db".to_owned() };
     let less = Coverage { stores: vec![store("db", missing)], undeclared: Vec::new() };
-    let reason = "its store db is missing: there is no service db".to_owned();
-    assert_eq!(found(less), (HealthLevel::Uncovered, reason, (0, 1)));
+    let missing = BackupProblem::StoreMissing { store: "db".into(), reason: "there is no service db".into() };
+    assert_eq!(found(less), (HealthLevel::Uncovered, vec![missing], (0, 1)));
 }
 
 #[test]
@@ -198,20 +217,22 @@ fn what_the_newest_backup_lacks_is_named() {
             now: given.now,
         };
         let health = BackupHealth::of(&input);
-        (health.word, health.reasons.join("; "))
+        assert_eq!(health.word, HealthLevel::Uncovered);
+        health.reasons
     };
-    let lacks = format!("its newest backup holds 1 of 2 stores; not in it: {sales}");
-    assert_eq!(found(seen(2, vec![sales.clone()]), None), (HealthLevel::Uncovered, lacks.clone()));
-    let more = format!("its newest backup holds 1 of 12 stores; not in it: {sales}; and 10 more");
-    assert_eq!(found(seen(12, vec![sales.clone()]), None), (HealthLevel::Uncovered, more));
+    let lacks = |declared, more, named: &[&String]| {
+        let named = named.iter().map(|name| name.as_str().into()).collect();
+        BackupProblem::Incomplete { covered: 1, declared, more, named }
+    };
+    assert_eq!(found(seen(2, vec![sales.clone()]), None), [lacks(2, 0, &[&sales])]);
+    assert_eq!(found(seen(12, vec![sales.clone()]), None), [lacks(12, 10, &[&sales])]);
     // A backup from before names were recorded.
-    let unnamed = "its newest backup holds 1 of 2 stores".to_owned();
-    assert_eq!(found(seen(2, Vec::new()), None), (HealthLevel::Uncovered, unnamed));
+    assert_eq!(found(seen(2, Vec::new()), None), [lacks(2, 0, &[])]);
     // Problems in the host's present report are not repeated, and hide no database.
     let coverage = Coverage { stores: Vec::new(), undeclared: vec!["volume a_extra".to_owned()] };
     let both = vec!["volume a_extra: no store declares it".to_owned(), sales.clone()];
-    let expect = format!("no store declares volume a_extra; its newest backup holds 1 of 3 stores; not in it: {sales}");
-    assert_eq!(found(seen(3, both), Some(&coverage)), (HealthLevel::Uncovered, expect));
+    let undeclared = BackupProblem::Undeclared("volume a_extra".into());
+    assert_eq!(found(seen(3, both), Some(&coverage)), [undeclared, lacks(3, 0, &[&sales])]);
 }
 
 #[test]

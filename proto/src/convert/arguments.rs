@@ -1,12 +1,15 @@
 //! Coded messages: a code with arguments, from which whoever shows it makes words.
 
 use super::{TEXT_LIMIT, bounded};
+use fleet_core::access::Role;
 use fleet_core::capability::Capability;
+use fleet_core::duplicate::Machine;
 use fleet_core::names::{
-    AppName, BackupId, HostName, InstanceName, OrderId, PolicyName, ReleaseName, RepositoryName, RolloutId, StoreName,
-    Version,
+    AppName, BackupId, HostName, InstanceName, OperatorName, OrderId, PolicyName, ReleaseName, RepositoryName,
+    RolloutId, SnapshotId, StoreName, Version,
 };
 use fleet_core::order_kind::OrderKind;
+use fleet_core::plain_text::ShortText;
 use fleet_core::time::Time;
 use fleet_core::units::Period;
 use std::time::Duration;
@@ -46,12 +49,17 @@ single_arguments!(
     BackupId,
     HostName,
     InstanceName,
+    Machine,
+    OperatorName,
     OrderId,
     OrderKind,
     PolicyName,
     ReleaseName,
     RepositoryName,
+    Role,
     RolloutId,
+    ShortText,
+    SnapshotId,
     StoreName,
     Version,
     Period,

@@ -161,6 +161,8 @@ hint_codes! {
         SeeRemainingBackups,
         GiveMoreDigits,
         AcceptBackup(a),
+        HoldBackup(a),
+        RestoreInstance(a),
         ChooseSnapshot(a),
         TakeBackup,
         TakeLargerBackup,

@@ -1,14 +1,15 @@
 //! Hosts that are ahead of the facts here, as after a restore of the facts: they keep their state, and a person
 //! decides.
 
+use super::{Finding, say};
 use crate::facts::StateSnapshot;
-use fleet_core::facts::{InstanceDesired, InstanceObserved, Running};
+use fleet_core::facts::{InstanceDesired, InstanceObserved, InstanceOrigin, Running};
 use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName};
+use fleet_core::problem::Problem;
 use fleet_core::release::Release;
-use fleet_proto::v1;
 
-pub fn ahead(snapshot: &StateSnapshot) -> Vec<v1::Attention> {
+pub fn ahead(snapshot: &StateSnapshot) -> Vec<Finding> {
     let mut found = Vec::new();
     for (name, seen) in &snapshot.observed().instances {
         found.extend(match snapshot.instance(name) {
@@ -21,26 +22,26 @@ pub fn ahead(snapshot: &StateSnapshot) -> Vec<v1::Attention> {
 }
 
 /// An instance that had data, and that its host does not have.
-fn parked(snapshot: &StateSnapshot, name: &InstanceName, instance: &InstanceDesired) -> Option<v1::Attention> {
+fn parked(snapshot: &StateSnapshot, name: &InstanceName, instance: &InstanceDesired) -> Option<Finding> {
     let (origin, seen) = (instance.origin.as_ref()?, snapshot.observed().instances.get(name)?);
     let is_missing = seen.host == instance.host && matches!(seen.running, Running::Absent);
     let is_left = instance.data.is_none() && instance.removal.is_none();
-    (is_missing && is_left).then(|| v1::Attention {
-        subject: format!("instance {name}"),
-        text: format!("{origin}, and its host does not have it: it is not installed empty"),
-        hint: Some(Hint::RemoveOrRestore(name.clone()).into()),
-    })
+    let from = match origin {
+        InstanceOrigin::Backup(from) => Some(from.backup.clone()),
+        InstanceOrigin::CameBack { .. } => None,
+    };
+    let hint = Hint::RemoveOrRestore(name.clone());
+    (is_missing && is_left).then(|| say(name, Problem::DataMissing { from }, hint))
 }
 
 /// Returns the problem of an instance whose release was not ordered here.
-fn of_release(snapshot: &StateSnapshot, name: &InstanceName, seen: &InstanceObserved) -> Option<v1::Attention> {
+fn of_release(snapshot: &StateSnapshot, name: &InstanceName, seen: &InstanceObserved) -> Option<Finding> {
     let release = &seen.running.last()?.release;
     if is_explained(snapshot, name, release) {
         return None;
     }
-    let text = format!("its host has {release}, which nobody here has asked for; it is left as it is");
-    let hint = Hint::WantRunningRelease(release.name.clone()).into();
-    Some(v1::Attention { subject: format!("instance {name}"), text, hint: Some(hint) })
+    let hint = Hint::WantRunningRelease(release.name.clone());
+    Some(say(name, Problem::OtherRelease(release.name.clone()), hint))
 }
 
 /// Returns whether the release is the installed one or belongs to a stored rollout.
@@ -52,8 +53,8 @@ fn is_explained(snapshot: &StateSnapshot, name: &InstanceName, release: &Release
 }
 
 /// An instance that is not known here; its host leaves it alone.
-fn of_unknown(name: &InstanceName, host: &HostName, seen: &InstanceObserved) -> Option<v1::Attention> {
+fn of_unknown(name: &InstanceName, host: &HostName, seen: &InstanceObserved) -> Option<Finding> {
     let release = &seen.running.last()?.release;
-    let text = format!("it has the instance {name} ({release}), which nobody here knows; it is left as it is");
-    Some(v1::Attention { subject: format!("host {host}"), text, hint: Some(Hint::InstallSameName.into()) })
+    let problem = Problem::UnknownInstance { instance: name.clone(), release: release.name.clone() };
+    Some(say(host, problem, Hint::InstallSameName))
 }

@@ -96,14 +96,14 @@ impl BackupHealthViews<'_> {
             proof_ms: copy.proven.map_or(0, |at| at.0),
             late: copy.is_late,
             asked: copy.is_asked,
-            problem: copy.problems.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("; "),
+            problems: copy.problems.iter().cloned().map(Into::into).collect(),
         });
         v1::BackupHealthView {
             instance: name.to_string(),
             host: host.map(ToString::to_string).unwrap_or_default(),
             host_online: seen.is_some_and(|seen| seen.link == LinkState::Online),
             word: v1::BackupLevel::from(health.word).into(),
-            reasons: health.reasons.clone(),
+            reasons: health.reasons.iter().cloned().map(Into::into).collect(),
             policy: health.policy.as_ref().map(ToString::to_string).unwrap_or_default(),
             newest_ms: newest.map_or(0, |(_, seen)| seen.began.0),
             newest: newest.map(|(key, _)| key.backup.to_string()).unwrap_or_default(),

@@ -5,7 +5,7 @@ use crate::operators::request::{absent, hindered, read, wrong};
 use crate::operators::service::OperatorsService;
 use crate::repositories::{Kit, Kits, SealError, sealed_to};
 use crate::rpc_status::failed;
-use fleet_core::grammar::count;
+use fleet_core::event::EventKind;
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName};
 use fleet_proto::v1;
@@ -33,8 +33,8 @@ impl OperatorsService {
         let recipient = Some(request.age_recipient.as_str()).filter(|text| !text.is_empty());
         let kits = made.into_iter().map(|kit| view(kit, recipient)).collect::<Result<Vec<_>, _>>()?;
         let lacking = lacking.into_iter().map(|(repository, of, why)| format!("{of} in {repository}: {why}"));
-        let event = format!("took {}", count(kits.len(), "recovery kit"));
-        let kept = self.shared.facts.tell(&format!("operator {by}"), &event, clock::now()).await;
+        let event = EventKind::RecoveryKitsTaken { count: kits.len() };
+        let kept = self.shared.facts.tell(by, event, clock::now()).await;
         kept.map_err(|error| failed("could not keep the event", &error))?;
         Ok(v1::RecoveryKitList { kits, failed: lacking.collect() })
     }

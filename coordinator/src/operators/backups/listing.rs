@@ -8,6 +8,7 @@ use crate::operators::service::OperatorsService;
 use crate::repositories::Candidate;
 use crate::rpc_status::failed;
 use fleet_core::backup::{BackupSeen, Held, Retained, RetentionVerdict};
+use fleet_core::event::EventKind;
 use fleet_core::hint::Hint;
 use fleet_core::names::{BackupId, InstanceName, OperatorName, RepositoryName};
 use fleet_core::time::Time;
@@ -36,13 +37,12 @@ impl OperatorsService {
         let now = clock::now();
         let change = |change: &mut DesiredChange<'_>| {
             let (name, id) = by_id(change.snapshot(), attempt, &request.backup)?;
-            let subject = format!("instance {name}");
             if request.release {
                 change.release_backup(&id);
-                change.tell(&subject, &format!("its backup {id} may be forgotten again, said {by}"));
+                change.tell(&name, EventKind::BackupReleased { backup: id.clone(), by: by.clone() });
             } else {
                 change.hold_backup(&id, Held { instance: name.clone(), by: by.clone(), at: now });
-                change.tell(&subject, &format!("its backup {id} is held by {by}"));
+                change.tell(&name, EventKind::BackupHeld { backup: id.clone(), by: by.clone() });
             }
             Ok::<_, ChangeError>((name, id))
         };
@@ -73,7 +73,7 @@ impl OperatorsService {
         if counts {
             return Err(hindered(ATTEMPT, format!("the backup {id} counts already"), None));
         }
-        let accepted = self.shared.facts.accept_backup(&name, &id, by.as_str(), now).await;
+        let accepted = self.shared.facts.accept_backup(&name, &id, by, now).await;
         accepted.map_err(|error| failed(ATTEMPT, &error))?;
         let found = view_of(&self.shared.facts.read(), &name, &id, now);
         found.ok_or_else(|| absent(ATTEMPT, format!("backup `{id}`"), None))
@@ -99,7 +99,7 @@ impl OperatorsService {
         let mut meant: Vec<_> = found.extract_if(.., |(_, one)| is_meant(one)).collect();
         match (meant.pop(), meant.is_empty()) {
             (Some((repository, chosen)), true) => {
-                let chosen = repository_service.choose((repository, name, id), chosen, by.as_str()).await;
+                let chosen = repository_service.choose((repository, name, id), chosen, by).await;
                 chosen.map_err(|error| failed(&format!("could not {ATTEMPT}"), &error))
             }
             (Some(_), false) => Err(wrong(ATTEMPT, "several snapshots begin so", Hint::GiveMoreDigits)),

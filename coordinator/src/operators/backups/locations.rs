@@ -9,6 +9,7 @@ use crate::operators::service::OperatorsService;
 use crate::repositories::{BucketKeys, retire};
 use crate::rpc_status::failed;
 use fleet_core::backup::{RepositoryDesired, RepositoryLocation, Secret};
+use fleet_core::event::EventKind;
 use fleet_core::grammar;
 use fleet_core::hint::Hint;
 use fleet_core::names::{OperatorName, RepositoryName};
@@ -39,7 +40,7 @@ impl OperatorsService {
                 kept.map_err(|error| failed("could not keep the keys of the bucket", &error))?;
             }
             change.put_repository(&name, RepositoryDesired { place, added: now });
-            change.tell(&format!("repository {name}"), &format!("added by {by}"));
+            change.tell(&name, EventKind::Added { by: by.clone() });
             Ok::<_, ChangeError>(())
         };
         self.change(now, change).await?;
@@ -91,9 +92,7 @@ impl OperatorsService {
             let forgotten = retire(change, self.shared.facts.store(), &name, &desired);
             let forgotten = forgotten.map_err(|error| failed("could not keep what opens it", &error))?;
             change.remove_repository(&name);
-            let forgotten = grammar::count(forgotten, "backup");
-            let text = format!("removed by {by}, and its {forgotten} forgotten; what it holds stays where it is");
-            change.tell(&format!("repository {name}"), &text);
+            change.tell(&name, EventKind::RepositoryRemoved { by: by.clone(), backups: forgotten });
             Ok::<_, ChangeError>(())
         };
         self.change(clock::now(), change).await?;

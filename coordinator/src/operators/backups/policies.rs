@@ -8,6 +8,7 @@ use crate::operators::service::OperatorsService;
 use crate::operators::subject::no_instance;
 use fleet_core::access::Role;
 use fleet_core::backup::{BackupPolicy, Keep, RepositoryDesired, Schedule, Zone};
+use fleet_core::event::EventKind;
 use fleet_core::facts::{DataConcurrency, Desired};
 use fleet_core::grammar::listed;
 use fleet_core::hint::Hint;
@@ -22,6 +23,8 @@ use tonic::Status;
 const ATTEMPT: &str = "set the policy";
 /// No fleet has more.
 const POLICIES: usize = 200;
+/// Maximum number of instances that an event names.
+const NAMED: usize = 16;
 const AT_ONCE: u32 = 10_000;
 
 impl OperatorsService {
@@ -52,11 +55,13 @@ impl OperatorsService {
                 return Err(wrong(ATTEMPT, format!("there are {POLICIES} policies"), Hint::RemovePolicyFirst).into());
             }
             if before != Some(&policy) {
-                let word = if before.is_some() { "changed" } else { "made" };
-                let fewer = shortened(change.snapshot(), (&name, &policy), role, now)?;
-                let fewer = fewer.map(|names| format!("; fewer backups are kept of {names}")).unwrap_or_default();
+                let is_new = before.is_none();
+                let mut fewer = shortened(change.snapshot(), (&name, &policy), role, now)?;
+                fewer.truncate(NAMED);
+                let by = by.clone();
+                let kind = if is_new { EventKind::Added { by } } else { EventKind::PolicyChanged { by, fewer } };
                 change.put_policy(&name, policy);
-                change.tell(&format!("policy {name}"), &format!("{word} by {by}{fewer}"));
+                change.tell(&name, kind);
             }
             if let Some(at_once) = request.fleet_at_once {
                 change.put_at_once(DataConcurrency(at_once));
@@ -97,7 +102,7 @@ impl OperatorsService {
                 return Err(no_policy(ATTEMPT, &name).into());
             }
             change.remove_policy(&name);
-            change.tell(&format!("policy {name}"), &format!("removed by {by}; backups that there are stay"));
+            change.tell(&name, EventKind::PolicyRemoved { by: by.clone() });
             Ok::<_, ChangeError>(())
         };
         self.change(clock::now(), change).await?;
@@ -113,15 +118,12 @@ fn shortened(
     (name, policy): (&PolicyName, &BackupPolicy),
     role: Role,
     now: Time,
-) -> Result<Option<String>, Status> {
+) -> Result<Vec<InstanceName>, Status> {
     let names = snapshot.desired().shortened_by(name, policy, snapshot.observed(), now);
-    if names.is_empty() {
-        return Ok(None);
+    if names.is_empty() || role >= Role::Administrator {
+        return Ok(names);
     }
     let names = listed(&names.iter().map(ToString::to_string).collect::<Vec<_>>());
-    if role >= Role::Administrator {
-        return Ok(Some(names));
-    }
     let text =
         format!("could not {ATTEMPT}: fewer backups of {names} would be kept, which needs the role administrator");
     Err(refuse(RefusalReason::Role, text, Hint::SeeRemainingBackups))

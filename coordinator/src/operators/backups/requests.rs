@@ -8,11 +8,13 @@ use crate::operators::request::{ChangeError, absent, hindered, read, wrong};
 use crate::operators::service::OperatorsService;
 use crate::operators::subject::no_instance;
 use fleet_core::backup::{Cause, DataAction, DataRequest, Privileges, RepositoryDesired, StoreState};
+use fleet_core::event::EventKind;
 use fleet_core::facts::InstanceDesired;
 use fleet_core::hint::Hint;
 use fleet_core::host_policy::{HostPolicy, Reaches, Refusal, joined};
 use fleet_core::labels::Selector;
 use fleet_core::names::{HostName, InstanceName, OperatorName, RepositoryName};
+use fleet_core::order_summary::OrderSummary;
 use fleet_core::plan::data_order_id;
 use fleet_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,7 +40,7 @@ impl OperatorsService {
             };
             names.into_iter().map(action).collect::<Result<BTreeMap<_, _>, _>>()?
         };
-        let changes = self.request_data_action(by, ATTEMPT, "a backup", actions, None).await?;
+        let changes = self.request_data_action(by, ATTEMPT, actions, None).await?;
         Ok(v1::BackUpReply { changes })
     }
 
@@ -61,7 +63,7 @@ impl OperatorsService {
         ];
         // The instance of the backup is looked up when its host is ordered.
         let actions = [(name, DataAction::Drill { from, privileges: Privileges::default() })].into();
-        let mut changes = self.request_data_action(by, ATTEMPT, "a drill", actions, None).await?;
+        let mut changes = self.request_data_action(by, ATTEMPT, actions, None).await?;
         let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was asked for", None))?;
         Ok(v1::InstanceChange { plan, ..change })
     }
@@ -71,7 +73,6 @@ impl OperatorsService {
         &self,
         by: &OperatorName,
         attempt: &str,
-        noun: &str,
         actions: BTreeMap<InstanceName, DataAction>,
         agreed: Option<(&Agreed, &InstanceDesired)>,
     ) -> Result<Vec<v1::InstanceChange>, Status> {
@@ -87,9 +88,10 @@ impl OperatorsService {
                     agreed.note(change, by, Started::Change(name.clone()));
                 }
                 let serial = desired.data.as_ref().map_or(0, |request| request.serial + 1).max(now.0);
+                let work = Box::new(OrderSummary::from(&action));
                 let data = Some(DataRequest { serial, action, at: now });
                 change.put_instance(&name, InstanceDesired { data, ..desired });
-                change.tell(&format!("instance {name}"), &format!("{noun} asked by {by}"));
+                change.tell(&name, EventKind::WorkRequested { by: by.clone(), work });
             }
             Ok::<_, ChangeError>(())
         };

@@ -16,6 +16,7 @@ use fleet_core::backup::{
     BackupSeen, BackupSource, DataAction, DataRequest, Kept, Manifest, Others, Part, RestoreTo, rebuild_lines,
     refused_without_side_files, side_file_lines, without_side_files,
 };
+use fleet_core::event::EventKind;
 use fleet_core::facts::{DriftRule, InstanceDesired, InstanceOrigin, PowerDesired};
 use fleet_core::hint::Hint;
 use fleet_core::host_policy::Reaches;
@@ -122,9 +123,8 @@ impl OperatorsService {
         agreed.check(ATTEMPT, &plan_digest)?;
         let others = others_of(request);
         let action = DataAction::Restore { from, only, safety, goal: None, others, privileges };
-        let mut changes = self
-            .request_data_action(by, ATTEMPT, "a restore", [(name, action)].into(), Some((agreed, &desired)))
-            .await?;
+        let mut changes =
+            self.request_data_action(by, ATTEMPT, [(name, action)].into(), Some((agreed, &desired))).await?;
         let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was asked for", None))?;
         Ok(v1::InstanceChange { plan, backup, ..change })
     }
@@ -234,8 +234,8 @@ impl OperatorsService {
             self.shared.values.put(change.batch(), &name, 1, &anew.values, &secrets, DriftRule::Heal)?;
             change.put_instance(&name, desired);
             agreed.note(change, by, Started::Change(name.clone()));
-            let text = format!("to be made on {host} from backup {backup} of {instance} by {by}");
-            change.tell(&format!("instance {name}"), &text);
+            let (host, backup, of) = (host.clone(), backup.clone(), instance.clone());
+            change.tell(&name, EventKind::CreationRequested { host, backup, of, by: by.clone() });
             Ok::<_, ChangeError>(())
         };
         self.change(now, change).await?;

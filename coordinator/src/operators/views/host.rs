@@ -1,7 +1,7 @@
 //! A host as operators see it.
 
 use crate::agents::Sessions;
-use crate::facts::{StateSnapshot, protocol_hint, protocol_words};
+use crate::facts::{StateSnapshot, protocol_hint, protocol_problem};
 use fleet_core::access::Subject;
 use fleet_core::duplicate::{Duplicate, Greeting};
 use fleet_core::facts::{HostDesired, HostObserved, LinkState};
@@ -37,7 +37,7 @@ impl HostViews<'_> {
             Some(other) => (v1::HostLink::OtherProtocol, Some(other.since)),
             None => link_of(seen, subject.is_some(), host),
         };
-        let refused = other_protocol.map(protocol_words).unwrap_or_default();
+        let refused = other_protocol.map(|other| protocol_problem(other).into());
         let hint = other_protocol.map(|other| protocol_hint(name, other).into());
         // Since when a host is online only its connection knows: that is no fact, and is not kept.
         let since = since.or(session.as_ref().map(|session| session.since));

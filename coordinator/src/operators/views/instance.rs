@@ -184,24 +184,6 @@ pub fn asked_to(action: &Action) -> Activity {
     }
 }
 
-pub fn verb(action: &Action) -> String {
-    match action {
-        Action::Install { goal } => format!("install {}", goal.release),
-        Action::Upgrade { from, goal } => {
-            format!("upgrade from {} to {}", from.name.version, goal.release.name.version)
-        }
-        Action::Configure { .. } => "change its configuration".to_owned(),
-        Action::Power { request: PowerRequest::Start, .. } => "start".to_owned(),
-        Action::Power { request: PowerRequest::Stop, .. } => "stop".to_owned(),
-        Action::Power { request: PowerRequest::Restart, .. } => "restart".to_owned(),
-        Action::Remove { .. } => "be removed".to_owned(),
-        Action::Data(DataAction::Backup { .. }) => "be backed up".to_owned(),
-        Action::Data(DataAction::Drill { .. }) => "prove its backup".to_owned(),
-        Action::Data(DataAction::Restore { from, .. }) => format!("be restored from {}", from.backup),
-        Action::Data(DataAction::Forget { .. }) => "forget backups".to_owned(),
-    }
-}
-
 fn is_online(snapshot: &StateSnapshot, instance: &InstanceDesired) -> bool {
     snapshot.observed().hosts.get(&instance.host).is_some_and(|host| host.link == LinkState::Online)
 }

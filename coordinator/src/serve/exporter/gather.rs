@@ -10,6 +10,7 @@ use fleet_core::backup::BackupSeen;
 use fleet_core::backup_health::{BackupHealth, CopyHealth, HealthLevel};
 use fleet_core::facts::LinkState;
 use fleet_core::names::InstanceName;
+use fleet_core::problem::Problem;
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use fleet_proto::words::word;
@@ -171,7 +172,7 @@ fn own(page: &mut Page<'_>, shared: &Shared, now: Time) -> fmt::Result {
             error = &error as &dyn std::error::Error,
             "the coordinator's own backups could not be looked at"
         );
-        OwnBackupHealth { at: None, problem: Some(error.to_string()) }
+        OwnBackupHealth { at: None, problem: Some(Problem::OwnBackupUnknown(error.to_string().into())) }
     });
     let help = "Age of the coordinator's newest own backup.";
     let mut samples = page.gauges("fleet_coordinator_backup_age_seconds", help)?;

@@ -1,0 +1,95 @@
+//! Problems and their codes.
+
+use super::arguments::{Argument, coded_message};
+use crate::v1;
+use fleet_core::backup::RepositoryProblem;
+use fleet_core::backup_health::BackupProblem;
+use fleet_core::order_summary::OrderSummary;
+use fleet_core::problem::Problem;
+
+coded_message! {
+    Problem, Problem, ProblemCode, incoming_problem:
+    Panicked { part, count, last, message },
+    TwoMachines { since, machines },
+    OtherProtocol { oldest, newest, own_oldest, own_newest },
+    Offline { since },
+    ClockBehind(a),
+    ClockAhead(a),
+    EngineDiskLow(a),
+    ReportsTooMuch,
+    ReportTooLarge,
+    ReportUnreadable,
+    Stuck(a),
+    DataMissing { from },
+    OrderRolledBack(a),
+    OrderRefused(a),
+    OrderFailed(a),
+    Unhealthy(a),
+    Leftovers(a),
+    Drift(a),
+    Undeliverable { reason, order },
+    OrderOverdue { host, asked },
+    NewerRevision { found, wanted },
+    OtherRelease(a),
+    UnknownInstance { instance, release },
+    RolloutHalted(a),
+    MembersOverdue(a),
+    Backups { more, worst },
+    WithoutPolicy { count, first },
+    Repository { repository, problem },
+    RepositoriesUnknown(a),
+    RepositoryDiskLow { free },
+    RepositoryDiskBelowBackup { free, largest },
+    OwnBackupNotSet,
+    OwnBackupFailed(a),
+    OwnBackupOld { age },
+    NeverBackedUp,
+    OwnBackupsNotRemoved(a),
+    OwnBackupUnknown(a),
+}
+
+coded_message! {
+    BackupProblem, BackupProblem, BackupProblemCode, incoming_backup_problem:
+    NoBackup,
+    BackupFailed { at, failure },
+    DrillFailed { at, failure },
+    NotRestorable { repository, reason },
+    CopyFailed { repository, at, reason },
+    NoCopy(a),
+    Old { repository, age, limit },
+    ProofOld { age, interval, repository },
+    NeverProven { age, repository },
+    NoPolicy,
+    Undeclared(a),
+    StoreMissing { store, reason },
+    Incomplete { covered, declared, more, named },
+}
+
+coded_message! {
+    RepositoryProblem, RepositoryProblem, RepositoryProblemCode, incoming_repository_problem:
+    Text(a),
+    Damaged { count, first, reason },
+    OverQuota { order, limit },
+    NotMaintained(a),
+    NotListed(a),
+    Locked(a),
+    ForgettingHalted { bytes, before, before_bytes },
+    Unrequested { count, first },
+    ForeignSnapshots { count, first },
+    FalseProofs { count, first },
+}
+
+coded_message! {
+    OrderSummary, OrderSummary, OrderSummaryCode, incoming_order_summary:
+    Install(a),
+    Upgrade(a, b),
+    Configure,
+    Start,
+    Stop,
+    Restart,
+    Remove,
+    Backup,
+    Drill,
+    Restore(a),
+    Forget,
+}

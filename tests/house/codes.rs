@@ -1,0 +1,79 @@
+//! Codes that the programs send are read as they were written, and `fleet` has words for each.
+
+use fleet_proto::convert::{
+    incoming_backup_problem, incoming_event_kind, incoming_order_summary, incoming_problem, incoming_repository_problem,
+};
+use fleet_proto::v1;
+use fleet_proto::words::CodedMessage;
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+
+/// Texts that are the argument of some code: a number, a name that is also a backup's id, a release, a role, a machine, and the
+/// names of codes.
+const ARGUMENTS: [&str; 12] = [
+    "1",
+    "2",
+    "abcdefabcdefabcdefabcdef",
+    "a@1",
+    "viewer",
+    "a/b/c",
+    "true",
+    "ORDER_SUMMARY_CODE_STOP",
+    "BACKUP_PROBLEM_CODE_NO_BACKUP",
+    "REPOSITORY_PROBLEM_CODE_TEXT",
+    "ORDER_FAILURE_CODE_UNKNOWN_OUTCOME",
+    "PROBLEM_CODE_NEVER_BACKED_UP",
+];
+/// Maximum number of arguments of a code.
+const MOST: u32 = 5;
+
+/// Returns the lists with a number of arguments.
+fn lists(length: u32) -> impl Iterator<Item = Vec<String>> {
+    let digit = |number: usize, place: u32| number / ARGUMENTS.len().pow(place) % ARGUMENTS.len();
+    (0..ARGUMENTS.len().pow(length))
+        .map(move |number| (0..length).map(|place| ARGUMENTS[digit(number, place)].to_owned()).collect())
+}
+
+/// Reads each code with the fewest arguments that it needs, and with one more; checks that it is written again as it was.
+fn check<M: Clone + PartialEq + Debug + From<K>, K>(
+    codes: impl Iterator<Item = (i32, String)>,
+    message: impl Fn(i32, Vec<String>) -> M,
+    read: impl Fn(M) -> Option<K>,
+    words: impl Fn(&M) -> String,
+) {
+    let mut all = BTreeSet::new();
+    for (code, name) in codes {
+        let fewest = (0..=MOST).find_map(|length| {
+            lists(length).map(|list| message(code, list)).find(|message| read(message.clone()).is_some())
+        });
+        let fewest = fewest.unwrap_or_else(|| panic!("{name} cannot be read with any of {ARGUMENTS:?}"));
+        let again = read(fewest.clone()).map(M::from);
+        assert_eq!(again, Some(fewest.clone()));
+        let words = words(&fewest);
+        assert!(!words.is_empty() && !words.contains('_'), "{name} has no words: `{words}`");
+        assert!(all.insert(words.clone()), "{name} has the words of another code: `{words}`");
+    }
+    assert!(all.len() > 5, "only {} codes were found", all.len());
+}
+
+macro_rules! checks {
+    ($($test:ident: $message:ident, $code:ident, $read:ident;)*) => {
+        $(#[test]
+        fn $test() {
+            let codes = (1..1000).filter_map(|code| {
+                let known = v1::$code::try_from(code).ok()?;
+                Some((code, known.as_str_name().to_owned()))
+            });
+            let message = |code, arguments| v1::$message { code, arguments };
+            check(codes, message, $read, |message| fleet_cli::words_of(CodedMessage::$message(message)));
+        })*
+    };
+}
+
+checks! {
+    each_problem_is_read_as_it_was_written_and_has_words: Problem, ProblemCode, incoming_problem;
+    each_problem_of_backups_is_read_and_has_words: BackupProblem, BackupProblemCode, incoming_backup_problem;
+    each_problem_of_a_repository_is_read_and_has_words: RepositoryProblem, RepositoryProblemCode, incoming_repository_problem;
+    each_order_in_short_is_read_and_has_words: OrderSummary, OrderSummaryCode, incoming_order_summary;
+    each_event_is_read_as_it_was_written_and_has_words: EventKind, EventCode, incoming_event_kind;
+}
