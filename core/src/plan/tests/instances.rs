@@ -149,7 +149,7 @@ fn nothing_is_asked_before_a_host_says_what_the_last_order_left() {
 
 #[test]
 fn an_instance_in_the_middle_of_something_is_left_alone() {
-    check("a busy other", "a: waits, Busy { step: \"pull\" }");
+    check("a busy other", "a: waits, Busy { step: Some(Text(\"pull\")) }");
 }
 
 #[test]
