@@ -222,11 +222,11 @@ fn size(piece: &PieceKind) -> usize {
 
 fn wire_line(line: LogLine, mask: &Mask) -> v1::LogLine {
     let stream = match line.stream {
-        LogStream::Stdout => "stdout",
-        LogStream::Stderr => "stderr",
+        LogStream::Stdout => v1::LogStream::Stdout,
+        LogStream::Stderr => v1::LogStream::Stderr,
     };
     let at_ms = line.at.map_or(0, |at| at.0);
-    v1::LogLine { service: line.service, stream: stream.to_owned(), at_ms, text: cut(masked(line.text, mask)) }
+    v1::LogLine { service: line.service, stream: stream.into(), at_ms, text: cut(masked(line.text, mask)) }
 }
 
 /// A line as long as lines may be was cut off, perhaps within a secret.

@@ -13,7 +13,10 @@ mod shortened;
 
 pub use copy_on_write::CopyOnWrite;
 pub use progress::{ProgressUnit, StepProgress};
-pub use said::{ContainerSaid, Doing, Ended, HostSaid, InstanceHealth, InstanceObserved, InstanceSaid, Running};
+pub use said::{
+    ContainerSaid, ContainerStatus, Doing, Ended, HealthcheckStatus, HostSaid, InstanceHealth, InstanceObserved,
+    InstanceSaid, Running,
+};
 
 use crate::backup::{BackupPolicy, BackupSource, Backups, DataRequest, Held, RepositoryDesired, RepositoryLocation};
 use crate::capability::Capability;

@@ -5,11 +5,11 @@ use crate::agent_context::AgentContext;
 use crate::ledger::{InstanceEntry, Settled};
 use fleet_core::backup::Coverage;
 use fleet_core::claims::claims_of;
-use fleet_core::facts::{ContainerSaid, InstanceHealth, InstanceSaid};
+use fleet_core::facts::{ContainerSaid, ContainerStatus, HealthcheckStatus, InstanceHealth, InstanceSaid};
 use fleet_core::names::InstanceName;
 use fleet_core::spec::InstanceSpec;
-use fleet_core::steps::ContainerHealth;
 use fleet_core::steps::gate::{Ailment, Observation, ailment};
+use fleet_core::steps::{ContainerHealth, ContainerState};
 
 /// Returns the report about an instance as observed, with its differences from the applied state.
 pub fn said(
@@ -68,13 +68,28 @@ fn containers(spec: &InstanceSpec, seen: &Observation) -> Vec<ContainerSaid> {
         service: container.service.clone(),
         name: container.name.clone(),
         image: spec.container(&container.service).map(|it| it.image.clone()).unwrap_or_default(),
-        state: container.state.word().to_owned(),
-        health: match container.health {
-            ContainerHealth::Unchecked => String::new(),
-            ContainerHealth::Starting | ContainerHealth::Healthy | ContainerHealth::Unhealthy => {
-                container.health.word().to_owned()
-            }
-        },
+        state: status(container.state),
+        health: healthcheck_status(container.health),
     });
     said.collect()
+}
+
+fn status(state: ContainerState) -> ContainerStatus {
+    match state {
+        ContainerState::Created => ContainerStatus::Created,
+        ContainerState::Running => ContainerStatus::Running,
+        ContainerState::Paused => ContainerStatus::Paused,
+        ContainerState::Restarting => ContainerStatus::Restarting,
+        ContainerState::Exited { .. } => ContainerStatus::Exited,
+        ContainerState::Dead => ContainerStatus::Dead,
+    }
+}
+
+fn healthcheck_status(health: ContainerHealth) -> HealthcheckStatus {
+    match health {
+        ContainerHealth::Unchecked => HealthcheckStatus::None,
+        ContainerHealth::Starting => HealthcheckStatus::Starting,
+        ContainerHealth::Healthy => HealthcheckStatus::Healthy,
+        ContainerHealth::Unhealthy => HealthcheckStatus::Unhealthy,
+    }
 }

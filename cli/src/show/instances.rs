@@ -6,7 +6,9 @@ use crate::output::{Column, grid};
 use crate::words::reasons::shown_wait;
 use crate::words::{failures, problems, steps};
 use fleet_core::time::Time;
-use fleet_proto::v1::{BackupLevel, DriftRule, InstanceHealth, InstanceView, OrderOutcome};
+use fleet_proto::v1::{
+    BackupLevel, ContainerHealth, ContainerState, DriftRule, InstanceHealth, InstanceView, OrderOutcome,
+};
 use fleet_proto::words::word;
 
 pub const COLUMNS: &[Column<InstanceView>] = &[
@@ -106,11 +108,14 @@ fn parenthesised(word: &str, reason: &str) -> String {
 
 fn containers(instance: &InstanceView) -> Vec<String> {
     let rows = instance.containers.iter().map(|container| {
-        let health = if container.health.is_empty() { String::new() } else { format!(" ({})", container.health) };
+        let state = match word::<ContainerState>(container.state) {
+            none if none.is_empty() => "unknown".to_owned(),
+            state => state,
+        };
         vec![
             container.service.clone(),
             container.name.clone(),
-            format!("{}{health}", container.state),
+            parenthesised(&state, &word::<ContainerHealth>(container.health)),
             container.image.clone(),
         ]
     });
@@ -140,8 +145,8 @@ mod tests {
                 service: "web".to_owned(),
                 name: "notes-1-web-1".to_owned(),
                 image: "labnotes-web:1.1".to_owned(),
-                state: "running".to_owned(),
-                health: "healthy".to_owned(),
+                state: ContainerState::Running.into(),
+                health: ContainerHealth::Healthy.into(),
             }],
             values: [("port".to_owned(), "8080".to_owned()), ("db_password".to_owned(), "***".to_owned())].into(),
             reported_ms: 98_000,

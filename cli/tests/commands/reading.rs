@@ -6,7 +6,7 @@ use crate::scene::{Scene, host, instance, rollout, step};
 use fleet_core::event::{EventKind, EventSubject};
 use fleet_core::hint::Hint;
 use fleet_core::problem::Problem;
-use fleet_proto::v1::{Attention, ContainerView, EventView, InstanceView, LogView, Status, VersionCount};
+use fleet_proto::v1::{Attention, ContainerView, EventView, InstanceView, LogStream, LogView, Status, VersionCount};
 use insta::assert_snapshot;
 
 #[test]
@@ -262,7 +262,7 @@ fn events_have_a_line_each() {
 fn logs_cannot_act_on_a_terminal() {
     let log = |service: &str, text: &str| LogView {
         service: service.to_owned(),
-        stream: "stdout".to_owned(),
+        stream: LogStream::Stdout.into(),
         at_ms: NOW,
         text: text.to_owned(),
     };

@@ -128,10 +128,51 @@ pub struct ContainerSaid {
     pub name: String,
     /// Reference of the image.
     pub image: String,
-    /// The Engine's word: running, exited, restarting …
-    pub state: String,
-    /// The Engine's word: healthy, starting, unhealthy; empty without a healthcheck.
-    pub health: String,
+    /// State at the Engine.
+    pub state: ContainerStatus,
+    /// Result of its health check.
+    pub health: HealthcheckStatus,
+}
+
+/// Reported state of a container. They are kept as the words of the Engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContainerStatus {
+    /// Created, never started.
+    Created,
+    /// Its process runs.
+    Running,
+    /// Its processes are frozen.
+    Paused,
+    /// Ends and is started again, over and over.
+    Restarting,
+    /// The Engine is removing it.
+    Removing,
+    /// Ended.
+    Exited,
+    /// The Engine failed to remove it.
+    Dead,
+    /// Not known, or a word that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Reported result of a container's health check. They are kept as the words of the Engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HealthcheckStatus {
+    /// The container has no health check.
+    #[serde(rename = "")]
+    None,
+    /// Not yet well, within its time.
+    Starting,
+    /// Its health check passes.
+    Healthy,
+    /// Not well.
+    Unhealthy,
+    /// Not known, or a word that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Health of an instance.

@@ -64,3 +64,27 @@ fn a_step_of_an_earlier_version_is_a_text_and_one_of_a_newer_version_is_none() {
         assert_eq!(serde_json::from_str::<Running>(&stored_step(kept)).expect("it can be read"), doing(step), "{kept}");
     }
 }
+
+#[test]
+fn a_container_is_kept_in_the_words_of_the_engine() {
+    let kept = |state: &str, health: &str| {
+        format!(r#"{{"service":"web","name":"a-web-1","image":"web:1","state":"{state}","health":"{health}"}}"#)
+    };
+    let read = |text: &str| serde_json::from_str::<ContainerSaid>(text).expect("it can be read");
+    for (state, health) in [
+        ("created", ""),
+        ("running", "starting"),
+        ("paused", "healthy"),
+        ("restarting", "unhealthy"),
+        ("removing", ""),
+        ("exited", ""),
+        ("dead", ""),
+        ("unknown", "unknown"),
+    ] {
+        let text = kept(state, health);
+        assert_eq!(serde_json::to_string(&read(&text)).expect("it can be written"), text);
+    }
+    assert_eq!(read(&kept("exited", "")).health, HealthcheckStatus::None);
+    let newer = read(&kept("flying", "dizzy"));
+    assert_eq!((newer.state, newer.health), (ContainerStatus::Unknown, HealthcheckStatus::Unknown));
+}

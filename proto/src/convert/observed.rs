@@ -7,7 +7,9 @@ use super::activity::{incoming_activity, incoming_progress};
 use super::result::incoming_result;
 use super::{ConvertError, at_most, bounded, needed};
 use crate::v1;
-use fleet_core::facts::{ContainerSaid, Doing, InstanceHealth, InstanceSaid, Running};
+use fleet_core::facts::{
+    ContainerSaid, ContainerStatus, Doing, HealthcheckStatus, InstanceHealth, InstanceSaid, Running,
+};
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{End, Outcome};
@@ -120,22 +122,58 @@ fn read_health(number: i32, reason: String, left_out: &mut Vec<ConvertError>) ->
 impl From<ContainerSaid> for v1::ContainerSaid {
     fn from(said: ContainerSaid) -> Self {
         let ContainerSaid { service, name, image, state, health } = said;
-        Self { service, name, image, state, health }
+        let (state, health) = (v1::ContainerState::from(state), v1::ContainerHealth::from(health));
+        Self { service, name, image, state: state.into(), health: health.into() }
     }
 }
 
 impl From<v1::ContainerSaid> for ContainerSaid {
     fn from(message: v1::ContainerSaid) -> Self {
-        let v1::ContainerSaid { service, name, image, state, health } = message;
-        Self {
-            service: bounded(service),
-            name: bounded(name),
-            image: bounded(image),
-            state: bounded(state),
-            health: bounded(health),
-        }
+        let state = v1::ContainerState::try_from(message.state).map_or(ContainerStatus::Unknown, Into::into);
+        let health = v1::ContainerHealth::try_from(message.health).map_or(HealthcheckStatus::Unknown, Into::into);
+        let v1::ContainerSaid { service, name, image, .. } = message;
+        Self { service: bounded(service), name: bounded(name), image: bounded(image), state, health }
     }
 }
+
+/// Pairs the variants of an enum of core with those of an enum of the wire whose unspecified value means something.
+macro_rules! total_enumeration {
+    ($core:ident, $wire:ident: $($variant:ident => $value:ident),+ $(,)?) => {
+        impl From<$core> for v1::$wire {
+            fn from(value: $core) -> Self {
+                match value {
+                    $($core::$variant => Self::$value,)+
+                }
+            }
+        }
+
+        impl From<v1::$wire> for $core {
+            fn from(value: v1::$wire) -> Self {
+                match value {
+                    $(v1::$wire::$value => Self::$variant,)+
+                }
+            }
+        }
+    };
+}
+
+total_enumeration!(ContainerStatus, ContainerState:
+    Created => Created,
+    Running => Running,
+    Paused => Paused,
+    Restarting => Restarting,
+    Removing => Removing,
+    Exited => Exited,
+    Dead => Dead,
+    Unknown => Unspecified,
+);
+total_enumeration!(HealthcheckStatus, ContainerHealth:
+    None => Unspecified,
+    Starting => Starting,
+    Healthy => Healthy,
+    Unhealthy => Unhealthy,
+    Unknown => Unknown,
+);
 
 impl From<Running> for v1::instance_report::Running {
     fn from(running: Running) -> Self {

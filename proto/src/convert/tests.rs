@@ -5,7 +5,10 @@ use crate::v1;
 use fleet_core::access::Joiner;
 use fleet_core::activity::Activity;
 use fleet_core::claims::Claims;
-use fleet_core::facts::{ContainerSaid, Doing, DriftRule, InstanceHealth, InstanceSaid, Running, StepProgress};
+use fleet_core::facts::{
+    ContainerSaid, ContainerStatus, Doing, DriftRule, HealthcheckStatus, InstanceHealth, InstanceSaid, Running,
+    StepProgress,
+};
 use fleet_core::hint::Hint;
 use fleet_core::host_policy::{HostPolicy, Permission};
 use fleet_core::names::{InstanceName, NameError};
@@ -138,8 +141,8 @@ fn said(health: InstanceHealth) -> InstanceSaid {
             service: word("web"),
             name: word("notes-1-web-1"),
             image: word("web:1.1"),
-            state: word("running"),
-            health: word("healthy"),
+            state: ContainerStatus::Running,
+            health: HealthcheckStatus::Healthy,
         }],
         coverage: Some(data::coverage()),
         leftovers: vec![word("_data.before-1")],
@@ -279,4 +282,16 @@ fn of_a_failure_that_is_newer_the_arguments_are_kept() {
     };
     let taken = incoming_end(report).expect("it is an end").report.2;
     assert_eq!(taken.outcome, Outcome::Failed { failure: OrderFailure::other("a, b") });
+}
+
+#[test]
+fn the_state_of_a_container_comes_back_as_it_was_and_one_of_a_newer_kind_is_unknown() {
+    let states = (0..).map_while(|number| v1::ContainerState::try_from(number).ok());
+    let healths = (0..).map_while(|number| v1::ContainerHealth::try_from(number).ok());
+    for (state, health) in states.flat_map(|state| healths.clone().map(move |health| (state, health))) {
+        let message = v1::ContainerSaid { state: state.into(), health: health.into(), ..Default::default() };
+        assert_eq!(v1::ContainerSaid::from(ContainerSaid::from(message.clone())), message);
+    }
+    let newer = ContainerSaid::from(v1::ContainerSaid { state: 99, health: 99, ..Default::default() });
+    assert_eq!((newer.state, newer.health), (ContainerStatus::Unknown, HealthcheckStatus::Unknown));
 }

@@ -224,8 +224,8 @@ fn containers(said: &InstanceSaid) -> Vec<v1::ContainerView> {
         service: container.service.clone(),
         name: container.name.clone(),
         image: container.image.clone(),
-        state: container.state.clone(),
-        health: container.health.clone(),
+        state: v1::ContainerState::from(container.state).into(),
+        health: v1::ContainerHealth::from(container.health).into(),
     };
     said.containers.iter().map(view).collect()
 }
