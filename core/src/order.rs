@@ -200,6 +200,14 @@ impl Outcome {
         }
     }
 
+    /// Returns the next action about an order that ended as stuck.
+    pub fn hint(&self) -> Option<&Hint> {
+        match self {
+            Self::Stuck { hint, .. } => hint.as_ref(),
+            Self::AlreadySo | Self::Done | Self::RolledBack { .. } | Self::Refused { .. } | Self::Failed { .. } => None,
+        }
+    }
+
     /// Returns the reason why it did not reach its goal.
     pub fn failure(&self) -> Option<&OrderFailure> {
         match self {

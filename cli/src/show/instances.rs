@@ -4,7 +4,7 @@ use super::{pairs, section};
 use crate::format::{age, or_dash, short_digest};
 use crate::output::{Column, grid};
 use crate::words::reasons::shown_wait;
-use crate::words::{failures, problems, steps};
+use crate::words::{failures, hints, problems, steps};
 use fleet_core::time::Time;
 use fleet_proto::v1::{
     BackupLevel, ContainerHealth, ContainerState, DriftRule, InstanceHealth, InstanceView, OrderOutcome,
@@ -74,6 +74,7 @@ pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
                 outcome => format!("{outcome}{reason}"),
             },
         ),
+        ("hint", hints::shown(instance.hint.as_ref())),
         ("on drift", word::<DriftRule>(instance.drift_rule)),
         ("backups", backups(instance, now)),
         ("heard", ago(now, instance.reported_ms)),
@@ -128,6 +129,7 @@ mod tests {
     use crate::output::{Format, table};
     use fleet_core::activity::Activity;
     use fleet_core::facts::StepProgress;
+    use fleet_core::hint::Hint;
     use fleet_core::reason::WaitReason;
     use fleet_proto::v1::ContainerView;
 
@@ -156,6 +158,15 @@ mod tests {
             drift_rule: DriftRule::Heal.into(),
             ..Default::default()
         }
+    }
+
+    #[test]
+    fn a_stuck_instance_says_what_to_do_next() {
+        let hint = Some(Hint::RestoreInstance("notes-1".parse().expect("a name")).into());
+        let stuck = InstanceView { last_outcome: OrderOutcome::Stuck.into(), hint, ..notes() };
+        let shown = lines(&stuck, Time(100_000)).join("\n");
+        assert!(shown.contains("restore its data: `fleet restore notes-1`"), "{shown}");
+        assert!(!lines(&notes(), Time(100_000)).join("\n").contains("hint"));
     }
 
     #[test]

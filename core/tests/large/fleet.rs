@@ -32,6 +32,13 @@ pub fn each_state(hosts: usize, mut look: impl FnMut(&str, &dyn Fn() -> Plan)) {
     look("rollout", &|| planned(&desired, &observed));
 }
 
+/// Facts of a fleet with backups.
+pub fn facts(hosts: usize) -> (Desired, Observed) {
+    let (mut desired, mut observed) = fleet(hosts);
+    with_backups(&mut desired, &mut observed);
+    (desired, observed)
+}
+
 fn release(version: u64) -> Release {
     let name = format!("app@{version}").parse().expect("a release");
     Release { name, digest: format!("sha256:{version:064}").parse().expect("a digest") }

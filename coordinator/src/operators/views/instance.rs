@@ -93,6 +93,7 @@ impl<'a> InstanceViews<'a> {
             volumes: Vec::new(),
             last_outcome: end.map_or(0, |end| v1::OrderOutcome::from(&end.outcome).into()),
             last_failure: end.and_then(|end| end.outcome.failure()).cloned().map(Into::into),
+            hint: end.and_then(|end| end.outcome.hint()).cloned().map(Into::into),
             created_ms: instance.created.0,
             backup: None,
             progress: doing.progress.map(Into::into),
