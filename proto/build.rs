@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     builder
         .message_attribute("fleet.v1.EventSubject", "#[serde(into = \"String\")]")
+        .message_attribute("fleet.v1.HaltReason", "#[serde(into = \"crate::words::HaltData\")]")
         .message_attribute("fleet.v1.StepProgress", "#[serde(into = \"crate::words::ProgressData\")]")
         .type_attribute(".", "#[derive(serde::Serialize)]")
         .btree_map(".")

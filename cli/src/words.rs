@@ -19,6 +19,7 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::EventKind(kind) => events::shown(Some(kind)),
         CodedMessage::Hint(hint) => hints::shown(Some(hint)),
         CodedMessage::OrderFailure(failure) => failures::shown(Some(failure)),
+        CodedMessage::HaltReason(reason) => reasons::shown_halt(Some(reason)),
         CodedMessage::Progress(far) => progress::shown(Some(far)),
         CodedMessage::LeftOutReason(reason) => reasons::shown_left_out(Some(reason)),
         CodedMessage::WaitReason(reason) => reasons::shown_wait(Some(reason)),

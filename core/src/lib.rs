@@ -18,6 +18,7 @@ pub mod duplicate;
 pub mod event;
 pub mod facts;
 pub mod grammar;
+pub mod halt_reason;
 pub mod hint;
 pub mod host_policy;
 pub mod labels;

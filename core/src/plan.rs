@@ -19,12 +19,13 @@ pub(crate) mod tests;
 
 pub use context::PlanContext;
 pub use data::data_order_id;
-pub use explain::{ExplainedCounts, Explanation, FailureKind, MemberFailure, MemberReason, NextStep, ReasonGroup};
+pub use explain::{ExplainedCounts, Explanation, MemberReason, NextStep, ReasonGroup};
 pub use member::upgrade_ids;
 pub use newer::Newer;
 pub use progress::Progress;
 
 use crate::facts::{Asked, Desired, Doing, Observed};
+use crate::halt_reason::HaltReason;
 use crate::names::{HostName, InstanceName, OrderId, RolloutId};
 use crate::order::{Order, Outcome};
 use crate::reason::WaitReason;
@@ -106,8 +107,8 @@ pub enum RolloutPhase {
     Paused,
     /// Too many members failed, so nothing new begins.
     Halted {
-        /// Reason, for people.
-        reason: String,
+        /// Reason.
+        reason: HaltReason,
     },
     /// An operator aborted it.
     Aborted,

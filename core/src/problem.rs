@@ -3,6 +3,7 @@
 use crate::backup::RepositoryProblem;
 use crate::backup_health::BackupProblem;
 use crate::duplicate::Machine;
+use crate::halt_reason::HaltReason;
 use crate::names::{BackupId, HostName, InstanceName, ReleaseName, RepositoryName};
 use crate::order_failure::OrderFailure;
 use crate::order_summary::OrderSummary;
@@ -111,7 +112,7 @@ pub enum Problem {
         release: ReleaseName,
     },
     /// A rollout is halted, with the reason.
-    RolloutHalted(ShortText),
+    RolloutHalted(HaltReason),
     /// Members of a rollout are overdue.
     MembersOverdue(usize),
     /// The backups of an instance are not as its policy wants them.

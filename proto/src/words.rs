@@ -124,6 +124,8 @@ macro_rules! coded_messages {
                 #[doc = concat!("A `", stringify!($message), "`.")]
                 $message(&'a v1::$message),
             )*
+            /// Reason why a rollout is halted: failures rather than a code.
+            HaltReason(&'a v1::HaltReason),
             /// Progress of a step: numbers rather than a code.
             Progress(&'a v1::StepProgress),
         }
@@ -159,6 +161,24 @@ impl From<v1::EventSubject> for String {
             (_, true) => word::<v1::SubjectKind>(kind),
             (_, false) => format!("{} {name}", word::<v1::SubjectKind>(kind)),
         }
+    }
+}
+
+/// A reason why a rollout is halted in JSON: its failures, and the words.
+#[derive(Serialize)]
+pub(crate) struct HaltData {
+    in_canary: bool,
+    failures: Vec<v1::MemberFailure>,
+    more: u32,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    text: String,
+}
+
+impl From<v1::HaltReason> for HaltData {
+    fn from(message: v1::HaltReason) -> Self {
+        let text = WORDING.get().map(|wording| wording(CodedMessage::HaltReason(&message))).unwrap_or_default();
+        let v1::HaltReason { in_canary, failures, more } = message;
+        Self { in_canary, failures, more, text }
     }
 }
 

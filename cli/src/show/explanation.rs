@@ -1,12 +1,10 @@
 //! Why a rollout is where it is, and what to do, in sentences.
 
 use crate::format::moment;
-use crate::words::reasons::shown_wait;
+use crate::words::reasons::{self, shown_member_failure, shown_wait};
 use crate::words::{hints, steps};
 use fleet_core::time::Time;
-use fleet_proto::v1::{
-    MemberFailure, MemberState, NextStep, OrderOutcome, ReasonGroup, RolloutExplanation, RolloutPhase, RolloutView,
-};
+use fleet_proto::v1::{MemberState, NextStep, ReasonGroup, RolloutExplanation, RolloutPhase, RolloutView};
 use fleet_proto::words::word;
 
 /// No line names more instances.
@@ -17,24 +15,24 @@ pub fn lines(rollout: &RolloutView, now: Time) -> Vec<String> {
     let explanation = rollout.explanation.clone().unwrap_or_default();
     let mut lines = vec![sentence(rollout, &explanation, now)];
     lines.extend(rollout.explanation.as_ref().map(tallies));
-    lines.extend(explanation.failures.iter().map(failure));
+    lines.extend(explanation.failures.iter().map(shown_member_failure));
     lines.extend(explanation.groups.iter().map(group));
     lines.extend(explanation.next.iter().filter_map(next));
     lines
 }
 
 fn sentence(rollout: &RolloutView, explanation: &RolloutExplanation, now: Time) -> String {
-    let (id, reason, until) = (&rollout.id, &rollout.phase_reason, moment(explanation.until_ms));
+    let (id, until) = (&rollout.id, moment(rollout.until_ms));
     match rollout.phase() {
         RolloutPhase::Running if explanation.in_canary => format!("{id} is running: the canary goes first"),
         RolloutPhase::Soaking => {
-            let left = Time(explanation.until_ms).since(now).as_secs();
+            let left = Time(rollout.until_ms).since(now).as_secs();
             format!("{id} watches what it has done for {left} s more, until {until}")
         }
         RolloutPhase::OutsideItsWindow => format!("{id} begins nothing outside its window, which opens at {until}"),
-        RolloutPhase::Halted => format!("{id} is halted: {reason}"),
+        RolloutPhase::Halted => format!("{id} is halted: {}", reasons::phase(rollout)),
         RolloutPhase::Aborted => format!("{id} was aborted"),
-        RolloutPhase::DoneButOffline => format!("{id} is done but for {reason}"),
+        RolloutPhase::DoneButOffline => format!("{id} is done but for {} offline", rollout.offline),
         RolloutPhase::Running | RolloutPhase::Paused | RolloutPhase::Done | RolloutPhase::Unspecified => {
             format!("{id} is {}", word::<RolloutPhase>(rollout.phase))
         }
@@ -44,18 +42,6 @@ fn sentence(rollout: &RolloutView, explanation: &RolloutExplanation, now: Time) 
 fn tallies(explanation: &RolloutExplanation) -> String {
     let RolloutExplanation { done, failed, under_way, waiting, offline, all, .. } = explanation;
     format!("{done} done, {failed} failed, {under_way} under way, {waiting} waiting, {offline} offline, of {all}")
-}
-
-fn failure(failure: &MemberFailure) -> String {
-    let (name, reason) = (&failure.instance, &failure.reason);
-    match (failure.state(), failure.outcome()) {
-        (MemberState::Overdue, _) => format!("{name} has not said how its order ended"),
-        (MemberState::Unhealthy, _) => format!("{name} is unhealthy: {reason}"),
-        (_, OrderOutcome::RolledBack) => format!("{name} went back to {}: {reason}", failure.from),
-        (_, OrderOutcome::Stuck) => format!("{name} is stuck: {reason}"),
-        (_, OrderOutcome::Refused) => format!("{name} refused: {reason}"),
-        _ => format!("{name} failed: {reason}"),
-    }
 }
 
 fn group(group: &ReasonGroup) -> String {
@@ -94,7 +80,9 @@ fn next(step: &NextStep) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::halt_reason::{HaltReason, MemberFailure, MemberFailureKind};
     use fleet_core::hint::Hint;
+    use fleet_core::order_failure::OrderFailure;
     use fleet_core::reason::WaitReason;
 
     fn group_of(state: MemberState, names: &[&str]) -> ReasonGroup {
@@ -104,19 +92,18 @@ mod tests {
 
     #[test]
     fn a_halted_rollout_says_who_failed_who_waits_and_what_to_do() {
-        let failure = |name: &str, outcome: OrderOutcome| MemberFailure {
-            instance: name.to_owned(),
-            state: MemberState::Failed.into(),
-            outcome: outcome.into(),
-            from: "1.1".to_owned(),
-            reason: "no answer".to_owned(),
+        let failure = |name: &str, kind: fn(OrderFailure) -> MemberFailureKind| MemberFailure {
+            instance: name.parse().expect("a name"),
+            from: "1.1".parse().expect("a version"),
+            kind: kind(OrderFailure::other("no answer")),
         };
+        let stuck = failure("a", MemberFailureKind::Stuck);
         let next = |instance: &str, hint: Hint| NextStep { instance: instance.to_owned(), hint: Some(hint.into()) };
         let explanation = RolloutExplanation {
             failed: 2,
             waiting: 6,
             all: 10,
-            failures: vec![failure("a", OrderOutcome::Stuck), failure("b", OrderOutcome::RolledBack)],
+            failures: vec![stuck.clone().into(), failure("b", MemberFailureKind::RolledBack).into()],
             groups: vec![
                 ReasonGroup {
                     waiting: Some(WaitReason::RolloutHalted { rollout: "r1".parse().expect("an id") }.into()),
@@ -135,7 +122,7 @@ mod tests {
         let rollout = RolloutView {
             id: "r1".to_owned(),
             phase: RolloutPhase::Halted.into(),
-            phase_reason: "a is stuck: no answer".to_owned(),
+            halt_reason: Some(HaltReason::new(false, vec![stuck]).into()),
             explanation: Some(explanation),
             ..Default::default()
         };
@@ -154,24 +141,24 @@ mod tests {
 
     #[test]
     fn the_phase_is_a_sentence() {
-        let explanation = RolloutExplanation { in_canary: true, until_ms: 60_000, ..Default::default() };
-        for (phase, reason, expect) in [
-            (RolloutPhase::Running, "", "r1 is running: the canary goes first"),
-            (RolloutPhase::Soaking, "", "r1 watches what it has done for 30 s more, until 1970-01-01T00:01:00Z"),
+        let explanation = RolloutExplanation { in_canary: true, ..Default::default() };
+        for (phase, expect) in [
+            (RolloutPhase::Running, "r1 is running: the canary goes first"),
+            (RolloutPhase::Soaking, "r1 watches what it has done for 30 s more, until 1970-01-01T00:01:00Z"),
             (
                 RolloutPhase::OutsideItsWindow,
-                "",
                 "r1 begins nothing outside its window, which opens at 1970-01-01T00:01:00Z",
             ),
-            (RolloutPhase::Paused, "", "r1 is paused"),
-            (RolloutPhase::Aborted, "", "r1 was aborted"),
-            (RolloutPhase::DoneButOffline, "2 offline", "r1 is done but for 2 offline"),
-            (RolloutPhase::Done, "", "r1 is done"),
+            (RolloutPhase::Paused, "r1 is paused"),
+            (RolloutPhase::Aborted, "r1 was aborted"),
+            (RolloutPhase::DoneButOffline, "r1 is done but for 2 offline"),
+            (RolloutPhase::Done, "r1 is done"),
         ] {
             let rollout = RolloutView {
                 id: "r1".to_owned(),
                 phase: phase.into(),
-                phase_reason: reason.to_owned(),
+                until_ms: 60_000,
+                offline: 2,
                 explanation: Some(explanation.clone()),
                 ..Default::default()
             };

@@ -4,7 +4,7 @@ use super::rollouts::counts;
 use crate::format::{age, clock_time, one_line};
 use crate::last_shown::LastShown;
 use crate::painted::{Colour, Painted};
-use crate::words::reasons::shown_wait;
+use crate::words::reasons::{after_phase, shown_wait};
 use crate::words::{failures, steps};
 use fleet_core::time::Time;
 use fleet_proto::v1::{MemberState, MemberView, OrderOutcome, RolloutPhase, RolloutView};
@@ -28,8 +28,7 @@ pub fn board(view: &RolloutView, now: Time, height: usize) -> Vec<Painted> {
 }
 
 fn heading(view: &RolloutView) -> Painted {
-    let reason =
-        if view.phase_reason.is_empty() { String::new() } else { format!(": {}", one_line(&view.phase_reason)) };
+    let reason = after_phase(view);
     let title = format!("{}  {} -> {}", view.id, view.app, view.version);
     Painted::of(Colour::Bold, title)
         .and("  ")
@@ -161,11 +160,7 @@ impl Changes {
         };
         let mut lines: Vec<String> = news.map(line).collect();
         if self.phase.replace(view.phase) != Some(view.phase) {
-            let why = if view.phase_reason.is_empty() {
-                String::new()
-            } else {
-                format!(": {}", one_line(&view.phase_reason))
-            };
+            let why = after_phase(view);
             lines.push(format!("{time}  {}  {}{why} ({})", view.id, word::<RolloutPhase>(view.phase), counts(view)));
         }
         lines

@@ -3,7 +3,7 @@
 use super::{members, pairs, section};
 use crate::format::{age, one_line, or_dash};
 use crate::output::{Column, grid};
-use crate::words::reasons::shown_left_out;
+use crate::words::reasons::{self, shown_left_out};
 use fleet_core::time::Time;
 use fleet_proto::v1::{MemberState, RolloutPhase, RolloutView};
 use fleet_proto::words::word;
@@ -16,7 +16,7 @@ pub const COLUMNS: &[Column<RolloutView>] = &[
     Column::new("MEMBERS", |rollout, _| counts(rollout)),
     Column::new("STARTED", |rollout, now| age(now, rollout.created_ms)),
     Column::new("BY", |rollout, _| or_dash(&rollout.by)),
-    Column::wide("REASON", |rollout, _| or_dash(&rollout.phase_reason)),
+    Column::wide("REASON", |rollout, _| or_dash(&reasons::phase(rollout))),
 ];
 
 /// Returns the number of members in each state; zeros are left out.
@@ -35,7 +35,8 @@ pub fn counts(rollout: &RolloutView) -> String {
 
 /// Returns the full view of one rollout.
 pub fn lines(rollout: &RolloutView, now: Time) -> Vec<String> {
-    let reason = if rollout.phase_reason.is_empty() { String::new() } else { format!(": {}", rollout.phase_reason) };
+    let reason = reasons::phase(rollout);
+    let reason = if reason.is_empty() { reason } else { format!(": {reason}") };
     let mut lines = pairs(&[
         ("rollout", rollout.id.clone()),
         ("target", format!("{}@{}", rollout.app, rollout.version)),

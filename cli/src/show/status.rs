@@ -6,6 +6,7 @@ use super::{hosts, instances};
 use crate::format::one_line;
 use crate::output::{Format, table};
 use crate::painted::{Colour, Painted};
+use crate::words::reasons::after_phase;
 use crate::words::{hints, problems, subject};
 use fleet_core::grammar::count;
 use fleet_core::time::Time;
@@ -118,8 +119,7 @@ fn under_way(status: &Status) -> Vec<Painted> {
 }
 
 fn rollout_line(rollout: &RolloutView) -> Painted {
-    let why =
-        if rollout.phase_reason.is_empty() { String::new() } else { format!(": {}", one_line(&rollout.phase_reason)) };
+    let why = after_phase(rollout);
     Painted::plain(format!("  {}  {}@{}  ", rollout.id, rollout.app, rollout.version))
         .and_in(colour_of_phase(rollout.phase()), word::<RolloutPhase>(rollout.phase))
         .and(format!("{why} ({})", counts(rollout)))

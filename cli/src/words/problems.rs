@@ -1,6 +1,6 @@
 //! Words of problems, and of orders in short.
 
-use super::failures;
+use super::{failures, reasons};
 use fleet_core::backup::RepositoryProblem;
 use fleet_core::backup_health::{BackupProblem, rough};
 use fleet_core::duplicate::Machine;
@@ -107,7 +107,7 @@ pub fn words(problem: &Problem) -> String {
             format!("its host has {release}, which was not requested here; it stays as it is")
         }
         // Rollouts.
-        Problem::RolloutHalted(reason) => format!("halted: {reason}"),
+        Problem::RolloutHalted(reason) => format!("halted: {}", reasons::halt(reason)),
         Problem::MembersOverdue(number) => format!("{} overdue", count(*number, "instance")),
         // Backups.
         Problem::Backups { more, worst } => {

@@ -1,10 +1,15 @@
 //! Texts of reasons.
 
 use super::{failures, steps};
+use crate::format::one_line;
+use fleet_core::halt_reason::{HaltReason, MemberFailure, MemberFailureKind};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::order_kind::OrderKind;
 use fleet_core::reason::{LeftOutReason, WaitReason};
-use fleet_proto::convert::{incoming_left_out_reason, incoming_wait_reason};
+use fleet_core::time::Time;
+use fleet_proto::convert::{
+    incoming_halt_reason, incoming_left_out_reason, incoming_member_failure, incoming_wait_reason,
+};
 use fleet_proto::v1;
 
 /// The words of the reason for waiting as it came over the wire; empty where there is none.
@@ -126,6 +131,68 @@ fn left_out(reason: &LeftOutReason) -> String {
     }
 }
 
+/// The reason of the phase of a rollout; empty where there is none.
+pub fn phase(rollout: &v1::RolloutView) -> String {
+    let until = Time(rollout.until_ms);
+    match rollout.phase() {
+        v1::RolloutPhase::Halted => shown_halt(rollout.halt_reason.as_ref()),
+        v1::RolloutPhase::Soaking if rollout.until_ms > 0 => format!("until {until}"),
+        v1::RolloutPhase::OutsideItsWindow if rollout.until_ms > 0 => format!("it opens at {until}"),
+        v1::RolloutPhase::Unspecified
+        | v1::RolloutPhase::Running
+        | v1::RolloutPhase::Soaking
+        | v1::RolloutPhase::OutsideItsWindow
+        | v1::RolloutPhase::Paused
+        | v1::RolloutPhase::Aborted
+        | v1::RolloutPhase::DoneButOffline
+        | v1::RolloutPhase::Done => String::new(),
+    }
+}
+
+/// The reason of the phase of a rollout on one line, after a colon; empty where there is none.
+pub fn after_phase(rollout: &v1::RolloutView) -> String {
+    match phase(rollout) {
+        reason if reason.is_empty() => reason,
+        reason => format!(": {}", one_line(&reason)),
+    }
+}
+
+/// The words of the reason why a rollout is halted as it came over the wire; empty where there is none.
+pub fn shown_halt(reason: Option<&v1::HaltReason>) -> String {
+    reason.cloned().map(incoming_halt_reason).as_ref().map(halt).unwrap_or_default()
+}
+
+/// The words of the reason why a rollout is halted.
+pub fn halt(HaltReason { is_in_canary, failures, more }: &HaltReason) -> String {
+    let mut parts: Vec<String> = failures.iter().map(member_failure).collect();
+    match (parts.is_empty(), more) {
+        (_, 0) => {}
+        (false, more) => parts.push(format!("and {more} more")),
+        (true, more) => parts.push(format!("{more} failed")),
+    }
+    let canary = if *is_in_canary { "the canary failed: " } else { "" };
+    format!("{canary}{}", parts.join("; "))
+}
+
+/// The words of the failure of a member as it came over the wire.
+pub fn shown_member_failure(message: &v1::MemberFailure) -> String {
+    let known = incoming_member_failure(message.clone());
+    known.as_ref().map_or_else(|| format!("{} failed", message.instance), member_failure)
+}
+
+fn member_failure(MemberFailure { instance, from, kind }: &MemberFailure) -> String {
+    match kind {
+        MemberFailureKind::RolledBack(failure) => {
+            format!("{instance} went back to {from}: {}", failures::words(failure))
+        }
+        MemberFailureKind::Stuck(failure) => format!("{instance} is stuck: {}", failures::words(failure)),
+        MemberFailureKind::Refused(failure) => format!("{instance} refused: {}", failures::words(failure)),
+        MemberFailureKind::Failed(failure) => format!("{instance} failed: {}", failures::words(failure)),
+        MemberFailureKind::Unhealthy(reason) => format!("{instance} is unhealthy: {reason}"),
+        MemberFailureKind::Overdue => format!("{instance} has not said how its order ended"),
+    }
+}
+
 /// The noun of an order for a sentence about its instance.
 fn noun(order: OrderKind) -> &'static str {
     match order {
@@ -146,7 +213,37 @@ fn noun(order: OrderKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fleet_core::time::Time;
+
+    #[test]
+    fn a_halted_rollout_names_the_first_failures() {
+        let failure = |instance: &str, kind| MemberFailure {
+            instance: instance.parse().expect("a name"),
+            from: "1.1".parse().expect("a version"),
+            kind,
+        };
+        let because = || OrderFailure::other("no answer");
+        let failures = vec![
+            failure("a", MemberFailureKind::RolledBack(because())),
+            failure("b", MemberFailureKind::Stuck(because())),
+            failure("c", MemberFailureKind::Refused(because())),
+            failure("d", MemberFailureKind::Overdue),
+            failure("e", MemberFailureKind::Overdue),
+        ];
+        let all = HaltReason::new(true, failures);
+        let words =
+            "the canary failed: a went back to 1.1: no answer; b is stuck: no answer; c refused: no answer; and 2 more";
+        assert_eq!(shown_halt(Some(&all.into())), words);
+        let others = [
+            failure("d", MemberFailureKind::Overdue),
+            failure("e", MemberFailureKind::Failed(because())),
+            failure("f", MemberFailureKind::Unhealthy("no answer".to_owned())),
+        ];
+        let words = "d has not said how its order ended; e failed: no answer; f is unhealthy: no answer";
+        assert_eq!(halt(&HaltReason::new(false, others.into())), words);
+        let newer = v1::HaltReason { failures: vec![v1::MemberFailure::default()], ..Default::default() };
+        assert_eq!(shown_halt(Some(&newer)), "1 failed");
+        assert_eq!(shown_halt(None), "");
+    }
 
     #[test]
     fn a_reason_is_a_sentence() {

@@ -325,7 +325,7 @@ fn of_rollouts(snapshot: &StateSnapshot, plan_context: &PlanContext<'_>) -> Vec<
         let explain = Hint::ExplainRollout(rollout.id.clone());
         match plan_context.phase(rollout) {
             RolloutPhase::Halted { reason } => {
-                found.push(say(&rollout.id, Problem::RolloutHalted(reason.into()), explain));
+                found.push(say(&rollout.id, Problem::RolloutHalted(reason), explain));
             }
             RolloutPhase::Running
             | RolloutPhase::Soaking { .. }

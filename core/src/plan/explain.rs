@@ -4,13 +4,13 @@ use super::gate::is_in_canary;
 use super::progress::{Progress, failure};
 use super::{MemberState, RolloutPhase};
 use crate::facts::Doing;
+use crate::halt_reason::MemberFailure;
 use crate::hint::Hint;
-use crate::names::{InstanceName, RolloutId, Version};
+use crate::names::{InstanceName, RolloutId};
 use crate::order::Outcome;
 use crate::reason::WaitReason;
 use crate::release::Release;
 use std::collections::HashMap;
-use std::fmt;
 
 /// State of a rollout with its reasons and with what to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,55 +44,6 @@ pub struct ExplainedCounts {
     pub offline: usize,
     /// All members.
     pub all: usize,
-}
-
-/// A member that counts as failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MemberFailure {
-    /// The instance.
-    pub instance: InstanceName,
-    /// Version that it had before.
-    pub from: Version,
-    /// Kind of failure, with its reason.
-    pub kind: FailureKind,
-}
-
-/// Kinds of failures of a member.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FailureKind {
-    /// Its order failed.
-    Ended(Outcome),
-    /// Changed, and unhealthy since, with the reason.
-    Unhealthy(String),
-    /// Its host has not said how the order ended.
-    Overdue,
-}
-
-impl MemberFailure {
-    /// Returns the reason, for people.
-    pub fn reason(&self) -> String {
-        match &self.kind {
-            FailureKind::Ended(outcome) => outcome.failure().map(ToString::to_string).unwrap_or_default(),
-            FailureKind::Unhealthy(reason) => reason.clone(),
-            FailureKind::Overdue => String::new(),
-        }
-    }
-}
-
-impl fmt::Display for MemberFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, reason) = (&self.instance, self.reason());
-        match &self.kind {
-            FailureKind::Ended(Outcome::RolledBack { .. }) => write!(f, "{name} went back to {}: {reason}", self.from),
-            FailureKind::Ended(Outcome::Stuck { .. }) => write!(f, "{name} is stuck: {reason}"),
-            FailureKind::Ended(Outcome::Refused { .. }) => write!(f, "{name} refused: {reason}"),
-            FailureKind::Ended(Outcome::Failed { .. } | Outcome::AlreadySo | Outcome::Done) => {
-                write!(f, "{name} failed: {reason}")
-            }
-            FailureKind::Unhealthy(_) => write!(f, "{name} is unhealthy: {reason}"),
-            FailureKind::Overdue => write!(f, "{name} has not said how its order ended"),
-        }
-    }
 }
 
 /// Members for which the same reason holds.

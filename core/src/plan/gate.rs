@@ -5,6 +5,7 @@
 
 use super::RolloutPhase;
 use super::member::{MemberContext, Tally};
+use crate::halt_reason::HaltReason;
 use crate::reason::WaitReason;
 use crate::rollout::{Rollout, RolloutIntent, Strategy};
 use crate::time::Time;
@@ -70,7 +71,7 @@ impl Counts {
 }
 
 /// Returns the phase of the rollout, and the members that may begin.
-pub(super) fn decide(rollout: &Rollout, counts: &Counts, halt: Option<String>, now: Time) -> (RolloutPhase, Gate) {
+pub(super) fn decide(rollout: &Rollout, counts: &Counts, halt: Option<HaltReason>, now: Time) -> (RolloutPhase, Gate) {
     let is_over = counts.at_hand() + counts.offline == 0;
     if rollout.intent == RolloutIntent::Abort {
         return (RolloutPhase::Aborted, shut(WaitReason::RolloutAborted));

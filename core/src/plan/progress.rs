@@ -1,9 +1,10 @@
 //! Progress of a rollout: the one evaluation behind `plan()`, `phase()`, `members()` and `explain()`.
 
-use super::explain::{Explanation, FailureKind, MemberFailure};
+use super::explain::Explanation;
 use super::gate::{self, Counts, Gate};
 use super::member::{self, MemberContext, Tally};
 use super::{MemberState, NewOrder, PlanContext, RolloutPhase, Waiting, take};
+use crate::halt_reason::{HaltReason, MemberFailure, MemberFailureKind};
 use crate::order::{Action, Order};
 use crate::reason::WaitReason;
 use crate::release::Goal;
@@ -29,7 +30,10 @@ pub(super) fn progress<'r>(plan_context: &PlanContext, rollout: &'r Rollout) -> 
     let standings = rollout.members.iter().map(|member| member::member_context(plan_context, rollout, member));
     let mut standings: Vec<MemberContext> = standings.collect();
     let counts = Counts::of(&standings);
-    let halt = gate::is_halting(&rollout.strategy, &counts).then(|| halt_reason(rollout, &counts, &standings));
+    let halt = gate::is_halting(&rollout.strategy, &counts).then(|| {
+        let failures = standings.iter().filter_map(failure).collect();
+        HaltReason::new(gate::is_in_canary(&rollout.strategy, &counts), failures)
+    });
     let (phase, gate) = gate::decide(rollout, &counts, halt, plan_context.now);
     let taken = take::take(plan_context, &rollout.strategy, &gate, &mut standings);
     let mut wakes: Vec<Time> = standings.iter().filter_map(|member_context| member_context.wakes).collect();
@@ -108,22 +112,12 @@ fn order<'a>(
     Some((name, NewOrder { host: instance.host.clone(), order, rollout: Some(rollout.id.clone()) }))
 }
 
-/// Names those that failed, the first three with their reasons.
-fn halt_reason(rollout: &Rollout, counts: &Counts, standings: &[MemberContext]) -> String {
-    let failures: Vec<String> = standings.iter().filter_map(failure).map(|failure| failure.to_string()).collect();
-    let shown = failures.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
-    let more = failures.len().saturating_sub(3);
-    let tail = if more > 0 { format!("; and {more} more") } else { String::new() };
-    let canary = if gate::is_in_canary(&rollout.strategy, counts) { "the canary failed: " } else { "" };
-    format!("{canary}{shown}{tail}")
-}
-
 /// Returns the failure of a member; none if it has not failed.
 pub(super) fn failure(member_context: &MemberContext) -> Option<MemberFailure> {
     let kind = match (&member_context.tally, &member_context.state) {
-        (Tally::Failure(_), MemberState::Failed { outcome, .. }) => FailureKind::Ended(outcome.clone()),
-        (Tally::Sick(_), MemberState::Sickened { reason }) => FailureKind::Unhealthy(reason.clone()),
-        (Tally::Late, _) => FailureKind::Overdue,
+        (Tally::Failure(_), MemberState::Failed { outcome, .. }) => MemberFailureKind::of(outcome)?,
+        (Tally::Sick(_), MemberState::Sickened { reason }) => MemberFailureKind::Unhealthy(reason.clone()),
+        (Tally::Late, _) => MemberFailureKind::Overdue,
         _ => return None,
     };
     let member = member_context.member;

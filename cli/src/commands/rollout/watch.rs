@@ -5,6 +5,7 @@ use crate::exit::ExitStatus;
 use crate::follow::{Look, Parting, follow};
 use crate::show::members::{Changes, board, text_of};
 use crate::show::rollouts::counts;
+use crate::words::reasons;
 use fleet_core::command_error::CommandError;
 use fleet_proto::v1::{MemberState, RolloutPhase, RolloutView, ShowRolloutRequest};
 use fleet_proto::words::word;
@@ -79,8 +80,9 @@ pub fn conclude(context: &Context, view: &RolloutView) -> Result<ExitStatus, Com
     }
     let failed =
         view.members.iter().find(|member| matches!(member.state(), MemberState::Failed | MemberState::Unhealthy));
+    let phase_reason = reasons::phase(view);
     let reason = match failed {
-        _ if !view.phase_reason.is_empty() => view.phase_reason.clone(),
+        _ if !phase_reason.is_empty() => phase_reason,
         Some(member) => match text_of(member) {
             text if text.is_empty() => format!("{}: {}", member.instance, word::<MemberState>(member.state)),
             text => format!("{}: {text}", member.instance),

@@ -3,12 +3,19 @@
 use super::good;
 use crate::fake::logged_in;
 use crate::scene::{Scene, rollout};
+use fleet_core::halt_reason::{HaltReason, MemberFailure, MemberFailureKind};
+use fleet_core::order_failure::OrderFailure;
 use insta::assert_snapshot;
 
 #[test]
 fn a_rollout_that_halts_is_a_failure_with_its_reason() {
     let mut halted = rollout("halted", &[("failed", "the probe got no answer in 60 s"), ("waiting", "")]);
-    halted.phase_reason = "the canary failed: notes-1 went back to 1.1: the probe got no answer in 60 s".to_owned();
+    let failure = MemberFailure {
+        instance: "notes-1".parse().expect("a name"),
+        from: "1.1".parse().expect("a version"),
+        kind: MemberFailureKind::RolledBack(OrderFailure::other("the probe got no answer in 60 s")),
+    };
+    halted.halt_reason = Some(HaltReason::new(true, vec![failure]).into());
     let frames = vec![rollout("running", &[("under way", ""), ("waiting", "")]), halted];
     let (_fake, environment) = logged_in(Scene { frames, ..good() });
     assert_snapshot!(environment.run("fleet --quiet rollout --version 1.2 --yes").text(), @r"

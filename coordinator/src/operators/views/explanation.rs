@@ -2,9 +2,7 @@
 
 use super::super::apps::count;
 use fleet_core::facts::Doing;
-use fleet_core::plan::{
-    ExplainedCounts, Explanation, FailureKind, MemberFailure, MemberReason, NextStep, ReasonGroup, RolloutPhase,
-};
+use fleet_core::plan::{ExplainedCounts, Explanation, MemberReason, NextStep, ReasonGroup, RolloutPhase};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 
@@ -20,13 +18,14 @@ pub fn view(explanation: Explanation) -> v1::RolloutExplanation {
         waiting: count(waiting),
         offline: count(offline),
         all: count(all),
-        failures: explanation.failures.iter().map(failure).collect(),
+        failures: explanation.failures.into_iter().map(Into::into).collect(),
         groups: explanation.groups.into_iter().map(group).collect(),
         next: explanation.next.into_iter().map(next).collect(),
     }
 }
 
-fn until(phase: &RolloutPhase) -> Option<Time> {
+/// Returns the end of the soak time, or the opening of the window.
+pub fn until(phase: &RolloutPhase) -> Option<Time> {
     match phase {
         RolloutPhase::Soaking { until } => Some(*until),
         RolloutPhase::OutsideWindow { opens } => Some(*opens),
@@ -36,21 +35,6 @@ fn until(phase: &RolloutPhase) -> Option<Time> {
         | RolloutPhase::Aborted
         | RolloutPhase::DoneButOffline { .. }
         | RolloutPhase::Done => None,
-    }
-}
-
-fn failure(failure: &MemberFailure) -> v1::MemberFailure {
-    let (state, outcome) = match &failure.kind {
-        FailureKind::Ended(outcome) => (v1::MemberState::Failed, v1::OrderOutcome::from(outcome)),
-        FailureKind::Unhealthy(_) => (v1::MemberState::Unhealthy, v1::OrderOutcome::Unspecified),
-        FailureKind::Overdue => (v1::MemberState::Overdue, v1::OrderOutcome::Unspecified),
-    };
-    v1::MemberFailure {
-        instance: failure.instance.to_string(),
-        state: state.into(),
-        outcome: outcome.into(),
-        from: failure.from.to_string(),
-        reason: failure.reason(),
     }
 }
 

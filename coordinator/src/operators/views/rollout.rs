@@ -32,7 +32,8 @@ pub fn view(
         over: is_over(&progress.phase),
         at_rest: is_at_rest(&progress.phase),
         phase: v1::RolloutPhase::from(&progress.phase).into(),
-        phase_reason: phase_reason(&progress.phase),
+        halt_reason: halt_reason(&progress.phase),
+        until_ms: explanation::until(&progress.phase).map_or(0, |until| until.0),
         created_ms: rollout.created.0,
         by: rollout.by.to_string(),
         done: tally(&[Kind::Done]),
@@ -68,13 +69,16 @@ fn is_at_rest(phase: &RolloutPhase) -> bool {
     is_over(phase) || matches!(phase, RolloutPhase::Halted { .. })
 }
 
-fn phase_reason(phase: &RolloutPhase) -> String {
+fn halt_reason(phase: &RolloutPhase) -> Option<v1::HaltReason> {
     match phase {
-        RolloutPhase::Soaking { until } => format!("until {until}"),
-        RolloutPhase::OutsideWindow { opens } => format!("it opens at {opens}"),
-        RolloutPhase::Halted { reason } => reason.clone(),
-        RolloutPhase::DoneButOffline { missing } => format!("{missing} offline"),
-        RolloutPhase::Running | RolloutPhase::Paused | RolloutPhase::Aborted | RolloutPhase::Done => String::new(),
+        RolloutPhase::Halted { reason } => Some(reason.clone().into()),
+        RolloutPhase::Running
+        | RolloutPhase::Soaking { .. }
+        | RolloutPhase::OutsideWindow { .. }
+        | RolloutPhase::Paused
+        | RolloutPhase::Aborted
+        | RolloutPhase::DoneButOffline { .. }
+        | RolloutPhase::Done => None,
     }
 }
 

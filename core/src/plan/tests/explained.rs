@@ -1,6 +1,7 @@
 //! Output of `explain()`.
 
 use super::given::given;
+use super::shown;
 use crate::names::InstanceName;
 use crate::plan::{ExplainedCounts, Explanation, MemberReason, NextStep, ReasonGroup, explain};
 
@@ -17,10 +18,10 @@ fn lines(found: &Explanation) -> Vec<String> {
     let ExplainedCounts { done, failed, under_way, waiting, offline, all } = found.counts;
     let canary = if found.is_in_canary { ", the canary first" } else { "" };
     let mut lines = vec![
-        format!("{:?}{canary}", found.phase),
+        format!("{}{canary}", shown::phase(&found.phase)),
         format!("{done} done, {failed} failed, {under_way} under way, {waiting} waiting, {offline} offline, of {all}"),
     ];
-    lines.extend(found.failures.iter().map(ToString::to_string));
+    lines.extend(found.failures.iter().map(shown::failure));
     for ReasonGroup { reason, instances } in &found.groups {
         let names: Vec<&str> = instances.iter().map(InstanceName::as_str).collect();
         let reason = match reason {
@@ -72,9 +73,9 @@ fn whoever_is_under_way_says_how_far_its_step_is() {
 fn a_halted_rollout_says_who_failed_and_what_to_do_next() {
     check(
         "a 1.1\nb 1.1\nrollout 1.2\nended a upgrade stuck 900",
-        "Halted { reason: \"a is stuck: the probe got no answer\" }
+        "Halted: a from 1.1 Stuck(Other { text: \"the probe got no answer\" })
          0 done, 1 failed, 0 under way, 1 waiting, 0 offline, of 2
-         a is stuck: the probe got no answer
+         a from 1.1 Stuck(Other { text: \"the probe got no answer\" })
          b: wait: RolloutHalted { rollout: RolloutId(\"r1\") }
          next: a: ReadAgentLog
          next: ResumeUndoOrAbort(RolloutId(\"r1\"))",

@@ -63,7 +63,7 @@ fn a_failure_halts_everyone_else() {
     check(
         "a 1.1\nb 1.1\nrollout 1.2\nended a upgrade rolled-back 900",
         "b: waits, RolloutHalted { rollout: RolloutId(\"r1\") }
-         r1: Halted { reason: \"a went back to 1.1: the probe got no answer\" }",
+         r1: Halted: a from 1.1 RolledBack(Other { text: \"the probe got no answer\" })",
     );
 }
 
@@ -85,7 +85,7 @@ fn a_failed_canary_halts_at_once_whatever_the_limit() {
         "a 1.1\nb 1.1\nc 1.1\nrollout 1.2 canary 2 max-failures 9\nended a upgrade rolled-back 900",
         "b: waits, RolloutHalted { rollout: RolloutId(\"r1\") }
          c: waits, RolloutHalted { rollout: RolloutId(\"r1\") }
-         r1: Halted { reason: \"the canary failed: a went back to 1.1: the probe got no answer\" }",
+         r1: Halted in the canary: a from 1.1 RolledBack(Other { text: \"the probe got no answer\" })",
     );
 }
 
@@ -94,7 +94,7 @@ fn a_member_that_sickens_counts_as_failed_while_it_is_sick() {
     check(
         "a 1.2 sick\nb 1.1\nrollout 1.2\nended a upgrade done 900",
         "b: waits, RolloutHalted { rollout: RolloutId(\"r1\") }
-         r1: Halted { reason: \"a is unhealthy: no answer\" }",
+         r1: Halted: a from 1.1 Unhealthy(\"no answer\")",
     );
     check("a 1.2\nb 1.1\nrollout 1.2\nended a upgrade done 900", "b: upgrade 1.1 -> 1.2\nr1: Running");
 }
@@ -108,7 +108,7 @@ fn a_finished_rollout_is_not_halted_by_what_sickens_later() {
 fn a_last_failure_leaves_a_rollout_halted() {
     check(
         "a 1.1\nrollout 1.2\nended a upgrade stuck 900",
-        "r1: Halted { reason: \"a is stuck: the probe got no answer\" }",
+        "r1: Halted: a from 1.1 Stuck(Other { text: \"the probe got no answer\" })",
     );
 }
 
@@ -119,7 +119,7 @@ fn an_overdue_member_on_an_online_host_halts() {
         "a: waits, OrderOverdue { since: Time(1000000) }
          a: waits, OrderOverdue { since: Time(1000000) }
          b: waits, RolloutHalted { rollout: RolloutId(\"r1\") }
-         r1: Halted { reason: \"a has not said how its order ended\" }",
+         r1: Halted: a from 1.1 Overdue",
     );
 }
 

@@ -2,8 +2,9 @@
 
 use super::given::Given;
 use crate::backup::DataAction;
+use crate::halt_reason::{HaltReason, MemberFailure};
 use crate::order::{Action, PowerRequest};
-use crate::plan::{NewOrder, Plan, PlanContext};
+use crate::plan::{NewOrder, Plan, PlanContext, RolloutPhase};
 
 /// Returns the orders, the closed and withdrawn ones, the waiting instances, the phases of rollouts, and the wake-up
 /// time.
@@ -21,9 +22,24 @@ pub fn show(given: &Given, plan: &Plan) -> Vec<String> {
     }));
     lines.extend(plan.waiting.iter().map(|waiting| format!("{}: waits, {:?}", waiting.instance, waiting.reason)));
     let rollouts = given.desired.rollouts.values();
-    lines.extend(rollouts.map(|rollout| format!("{}: {:?}", rollout.id, plan_context.phase(rollout))));
+    lines.extend(rollouts.map(|rollout| format!("{}: {}", rollout.id, phase(&plan_context.phase(rollout)))));
     lines.extend(plan.wake_at.map(|at| format!("wake {}", at.0 / 1000)));
     lines
+}
+
+/// Returns the phase with its values; of one that is halted, each failure.
+pub fn phase(phase: &RolloutPhase) -> String {
+    let RolloutPhase::Halted { reason: HaltReason { is_in_canary, failures, more } } = phase else {
+        return format!("{phase:?}");
+    };
+    let canary = if *is_in_canary { " in the canary" } else { "" };
+    let more = if *more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("Halted{canary}: {}{more}", failures.iter().map(failure).collect::<Vec<_>>().join(", "))
+}
+
+/// Returns the values of a failure.
+pub fn failure(MemberFailure { instance, from, kind }: &MemberFailure) -> String {
+    format!("{instance} from {from} {kind:?}")
 }
 
 fn order(new: &NewOrder) -> String {

@@ -38,7 +38,7 @@ fn what_an_undo_has_brought_is_wanted_though_a_newer_rollout_has_the_instance() 
 fn an_undo_that_failed_changes_no_values() {
     check(
         "a 1.2 revision 2 says 2\nrollout 1.1 from 1.2 brings 3\nended a upgrade rolled-back 950",
-        "r1: Halted { reason: \"a went back to 1.2: the probe got no answer\" }",
+        "r1: Halted: a from 1.2 RolledBack(Other { text: \"the probe got no answer\" })",
     );
 }
 
