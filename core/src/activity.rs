@@ -252,7 +252,7 @@ fn change_arguments(value: &mut Value, change: &impl Fn(String) -> String) {
 }
 
 /// Reads an activity that was kept: as text by earlier versions, where an empty one is none. One that a newer version kept is none.
-pub(crate) fn read_kept<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Activity>, D::Error> {
+pub fn read_kept<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Activity>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Kept {

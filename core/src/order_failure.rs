@@ -4,6 +4,7 @@ mod kinds;
 
 pub use kinds::OrderFailure;
 
+use crate::activity::Activity;
 use crate::plain_text::ShortText;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -51,6 +52,10 @@ impl OrderFailure {
 
 fn after(output: &str) -> String {
     if output.is_empty() { String::new() } else { format!(": {output}") }
+}
+
+fn at(doing: Option<&Activity>) -> String {
+    doing.map(|doing| format!("; it was at: {doing}")).unwrap_or_default()
 }
 
 fn joined(failures: &[OrderFailure]) -> String {

@@ -96,7 +96,8 @@ fn order_line(entry: &OrderEntry) -> String {
     let state = match &entry.state {
         OrderState::Open(open) => match &open.way {
             Direction::Accepted => "accepted".to_owned(),
-            Direction::Forward { step, doing } => format!("under way, step {step}: {doing}"),
+            Direction::Forward { step, doing: Some(doing) } => format!("under way, step {step}: {doing}"),
+            Direction::Forward { step, doing: None } => format!("under way, step {step}"),
             Direction::Back { because, .. } => format!("going back: {because}"),
         },
         OrderState::Ended { outcome, .. } => match outcome.failure() {

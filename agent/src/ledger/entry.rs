@@ -1,6 +1,7 @@
 //! Records of the ledger: the state of each instance, and the progress of each order.
 
 use super::{EntryError, Held, Journal};
+use fleet_core::activity::{Activity, read_kept};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{DataResult, RepositoryAccess};
 use fleet_core::facts::{DriftRule, PowerDesired};
@@ -130,8 +131,9 @@ pub enum Direction {
     Forward {
         /// Number of the current step, from 0.
         step: u32,
-        /// Description of the current step.
-        doing: String,
+        /// Activity of the current step. Version 1 kept it as text.
+        #[serde(default, deserialize_with = "read_kept")]
+        doing: Option<Activity>,
     },
     /// Back to the state before.
     Back {

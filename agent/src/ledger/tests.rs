@@ -1,6 +1,7 @@
 use super::file::DiskFiles;
 use super::writer::ENDED_LIMIT;
 use super::*;
+use fleet_core::activity::Activity;
 use fleet_core::facts::DriftRule;
 use fleet_core::order::{Action, Order, Outcome, order_id};
 use fleet_core::order_failure::OrderFailure;
@@ -54,7 +55,7 @@ fn what_is_written_is_there_after_a_restart() {
     let folder = Folder::new();
     let mut ledger = folder.open();
     ledger.begin(order("a")).expect("written");
-    let way = Direction::Forward { step: 3, doing: "create web".to_owned() };
+    let way = Direction::Forward { step: 3, doing: Some(Activity::Create("web".to_owned())) };
     ledger.mark(&order_id(&["a"]), |open| open.way = way.clone()).expect("written");
     drop(ledger);
     let ledger = folder.open();

@@ -120,7 +120,7 @@ impl Carrying<'_> {
             }
         };
         open.to.clone_from(&to);
-        open.way = Direction::Forward { step: 0, doing: String::new() };
+        open.way = Direction::Forward { step: 0, doing: None };
         let (id, begun) = (self.order.id.clone(), open.clone());
         let begin = move |ledger: &mut LedgerWriter| {
             // Another order with conflicting claims may have begun meanwhile.
@@ -174,8 +174,8 @@ impl Carrying<'_> {
             (None, Action::Remove { volumes }) if !volumes.is_empty() => self.bare_spec(volumes),
             (None, _) => return self.end(Outcome::AlreadySo, Some(LedgerUpdate::Gone)).await,
         };
-        if let Direction::Forward { step: 1.., doing } = &open.way {
-            self.work.say(Activity::GoingOn(Box::new(Activity::Text(doing.clone()))));
+        if let Direction::Forward { step: 1.., doing: Some(doing) } = &open.way {
+            self.work.say(Activity::GoingOn(Box::new(doing.clone())));
         }
         let forward = async {
             // A timeout polls its future before it checks the time.
@@ -191,8 +191,9 @@ impl Carrying<'_> {
                 OrderFailure::from(&error)
             }
             Err(_) => {
-                tracing::warn!(doing = self.work.doing(), "the order's deadline is over");
-                OrderFailure::DeadlineOver { deadline: self.order.deadline, step: self.work.doing() }
+                let (deadline, doing) = (self.order.deadline, self.work.doing());
+                tracing::warn!(doing = doing.as_ref().map(tracing::field::display), "the order's deadline is over");
+                OrderFailure::DeadlineOver { deadline, doing }
             }
         };
         if !self.is_touched() {
@@ -235,7 +236,7 @@ impl Carrying<'_> {
                 tracing::warn!(error = crate::chain(&error), "the way back failed");
                 OrderFailure::from(&error)
             }
-            Err(_) => OrderFailure::DeadlineOver { deadline: limit, step: self.work.doing() },
+            Err(_) => OrderFailure::DeadlineOver { deadline: limit, doing: self.work.doing() },
         };
         let (because, failure) = (Box::new(because), Box::new(failure));
         self.stuck(open, tried, OrderFailure::WayBackFailed { because, failure }).await;

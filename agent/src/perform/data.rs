@@ -149,9 +149,9 @@ impl DataWork<'_> {
                 OrderFailure::from(&error)
             }
             Err(_) => {
-                let (deadline, step) = (self.order.deadline, self.work.doing());
-                tracing::warn!(doing = step, "the order's deadline is over");
-                OrderFailure::DeadlineOver { deadline, step }
+                let (deadline, doing) = (self.order.deadline, self.work.doing());
+                tracing::warn!(doing = doing.as_ref().map(tracing::field::display), "the order's deadline is over");
+                OrderFailure::DeadlineOver { deadline, doing }
             }
         };
         self.turn_back(because).await;
@@ -209,7 +209,7 @@ impl DataWork<'_> {
                 tracing::warn!(error = crate::chain(&error), "the way back failed");
                 OrderFailure::from(&error)
             }
-            Err(_) => OrderFailure::DeadlineOver { deadline: limit, step: self.work.doing() },
+            Err(_) => OrderFailure::DeadlineOver { deadline: limit, doing: self.work.doing() },
         };
         let (because, failure) = (Box::new(because.clone()), Box::new(failure));
         self.stuck(OrderFailure::WayBackFailed { because, failure }, &journal).await;
@@ -257,7 +257,7 @@ impl DataWork<'_> {
     async fn begin_attempt(&self) -> Result<(), LedgerError> {
         let id = self.order.id.clone();
         let change = |open: &mut OpenState| {
-            open.way = Direction::Forward { step: 1, doing: String::new() };
+            open.way = Direction::Forward { step: 1, doing: None };
             open.journal.get_or_insert_default().attempts += 1;
         };
         self.context().ledger.write(move |ledger| ledger.mark(&id, change)).await

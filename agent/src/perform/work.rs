@@ -148,10 +148,9 @@ impl<'a> Work<'a> {
         if self.goes_back.load(Ordering::Relaxed) { Activity::GoingBack(Box::new(doing)) } else { doing }
     }
 
-    /// Returns the present activity in words for the host's own texts.
-    pub fn doing(&self) -> String {
-        let doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        doing.map(|doing| doing.to_string()).unwrap_or_default()
+    /// Returns the present activity.
+    pub fn doing(&self) -> Option<Activity> {
+        self.doing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Inspects the host, computes the stages, and performs them; repeats this if a failure may be temporary.
@@ -208,7 +207,7 @@ impl<'a> Work<'a> {
     /// Records the activity that begins now in the ledger.
     async fn note(&self, doing: &Activity) -> Result<(), LedgerError> {
         self.say(doing.clone());
-        let (number, doing) = (self.stage.fetch_add(1, Ordering::Relaxed) + 1, doing.to_string());
+        let (number, doing) = (self.stage.fetch_add(1, Ordering::Relaxed) + 1, Some(doing.clone()));
         let order = self.order.clone();
         let change = move |open: &mut OpenState| match &mut open.way {
             Direction::Accepted | Direction::Forward { .. } => open.way = Direction::Forward { step: number, doing },

@@ -3,6 +3,7 @@
 use super::lab::{DAY, Lab, now};
 use fleet_agent::ledger::{Direction, EntryError, Ledger, LedgerWriter, OpenState, OrderState, Settled};
 use fleet_core::access::Subject;
+use fleet_core::activity::Activity;
 use fleet_core::backup::{DataAction, DataResult};
 use fleet_core::facts::DriftRule;
 use fleet_core::names::OrderId;
@@ -67,7 +68,10 @@ fn check_lab_1(ledger: &Ledger) {
     assert!(
         matches!(&ledger.orders()[&id(UPGRADE)].order.action, Action::Upgrade { from, .. } if *from == now.release)
     );
-    assert_eq!(upgrade.way, Direction::Forward { step: 1, doing: "pull notes-web:1.4".to_owned() });
+    assert_eq!(
+        upgrade.way,
+        Direction::Forward { step: 1, doing: Some(Activity::Text("pull notes-web:1.4".to_owned())) }
+    );
     assert_eq!(upgrade.from.as_ref(), Some(now));
     let to = upgrade.to.as_ref().expect("it was rendered");
     assert_eq!(to.rendered.spec.container("web").map(|web| web.image.as_str()), Some("notes-web:1.4"));

@@ -1,5 +1,6 @@
 //! Sentences about failed orders. They are made only here: a failure comes as a code with arguments.
 
+use super::steps;
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::units::Period;
 use fleet_proto::convert::incoming_order_failure;
@@ -138,8 +139,9 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::InstanceExists => "there is such an instance already".to_owned(),
         OrderFailure::OrderUnknown { problem } => format!("this fleet-agent does not understand the order: {problem}"),
         // The course of the order.
-        OrderFailure::DeadlineOver { deadline, step } => {
-            format!("its deadline of {} is over; it was at: {step}", Period::from(*deadline))
+        OrderFailure::DeadlineOver { deadline, doing } => {
+            let at = doing.as_ref().map(|doing| format!("; it was at: {}", steps::words(doing))).unwrap_or_default();
+            format!("its deadline of {} is over{at}", Period::from(*deadline))
         }
         OrderFailure::DeadlineOverBeforeStart { deadline } => {
             format!("its deadline of {} was over before it could begin", Period::from(*deadline))

@@ -3,7 +3,8 @@
 //! An argument `step` is a phrase after "could not", `output` is the last output of a program or empty; `problem`, `cause` and
 //! `answer` are the words of a library, of a validator or of the Engine.
 
-use super::{after, joined};
+use super::{after, at, joined};
+use crate::activity::Activity;
 use crate::time::Time;
 use crate::units::Period;
 use serde::{Deserialize, Serialize};
@@ -187,8 +188,8 @@ order_failures! {
     #[error("this fleet-agent does not understand the order: {problem}")]
     OrderUnknown = "order_unknown" { problem: String },
     /// The order's deadline passed in the middle of a step.
-    #[error("its deadline of {} is over; it was at: {step}", Period::from(*deadline))]
-    DeadlineOver = "deadline_over" { #[serde(with = "crate::time::serde_millis")] deadline: Duration, step: String },
+    #[error("its deadline of {} is over{}", Period::from(*deadline), at(doing.as_ref()))]
+    DeadlineOver = "deadline_over" { #[serde(with = "crate::time::serde_millis")] deadline: Duration, doing: Option<Activity> },
     /// The order's deadline passed before its first step.
     #[error("its deadline of {} was over before it could begin", Period::from(*deadline))]
     DeadlineOverBeforeStart = "deadline_over_before_start" { #[serde(with = "crate::time::serde_millis")] deadline: Duration },

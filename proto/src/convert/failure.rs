@@ -57,7 +57,7 @@ coded_message! {
     InstanceMissing,
     InstanceExists,
     OrderUnknown { problem },
-    DeadlineOver { deadline, step },
+    DeadlineOver { deadline, doing },
     DeadlineOverBeforeStart { deadline },
     AgentRestarted,
     InterruptedTooOften { attempts },

@@ -1,6 +1,7 @@
 use super::harness::{Harness, check_refused, install, installed, instance, power, release, running, upgrade};
 use crate::fake::Behaviour;
 use crate::ledger::Ledger;
+use fleet_core::activity::Activity;
 use fleet_core::facts::{InstanceHealth, Running};
 use fleet_core::hint::Hint;
 use fleet_core::order::{Action, Outcome, PowerRequest};
@@ -148,7 +149,10 @@ async fn past_its_deadline_an_order_goes_back() {
     let (mut harness, agent) = installed(1).await;
     harness.deadline = Duration::from_millis(300);
     harness.runtime.world().hanging.insert("pull notes-web:2".to_owned());
-    let failure = OrderFailure::DeadlineOver { deadline: harness.deadline, step: "pull notes-web:2".to_owned() };
+    let failure = OrderFailure::DeadlineOver {
+        deadline: harness.deadline,
+        doing: Some(Activity::Pull("notes-web:2".to_owned())),
+    };
     assert_eq!(harness.carry_out(&agent, upgrade(1, 2)).await, Outcome::RolledBack { failure });
     assert_eq!(running(&harness), ["notes-db:1", "notes-web:1"]);
 }
