@@ -169,7 +169,10 @@ async fn a_rollout_goes_through_with_an_agent_of_the_next_protocol() {
     };
     start_rollout(&mut admin, request).await.expect("it can work");
     let is_too_old = |view: &Option<v1::InstanceView>| {
-        view.as_ref().is_some_and(|it| format!("{it:?}").contains("too old for action:pretended"))
+        let reason = view.as_ref().and_then(|view| view.waiting.as_ref());
+        reason.is_some_and(|it| {
+            it.code() == v1::WaitReasonCode::AgentTooOld && it.arguments.concat() == "action:pretended"
+        })
     };
     until(&mut admin, "notes-1", is_too_old).await;
     drop(agent);
