@@ -7,7 +7,8 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 use std::error::Error;
 use std::path::Path;
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
+    "fleet/v1/drifts.proto",
     "fleet/v1/failures.proto",
     "fleet/v1/events.proto",
     "fleet/v1/hints.proto",

@@ -221,7 +221,10 @@ fn mask_running(mask: &Mask, running: &mut Running) {
     if let InstanceHealth::Unhealthy { reason } = &mut said.health {
         *reason = mask.apply(std::mem::take(reason));
     }
-    for text in said.drift.iter_mut().chain(&mut said.leftovers) {
+    for drift in &mut said.drift {
+        *drift = drift.clone().map_texts(|text| mask.apply(text));
+    }
+    for text in &mut said.leftovers {
         *text = mask.apply(std::mem::take(text));
     }
 }

@@ -11,6 +11,7 @@ use crate::ledger::InstanceEntry;
 use crate::perform::{Drifted, unlooked, with_leftovers};
 use crate::runtime::{Changed, RuntimeError};
 use crate::status_board::StatusBoard;
+use fleet_core::drift::Drift;
 use fleet_core::facts::{InstanceSaid, Running};
 use fleet_core::names::InstanceName;
 use futures_util::StreamExt;
@@ -165,12 +166,13 @@ impl Watcher {
                 drifted.insert(name.clone(), attempt);
             });
         } else if is_to_heal {
-            let text = format!("flapping: healed 3 times within 10 minutes, now left: {}", said.drift.join("; "));
+            let left: Vec<_> = said.drift.iter().map(ToString::to_string).collect();
+            let text = format!("flapping: healed 3 times within 10 minutes, now left: {}", left.join("; "));
             if !patient.is_flapping {
                 patient.is_flapping = true;
                 self.context.status_writer.tell(clock::now(), Some(name), text.clone());
             }
-            said.drift.insert(0, "flapping: it was healed 3 times within 10 minutes".to_owned());
+            said.drift.insert(0, Drift::Flapping(HEALS, HEALED_WITHIN.into()));
         }
         if !self.is_busy(name) {
             self.context.status_writer.set_instance(name, Running::Settled(said));

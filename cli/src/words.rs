@@ -1,5 +1,6 @@
 //! Words of coded messages. Other crates return codes with arguments; text for people is made only here.
 
+pub mod drift;
 pub mod events;
 pub mod failures;
 pub mod hints;
@@ -16,6 +17,7 @@ pub fn shown(message: CodedMessage<'_>) -> String {
     match message {
         CodedMessage::Activity(doing) => steps::shown(Some(doing)),
         CodedMessage::BackupProblem(problem) => problems::shown_backup(problem),
+        CodedMessage::Drift(drift) => drift::shown(drift),
         CodedMessage::EventKind(kind) => events::shown(Some(kind)),
         CodedMessage::Hint(hint) => hints::shown(Some(hint)),
         CodedMessage::OrderFailure(failure) => failures::shown(Some(failure)),

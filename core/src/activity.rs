@@ -223,7 +223,7 @@ impl fmt::Display for Activity {
 }
 
 /// The code in words and the arguments of an activity, or an argument.
-fn plain(value: &Value) -> String {
+pub(crate) fn plain(value: &Value) -> String {
     let joined =
         |texts: Vec<String>, by: &str| texts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(by);
     match value {
@@ -239,7 +239,7 @@ fn plain(value: &Value) -> String {
 }
 
 /// Changes all texts in an activity except its codes.
-fn change_arguments(value: &mut Value, change: &impl Fn(String) -> String) {
+pub(crate) fn change_arguments(value: &mut Value, change: &impl Fn(String) -> String) {
     match value {
         Value::Object(fields) => {
             let arguments = fields.iter_mut().filter(|(key, _)| *key != "code");

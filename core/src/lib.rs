@@ -13,6 +13,7 @@ pub mod backup_health;
 pub mod capability;
 pub mod claims;
 pub mod command_error;
+pub mod drift;
 pub mod due;
 pub mod duplicate;
 pub mod event;

@@ -2,6 +2,7 @@
 
 use crate::backup::RepositoryProblem;
 use crate::backup_health::BackupProblem;
+use crate::drift::Drift;
 use crate::duplicate::Machine;
 use crate::halt_reason::HaltReason;
 use crate::names::{BackupId, HostName, InstanceName, ReleaseName, RepositoryName};
@@ -80,7 +81,7 @@ pub enum Problem {
     /// Restores left data that could not be removed.
     Leftovers(Vec<ShortText>),
     /// An instance was changed by hand.
-    Drift(Vec<ShortText>),
+    Drift(#[serde(deserialize_with = "crate::drift::read_kept")] Vec<Drift>),
     /// The host of an instance cannot get an order.
     Undeliverable {
         /// Reason.

@@ -8,6 +8,7 @@ mod arguments;
 mod claims;
 mod coverage;
 mod data;
+mod drift;
 mod event;
 mod failure;
 mod halt;
@@ -23,6 +24,7 @@ mod repository;
 mod result;
 
 pub use activity::{incoming_activity, incoming_progress};
+pub use drift::incoming_drift;
 pub use event::incoming_event_kind;
 pub use failure::incoming_order_failure;
 pub use halt::{incoming_halt_reason, incoming_member_failure};

@@ -33,6 +33,7 @@ wire_enums!(
     ChangeState,
     ContainerHealth,
     ContainerState,
+    DriftCode,
     DriftRule,
     EventCode,
     HintCode,
@@ -141,6 +142,7 @@ macro_rules! coded_messages {
 
 coded_messages!(
     Activity: ActivityCode,
+    Drift: DriftCode,
     BackupProblem: BackupProblemCode,
     EventKind: EventCode,
     Hint: HintCode,

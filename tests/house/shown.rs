@@ -5,7 +5,7 @@ use crate::house;
 use clap::Command;
 use clap::error::ErrorKind;
 use fleet_proto::convert::{incoming_activity, incoming_hint, incoming_wait_reason};
-use fleet_proto::v1::{self, ActivityCode, HintCode, LeftOutReasonCode, WaitReasonCode};
+use fleet_proto::v1::{self, ActivityCode, DriftCode, HintCode, LeftOutReasonCode, WaitReasonCode};
 use fleet_proto::words::CodedMessage;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -164,6 +164,19 @@ fn each_reason_for_leaving_an_instance_out_has_words() {
         let reason = v1::LeftOutReason { code: code.into(), arguments: vec!["1".to_owned(), "app".to_owned()] };
         let words = fleet_cli::words_of(CodedMessage::LeftOutReason(&reason));
         assert!(!words.is_empty() && !words.contains("does not know"), "{reason:?}: {words}");
+    }
+}
+
+#[test]
+fn each_change_by_hand_has_words() {
+    for code in (2..1000).map_while(|number| DriftCode::try_from(number).ok()) {
+        let shown = |texts: &[&str]| {
+            let arguments = texts.iter().map(ToString::to_string).collect();
+            fleet_cli::words_of(CodedMessage::Drift(&v1::Drift { code: code.into(), arguments }))
+        };
+        let words = [&["a", "b", "c"][..], &["a", "1"], &["3", "10m"]].map(shown);
+        let is_known = words.iter().any(|words| !words.is_empty() && !words.contains("does not know"));
+        assert!(is_known || code == DriftCode::Other, "{code:?}: {words:?}");
     }
 }
 

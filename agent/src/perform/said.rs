@@ -5,6 +5,7 @@ use crate::agent_context::AgentContext;
 use crate::ledger::{InstanceEntry, Settled};
 use fleet_core::backup::Coverage;
 use fleet_core::claims::claims_of;
+use fleet_core::drift::Drift;
 use fleet_core::facts::{ContainerSaid, ContainerStatus, HealthcheckStatus, InstanceHealth, InstanceSaid};
 use fleet_core::names::InstanceName;
 use fleet_core::spec::InstanceSpec;
@@ -15,7 +16,7 @@ use fleet_core::steps::{ContainerHealth, ContainerState};
 pub fn said(
     entry: &InstanceEntry,
     seen: &Observation,
-    drift: Vec<String>,
+    drift: Vec<Drift>,
     coverage: Option<Coverage>,
 ) -> Option<InstanceSaid> {
     let settled = entry.settled.as_ref()?;

@@ -4,6 +4,7 @@ use crate::agent_context::AgentContext;
 use crate::ledger::{InstanceEntry, Settled};
 use crate::perform::{coverage_now, lost_volumes, note_signed, observe, said};
 use crate::runtime::RuntimeError;
+use fleet_core::drift::Drift;
 use fleet_core::facts::{DriftRule, InstanceHealth, InstanceSaid};
 use fleet_core::steps::{FoundProject, drift};
 
@@ -47,10 +48,10 @@ fn without(lost: &[String], said: InstanceSaid) -> InstanceSaid {
 
 /// Returns the drift of an instance. One that should be stopped has drifted if it runs; missing parts do not matter
 /// then.
-fn drift_of(found: &FoundProject, settled: &Settled) -> Vec<String> {
+fn drift_of(found: &FoundProject, settled: &Settled) -> Vec<Drift> {
     if !settled.is_stopped() {
         return drift(found, &settled.rendered.spec);
     }
     let alive = found.containers.iter().filter(|container| container.state.is_alive());
-    alive.map(|container| format!("container {} was started", container.name)).collect()
+    alive.map(|container| Drift::ContainerStarted(container.name.clone())).collect()
 }

@@ -2,6 +2,7 @@
 
 use super::images::{ONE, TWO, docker, run};
 use super::instance::{free_port, instance};
+use fleet_core::drift::Drift;
 use fleet_core::steps::{drift, steps, steps_to_remove};
 use std::collections::BTreeSet;
 
@@ -22,7 +23,7 @@ async fn everything_is_made_from_nothing_and_then_there_is_nothing_to_do() {
     assert_eq!(it.inspect("web", "{{.State.Status}}"), "running");
     let found = it.look(&spec).await;
     assert_eq!(steps(&found, &spec), []);
-    assert_eq!(drift(&found, &spec), Vec::<String>::new());
+    assert_eq!(drift(&found, &spec), Vec::new());
 }
 
 #[tokio::test]
@@ -124,10 +125,10 @@ async fn what_was_done_by_hand_shows_as_drift_and_is_healed() {
     let found = it.look(&spec).await;
     let (db, web) = (it.name("db"), it.name("web"));
     let said = drift(&found, &spec);
-    assert!(said[0].starts_with(&format!("container {db} was stopped or ended")), "{said:?}");
-    assert_eq!(said[1], format!("container {web} was removed"));
+    assert!(matches!(&said[0], Drift::ContainerExited(name, _) if *name == db), "{said:?}");
+    assert_eq!(said[1], Drift::ContainerRemoved(web));
     it.apply_well(&spec).await;
-    assert_eq!(drift(&it.look(&spec).await, &spec), Vec::<String>::new());
+    assert_eq!(drift(&it.look(&spec).await, &spec), Vec::new());
 }
 
 #[tokio::test]

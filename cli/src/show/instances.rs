@@ -3,6 +3,7 @@
 use super::{pairs, section};
 use crate::format::{age, or_dash, short_digest};
 use crate::output::{Column, grid};
+use crate::words::drift::all_shown;
 use crate::words::reasons::shown_wait;
 use crate::words::{failures, hints, problems, steps};
 use fleet_core::time::Time;
@@ -19,7 +20,7 @@ pub const COLUMNS: &[Column<InstanceView>] = &[
     Column::new("HEALTH", |instance, _| word::<InstanceHealth>(instance.health)),
     Column::new("NOW", |instance, _| or_dash(&now_line(instance))),
     Column::wide("HEARD", |instance, now| age(now, instance.reported_ms)),
-    Column::wide("DRIFT", |instance, _| or_dash(&instance.drift.join("; "))),
+    Column::wide("DRIFT", |instance, _| or_dash(&all_shown(&instance.drift).join("; "))),
     Column::wide("RELEASE", |instance, _| or_dash(&short_digest(&instance.digest))),
     Column::wide("CREATED", |instance, now| age(now, instance.created_ms)),
 ];
@@ -50,7 +51,7 @@ pub fn now_line(instance: &InstanceView) -> String {
         return instance.health_reason.clone();
     }
     if !instance.drift.is_empty() {
-        return format!("drift: {}", instance.drift.join("; "));
+        return format!("drift: {}", all_shown(&instance.drift).join("; "));
     }
     String::new()
 }
@@ -80,7 +81,7 @@ pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
         ("heard", ago(now, instance.reported_ms)),
         ("created", format!("{} ago", age(now, instance.created_ms))),
     ]);
-    lines.extend(section("drift", instance.drift.clone()));
+    lines.extend(section("drift", all_shown(&instance.drift)));
     lines.extend(section("left by restores", instance.leftovers.clone()));
     lines.extend(section("containers", containers(instance)));
     lines.extend(section("values", instance.values.iter().map(|(name, value)| format!("{name}={value}")).collect()));

@@ -1,6 +1,6 @@
 //! Words of problems, and of orders in short.
 
-use super::{failures, reasons};
+use super::{drift, failures, reasons};
 use fleet_core::backup::RepositoryProblem;
 use fleet_core::backup_health::{BackupProblem, rough};
 use fleet_core::duplicate::Machine;
@@ -93,7 +93,9 @@ pub fn words(problem: &Problem) -> String {
         Problem::OrderFailed(failure) => format!("its last order failed: {}", failures::words(failure)),
         Problem::Unhealthy(reason) => format!("unhealthy: {reason}"),
         Problem::Leftovers(lines) => format!("left by its restores: {}", listed(lines, "; ")),
-        Problem::Drift(parts) => format!("changed by hand: {}", listed(parts, ", ")),
+        Problem::Drift(parts) => {
+            format!("changed by hand: {}", parts.iter().map(drift::words).collect::<Vec<_>>().join(", "))
+        }
         Problem::Undeliverable { reason, order } => {
             format!("its host cannot get the order to {}: {reason}", order_words(order))
         }

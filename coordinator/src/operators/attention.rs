@@ -11,6 +11,7 @@ use crate::panics::CaughtPanics;
 use crate::shared::Shared;
 use fleet_core::backup::{DataKind, RepositoryProblem};
 use fleet_core::backup_health::HealthLevel;
+use fleet_core::drift::Drift;
 use fleet_core::event::EventSubject;
 use fleet_core::facts::{DriftRule, HostObserved, InstanceDesired, InstanceHealth, LinkState};
 use fleet_core::hint::Hint;
@@ -214,7 +215,7 @@ fn of_instance(
         found.push(say(name, Problem::Leftovers(short(&said.leftovers)), show()));
     }
     if !said.drift.is_empty() && instance.drift == DriftRule::Report {
-        found.push(say(name, Problem::Drift(short(&said.drift)), show()));
+        found.push(say(name, Problem::Drift(said.drift.iter().take(LINES).map(Drift::shortened).collect()), show()));
     }
     found
 }

@@ -5,6 +5,7 @@ use crate::activity::Activity;
 use crate::backup::{Coverage, DataKind, DataResult};
 use crate::capability::Capability;
 use crate::claims::Claims;
+use crate::drift::Drift;
 use crate::host_policy::HostPolicy;
 use crate::names::{HostName, InstanceName, OrderId};
 use crate::order::Outcome;
@@ -105,7 +106,8 @@ pub struct InstanceSaid {
     /// Health of the instance.
     pub health: InstanceHealth,
     /// Changes by hand.
-    pub drift: Vec<String>,
+    #[serde(deserialize_with = "crate::drift::read_kept")]
+    pub drift: Vec<Drift>,
     /// Containers of the instance.
     pub containers: Vec<ContainerSaid>,
     /// Coverage of its data. None from an agent without stores.

@@ -1,74 +1,74 @@
 //! Changes made by hand.
 
 use super::{ContainerState, ForeignKind, FoundContainer, FoundProject, Ownership, is_one_shot};
+use crate::drift::Drift;
 use crate::spec::{ContainerSpec, InstanceSpec};
 
-/// Returns the differences between the found parts and the applied spec, in sentences for people; none if they agree.
-pub fn drift(found: &FoundProject, spec: &InstanceSpec) -> Vec<String> {
-    let mut sentences = Vec::new();
+/// Returns the differences between the found parts and the applied spec, none if they agree.
+pub fn drift(found: &FoundProject, spec: &InstanceSpec) -> Vec<Drift> {
+    let mut changes = Vec::new();
     for container in &spec.containers {
-        sentences.extend(drift_of(found, spec, container));
+        changes.extend(drift_of(found, spec, container));
     }
     let unknown = found.containers.iter().filter(|it| spec.container(&it.service).is_none());
-    sentences.extend(unknown.map(|it| format!("container {} is not part of the release", it.name)));
+    changes.extend(unknown.map(|it| Drift::ContainerUnexpected(it.name.clone())));
     let foreign = found.foreign.iter().filter(|it| it.kind == ForeignKind::Container);
-    sentences
-        .extend(foreign.map(|it| format!("{it}, and is in the way: fleet leaves it, and heals nothing beside it")));
+    changes.extend(foreign.map(|it| Drift::ContainerForeign(it.name.clone(), it.owner.to_string())));
     let networks = spec.networks.iter().filter(|network| !found.has_network(&network.name));
-    sentences.extend(networks.map(|network| format!("network {} was removed", network.name)));
-    sentences.extend(changed_networks(found, spec));
+    changes.extend(networks.map(|network| Drift::NetworkRemoved(network.name.clone())));
+    changes.extend(changed_networks(found, spec));
     let volumes = spec.volumes.iter().filter(|volume| !found.volumes.contains(&volume.name));
-    sentences.extend(volumes.map(|volume| format!("volume {} was removed", volume.name)));
-    sentences.extend(spec.files.iter().filter_map(|file| match found.files.get(&file.path) {
-        None => Some(format!("file {} was removed", file.path)),
-        Some(there) if there.digest.is_none() => Some(format!("file {} was removed", file.path)),
-        Some(there) if there.digest != Some(file.content.digest()) => Some(format!("file {} was changed", file.path)),
-        Some(there) if there.mode != file.mode => Some(format!("file {} has other permissions", file.path)),
+    changes.extend(volumes.map(|volume| Drift::VolumeRemoved(volume.name.clone())));
+    changes.extend(spec.files.iter().filter_map(|file| match found.files.get(&file.path) {
+        None => Some(Drift::FileRemoved(file.path.clone())),
+        Some(there) if there.digest.is_none() => Some(Drift::FileRemoved(file.path.clone())),
+        Some(there) if there.digest != Some(file.content.digest()) => Some(Drift::FileChanged(file.path.clone())),
+        Some(there) if there.mode != file.mode => Some(Drift::FilePermissions(file.path.clone())),
         Some(_) => None,
     }));
-    sentences
+    changes
 }
 
-fn changed_networks(found: &FoundProject, spec: &InstanceSpec) -> Vec<String> {
+fn changed_networks(found: &FoundProject, spec: &InstanceSpec) -> Vec<Drift> {
     let own = found.networks.iter().filter(|it| it.ownership == Ownership::OfProject && !it.config_hash.is_empty());
     let is_other = |name: &str, hash: &str| {
         spec.networks.iter().any(|it| it.name == name && !it.external && it.config_hash != hash)
     };
     let changed = own.filter(|it| is_other(&it.name, &it.config_hash));
-    changed.map(|it| format!("network {} was made anew with another configuration", it.name)).collect()
+    changed.map(|it| Drift::NetworkReconfigured(it.name.clone())).collect()
 }
 
-fn drift_of(found: &FoundProject, spec: &InstanceSpec, container: &ContainerSpec) -> Vec<String> {
+fn drift_of(found: &FoundProject, spec: &InstanceSpec, container: &ContainerSpec) -> Vec<Drift> {
     let name = &container.name;
     let all: Vec<_> = found.of_service(&container.service).collect();
     let Some(there) = all.iter().find(|it| it.name == *name) else {
-        let others = all.iter().map(|it| format!("container {name} is now called {}", it.name));
-        let sentence = others.into_iter().next().unwrap_or_else(|| format!("container {name} was removed"));
-        return vec![sentence];
+        let others = all.iter().map(|it| Drift::ContainerRenamed(name.clone(), it.name.clone()));
+        let change = others.into_iter().next().unwrap_or_else(|| Drift::ContainerRemoved(name.clone()));
+        return vec![change];
     };
-    let mut sentences = Vec::new();
+    let mut changes = Vec::new();
     if there.config_hash != container.config_hash {
-        sentences.push(format!("container {name} was made anew with another configuration"));
+        changes.push(Drift::ContainerReconfigured(name.clone()));
     }
     if there.image != container.image {
-        sentences.push(format!("container {name} runs image {} instead of {}", there.image, container.image));
+        changes.push(Drift::ContainerImage(name.clone(), there.image.clone(), container.image.clone()));
     }
-    sentences.extend(drift_of_state(there, is_one_shot(spec, &container.service)));
+    changes.extend(drift_of_state(there, is_one_shot(spec, &container.service)));
     let detached = container.networks.iter().filter(|attach| !there.networks.contains(&attach.network));
-    sentences.extend(detached.map(|attach| format!("container {name} was taken out of network {}", attach.network)));
+    changes.extend(detached.map(|attach| Drift::ContainerDetached(name.clone(), attach.network.clone())));
     let extra = all.iter().filter(|it| it.name != *name);
-    sentences.extend(extra.map(|it| format!("container {} is a second one of {}", it.name, container.service)));
-    sentences
+    changes.extend(extra.map(|it| Drift::ContainerDuplicate(it.name.clone(), container.service.clone())));
+    changes
 }
 
-fn drift_of_state(there: &FoundContainer, one_shot: bool) -> Option<String> {
-    let name = &there.name;
+fn drift_of_state(there: &FoundContainer, one_shot: bool) -> Option<Drift> {
+    let name = there.name.clone();
     match there.state {
         ContainerState::Running | ContainerState::Restarting => None,
         ContainerState::Exited { code: 0 } if one_shot => None,
-        ContainerState::Exited { code } => Some(format!("container {name} was stopped or ended (with {code})")),
-        ContainerState::Created => Some(format!("container {name} was never started")),
-        ContainerState::Paused => Some(format!("container {name} was paused")),
-        ContainerState::Dead => Some(format!("container {name} is dead")),
+        ContainerState::Exited { code } => Some(Drift::ContainerExited(name, code)),
+        ContainerState::Created => Some(Drift::ContainerNeverStarted(name)),
+        ContainerState::Paused => Some(Drift::ContainerPaused(name)),
+        ContainerState::Dead => Some(Drift::ContainerDead(name)),
     }
 }

@@ -4,6 +4,7 @@
 //! essential part is refused.
 
 use super::activity::{incoming_activity, incoming_progress};
+use super::drift::incoming_drift;
 use super::result::incoming_result;
 use super::{ConvertError, at_most, bounded, needed};
 use crate::v1;
@@ -27,7 +28,7 @@ impl From<InstanceSaid> for v1::InstanceSaid {
             power_serial: said.power_serial,
             health: health.into(),
             health_reason,
-            drift: said.drift,
+            drift: said.drift.into_iter().map(Into::into).collect(),
             containers: said.containers.into_iter().map(Into::into).collect(),
             coverage: said.coverage.map(Into::into),
             claims: said.claims.map(Into::into),
@@ -81,7 +82,7 @@ fn read_said(message: v1::InstanceSaid, left_out: &mut Vec<ConvertError>) -> Res
         revision: message.revision,
         power_serial: message.power_serial,
         health,
-        drift: drift.into_iter().map(bounded).collect(),
+        drift: drift.into_iter().map(incoming_drift).collect(),
         containers: containers.into_iter().map(Into::into).collect(),
         coverage: message.coverage.and_then(|coverage| or_left_out(coverage.try_into(), left_out)),
         claims: message.claims.and_then(|claims| or_left_out(claims.try_into(), left_out)),

@@ -5,6 +5,7 @@ use crate::v1;
 use fleet_core::access::Joiner;
 use fleet_core::activity::Activity;
 use fleet_core::claims::Claims;
+use fleet_core::drift::Drift;
 use fleet_core::facts::{
     ContainerSaid, ContainerStatus, Doing, DriftRule, HealthcheckStatus, InstanceHealth, InstanceSaid, Running,
     StepProgress,
@@ -136,7 +137,7 @@ fn said(health: InstanceHealth) -> InstanceSaid {
         revision: 1,
         power_serial: 2,
         health,
-        drift: vec!["web was removed by hand".to_owned()],
+        drift: vec![Drift::ContainerRemoved("web".to_owned()), Drift::Flapping(3, "10m".parse().expect("a period"))],
         containers: vec![ContainerSaid {
             service: word("web"),
             name: word("notes-1-web-1"),

@@ -84,7 +84,7 @@ impl<'a> InstanceViews<'a> {
             health_reason,
             doing: doing.step.map(Into::into),
             waiting: self.waiting(name, said).map(Into::into),
-            drift: said.map(|said| said.drift.clone()).unwrap_or_default(),
+            drift: said.map(|said| said.drift.iter().cloned().map(Into::into).collect()).unwrap_or_default(),
             drift_rule: v1::DriftRule::from(instance.drift).into(),
             containers: said.map(containers).unwrap_or_default(),
             values: Default::default(),

@@ -1,9 +1,10 @@
 //! Changes made by hand.
 
 use super::language::{found, spec};
+use crate::drift::Drift;
 use crate::steps::drift;
 
-fn check(given: &str, goal: &str, expect: &[&str]) {
+fn check(given: &str, goal: &str, expect: &[Drift]) {
     assert_eq!(drift(&found(given), &spec(goal)), expect, "given {given}");
 }
 
@@ -16,31 +17,30 @@ fn what_is_as_applied_has_not_drifted() {
 }
 
 #[test]
-fn each_kind_of_drift_has_its_sentence() {
+fn each_kind_of_drift_has_its_code() {
+    let text = str::to_owned;
+    let web = || text("p-web-1");
     let rest = "network net\nvolume data\nfile a.conf x";
-    check(rest, GOAL, &["container p-web-1 was removed"]);
-    check(&format!("web:1 exited 137\n{rest}"), GOAL, &["container p-web-1 was stopped or ended (with 137)"]);
-    check(&format!("web:1 paused\n{rest}"), GOAL, &["container p-web-1 was paused"]);
-    check(&format!("web:1 as mine\n{rest}"), GOAL, &["container p-web-1 is now called mine"]);
+    check(rest, GOAL, &[Drift::ContainerRemoved(web())]);
+    check(&format!("web:1 exited 137\n{rest}"), GOAL, &[Drift::ContainerExited(web(), 137)]);
+    check(&format!("web:1 paused\n{rest}"), GOAL, &[Drift::ContainerPaused(web())]);
+    check(&format!("web:1 as mine\n{rest}"), GOAL, &[Drift::ContainerRenamed(web(), text("mine"))]);
     check(
         &format!("web:2\n{rest}"),
         GOAL,
-        &[
-            "container p-web-1 was made anew with another configuration",
-            "container p-web-1 runs image web:2 instead of web:1",
-        ],
+        &[Drift::ContainerReconfigured(web()), Drift::ContainerImage(web(), text("web:2"), text("web:1"))],
     );
-    check(&format!("web:1\nextra:1\n{rest}"), GOAL, &["container p-extra-1 is not part of the release"]);
-    check("web:1\nnetwork net\nfile a.conf y", GOAL, &["volume data was removed", "file a.conf was changed"]);
-    check("web:1\nnetwork net\nvolume data", GOAL, &["file a.conf was removed"]);
+    check(&format!("web:1\nextra:1\n{rest}"), GOAL, &[Drift::ContainerUnexpected(text("p-extra-1"))]);
+    check(
+        "web:1\nnetwork net\nfile a.conf y",
+        GOAL,
+        &[Drift::VolumeRemoved(text("data")), Drift::FileChanged(text("a.conf"))],
+    );
+    check("web:1\nnetwork net\nvolume data", GOAL, &[Drift::FileRemoved(text("a.conf"))]);
     check(
         "web:1\nvolume data\nfile a.conf x",
         GOAL,
-        &["container p-web-1 was taken out of network net", "network net was removed"],
+        &[Drift::ContainerDetached(web(), text("net")), Drift::NetworkRemoved(text("net"))],
     );
-    check(
-        "web:1\nnetwork net 9\nvolume data\nfile a.conf x",
-        GOAL,
-        &["network net was made anew with another configuration"],
-    );
+    check("web:1\nnetwork net 9\nvolume data\nfile a.conf x", GOAL, &[Drift::NetworkReconfigured(text("net"))]);
 }

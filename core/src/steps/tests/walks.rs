@@ -58,7 +58,7 @@ fn any_goal() -> impl Strategy<Value = InstanceSpec> {
 fn is_reached(host: &Host, goal: &InstanceSpec) {
     let found = host.look(goal);
     assert_eq!(steps(&found, goal), [], "the goal is reached");
-    assert_eq!(drift(&found, goal), Vec::<String>::new(), "nothing has drifted");
+    assert_eq!(drift(&found, goal), Vec::new(), "nothing has drifted");
     assert_eq!(found.containers.len(), goal.containers.len(), "nothing is left over");
 }
 
