@@ -293,7 +293,7 @@ roll_out_the_bad_one() {
     expect_uploads
     say "all are on 1.2 with their uploads"
     show fleet rollout explain
-    said halted 'went back to 1.2'
+    said halted 'was rolled back to 1.2'
 }
 
 back_up_everything() {

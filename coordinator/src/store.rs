@@ -31,7 +31,8 @@ use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
 /// The version of the format of every value written by this program; it reads all earlier ones. Version 2 has typed hints,
-/// reasons, failures and events in place of the texts of version 1.
+/// reasons, failures and events in place of the texts of version 1. A new code of a kept value raises it, except where the value
+/// reads unknown codes.
 pub const FORMAT: u32 = 2;
 
 /// Store as the coordinator needs it, so that another implementation can take its place.

@@ -227,6 +227,7 @@ pub(crate) fn plain(value: &Value) -> String {
     let joined =
         |texts: Vec<String>, by: &str| texts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(by);
     match value {
+        Value::Object(fields) if !fields.contains_key("code") => joined(fields.values().map(plain).collect(), ", "),
         Value::Object(fields) => {
             let code = fields.get("code").and_then(Value::as_str).unwrap_or_default().replace('_', " ");
             joined(vec![code, fields.get("with").map(plain).unwrap_or_default()], " ")

@@ -4,7 +4,7 @@ mod kinds;
 
 pub use kinds::OrderFailure;
 
-use crate::activity::Activity;
+use crate::activity::{Activity, plain};
 use crate::plain_text::ShortText;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -23,10 +23,12 @@ impl OrderFailure {
 
     /// Returns the failures in it.
     pub fn parts(&self) -> Vec<&Self> {
-        if let Self::WayBackFailed { because, failure } = self {
+        if let Self::RollbackFailed { because, failure } = self {
             return vec![because, failure];
         }
-        if let Self::InStore { failure, .. } | Self::SomethingLeft { failure, .. } = self {
+        if let Self::InStore { failure, .. } | Self::NotLoaded { failure, .. } | Self::SomethingLeft { failure, .. } =
+            self
+        {
             return vec![failure];
         }
         if let Self::Several { failures } = self { failures.iter().collect() } else { Vec::new() }
@@ -87,7 +89,7 @@ impl<'de> Deserialize<'de> for OrderFailure {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match Value::deserialize(deserializer)? {
             Value::String(text) => Self::Other { text },
-            kept => Self::deserialize(&kept).unwrap_or_else(|_| Self::other(kept.to_string())),
+            kept => Self::deserialize(&kept).unwrap_or_else(|_| Self::other(plain(&kept))),
         })
     }
 }
@@ -105,7 +107,7 @@ mod tests {
     fn texts_of_earlier_versions_and_codes_of_newer_ones_are_read() {
         assert_eq!(kept(r#""no answer""#), OrderFailure::other("no answer"));
         let newer = r#"{"code":"flew_away","with":{"to":"there"}}"#;
-        assert_eq!(kept(newer), OrderFailure::other(newer));
+        assert_eq!(kept(newer), OrderFailure::other("flew away there"));
         let earlier: Outcome = serde_json::from_str(r#"{"refused":{"reason":"no"}}"#).expect("it can be read");
         assert_eq!(earlier, Outcome::Refused { failure: OrderFailure::other("no") });
     }

@@ -76,8 +76,8 @@ pub fn word<E: WireEnum>(value: i32) -> String {
 
 /// Returns the value that has a word; `None` where this version knows no such word.
 pub fn value<E: WireEnum + Into<i32>>(of: &str) -> Option<E> {
-    /// More values than any of the enums has.
-    const MOST: i32 = 64;
+    /// More than the number of any value.
+    const MOST: i32 = 1024;
     (0..MOST).filter(|number| word::<E>(*number) == of).find_map(|number| E::try_from(number).ok())
 }
 

@@ -41,7 +41,8 @@ fn a_full_disk_while_pulling_leaves_everything_as_it_was() -> anyhow::Result<()>
 
     assert_eq!(said.status, 1, "{}{}", said.stdout, said.stderr);
     let image = format!("{}/{}", lab.registry(), sleeper.image(2));
-    let expect = format!("small-1 went back to 1: no space left on this host's disk: could not pull {image}; see `df`");
+    let expect =
+        format!("small-1 was rolled back to 1: no space left on the host's disk: could not pull {image}; see `df`");
     assert!(said.stderr.contains(&expect), "`{expect}` should be in: {}", said.stderr);
     assert!(said.stderr.contains("`docker system df`"), "{}", said.stderr);
     lab.until_instance("small-1", "1", "healthy")?;

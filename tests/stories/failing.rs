@@ -18,7 +18,7 @@ fn a_bad_release_comes_back_by_itself_and_halts_the_rollout() {
     let output = fleet.refused("rollout --version 1.3 --yes --soak 0s");
     let last: Vec<&str> = output.stderr.lines().rev().take(3).collect();
     assert_eq!(last[2], "error: could not roll out 1.3", "{}", output.text());
-    assert!(last[1].starts_with("  because the canary failed: notes-1 went back to 1.1: "), "{}", output.text());
+    assert!(last[1].starts_with("  because the canary failed: notes-1 was rolled back to 1.1: "), "{}", output.text());
     assert!(last[1].ends_with("no answer"), "{}", output.text());
     assert!(last[0].starts_with("hint: ") && last[0].contains("fleet rollout explain notes-1"), "{}", output.text());
     assert!(output.stdout.starts_with("notes-1: halted"), "{}", output.text());

@@ -6,7 +6,7 @@ use fleet_tests::fleet::{App, Fleet, Operator};
 fn events_are_told_as_they_happen() {
     let fleet = Fleet::running(&["lab-1"]);
     let following = fleet.admin.start("events --follow --about notes-1");
-    following.wait_for("to be installed on lab-1 by admin");
+    following.wait_for("on lab-1 requested by admin");
     fleet.done("instance restart notes-1");
     following.wait_for("restart requested by admin");
     assert!(!following.is_over());
@@ -14,7 +14,7 @@ fn events_are_told_as_they_happen() {
     assert_eq!(tail.lines().count(), 3, "{tail}");
     let about = fleet.done("events --about lab-1 -o json");
     assert!(about.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{about}");
-    assert!(about.contains("joined") && !about.contains("restart asked"), "{about}");
+    assert!(about.contains("joined") && !about.contains("restart requested"), "{about}");
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn roll_out(fleet: &Fleet, peer: &Peer) {
     fleet.done("rollout --version 1.2 --yes --soak 0s");
     fleet.wait_version("notes-1", "1.2");
     fleet.behave("1.3", Behaviour::Sick);
-    fleet.refused("rollout --version 1.3 --yes --soak 0s").says("notes-1 went back to 1.2");
+    fleet.refused("rollout --version 1.3 --yes --soak 0s").says("notes-1 was rolled back to 1.2");
     let rollout = fleet.rollout().expect("there is one");
     assert_eq!((rollout.version.as_str(), rollout.phase()), ("1.3", v1::RolloutPhase::Halted));
     assert_eq!(rollout.members[0].state(), v1::MemberState::Failed);

@@ -14,7 +14,7 @@ fn a_pull_that_hangs_ends_at_its_deadline_and_delays_nobody() {
     assert!(fleet.host_view("lab-1").is_some_and(|view| view.link() == fleet_proto::v1::HostLink::Online));
     let output = rollout.finish();
     assert_eq!(output.code, 1, "{}", output.text());
-    output.says("because").says("notes-1").says("went back to 1.1");
+    output.says("because").says("notes-1").says("was rolled back to 1.1");
     assert_eq!(fleet.host("lab-1").starts("notes-1"), ["notes-web:1.1"], "what ran was not touched");
 }
 

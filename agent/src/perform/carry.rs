@@ -236,10 +236,10 @@ impl Carrying<'_> {
                 tracing::warn!(error = crate::chain(&error), "the way back failed");
                 OrderFailure::from(&error)
             }
-            Err(_) => OrderFailure::DeadlineOver { deadline: limit, doing: self.work.doing() },
+            Err(_) => OrderFailure::RollbackTooLong { limit, doing: self.work.doing() },
         };
         let (because, failure) = (Box::new(because), Box::new(failure));
-        self.stuck(open, tried, OrderFailure::WayBackFailed { because, failure }).await;
+        self.stuck(open, tried, OrderFailure::RollbackFailed { because, failure }).await;
     }
 
     async fn stuck(&self, open: OpenState, tried: InstanceSpec, failure: OrderFailure) {

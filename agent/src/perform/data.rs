@@ -209,10 +209,10 @@ impl DataWork<'_> {
                 tracing::warn!(error = crate::chain(&error), "the way back failed");
                 OrderFailure::from(&error)
             }
-            Err(_) => OrderFailure::DeadlineOver { deadline: limit, doing: self.work.doing() },
+            Err(_) => OrderFailure::RollbackTooLong { limit, doing: self.work.doing() },
         };
         let (because, failure) = (Box::new(because.clone()), Box::new(failure));
-        self.stuck(OrderFailure::WayBackFailed { because, failure }, &journal).await;
+        self.stuck(OrderFailure::RollbackFailed { because, failure }, &journal).await;
     }
 
     /// The safety backups of a restore are there, even if the restore is not.

@@ -169,7 +169,7 @@ impl From<&RuntimeError> for OrderFailure {
                 Self::ToolStalled { tool: what.clone(), limit: *limit, output: output(words) }
             }
             RuntimeError::ToolSlow { what, limit, words } => {
-                Self::StepTooLong { step: what.clone(), limit: *limit, output: output(words) }
+                Self::ToolTooSlow { tool: what.clone(), limit: *limit, output: output(words) }
             }
             RuntimeError::BrokenOff { what, reason } => {
                 Self::ToolStreamBroken { tool: what.clone(), cause: reason.clone() }

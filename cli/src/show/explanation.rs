@@ -130,7 +130,7 @@ mod tests {
         r1 is halted: a is stuck: no answer
         0 done, 2 failed, 0 under way, 6 waiting, 0 offline, of 10
         a is stuck: no answer
-        b went back to 1.1: no answer
+        b was rolled back to 1.1: no answer
         c, d, e, f, g and 1 more: wait: rollout r1 is halted
         i: under way: no word yet
         j: left to r2

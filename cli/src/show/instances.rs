@@ -114,12 +114,12 @@ fn containers(instance: &InstanceView) -> Vec<String> {
             none if none.is_empty() => "unknown".to_owned(),
             state => state,
         };
-        vec![
-            container.service.clone(),
-            container.name.clone(),
-            parenthesised(&state, &word::<ContainerHealth>(container.health)),
-            container.image.clone(),
-        ]
+        let health = match container.health() {
+            ContainerHealth::None => String::new(),
+            ContainerHealth::Unspecified => "health unknown".to_owned(),
+            checked => word::<ContainerHealth>(checked.into()),
+        };
+        vec![container.service.clone(), container.name.clone(), parenthesised(&state, &health), container.image.clone()]
     });
     grid(Vec::new(), rows.collect())
 }

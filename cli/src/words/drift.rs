@@ -4,17 +4,17 @@ use fleet_core::drift::Drift;
 use fleet_proto::convert::incoming_drift;
 use fleet_proto::v1;
 
-/// The words of a change as it came over the wire.
+/// Returns the words of a change as it came over the wire.
 pub fn shown(drift: &v1::Drift) -> String {
     words(&incoming_drift(drift.clone()))
 }
 
-/// The words of several changes as they came over the wire.
+/// Returns the words of several changes as they came over the wire.
 pub fn all_shown(drift: &[v1::Drift]) -> Vec<String> {
     drift.iter().map(shown).collect()
 }
 
-/// The words of a change.
+/// Returns the words of a change.
 pub fn words(drift: &Drift) -> String {
     let unknown = "it was changed in a way that this version does not know";
     match drift {
@@ -27,7 +27,7 @@ pub fn words(drift: &Drift) -> String {
         Drift::ContainerImage(name, found, wanted) => {
             format!("container {name} runs image {found} instead of {wanted}")
         }
-        Drift::ContainerExited(name, code) => format!("container {name} was stopped or ended (with {code})"),
+        Drift::ContainerExited(name, code) => format!("container {name} stopped (exit code {code})"),
         Drift::ContainerNeverStarted(name) => format!("container {name} was never started"),
         Drift::ContainerPaused(name) => format!("container {name} was paused"),
         Drift::ContainerDead(name) => format!("container {name} is dead"),

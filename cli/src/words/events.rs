@@ -6,10 +6,11 @@ use fleet_core::duplicate::QUIET;
 use fleet_core::event::EventKind;
 use fleet_core::grammar::{count, verb};
 use fleet_core::order_summary::OrderSummary;
+use fleet_core::problem::Problem;
 use fleet_proto::convert::incoming_event_kind;
 use fleet_proto::v1;
 
-/// The words of an event as it came over the wire; empty where there are none.
+/// Returns the words of an event as it came over the wire; empty where there are none.
 pub fn shown(kind: Option<&v1::EventKind>) -> String {
     kind.map(shown_kind).unwrap_or_default()
 }
@@ -19,11 +20,14 @@ fn shown_kind(kind: &v1::EventKind) -> String {
     known.unwrap_or_else(|| super::unknown::<v1::EventCode>(kind.code, &kind.arguments))
 }
 
-/// The words of an event.
+/// Returns the words of an event.
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub fn words(kind: &EventKind) -> String {
     match kind {
         EventKind::Text(text) => text.to_string(),
+        EventKind::Found(problem) if matches!(**problem, Problem::OtherProtocol { .. }) => {
+            format!("refused: {}", problem_words(problem))
+        }
         EventKind::Found(problem) => problem_words(problem),
         EventKind::Added { by } => format!("added by {by}"),
         EventKind::Removed { by } => format!("removed by {by}"),

@@ -1,16 +1,17 @@
 //! Sentences about failed orders. They are made only here: a failure comes as a code with arguments.
 
 use super::steps;
+use fleet_core::activity::Activity;
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::units::Period;
 use fleet_proto::convert::incoming_order_failure;
 use fleet_proto::v1;
 
-/// Returns the words of a failure as it came over the wire; empty where there is none. Of one that this version does not know, they
-/// are its arguments.
+/// Returns the words of a failure as it came over the wire; empty without a failure. An unknown code is shown with its arguments.
 pub fn shown(failure: Option<&v1::OrderFailure>) -> String {
     let Some(message) = failure else { return String::new() };
-    incoming_order_failure(message.clone()).map_or_else(|| message.arguments.join(", "), |failure| words(&failure))
+    let known = incoming_order_failure(message.clone()).as_ref().map(words);
+    known.unwrap_or_else(|| super::unknown::<v1::OrderFailureCode>(message.code, &message.arguments))
 }
 
 /// Returns the words of a failure, as the end of a sentence.
@@ -19,11 +20,18 @@ pub fn words(failure: &OrderFailure) -> String {
     match failure {
         OrderFailure::Other { text } => text.clone(),
         OrderFailure::UnknownOutcome => "it ended in a way that the coordinator does not know".to_owned(),
-        OrderFailure::WayBackFailed { because, failure } => {
-            format!("{}; the way back failed too: {}", words(because), words(failure))
+        OrderFailure::Unknown { number: 0, .. } => "its host gave no reason".to_owned(),
+        OrderFailure::Unknown { number, arguments } => {
+            format!("for a reason that the coordinator does not know ({number}){}", after(arguments))
+        }
+        OrderFailure::RollbackFailed { because, failure } => {
+            format!("{}; the rollback failed too: {}", words(because), words(failure))
         }
         OrderFailure::Several { failures } => failures.iter().map(words).collect::<Vec<_>>().join("; "),
         OrderFailure::InStore { store, failure } => format!("the store `{store}`: {}", words(failure)),
+        OrderFailure::NotLoaded { store, failure } => {
+            format!("the store `{store}` could not be loaded: {}", words(failure))
+        }
         // Texts may be cut at their end: first where the data is.
         OrderFailure::SomethingLeft { left, failure } => format!("{left}; {}", words(failure)),
         // The host and its Engine.
@@ -36,20 +44,22 @@ pub fn words(failure: &OrderFailure) -> String {
             format!("could not {step} within {} s{}", limit.as_secs(), after(output))
         }
         OrderFailure::DiskFull { step } => {
-            format!("no space left on this host's disk: could not {step}; see `df` and `docker system df` there")
+            format!("no space left on the host's disk: could not {step}; see `df` and `docker system df` on the host")
         }
         OrderFailure::NotEnoughSpace { at, needed, free } => {
-            let (needed, free) = (needed / 1_000_000, free / 1_000_000);
-            format!("there is not enough room on this host's disk {at}: {needed} MB are needed, {free} MB are free")
+            let (needed, free) = (needed.div_ceil(1_000_000), free / 1_000_000);
+            format!("not enough space on the host's disk {at}: {needed} MB needed, {free} MB free")
         }
         OrderFailure::FileFailed { step, path, cause } => format!("could not {step} `{path}`: {cause}"),
         OrderFailure::PortTaken { port, holder } => {
-            format!("port {port} on this host is already taken by {holder}; choose another port, or stop that")
+            format!(
+                "port {port} of the host is already taken by {holder}; choose another port, or stop that program or container"
+            )
         }
         OrderFailure::Interrupted { step } => format!("could not {step}: it was interrupted"),
         // Images.
         OrderFailure::ImageNotFound { image } => format!("the image `{image}` does not exist"),
-        OrderFailure::ImageDenied { image } => format!("the registry does not let this host pull `{image}`"),
+        OrderFailure::ImageDenied { image } => format!("the registry does not let the host pull `{image}`"),
         OrderFailure::RegistryUnreachable { image, answer } => {
             format!("the registry of `{image}` does not answer: {answer}")
         }
@@ -58,7 +68,7 @@ pub fn words(failure: &OrderFailure) -> String {
             format!("`{container}` is unhealthy{}", after(output))
         }
         OrderFailure::ContainerExited { container, code, output } => {
-            format!("`{container}` ended with {code}{}", after(output))
+            format!("`{container}` exited with code {code}{}", after(output))
         }
         OrderFailure::NotHealthy { problem } => problem.clone(),
         OrderFailure::ServiceNotReady { service, missing } => format!("`{service}` does not answer: {missing}"),
@@ -83,7 +93,7 @@ pub fn words(failure: &OrderFailure) -> String {
         }
         OrderFailure::ForeignProject { project, containers } => {
             format!(
-                "a Compose project `{project}` that fleet did not make is on this host ({containers}); choose another name"
+                "the host has a Compose project `{project}` that fleet did not make ({containers}); choose another name"
             )
         }
         OrderFailure::NamesTaken { conflicts } => {
@@ -137,27 +147,32 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::UnexpectedState { expected, found } => format!("expected {expected}, found {found}"),
         OrderFailure::InstanceMissing => "there is no such instance".to_owned(),
         OrderFailure::InstanceExists => "there is such an instance already".to_owned(),
-        OrderFailure::OrderUnknown { problem } => format!("this fleet-agent does not understand the order: {problem}"),
+        OrderFailure::OrderUnknown { problem } => format!("the host's agent does not understand the order: {problem}"),
         // The course of the order.
         OrderFailure::DeadlineOver { deadline, doing } => {
-            let at = doing.as_ref().map(|doing| format!("; it was at: {}", steps::words(doing))).unwrap_or_default();
-            format!("its deadline of {} is over{at}", Period::from(*deadline))
+            format!("its deadline of {} is over{}", Period::from(*deadline), at(doing.as_ref()))
+        }
+        OrderFailure::RollbackTooLong { limit, doing } => {
+            format!("it took longer than {}{}", Period::from(*limit), at(doing.as_ref()))
         }
         OrderFailure::DeadlineOverBeforeStart { deadline } => {
             format!("its deadline of {} was over before it could begin", Period::from(*deadline))
         }
-        OrderFailure::AgentRestarted => "this host's agent was ended in the middle of it".to_owned(),
+        OrderFailure::AgentRestarted => "the host's agent was stopped in the middle of the order".to_owned(),
         OrderFailure::InterruptedTooOften { attempts } => format!("it was interrupted {attempts} times"),
         OrderFailure::AgentFault => "a fault of the agent ended the work; its log says more".to_owned(),
         OrderFailure::LedgerUnreadable { problem } => problem.clone(),
         // Tools and stores.
         OrderFailure::ToolMissing { service, tool, answer } => format!("`{service}` has no `{tool}`: {answer}"),
-        OrderFailure::ToolFailed { tool, code, output } => format!("{tool} ended with {code}{}", after(output)),
+        OrderFailure::ToolFailed { tool, code, output } => format!("{tool} exited with code {code}{}", after(output)),
+        OrderFailure::ToolTooSlow { tool, limit, output } => {
+            format!("{tool} took longer than {} s and was ended{}", limit.as_secs(), after(output))
+        }
         OrderFailure::ToolStalled { tool, limit, output } => {
             format!("{tool} did nothing for {} s and was ended{}", limit.as_secs(), after(output))
         }
         OrderFailure::ToolStreamBroken { tool, cause } => {
-            format!("{tool} was ended: what it was to read broke off: {cause}")
+            format!("{tool} was ended: its input broke off: {cause}")
         }
         OrderFailure::VersionMismatch { database, database_version, tool, tool_version } => {
             let (tool, database) = (versioned(tool, tool_version), versioned(database, database_version));
@@ -167,16 +182,23 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::StoreMissing { store } => format!("the backup has no store `{store}`"),
         OrderFailure::OtherKindOfStore { store } => format!("the release has no store `{store}` of that kind"),
         OrderFailure::DumpInvalid { problem } => problem.clone(),
-        OrderFailure::RestoreTargetInUse { target } => {
-            format!("{target} is in use already; nothing is restored over what others may have there")
-        }
+        OrderFailure::RestoreTargetInUse { problem } => format!("{problem}; nothing is restored over it"),
         OrderFailure::FolderHeld { folder, containers } => {
             format!(
                 "{containers} runs and has `{folder}`, which is to be replaced, and is no part of this instance: stop it first"
             )
         }
-        OrderFailure::WouldLoseData { lost } => {
-            format!("it would be lost: {lost}; move it elsewhere or declare it as a store, or agree with --drop-others")
+        OrderFailure::FilesWouldBeLost { lost } => {
+            format!(
+                "these files would be lost, because a backup cannot keep them: {lost}; move them out of the data folder, or agree \
+                 with --drop-others"
+            )
+        }
+        OrderFailure::DataWouldBeLost { lost } => {
+            format!(
+                "this data would be lost, because it is not in the backup: {lost}; declare it as a store, or agree with \
+                 --drop-others"
+            )
         }
         OrderFailure::OtherRelease { backup, present } => {
             format!("it is a backup of {backup}, and {present} is here: put the instance to {backup} first")
@@ -194,7 +216,7 @@ pub fn words(failure: &OrderFailure) -> String {
             format!("the safety backup failed, so nothing was replaced: {problem} (a restore can go without one)")
         }
         OrderFailure::SafetyBackupMissing { problem } => {
-            format!("a bucket was being replaced, and there is no safety backup to put back: {problem}")
+            format!("a bucket was being replaced and cannot be put back: {problem}")
         }
         OrderFailure::RepositoryUnreachable { repository, step, cause }
         | OrderFailure::RepositoryFailed { repository, step, cause }
@@ -202,7 +224,10 @@ pub fn words(failure: &OrderFailure) -> String {
             format!("the repository `{repository}`: could not {step}: {cause}")
         }
         OrderFailure::RepositoryMissing { repository, step } => {
-            format!("the repository `{repository}`: could not {step}: there is no repository at its place")
+            format!("the repository `{repository}`: could not {step}: there is no repository at its location")
+        }
+        OrderFailure::RepositoryOccupied { repository, step } => {
+            format!("the repository `{repository}`: could not {step}: another repository is at its location")
         }
         OrderFailure::RepositoryWrongKey { repository, step } => {
             format!("the repository `{repository}`: could not {step}: its key does not open it")
@@ -211,12 +236,12 @@ pub fn words(failure: &OrderFailure) -> String {
             format!("the repository `{repository}` is damaged: could not {step}: {cause}")
         }
         OrderFailure::NoRepositoryAccess { repository, instance } => {
-            format!("the order came without the way into the repository `{repository}` of {instance}")
+            format!("the order came without access to the repository `{repository}` of {instance}")
         }
         OrderFailure::QuiesceTooLong { limit } => {
-            format!("services stood still for {}, which is the longest they may", Period::from(*limit))
+            format!("services were quiesced for {}, the longest time allowed", Period::from(*limit))
         }
-        OrderFailure::ServiceNotResumed { service } => format!("`{service}` could not be let go on"),
+        OrderFailure::ServiceNotResumed { service } => format!("`{service}` could not be resumed"),
         OrderFailure::SandboxLeft { left, cause } => format!("{left}: {cause}"),
         OrderFailure::SandboxNotRemoved { parts } => {
             format!(
@@ -231,6 +256,10 @@ pub fn words(failure: &OrderFailure) -> String {
             format!("what was started to rebuild what is derived could not be stopped: {cause}")
         }
     }
+}
+
+fn at(doing: Option<&Activity>) -> String {
+    doing.map(|doing| format!("; it was at: {}", steps::words(doing))).unwrap_or_default()
 }
 
 fn after(output: &str) -> String {
@@ -253,7 +282,8 @@ mod tests {
         for code in codes {
             let inner = ["2", "ORDER_FAILURE_CODE_OTHER", "no answer"];
             let nested = [&inner[..], &inner].concat();
-            let candidates = [vec!["7"; 4], nested.clone(), [&["db"][..], &nested].concat()];
+            let at = vec!["7", "ACTIVITY_CODE_ASKED_TO_START"];
+            let candidates = [vec!["7"; 4], nested.clone(), [&["db"][..], &nested].concat(), at];
             let messages = candidates.map(|texts| v1::OrderFailure {
                 code: code.into(),
                 arguments: texts.into_iter().map(str::to_owned).collect(),
@@ -269,7 +299,7 @@ mod tests {
     #[test]
     fn a_failure_in_others_is_told_as_one_sentence() {
         let exited = |code| OrderFailure::ContainerExited { container: "web".to_owned(), code, output: String::new() };
-        let failure = OrderFailure::WayBackFailed { because: Box::new(exited(7)), failure: Box::new(exited(8)) };
-        assert_eq!(words(&failure), "`web` ended with 7; the way back failed too: `web` ended with 8");
+        let failure = OrderFailure::RollbackFailed { because: Box::new(exited(7)), failure: Box::new(exited(8)) };
+        assert_eq!(words(&failure), "`web` exited with code 7; the rollback failed too: `web` exited with code 8");
     }
 }

@@ -7,12 +7,12 @@ use fleet_proto::convert::incoming_hint;
 use fleet_proto::v1;
 use std::fmt::Display;
 
-/// The words of a hint as it came over the wire; empty where there is none, or none that this version knows.
+/// Returns the words of a hint as it came over the wire; empty where there is none, or none that this version knows.
 pub fn shown(hint: Option<&v1::Hint>) -> String {
     hint.cloned().and_then(incoming_hint).as_ref().map(words).unwrap_or_default()
 }
 
-/// The words of a hint.
+/// Returns the words of a hint.
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub fn words(hint: &Hint) -> String {
     match hint {
@@ -23,7 +23,7 @@ pub fn words(hint: &Hint) -> String {
         Hint::AskAdministrator => "ask an administrator".to_owned(),
         Hint::UseFleetCommand => "use the fleet command".to_owned(),
         Hint::UseOperatorCertificate => "use an operator's certificate".to_owned(),
-        Hint::EndFollowing => "end some of those that follow something".to_owned(),
+        Hint::EndFollowing => "end some of the commands that use `--follow`".to_owned(),
         Hint::ReadFaster => "ask again, and read the answer as it comes, or into a file".to_owned(),
         Hint::TryAgain => "try again".to_owned(),
         Hint::TryWhenAnswered => "try again when they are answered".to_owned(),
@@ -35,7 +35,7 @@ pub fn words(hint: &Hint) -> String {
         Hint::RevokeTokens => "revoke those that nobody uses: `fleet token ls`, `fleet token revoke ID`".to_owned(),
         Hint::LimitUses(number) => format!("give `--uses` a number up to {number}"),
         Hint::AddOperatorAgain => {
-            "remove the operator and add it anew, or give the machines names of their own".to_owned()
+            "remove the operator and add it again, or give the machines names of their own".to_owned()
         }
         Hint::AskForPlan => {
             "ask for the plan first, and send its digest with a new request id; a newer `fleet` does".to_owned()
@@ -172,7 +172,9 @@ pub fn words(hint: &Hint) -> String {
         Hint::LimitPerLabel => {
             "write `--per LABEL=N` with a label that `fleet host ls -o wide` shows, and N from 1".to_owned()
         }
-        Hint::LimitFailures => "give `--max-failures` a number from 1: it halts when so many failed".to_owned(),
+        Hint::LimitFailures => {
+            "give `--max-failures` a number from 1: the rollout halts at that number of failures".to_owned()
+        }
         Hint::GiveDeadline => "give `--deadline` a duration such as `10m`".to_owned(),
         // Backups.
         Hint::SeeBackups => "see them with `fleet backup ls INSTANCE`".to_owned(),
@@ -192,7 +194,8 @@ pub fn words(hint: &Hint) -> String {
         ),
         Hint::TakeBackup => "take a backup first: `fleet backup now`".to_owned(),
         Hint::TakeLargerBackup => {
-            "if its data has grown so much, `fleet backup now` lets it add as much as the disk has room for".to_owned()
+            "if its data has grown that much, `fleet backup now` lets the backup add as much as fits on the disk"
+                .to_owned()
         }
         Hint::MendBackups(instance) => {
             format!("see `fleet backup status {instance}`; take one with `fleet backup now {instance}`")
@@ -278,7 +281,9 @@ fn link_words(hint: &LinkHint) -> String {
         LinkHint::LogIn => "use it with `fleet login`; `fleet host add` makes a token for a lab server",
         LinkHint::JoinAgain => "ask an administrator for a new token and join again",
         LinkHint::JoinFirst => "join first: `fleet-agent join -` or `fleet login -`",
-        LinkHint::LetCertificatesEnd => "their certificates end by themselves; or remove the operator and add it anew",
+        LinkHint::LetCertificatesEnd => {
+            "their certificates expire by themselves; or remove the operator and add it again"
+        }
         LinkHint::Wait => "wait, and go on as before",
         LinkHint::SetClock => "set this machine's clock (timedatectl), then try again",
         LinkHint::EndConnections => "end some of its commands, or wait a minute; an agent comes back by itself",

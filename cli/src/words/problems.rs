@@ -14,7 +14,7 @@ use fleet_proto::convert::{
 };
 use fleet_proto::v1;
 
-/// The words of a problem as it came over the wire; empty where there is none.
+/// Returns the words of a problem as it came over the wire; empty where there is none.
 pub fn shown(problem: Option<&v1::Problem>) -> String {
     problem.map(shown_problem).unwrap_or_default()
 }
@@ -24,35 +24,35 @@ fn shown_problem(problem: &v1::Problem) -> String {
     known.unwrap_or_else(|| super::unknown::<v1::ProblemCode>(problem.code, &problem.arguments))
 }
 
-/// The words of a problem of backups as it came over the wire.
+/// Returns the words of a problem of backups as it came over the wire.
 pub fn shown_backup(problem: &v1::BackupProblem) -> String {
     let known = incoming_backup_problem(problem.clone()).as_ref().map(backup_words);
     known.unwrap_or_else(|| super::unknown::<v1::BackupProblemCode>(problem.code, &problem.arguments))
 }
 
-/// The words of several problems of backups as they came over the wire, on one line.
+/// Returns the words of several problems of backups as they came over the wire, on one line.
 pub fn shown_backups(problems: &[v1::BackupProblem]) -> String {
     problems.iter().map(shown_backup).collect::<Vec<_>>().join("; ")
 }
 
-/// The words of a problem of a repository as it came over the wire.
+/// Returns the words of a problem of a repository as it came over the wire.
 pub fn shown_repository(problem: &v1::RepositoryProblem) -> String {
     let known = incoming_repository_problem(problem.clone()).as_ref().map(repository_words);
     known.unwrap_or_else(|| super::unknown::<v1::RepositoryProblemCode>(problem.code, &problem.arguments))
 }
 
-/// The words of an order in short as it came over the wire.
+/// Returns the words of an order in short as it came over the wire.
 pub fn shown_order(order: &v1::OrderSummary) -> String {
     let known = incoming_order_summary(order.clone()).as_ref().map(order_words);
     known.unwrap_or_else(|| super::unknown::<v1::OrderSummaryCode>(order.code, &order.arguments))
 }
 
-/// The words of a problem.
+/// Returns the words of a problem.
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub fn words(problem: &Problem) -> String {
     match problem {
-        Problem::Panicked { part, count, last, message } => {
-            format!("a bug: {part} panicked {count} times, last at {last}: {message}")
+        Problem::Panicked { part, count: times, last, message } => {
+            format!("a bug: {part} panicked {}, last at {last}: {message}", count(*times, "time"))
         }
         // Hosts.
         Problem::TwoMachines { since, machines } => {
@@ -110,11 +110,13 @@ pub fn words(problem: &Problem) -> String {
         }
         // Rollouts.
         Problem::RolloutHalted(reason) => format!("halted: {}", reasons::halt(reason)),
-        Problem::MembersOverdue(number) => format!("{} overdue", count(*number, "instance")),
+        Problem::MembersOverdue(number) => {
+            format!("{} {} overdue", count(*number, "instance"), verb(*number, "is", "are"))
+        }
         // Backups.
         Problem::Backups { more, worst } => {
             let more = if *more > 0 { format!("; and {}", count(*more, "more problem")) } else { String::new() };
-            format!("its backups: {}: {}{more}", worst.level(), backup_words(worst))
+            format!("its backups are {}: {}{more}", worst.level(), backup_words(worst))
         }
         Problem::WithoutPolicy { count: 1, first } => format!("{first} has no policy for backups"),
         Problem::WithoutPolicy { count, first } => {
@@ -133,7 +135,7 @@ pub fn words(problem: &Problem) -> String {
             mib(*free),
             mib(*largest)
         ),
-        Problem::OwnBackupNotSet => "it is not backed up: its backups have no location".to_owned(),
+        Problem::OwnBackupNotSet => "it is not backed up: no location is set for its backups".to_owned(),
         Problem::OwnBackupFailed(reason) => format!("it could not back itself up: {reason}"),
         Problem::OwnBackupOld { age } => format!("its own newest backup is {} old", rough(*age)),
         Problem::NeverBackedUp => "it has never backed itself up".to_owned(),
@@ -142,7 +144,7 @@ pub fn words(problem: &Problem) -> String {
     }
 }
 
-/// The words of a problem of backups.
+/// Returns the words of a problem of backups.
 pub fn backup_words(problem: &BackupProblem) -> String {
     match problem {
         BackupProblem::NoBackup => "there is no backup of it".to_owned(),
@@ -183,7 +185,7 @@ pub fn backup_words(problem: &BackupProblem) -> String {
     }
 }
 
-/// The words of a problem of a repository.
+/// Returns the words of a problem of a repository.
 pub fn repository_words(problem: &RepositoryProblem) -> String {
     match problem {
         RepositoryProblem::Text(text) => text.to_string(),
@@ -197,7 +199,7 @@ pub fn repository_words(problem: &RepositoryProblem) -> String {
         RepositoryProblem::NotListed(reason) => {
             format!("its content could not be read, and the catalog keeps the earlier state: {reason}")
         }
-        RepositoryProblem::Locked(what) => format!("restic cannot open it: {what}"),
+        RepositoryProblem::KeyUnreadable(what) => format!("its key or config cannot be read: {what}"),
         RepositoryProblem::ForgettingHalted { bytes, before, before_bytes } => format!(
             "its newest backup has {} MiB, and {before} had {} MiB: nothing is forgotten until a person has looked",
             mib(*bytes),
@@ -220,7 +222,7 @@ pub fn repository_words(problem: &RepositoryProblem) -> String {
     }
 }
 
-/// The words of an order, as they follow `to`.
+/// Returns the words of an order, as they follow `to`.
 pub fn order_words(order: &OrderSummary) -> String {
     match order {
         OrderSummary::Install(release) => format!("install {release}"),

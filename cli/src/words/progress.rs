@@ -5,7 +5,7 @@ use fleet_core::units::Period;
 use fleet_proto::convert::incoming_progress;
 use fleet_proto::v1;
 
-/// The words of a progress as it came over the wire; empty where there is none, or none that this version knows.
+/// Returns the words of a progress as it came over the wire; empty where there is none, or none that this version knows.
 pub fn shown(progress: Option<&v1::StepProgress>) -> String {
     progress.copied().and_then(incoming_progress).map(words).unwrap_or_default()
 }

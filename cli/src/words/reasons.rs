@@ -2,6 +2,7 @@
 
 use super::{failures, steps};
 use crate::format::one_line;
+use fleet_core::grammar::count;
 use fleet_core::halt_reason::{HaltReason, MemberFailure, MemberFailureKind};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::order_kind::OrderKind;
@@ -12,7 +13,7 @@ use fleet_proto::convert::{
 };
 use fleet_proto::v1;
 
-/// The words of the reason for waiting as it came over the wire; empty where there is none.
+/// Returns the words of the reason for waiting as it came over the wire; empty where there is none.
 pub fn shown_wait(reason: Option<&v1::WaitReason>) -> String {
     let Some(message) = reason else { return String::new() };
     let known = incoming_wait_reason(message.clone());
@@ -23,7 +24,7 @@ fn unknown(code: i32) -> String {
     format!("for a reason that this version does not know ({code})")
 }
 
-/// The words of the reason for waiting.
+/// Returns the words of the reason for waiting.
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub fn wait(reason: &WaitReason) -> String {
     let text = |text: &str| text.to_owned();
@@ -46,7 +47,7 @@ pub fn wait(reason: &WaitReason) -> String {
         WaitReason::Busy { step: Some(step) } => format!("it is in the middle of an order: {}", steps::words(step)),
         WaitReason::Busy { step: None } => "it is in the middle of an order".to_owned(),
         WaitReason::NewerValues { said, wanted } => {
-            format!("its host has a newer revision than is wanted: {said}, not {wanted}")
+            format!("its host has revision {said} of its values, which is newer than the wanted revision {wanted}")
         }
         WaitReason::NeverEmpty { instance, backup } => format!(
             "it was made from the backup {backup} of {instance}, and its host does not have it: it is not installed empty"
@@ -83,15 +84,15 @@ pub fn wait(reason: &WaitReason) -> String {
         WaitReason::Soaking { until } => format!("the wave before is watched until {until}"),
         WaitReason::LaterWave => text("its wave has not come"),
         WaitReason::LabelLimit { limit, label, value } => {
-            format!("{limit} of {label}={value} may be under way at a time")
+            format!("only {} with {label}={value} may be under way at a time", count(*limit, "instance"))
         }
         WaitReason::Asked => text("it is asked now"),
         WaitReason::CatchesUp => text("its host is offline; it catches up when it is back"),
         // Its backups and drills.
         WaitReason::Stopped => text("it is stopped"),
         WaitReason::OtherDrill => text("another drill runs on its host"),
-        WaitReason::DataLimit { limit: 1 } => text("1 backup or drill may run at a time"),
-        WaitReason::DataLimit { limit } => format!("{limit} backups and drills may run at a time"),
+        WaitReason::DataLimit { limit: 1 } => text("only 1 backup or drill may run at a time"),
+        WaitReason::DataLimit { limit } => format!("only {limit} backups and drills may run at a time"),
         WaitReason::PolicyWindow { opens } => format!("the window of its policy opens at {opens}"),
         WaitReason::NextAttempt { order, attempts, limit, again, failure } => {
             format!("{}; again at {again}", failed(*order, *attempts, *limit, failure.as_deref()))
@@ -107,7 +108,7 @@ fn failed(order: OrderKind, attempts: usize, limit: usize, failure: Option<&Orde
     format!("{} failed ({attempts} of {limit} attempts): {reason}", noun(order))
 }
 
-/// The words of the reason for leaving an instance out as it came over the wire; empty where there is none.
+/// Returns the words of the reason for leaving an instance out as it came over the wire; empty where there is none.
 pub fn shown_left_out(reason: Option<&v1::LeftOutReason>) -> String {
     let Some(message) = reason else { return String::new() };
     let known = incoming_left_out_reason(message.clone());
@@ -131,7 +132,7 @@ fn left_out(reason: &LeftOutReason) -> String {
     }
 }
 
-/// The reason of the phase of a rollout; empty where there is none.
+/// Returns the reason of the phase of a rollout; empty where there is none.
 pub fn phase(rollout: &v1::RolloutView) -> String {
     let until = Time(rollout.until_ms);
     match rollout.phase() {
@@ -149,7 +150,7 @@ pub fn phase(rollout: &v1::RolloutView) -> String {
     }
 }
 
-/// The reason of the phase of a rollout on one line, after a colon; empty where there is none.
+/// Returns the reason of the phase of a rollout on one line, after a colon; empty where there is none.
 pub fn after_phase(rollout: &v1::RolloutView) -> String {
     match phase(rollout) {
         reason if reason.is_empty() => reason,
@@ -157,12 +158,12 @@ pub fn after_phase(rollout: &v1::RolloutView) -> String {
     }
 }
 
-/// The words of the reason why a rollout is halted as it came over the wire; empty where there is none.
+/// Returns the words of the reason why a rollout is halted as it came over the wire; empty where there is none.
 pub fn shown_halt(reason: Option<&v1::HaltReason>) -> String {
     reason.cloned().map(incoming_halt_reason).as_ref().map(halt).unwrap_or_default()
 }
 
-/// The words of the reason why a rollout is halted.
+/// Returns the words of the reason why a rollout is halted.
 pub fn halt(HaltReason { is_in_canary, failures, more }: &HaltReason) -> String {
     let mut parts: Vec<String> = failures.iter().map(member_failure).collect();
     match (parts.is_empty(), more) {
@@ -174,7 +175,7 @@ pub fn halt(HaltReason { is_in_canary, failures, more }: &HaltReason) -> String 
     format!("{canary}{}", parts.join("; "))
 }
 
-/// The words of the failure of a member as it came over the wire.
+/// Returns the words of the failure of a member as it came over the wire.
 pub fn shown_member_failure(message: &v1::MemberFailure) -> String {
     let known = incoming_member_failure(message.clone());
     known.as_ref().map_or_else(|| format!("{} failed", message.instance), member_failure)
@@ -183,7 +184,7 @@ pub fn shown_member_failure(message: &v1::MemberFailure) -> String {
 fn member_failure(MemberFailure { instance, from, kind }: &MemberFailure) -> String {
     match kind {
         MemberFailureKind::RolledBack(failure) => {
-            format!("{instance} went back to {from}: {}", failures::words(failure))
+            format!("{instance} was rolled back to {from}: {}", failures::words(failure))
         }
         MemberFailureKind::Stuck(failure) => format!("{instance} is stuck: {}", failures::words(failure)),
         MemberFailureKind::Refused(failure) => format!("{instance} refused: {}", failures::words(failure)),
@@ -193,7 +194,7 @@ fn member_failure(MemberFailure { instance, from, kind }: &MemberFailure) -> Str
     }
 }
 
-/// The noun of an order for a sentence about its instance.
+/// Returns the noun of an order for a sentence about its instance.
 fn noun(order: OrderKind) -> &'static str {
     match order {
         OrderKind::Install => "its installation",
@@ -230,8 +231,7 @@ mod tests {
             failure("e", MemberFailureKind::Overdue),
         ];
         let all = HaltReason::new(true, failures);
-        let words =
-            "the canary failed: a went back to 1.1: no answer; b is stuck: no answer; c refused: no answer; and 2 more";
+        let words = "the canary failed: a was rolled back to 1.1: no answer; b is stuck: no answer; c refused: no answer; and 2 more";
         assert_eq!(shown_halt(Some(&all.into())), words);
         let others = [
             failure("d", MemberFailureKind::Overdue),

@@ -6,16 +6,15 @@ use fleet_core::activity::Activity;
 use fleet_core::grammar::count;
 use fleet_proto::convert::incoming_activity;
 use fleet_proto::v1;
-use fleet_proto::words::word;
 
-/// The words of an activity as it came over the wire; empty where there is none.
+/// Returns the words of an activity as it came over the wire; empty where there is none.
 pub fn shown(doing: Option<&v1::Activity>) -> String {
     let Some(doing) = doing else { return String::new() };
-    let known = incoming_activity(doing.clone());
-    known.as_ref().map_or_else(|| word::<v1::ActivityCode>(doing.code), words)
+    let known = incoming_activity(doing.clone()).as_ref().map(words);
+    known.unwrap_or_else(|| super::unknown::<v1::ActivityCode>(doing.code, &doing.arguments))
 }
 
-/// What is being done, and how far it is where that is known: `pull web:1.2 (3 of 12 MB)`.
+/// Returns the words of a step, with its progress where it is known: `pull web:1.2 (3 of 12 MB)`.
 pub fn with_progress(doing: Option<&v1::Activity>, far: Option<&v1::StepProgress>) -> String {
     let step = one_line(&shown(doing));
     match progress::shown(far).as_str() {
@@ -24,7 +23,7 @@ pub fn with_progress(doing: Option<&v1::Activity>, far: Option<&v1::StepProgress
     }
 }
 
-/// The words of an activity.
+/// Returns the words of an activity.
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub fn words(activity: &Activity) -> String {
     match activity {

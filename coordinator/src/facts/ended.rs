@@ -46,7 +46,6 @@ impl Facts {
     }
 }
 
-/// Text of the event about a backup whose end came after its order was withdrawn.
 impl StateSnapshot {
     /// Returns whether an end without an open order would exceed the limit.
     fn has_many_ends(&self, id: &OrderId, instance: &InstanceName) -> bool {

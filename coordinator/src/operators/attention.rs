@@ -159,7 +159,7 @@ fn hint_of(instance: &InstanceName, problem: &RepositoryProblem) -> Hint {
         | RepositoryProblem::OverQuota { .. }
         | RepositoryProblem::NotMaintained(_)
         | RepositoryProblem::NotListed(_)
-        | RepositoryProblem::Locked(_)
+        | RepositoryProblem::KeyUnreadable(_)
         | RepositoryProblem::Unrequested { .. }
         | RepositoryProblem::ForeignSnapshots { .. }
         | RepositoryProblem::FalseProofs { .. } => Hint::VerifyAllData(instance.clone()),

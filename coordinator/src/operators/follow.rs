@@ -6,7 +6,7 @@ mod tests;
 
 use super::request::read;
 use super::service::OperatorsService;
-use super::views::instance::{asked_to, end_hint};
+use super::views::instance::asked_to;
 use crate::clock;
 use crate::facts::{StateSnapshot, Undeliverable};
 use fleet_core::activity::Activity;
@@ -226,7 +226,7 @@ fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress
             // Once a caller is told that it is done, it may use the name again.
             return under_way(Doing::step(Activity::ForgettingInstance));
         }
-        let (state, hint) = (ChangeState::from(&ended.outcome), end_hint(&ended.outcome));
+        let (state, hint) = (ChangeState::from(&ended.outcome), ended.outcome.hint().cloned());
         let made = ended.made.as_ref().filter(|_| ended.outcome.is_success());
         let text = made.and_then(|made| made_words(made)).unwrap_or_default();
         let failure = ended.outcome.failure().cloned().map(Into::into);

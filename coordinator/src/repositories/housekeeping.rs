@@ -188,7 +188,7 @@ impl RepositoryService {
         look.bytes = client.stats().await?.bytes;
         self.keep_look(repository, instance, &look).await?;
         self.facts.mark_damaged(instance, repository, &look.damaged(), now).await?;
-        let locked = report.unreadable.first().map(|file| RepositoryProblem::Locked(file.to_string().into()));
+        let locked = report.unreadable.first().map(|file| RepositoryProblem::KeyUnreadable(file.to_string().into()));
         self.note(which, locked, now, |look| &mut look.locked).await?;
         Ok(report)
     }

@@ -32,7 +32,7 @@ pub enum RepositoryProblem {
     /// The content could not be read for the catalog.
     NotListed(ShortText),
     /// A key or the config cannot be read; the text names the file and the cause.
-    Locked(ShortText),
+    KeyUnreadable(ShortText),
     /// The newest backup is much smaller than an earlier one, so nothing is forgotten.
     ForgettingHalted {
         /// Size of the newest backup in bytes.

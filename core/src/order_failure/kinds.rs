@@ -1,6 +1,6 @@
 //! The kinds of failures, each with its code, its arguments and its text for logs.
 //!
-//! An argument `step` is a phrase after "could not", `output` is the last output of a program or empty; `problem`, `cause` and
+//! An argument `step` is a phrase after "could not", `tool` a noun phrase, `output` is the last output of a program or empty; `problem`, `cause` and
 //! `answer` are the words of a library, of a validator or of the Engine.
 
 use super::{after, at, joined};
@@ -50,15 +50,21 @@ order_failures! {
     /// Its host reported an outcome that the coordinator does not know.
     #[error("unknown outcome")]
     UnknownOutcome = "unknown_outcome",
-    /// The order failed, and then its way back.
-    #[error("{because}; the way back failed too: {failure}")]
-    WayBackFailed = "way_back_failed" { because: Box<OrderFailure>, failure: Box<OrderFailure> },
+    /// A failure that only the version of its host knows, by the number of its code. 0: none was given.
+    #[error("unknown failure {number}: {arguments}")]
+    Unknown = "unknown" { number: i32, arguments: String },
+    /// The order failed, and then its rollback.
+    #[error("{because}; the rollback failed too: {failure}")]
+    RollbackFailed = "rollback_failed" { because: Box<OrderFailure>, failure: Box<OrderFailure> },
     /// Several things failed.
     #[error("{}", joined(failures))]
     Several = "several" { failures: Vec<OrderFailure> },
     /// Work on a store failed.
     #[error("the store `{store}`: {failure}")]
     InStore = "in_store" { store: String, failure: Box<OrderFailure> },
+    /// The backup of a store could not be loaded.
+    #[error("the store `{store}` could not be loaded: {failure}")]
+    NotLoaded = "not_loaded" { store: String, failure: Box<OrderFailure> },
     /// The order failed, and left something that a person has to look at.
     #[error("{left}; {failure}")]
     SomethingLeft = "something_left" { left: String, failure: Box<OrderFailure> },
@@ -104,7 +110,7 @@ order_failures! {
     #[error("`{container}` is unhealthy{}", after(output))]
     ContainerUnhealthy = "container_unhealthy" { container: String, output: String },
     /// A container ended.
-    #[error("`{container}` ended with {code}{}", after(output))]
+    #[error("`{container}` exited with code {code}{}", after(output))]
     ContainerExited = "container_exited" { container: String, code: i64, output: String },
     /// The instance did not become healthy.
     #[error("not healthy: {problem}")]
@@ -190,6 +196,9 @@ order_failures! {
     /// The order's deadline passed in the middle of a step.
     #[error("its deadline of {} is over{}", Period::from(*deadline), at(doing.as_ref()))]
     DeadlineOver = "deadline_over" { #[serde(with = "crate::time::serde_millis")] deadline: Duration, doing: Option<Activity> },
+    /// The rollback took longer than it may.
+    #[error("it took longer than {}{}", Period::from(*limit), at(doing.as_ref()))]
+    RollbackTooLong = "rollback_too_long" { #[serde(with = "crate::time::serde_millis")] limit: Duration, doing: Option<Activity> },
     /// The order's deadline passed before its first step.
     #[error("its deadline of {} was over before it could begin", Period::from(*deadline))]
     DeadlineOverBeforeStart = "deadline_over_before_start" { #[serde(with = "crate::time::serde_millis")] deadline: Duration },
@@ -208,14 +217,17 @@ order_failures! {
     /// The container of a service lacks a tool.
     #[error("`{service}` has no `{tool}`: {answer}")]
     ToolMissing = "tool_missing" { service: String, tool: String, answer: String },
+    /// A tool took longer than it may and was ended.
+    #[error("{tool} took longer than {} s and was ended{}", limit.as_secs(), after(output))]
+    ToolTooSlow = "tool_too_slow" { tool: String, #[serde(with = "crate::time::serde_millis")] limit: Duration, output: String },
     /// A tool ended with an error.
-    #[error("{tool} ended with {code}{}", after(output))]
+    #[error("{tool} exited with code {code}{}", after(output))]
     ToolFailed = "tool_failed" { tool: String, code: i64, output: String },
     /// A tool made no progress and was ended.
     #[error("{tool} did nothing for {} s and was ended{}", limit.as_secs(), after(output))]
     ToolStalled = "tool_stalled" { tool: String, #[serde(with = "crate::time::serde_millis")] limit: Duration, output: String },
     /// The stream to or from a tool broke off.
-    #[error("{tool} was ended: what it was to read broke off: {cause}")]
+    #[error("{tool} was ended: its input broke off: {cause}")]
     ToolStreamBroken = "tool_stream_broken" { tool: String, cause: String },
     /// A database and the tool that dumps or loads it have versions that do not work together.
     #[error("{tool} {tool_version} does not work with {database} {database_version}")]
@@ -233,14 +245,17 @@ order_failures! {
     #[error("{problem}")]
     DumpInvalid = "dump_invalid" { problem: String },
     /// A restore would replace data that others may have put there.
-    #[error("{target} is in use; nothing is restored over it")]
-    RestoreTargetInUse = "restore_target_in_use" { target: String },
+    #[error("{problem}; nothing is restored over it")]
+    RestoreTargetInUse = "restore_target_in_use" { problem: String },
     /// A container that is not part of the instance runs on a folder that is to be replaced.
     #[error("{containers} runs and has `{folder}`")]
     FolderHeld = "folder_held" { folder: String, containers: String },
-    /// Data that is in no backup would be lost.
-    #[error("it would be lost: {lost}")]
-    WouldLoseData = "would_lose_data" { lost: String },
+    /// Files that a backup cannot keep would be lost.
+    #[error("files that a backup cannot keep would be lost: {lost}")]
+    FilesWouldBeLost = "files_would_be_lost" { lost: String },
+    /// Data that is not in the backup would be lost.
+    #[error("data that is not in the backup would be lost: {lost}")]
+    DataWouldBeLost = "data_would_be_lost" { lost: String },
     /// The backup is of another release than the instance has.
     #[error("it is a backup of {backup}, and {present} is here")]
     OtherRelease = "other_release" { backup: String, present: String },
@@ -277,7 +292,10 @@ order_failures! {
     /// There is no repository at its place.
     #[error("there is no repository `{repository}` at its place: could not {step}")]
     RepositoryMissing = "repository_missing" { repository: String, step: String },
-    /// The key does not open the repository, or another one is at its place.
+    /// Another repository is at its place.
+    #[error("another repository is at the place of `{repository}`: could not {step}")]
+    RepositoryOccupied = "repository_occupied" { repository: String, step: String },
+    /// The key does not open the repository.
     #[error("the key does not open the repository `{repository}`: could not {step}")]
     RepositoryWrongKey = "repository_wrong_key" { repository: String, step: String },
     /// Data in the repository is damaged or missing.
@@ -293,10 +311,10 @@ order_failures! {
     #[error("no access to the repository `{repository}` of {instance}")]
     NoRepositoryAccess = "no_repository_access" { repository: String, instance: String },
     /// Services were quiesced for longer than they may be.
-    #[error("services stood still for {}, which is the longest they may", Period::from(*limit))]
+    #[error("services were quiesced for {}, the longest time allowed", Period::from(*limit))]
     QuiesceTooLong = "quiesce_too_long" { #[serde(with = "crate::time::serde_millis")] limit: Duration },
     /// A service that was quiesced could not be resumed.
-    #[error("`{service}` could not be let go on")]
+    #[error("`{service}` could not be resumed")]
     ServiceNotResumed = "service_not_resumed" { service: String },
     /// The sandbox of an earlier drill could not be removed.
     #[error("{left}: {cause}")]

@@ -73,15 +73,11 @@ coded_message! {
     LedgerUnreadable(a),
 }
 
-/// The most arguments of an activity, and levels of activities in it: it is read by a recursion, and kept.
-const ARGUMENTS: usize = 512;
+/// The most levels of activities in an activity: it is read by a recursion, and kept.
 const LEVELS: usize = 8;
 
 /// Reads an activity.
 pub fn incoming_activity(message: v1::Activity) -> Option<Activity> {
-    if message.arguments.len() > ARGUMENTS {
-        return None;
-    }
     read_activity(message).filter(|activity| activity.depth() <= LEVELS)
 }
 

@@ -64,6 +64,7 @@ single_arguments!(
     Version,
     Period,
     bool,
+    i32,
     i64,
     u32,
     u64,
@@ -80,8 +81,8 @@ impl Argument for String {
     }
 }
 
-/// Items of a list in a coded message that are taken in, with `TEXT_LIMIT` bytes in all.
-const ARGUMENTS_LIMIT: usize = 32;
+/// The most items of a list in a coded message that are taken in.
+const ITEMS_LIMIT: usize = 128;
 
 /// The last field: all that is left.
 impl<T: Argument> Argument for Vec<T> {
@@ -90,22 +91,12 @@ impl<T: Argument> Argument for Vec<T> {
     }
 
     fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
-        let (mut texts, mut length, mut is_cut) = (Vec::new(), 0, false);
-        for (number, text) in from.enumerate() {
-            length += text.len();
-            is_cut = number == ARGUMENTS_LIMIT || length > TEXT_LIMIT;
-            if is_cut {
+        let mut items = Vec::new();
+        while let Some(first) = from.next() {
+            if items.len() == ITEMS_LIMIT {
                 break;
             }
-            texts.push(text);
-        }
-        let (mut items, mut texts) = (Vec::new(), texts.into_iter().peekable());
-        while texts.peek().is_some() {
-            match T::take_item(&mut texts) {
-                Some(item) => items.push(item),
-                None if is_cut => break,
-                None => return None,
-            }
+            items.push(T::take_item(&mut std::iter::once(first).chain(&mut *from))?);
         }
         Some(items)
     }
@@ -117,8 +108,10 @@ impl<T: Argument> Argument for Option<T> {
         self.into_iter().for_each(|one| one.put(to));
     }
 
+    /// One that is there and cannot be read makes the message unreadable: it must not seem to be missing.
     fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
-        Some(T::take(from))
+        let Some(first) = from.next() else { return Some(None) };
+        T::take(&mut std::iter::once(first).chain(from)).map(Some)
     }
 }
 
@@ -175,8 +168,20 @@ impl<T: Argument> Argument for Box<T> {
     }
 }
 
-/// Texts of one coded message that are taken in, with those of the messages in it: a sender cannot nest them without end.
-pub(super) const TEXTS_LIMIT: usize = 128;
+/// Texts of one coded message that are taken in, with those of the messages in it, and their bytes in all: a sender cannot nest them
+/// without end.
+const TEXTS_LIMIT: usize = 512;
+const BYTES_LIMIT: usize = 4 * TEXT_LIMIT;
+
+/// The arguments of a coded message within the limits: what is too long is cut.
+pub(super) fn limited(arguments: Vec<String>) -> impl Iterator<Item = String> {
+    let mut left = BYTES_LIMIT;
+    arguments.into_iter().take(TEXTS_LIMIT).map(move |mut text| {
+        text.truncate(text.floor_char_boundary(left));
+        left -= text.len();
+        text
+    })
+}
 
 /// Pairs the variants of an enum with the codes of the same names, both ways, in full, and reads the message by a function.
 /// A code that this version does not know, or whose arguments it cannot read, is `None`.
@@ -202,7 +207,7 @@ macro_rules! coded_message {
         #[doc = concat!("Reads a `", stringify!($message), "`.")]
         pub fn $incoming(message: v1::$message) -> Option<$kind> {
             let code = v1::$code::try_from(message.code).ok()?;
-            let mut _from = message.arguments.into_iter().take(super::arguments::TEXTS_LIMIT);
+            let mut _from = super::arguments::limited(message.arguments);
             Some(match code {
                 v1::$code::Unspecified => return None,
                 $(v1::$code::$variant => {

@@ -12,9 +12,11 @@ coded_message! {
     OrderFailure, OrderFailure, OrderFailureCode, incoming_order_failure:
     Other { text },
     UnknownOutcome,
-    WayBackFailed { because, failure },
+    Unknown { number, arguments },
+    RollbackFailed { because, failure },
     Several { failures },
     InStore { store, failure },
+    NotLoaded { store, failure },
     SomethingLeft { left, failure },
     EngineUnreachable { socket },
     EngineConnectionLost { step, cause },
@@ -58,6 +60,7 @@ coded_message! {
     InstanceExists,
     OrderUnknown { problem },
     DeadlineOver { deadline, doing },
+    RollbackTooLong { limit, doing },
     DeadlineOverBeforeStart { deadline },
     AgentRestarted,
     InterruptedTooOften { attempts },
@@ -65,6 +68,7 @@ coded_message! {
     LedgerUnreadable { problem },
     ToolMissing { service, tool, answer },
     ToolFailed { tool, code, output },
+    ToolTooSlow { tool, limit, output },
     ToolStalled { tool, limit, output },
     ToolStreamBroken { tool, cause },
     VersionMismatch { database, database_version, tool, tool_version },
@@ -72,9 +76,10 @@ coded_message! {
     StoreMissing { store },
     OtherKindOfStore { store },
     DumpInvalid { problem },
-    RestoreTargetInUse { target },
+    RestoreTargetInUse { problem },
     FolderHeld { folder, containers },
-    WouldLoseData { lost },
+    FilesWouldBeLost { lost },
+    DataWouldBeLost { lost },
     OtherRelease { backup, present },
     OtherReleaseWanted { backup, wanted },
     BackupMissing { backup, repository },
@@ -88,6 +93,7 @@ coded_message! {
     RepositoryUnreachable { repository, step, cause },
     RepositoryMissing { repository, step },
     RepositoryWrongKey { repository, step },
+    RepositoryOccupied { repository, step },
     RepositoryDamaged { repository, step, cause },
     RepositoryFailed { repository, step, cause },
     WorkerEnded { repository, step, cause },
@@ -100,9 +106,9 @@ coded_message! {
     NotStopped { cause },
 }
 
-/// Reads the failure of an outcome. Of one that this version does not know, the arguments are kept as a text.
+/// Reads the failure of an outcome. One that this version does not know keeps its number and its arguments; 0: none was given.
 pub(super) fn incoming_failure(message: Option<v1::OrderFailure>) -> OrderFailure {
     let message = message.unwrap_or_default();
-    let unknown = OrderFailure::other(bounded(message.arguments.join(", ")));
+    let unknown = OrderFailure::Unknown { number: message.code, arguments: bounded(message.arguments.join(", ")) };
     incoming_order_failure(message).filter(|failure| failure.depth() <= DEPTH_LIMIT).unwrap_or(unknown)
 }

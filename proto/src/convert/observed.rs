@@ -169,11 +169,11 @@ total_enumeration!(ContainerStatus, ContainerState:
     Unknown => Unspecified,
 );
 total_enumeration!(HealthcheckStatus, ContainerHealth:
-    None => Unspecified,
+    None => None,
     Starting => Starting,
     Healthy => Healthy,
     Unhealthy => Unhealthy,
-    Unknown => Unknown,
+    Unknown => Unspecified,
 );
 
 impl From<Running> for v1::instance_report::Running {

@@ -72,7 +72,7 @@ coded_message! {
     OverQuota { order, limit },
     NotMaintained(a),
     NotListed(a),
-    Locked(a),
+    KeyUnreadable(a),
     ForgettingHalted { bytes, before, before_bytes },
     Unrequested { count, first },
     ForeignSnapshots { count, first },

@@ -75,6 +75,7 @@ mod tests {
             vec!["0123456789abcdef01234567"; 2],
             vec!["1"; 3],
             vec!["1", "site", "fr"],
+            vec!["ACTIVITY_CODE_ASKED_TO_START"],
             vec!["install", "2", "ORDER_FAILURE_CODE_OTHER", "no answer"],
             vec!["install", "1", "4", "2", "ORDER_FAILURE_CODE_OTHER", "no answer"],
             vec!["install", "1", "4", "900", "2", "ORDER_FAILURE_CODE_OTHER", "no answer"],

@@ -234,7 +234,8 @@ fn failures() -> Vec<v1::OrderFailure> {
     let nested = [&inner[..], &inner].concat();
     let codes = (1..1000).filter_map(|number| v1::OrderFailureCode::try_from(number).ok());
     let failure = |code: v1::OrderFailureCode| {
-        let candidates = [vec!["7"; 4], nested.clone(), [&["db"][..], &nested].concat()];
+        let at = vec!["7", "ACTIVITY_CODE_ASKED_TO_START"];
+        let candidates = [vec!["7"; 4], nested.clone(), [&["db"][..], &nested].concat(), at];
         let messages = candidates.map(|texts| v1::OrderFailure {
             code: code.into(),
             arguments: texts.into_iter().map(str::to_owned).collect(),
@@ -263,7 +264,7 @@ fn a_failure_of_each_code_comes_back_as_it_was() {
 fn failures_in_failures_come_back_as_they_were_up_to_a_limit() {
     let other = |text: &str| Box::new(OrderFailure::other(text));
     let deep = OrderFailure::InStore { store: "db".to_owned(), failure: other("it is gone") };
-    let failed = OrderFailure::WayBackFailed { because: Box::new(deep), failure: other("no answer") };
+    let failed = OrderFailure::RollbackFailed { because: Box::new(deep), failure: other("no answer") };
     let several = OrderFailure::Several { failures: vec![failed.clone(), OrderFailure::other("full"), failed] };
     assert_eq!(incoming_order_failure(several.clone().into()), Some(several.clone()));
     let endless = (0..20).fold(several, |failure, _| OrderFailure::Several { failures: vec![failure] });
@@ -282,7 +283,8 @@ fn of_a_failure_that_is_newer_the_arguments_are_kept() {
         result: None,
     };
     let taken = incoming_end(report).expect("it is an end").report.2;
-    assert_eq!(taken.outcome, Outcome::Failed { failure: OrderFailure::other("a, b") });
+    let failure = OrderFailure::Unknown { number: 9999, arguments: "a, b".to_owned() };
+    assert_eq!(taken.outcome, Outcome::Failed { failure });
 }
 
 #[test]

@@ -167,9 +167,9 @@ pub enum HostFault {
         needed / 1_000_000, free / 1_000_000
     )]
     NoRoom { at: String, needed: u64, free: u64 },
-    #[error("services stood still for {limit}, which is the longest they may")]
+    #[error("services were quiesced for {limit}, the longest time allowed")]
     StoodStill { limit: Period },
-    #[error("`{service}` could not be let go on")]
+    #[error("`{service}` could not be resumed")]
     NotResumed { service: String },
     #[error("{}", crate::perform::data::tee::all(.0))]
     AllCopiesLost(Vec<RepositoryError>),

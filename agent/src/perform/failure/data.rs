@@ -48,26 +48,31 @@ impl From<&UnfitError> for OrderFailure {
             }
             UnfitError::StoreMissing { store } => Self::StoreMissing { store: store.to_string() },
             UnfitError::OtherKindOfStore { store } => Self::OtherKindOfStore { store: store.to_string() },
-            UnfitError::VolumesExist { volumes } => Self::RestoreTargetInUse { target: volumes.join(", ") },
-            UnfitError::FolderInUse { path } => Self::RestoreTargetInUse { target: format!("`{}`", path.display()) },
+            UnfitError::VolumesExist { volumes } => {
+                Self::RestoreTargetInUse { problem: format!("{} is on this host already", volumes.join(", ")) }
+            }
+            UnfitError::FolderInUse { path } => {
+                Self::RestoreTargetInUse { problem: format!("`{}` is not empty", path.display()) }
+            }
             UnfitError::ForeignContainer { containers, folder } => Self::FolderHeld {
                 folder: folder.display().to_string(),
                 containers: containers.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
             },
             UnfitError::Claim(error) => error.into(),
-            UnfitError::SideFilesLost { lost } | UnfitError::OthersLost { lost } => {
-                Self::WouldLoseData { lost: lost.join("; ") }
-            }
+            UnfitError::SideFilesLost { lost } => Self::FilesWouldBeLost { lost: lost.join("; ") },
+            UnfitError::OthersLost { lost } => Self::DataWouldBeLost { lost: lost.join("; ") },
             UnfitError::NoAccess { repository, instance } => {
                 Self::NoRepositoryAccess { repository: repository.to_string(), instance: instance.to_string() }
             }
             UnfitError::Ambiguous { .. } | UnfitError::Doubtful(_) => {
                 Self::BackupDoubtful { problem: error.to_string() }
             }
-            UnfitError::Manifest { backup, error } | UnfitError::UnreadableIsThere { backup, error } => {
+            UnfitError::Manifest { backup, error } => {
                 Self::BackupUnreadable { backup: backup.to_string(), problem: error.to_string() }
             }
-            UnfitError::OtherIsThere { .. } => Self::BackupDoubtful { problem: error.to_string() },
+            UnfitError::UnreadableIsThere { .. } | UnfitError::OtherIsThere { .. } => {
+                Self::BackupDoubtful { problem: error.to_string() }
+            }
             UnfitError::NotRendered { .. } => Self::ReleaseInvalid { problem: error.to_string() },
             UnfitError::SharedFolder { .. }
             | UnfitError::WithoutSideFiles { .. }
@@ -105,8 +110,9 @@ impl From<&HostFault> for OrderFailure {
 impl From<&BackupFault> for OrderFailure {
     fn from(fault: &BackupFault) -> Self {
         match fault {
-            BackupFault::Store { store, fault } | BackupFault::NotLoaded { store, fault } => {
-                in_store(store, fault.into())
+            BackupFault::Store { store, fault } => in_store(store, fault.into()),
+            BackupFault::NotLoaded { store, fault } => {
+                Self::NotLoaded { store: store.to_string(), failure: Box::new(fault.into()) }
             }
             BackupFault::Missing { backup, repository } => {
                 Self::BackupMissing { backup: backup.to_string(), repository: repository.to_string() }
@@ -140,9 +146,9 @@ impl From<&StoreFault> for OrderFailure {
             StoreFault::NothingKept | StoreFault::NotKeptAsBucket | StoreFault::NothingOf { .. } => {
                 Self::BackupDamaged { problem: fault.to_string() }
             }
-            StoreFault::BucketInUse { place, .. } => Self::RestoreTargetInUse { target: place.clone() },
+            StoreFault::BucketInUse { .. } => Self::RestoreTargetInUse { problem: fault.to_string() },
             StoreFault::VolumeExists { volume } => {
-                Self::RestoreTargetInUse { target: format!("the volume `{volume}`") }
+                Self::RestoreTargetInUse { problem: format!("the volume `{volume}` is on this host already") }
             }
             StoreFault::ForeignVolume { volume, owner } => {
                 Self::ForeignVolume { name: volume.clone(), owner: format!("{owner}'s") }
@@ -189,7 +195,8 @@ fn of_repository(error: &RepositoryError) -> OrderFailure {
     match kind {
         FailureKind::Backend => OrderFailure::RepositoryUnreachable { repository, step, cause },
         FailureKind::NoRepository => OrderFailure::RepositoryMissing { repository, step },
-        FailureKind::Occupied | FailureKind::WrongKey => OrderFailure::RepositoryWrongKey { repository, step },
+        FailureKind::Occupied => OrderFailure::RepositoryOccupied { repository, step },
+        FailureKind::WrongKey => OrderFailure::RepositoryWrongKey { repository, step },
         FailureKind::Damaged | FailureKind::Missing => OrderFailure::RepositoryDamaged { repository, step, cause },
         FailureKind::Panic => OrderFailure::WorkerEnded { repository, step, cause },
         FailureKind::Source

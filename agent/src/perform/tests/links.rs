@@ -191,7 +191,7 @@ async fn what_is_led_astray_by_now_is_not_started_on_the_way_back() {
     lab.link();
     lab.harness.runtime.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
     match lab.carry_out(&agent, upgrade(4, 2)).await {
-        Outcome::Stuck { failure: OrderFailure::WayBackFailed { failure, .. }, .. } => {
+        Outcome::Stuck { failure: OrderFailure::RollbackFailed { failure, .. }, .. } => {
             assert_eq!(*failure, lab.failure());
         }
         other => panic!("expected it stuck, found {other:?}"),

@@ -164,7 +164,7 @@ async fn when_the_way_back_fails_too_a_person_is_called_and_the_next_order_may_m
     harness.runtime.world().behaviours.insert("notes-web:1".to_owned(), Behaviour::Ends(8));
     match harness.carry_out(&agent, upgrade(1, 2)).await {
         Outcome::Stuck { failure, hint } => {
-            let OrderFailure::WayBackFailed { because, failure } = &failure else { panic!("{failure:?}") };
+            let OrderFailure::RollbackFailed { because, failure } = &failure else { panic!("{failure:?}") };
             assert!(
                 matches!(&**because, OrderFailure::NotHealthy { problem } if problem.contains("ended with 7")),
                 "{because:?}"

@@ -25,7 +25,7 @@ fn a_rollout_that_halts_is_a_failure_with_its_reason() {
 
     stderr:
     error: could not roll out 1.2
-      because the canary failed: notes-1 went back to 1.1: the probe got no answer in 60 s
+      because the canary failed: notes-1 was rolled back to 1.1: the probe got no answer in 60 s
     hint: see `fleet rollout explain labnotes-3`, then `fleet rollout resume labnotes-3` or `fleet rollout undo labnotes-3`
     ");
 }

@@ -165,8 +165,11 @@ const KINDS: &[(&str, Rewrite)] = &[
 const OTHERS: [&str; 7] =
     ["bucket-key/", "bundle/", "former-repository/", "own-backup", "repository-key/", "repository-look/", "values/"];
 
-/// Replaces the text of an outcome by the failure that it is read as: a code with its arguments.
-fn with_failures_as_codes(mut body: Value) -> Value {
+/// Replaces the texts of an outcome and of a step by what they are read as: codes with their arguments.
+fn with_codes(mut body: Value) -> Value {
+    if let Some(step) = body.pointer_mut("/running/busy/step") {
+        *step = json!({"code": "text", "with": step.take()});
+    }
     let outcome = body.get_mut("outcome").and_then(Value::as_object_mut);
     for ended in outcome.into_iter().flatten().filter_map(|(_, ended)| ended.as_object_mut()) {
         if let Some(text) = ended.remove("reason") {
@@ -177,7 +180,7 @@ fn with_failures_as_codes(mut body: Value) -> Value {
 }
 
 #[test]
-fn facts_of_0_1_are_written_again_as_they_were_but_for_failures_that_are_codes() {
+fn facts_of_0_1_are_written_again_as_they_were_but_for_texts_that_are_codes() {
     for line in OF_0_1.lines() {
         let record: Value = serde_json::from_str(line).expect("it is JSON");
         let key = record["key"].as_str().expect("it has a key");
@@ -187,6 +190,6 @@ fn facts_of_0_1_are_written_again_as_they_were_but_for_failures_that_are_codes()
         let kind = KINDS.iter().find(|(prefix, _)| key.starts_with(prefix));
         let (_, rewrite) = kind.unwrap_or_else(|| panic!("`{key}` is of no known kind"));
         let again = rewrite(&record["body"]).unwrap_or_else(|error| panic!("{key}: {error}"));
-        assert_eq!(again, with_failures_as_codes(record["body"].clone()), "{key}");
+        assert_eq!(again, with_codes(record["body"].clone()), "{key}");
     }
 }

@@ -59,7 +59,8 @@ impl OperatorsService {
                 let mut fewer = shortened(change.snapshot(), (&name, &policy), role, now)?;
                 fewer.truncate(NAMED);
                 let by = by.clone();
-                let kind = if is_new { EventKind::Added { by } } else { EventKind::PolicyChanged { by, fewer } };
+                let is_harmless = is_new && fewer.is_empty();
+                let kind = if is_harmless { EventKind::Added { by } } else { EventKind::PolicyChanged { by, fewer } };
                 change.put_policy(&name, policy);
                 change.tell(&name, kind);
             }

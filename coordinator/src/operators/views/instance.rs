@@ -4,9 +4,8 @@ use crate::facts::StateSnapshot;
 use fleet_core::activity::Activity;
 use fleet_core::backup::DataAction;
 use fleet_core::facts::{Doing, Ended, InstanceDesired, InstanceHealth, InstanceSaid, LinkState, OpenOrder, Running};
-use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, RolloutId, Version};
-use fleet_core::order::{Action, Outcome, PowerRequest};
+use fleet_core::order::{Action, PowerRequest};
 use fleet_core::plan::{PlanContext, RolloutPhase};
 use fleet_core::reason::WaitReason;
 use fleet_core::time::Time;
@@ -165,7 +164,6 @@ fn bound_for<'a>(snapshot: &'a StateSnapshot, plan_context: &PlanContext<'_>) ->
     bound_for
 }
 
-/// Returns the verb for an order's action, for people.
 /// Returns the activity of an order whose host has not reported it yet.
 pub fn asked_to(action: &Action) -> Activity {
     match action {
@@ -229,18 +227,6 @@ fn containers(said: &InstanceSaid) -> Vec<v1::ContainerView> {
         health: v1::ContainerHealth::from(container.health).into(),
     };
     said.containers.iter().map(view).collect()
-}
-
-/// Returns the next action after an order.
-pub fn end_hint(outcome: &Outcome) -> Option<Hint> {
-    match outcome {
-        Outcome::Stuck { hint, .. } => hint.clone(),
-        Outcome::AlreadySo
-        | Outcome::Done
-        | Outcome::RolledBack { .. }
-        | Outcome::Refused { .. }
-        | Outcome::Failed { .. } => None,
-    }
 }
 
 /// Returns the number of instances for each version of each app.

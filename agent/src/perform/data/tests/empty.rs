@@ -104,7 +104,8 @@ fn check_silent(end: &End, why: &str) {
 #[tokio::test]
 async fn a_host_that_fails_says_nothing_of_the_backup() {
     let (mut harness, agent, id) = backed_up("").await;
-    for (fault, why) in [(Fault::LoadKilled, "ended with 137"), (Fault::LoadFillsDisk, "No space left on device")] {
+    for (fault, why) in [(Fault::LoadKilled, "exited with code 137"), (Fault::LoadFillsDisk, "No space left on device")]
+    {
         harness.lab.plan().fault = Some(fault);
         let order = harness.order(drill("near", &id), why);
         check_silent(&harness.carry_out_order(&agent, &order).await, why);

@@ -31,7 +31,7 @@ async fn databases_that_no_store_names_are_not_lost_without_a_word() {
     let (harness, agent, id, before, after) = changed_since("").await;
     beside(&harness, "database\tnotes\ndatabase\tsales\naccount\tanna\n");
     let end = harness.carry_out(&agent, restore("near", &id, &["near"])).await;
-    let Outcome::Failed { failure: OrderFailure::WouldLoseData { lost } } = &end.outcome else { panic!("{end:?}") };
+    let Outcome::Failed { failure: OrderFailure::DataWouldBeLost { lost } } = &end.outcome else { panic!("{end:?}") };
     assert_eq!(lost, "account `anna` of db; database `sales` of db");
     assert_eq!((harness.state(), harness.sets("near").await.len()), (after, 1), "not even a safety backup was taken");
     harness.check_calm("after a restore that would have lost a database");

@@ -154,7 +154,7 @@ async fn a_hostile_manifest_writes_into_nothing_that_is_not_the_new_instances() 
         let action = restore_of(from.await, Some(harness.goal(1)));
         let end =
             harness.carry_out_order(&agent, &harness.order_of(&"oasis-2".parse().expect("a name"), action, "")).await;
-        let why = if named == "/etc" { "there is no folder or volume" } else { "is in use" };
+        let why = if named == "/etc" { "there is no folder or volume" } else { "is on this host already" };
         check_refused(&end, &[why]);
         let found = files(&harness.lab.volume("nobody_bob"));
         assert_eq!(found, [("his".to_owned(), b"secret".to_vec())].into(), "{named}");

@@ -103,7 +103,7 @@ async fn a_dump_that_hangs_stands_in_nobodys_way_for_long() {
     harness.deadline = Duration::from_secs(6);
     harness.lab.plan().fault = Some(Fault::Hangs(30));
     let end = harness.carry_out(&agent, backup(&["near"])).await;
-    check_failed(&end, "stood still for 3s, which is the longest they may");
+    check_failed(&end, "were quiesced for 3s, the longest time allowed");
     harness.check_calm("after a dump that hung");
 }
 
@@ -114,7 +114,7 @@ async fn dumps_and_files_together_stand_in_nobodys_way_for_long() {
     // Either alone is within the limit.
     harness.lab.plan().slow = Some(Duration::from_secs(2));
     let end = harness.carry_out(&agent, backup(&["near"])).await;
-    check_failed(&end, "stood still for 3s, which is the longest they may");
+    check_failed(&end, "were quiesced for 3s, the longest time allowed");
     harness.check_calm("after a slow backup");
 }
 
