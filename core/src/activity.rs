@@ -1,10 +1,9 @@
-//! What an agent is doing on an instance, as a code with arguments. `fleet` turns it into words.
+//! Activity of an agent on an instance, as a code with arguments. `fleet` turns it into words.
 //!
 //! **Invariant:** an activity stays the same from its beginning to its end, so that activities can be compared. How far it is, is
 //! a [`StepProgress`](crate::facts::StepProgress).
 
 use crate::names::{BackupId, ReleaseName, RepositoryName, StoreName, Version};
-use crate::steps::Step;
 use crate::units::Period;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -151,16 +150,6 @@ pub enum Activity {
 pub struct Activities(pub Vec<Activity>);
 
 impl Activity {
-    /// Makes the activity of steps side by side.
-    #[must_use]
-    pub fn of_steps(steps: &[Step]) -> Self {
-        let mut all: Vec<Self> = steps.iter().flat_map(of_step).collect();
-        match all.pop() {
-            Some(only) if all.is_empty() => only,
-            last => Self::Together(Activities(all.into_iter().chain(last).collect())),
-        }
-    }
-
     /// Returns the number of levels of activities in it.
     #[must_use]
     pub fn depth(&self) -> usize {
@@ -182,31 +171,6 @@ impl Activity {
         });
         changed.unwrap_or_else(|| Self::Text(change(self.to_string())))
     }
-}
-
-fn of_step(step: &Step) -> Vec<Activity> {
-    vec![match step {
-        Step::Pull { image } => Activity::Pull(image.clone()),
-        Step::ExpectNetwork { network } => Activity::FindNetwork(network.clone()),
-        Step::ExpectVolume { volume } => Activity::FindVolume(volume.clone()),
-        Step::WriteFiles { write, remove } => {
-            let written = Some(Activity::WriteFiles(write.clone())).filter(|_| !write.is_empty());
-            let removed = Some(Activity::RemoveFiles(remove.clone())).filter(|_| !remove.is_empty());
-            return written.into_iter().chain(removed).collect();
-        }
-        Step::CreateNetwork { network } => Activity::CreateNetwork(network.clone()),
-        Step::CreateVolume { volume } => Activity::CreateVolume(volume.clone()),
-        Step::Create { name, .. } => Activity::Create(name.clone()),
-        Step::Stop { name, .. } => Activity::Stop(name.clone()),
-        Step::RemoveContainer { name, .. } => Activity::Remove(name.clone()),
-        Step::Rename { from, name } => Activity::Rename(from.clone(), name.clone()),
-        Step::Start { name } => Activity::Start(name.clone()),
-        Step::AwaitHealthy { name, limit } => Activity::WaitUntilHealthy(name.clone(), *limit),
-        Step::AwaitExit { name, limit } => Activity::WaitUntilCompleted(name.clone(), *limit),
-        Step::Gate => Activity::WaitForInstance,
-        Step::RemoveNetwork { network } => Activity::RemoveNetwork(network.clone()),
-        Step::RemoveVolume { volume } => Activity::RemoveVolume(volume.clone()),
-    }]
 }
 
 impl fmt::Display for Activity {
@@ -271,18 +235,6 @@ pub fn read_kept<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ac
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn steps_side_by_side_are_one_activity() {
-        let pull = |image: &str| Step::Pull { image: image.to_owned() };
-        assert_eq!(Activity::of_steps(&[pull("web:1")]), Activity::Pull("web:1".to_owned()));
-        let both = Activity::of_steps(&[pull("web:1"), pull("db:1")]);
-        let each = ["web:1", "db:1"].map(|image| Activity::Pull(image.to_owned()));
-        assert_eq!(both, Activity::Together(Activities(each.to_vec())));
-        assert_eq!(both.to_string(), "pull web:1, pull db:1");
-        let files = Step::WriteFiles { write: vec!["a".to_owned()], remove: vec!["b".to_owned(), "c".to_owned()] };
-        assert_eq!(Activity::of_steps(&[files]).to_string(), "write files a, remove files b, c");
-    }
 
     #[test]
     fn secrets_are_masked_in_arguments_and_not_in_codes() {

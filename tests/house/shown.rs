@@ -146,6 +146,7 @@ fn each_reason_for_waiting_has_words() {
         vec!["install", "2", "ORDER_FAILURE_CODE_OTHER", "no answer"],
         vec!["install", "1", "4", "900"],
         vec!["backup", "1", "WAIT_REASON_CODE_STOPPED"],
+        vec!["ACTIVITY_CODE_ASKED_TO_START"],
     ];
     let arguments = arguments.map(|texts| texts.into_iter().map(str::to_owned).collect::<Vec<_>>());
     for code in (1..10_000).map_while(|number| WaitReasonCode::try_from(number).ok()) {

@@ -3,6 +3,7 @@
 //! **Invariant:** a step names its objects and can be repeated: doing it twice has the effect of once.
 
 use super::KeptVolume;
+use crate::activity::{Activities, Activity};
 use crate::units::Period;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -144,5 +145,59 @@ fn write_files(f: &mut fmt::Formatter<'_>, write: &[String], remove: &[String]) 
         (write, []) => write!(f, "write {}", write.join(", ")),
         ([], remove) => write!(f, "remove {}", remove.join(", ")),
         (write, remove) => write!(f, "write {}, remove {}", write.join(", "), remove.join(", ")),
+    }
+}
+
+impl Activity {
+    /// Makes the activity of steps side by side.
+    #[must_use]
+    pub fn of_steps(steps: &[Step]) -> Self {
+        let mut all: Vec<Self> = steps.iter().flat_map(of_step).collect();
+        match all.pop() {
+            Some(only) if all.is_empty() => only,
+            last => Self::Together(Activities(all.into_iter().chain(last).collect())),
+        }
+    }
+}
+
+fn of_step(step: &Step) -> Vec<Activity> {
+    vec![match step {
+        Step::Pull { image } => Activity::Pull(image.clone()),
+        Step::ExpectNetwork { network } => Activity::FindNetwork(network.clone()),
+        Step::ExpectVolume { volume } => Activity::FindVolume(volume.clone()),
+        Step::WriteFiles { write, remove } => {
+            let written = Some(Activity::WriteFiles(write.clone())).filter(|_| !write.is_empty());
+            let removed = Some(Activity::RemoveFiles(remove.clone())).filter(|_| !remove.is_empty());
+            return written.into_iter().chain(removed).collect();
+        }
+        Step::CreateNetwork { network } => Activity::CreateNetwork(network.clone()),
+        Step::CreateVolume { volume } => Activity::CreateVolume(volume.clone()),
+        Step::Create { name, .. } => Activity::Create(name.clone()),
+        Step::Stop { name, .. } => Activity::Stop(name.clone()),
+        Step::RemoveContainer { name, .. } => Activity::Remove(name.clone()),
+        Step::Rename { from, name } => Activity::Rename(from.clone(), name.clone()),
+        Step::Start { name } => Activity::Start(name.clone()),
+        Step::AwaitHealthy { name, limit } => Activity::WaitUntilHealthy(name.clone(), *limit),
+        Step::AwaitExit { name, limit } => Activity::WaitUntilCompleted(name.clone(), *limit),
+        Step::Gate => Activity::WaitForInstance,
+        Step::RemoveNetwork { network } => Activity::RemoveNetwork(network.clone()),
+        Step::RemoveVolume { volume } => Activity::RemoveVolume(volume.clone()),
+    }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_side_by_side_are_one_activity() {
+        let pull = |image: &str| Step::Pull { image: image.to_owned() };
+        assert_eq!(Activity::of_steps(&[pull("web:1")]), Activity::Pull("web:1".to_owned()));
+        let both = Activity::of_steps(&[pull("web:1"), pull("db:1")]);
+        let each = ["web:1", "db:1"].map(|image| Activity::Pull(image.to_owned()));
+        assert_eq!(both, Activity::Together(Activities(each.to_vec())));
+        assert_eq!(both.to_string(), "pull web:1, pull db:1");
+        let files = Step::WriteFiles { write: vec!["a".to_owned()], remove: vec!["b".to_owned(), "c".to_owned()] };
+        assert_eq!(Activity::of_steps(&[files]).to_string(), "write files a, remove files b, c");
     }
 }
