@@ -144,6 +144,7 @@ fn each_reason_for_waiting_has_words() {
         vec!["0123456789abcdef01234567"; 2],
         vec!["1"; 3],
         vec!["install", "2", "ORDER_FAILURE_CODE_OTHER", "no answer"],
+        vec!["install", "1", "4"],
         vec!["install", "1", "4", "900"],
         vec!["backup", "1", "WAIT_REASON_CODE_STOPPED"],
         vec!["ACTIVITY_CODE_ASKED_TO_START"],

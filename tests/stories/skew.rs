@@ -53,7 +53,7 @@ fn an_agent_of_the_next_protocol_goes_through_a_rollout() {
     let (fleet, peer, _proxy) = fleet_with(Side::NewerAgent);
     roll_out(&fleet, &peer);
     let status = fleet.done("status");
-    assert!(status.contains("cannot read"), "what could not be read is told: {status}");
+    assert!(status.contains("could not read one of its reports"), "what could not be read is told: {status}");
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn outside_a_hosts_own_hours_nothing_changes_and_it_says_when() {
     ] {
         let output = fleet.refused(line);
         output.says(&format!("error: could not {what} yet"));
-        output.says("  because the hours of `lab-1` are closed until ").says(&format!("T{hour:02}:00:00Z"));
+        output.says("  because the host's own hours open at ").says(&format!("T{hour:02}:00:00Z"));
         output.hints("the request is kept, and done then");
     }
     assert_eq!(fleet.done("instance set notes-1 --set title=Last --detach").trim(), "notes-1: begun");

@@ -26,7 +26,7 @@ pub struct Event {
     pub at: Time,
     /// Subject of the event.
     pub subject: EventSubject,
-    /// What happened.
+    /// Kind of the event, with its arguments.
     pub kind: EventKind,
     /// The host that said it; none where the coordinator did.
     pub said_by: Option<HostName>,

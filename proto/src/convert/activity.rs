@@ -1,4 +1,4 @@
-//! What is being done, and how far it is. An activity or a unit that this version does not know is left out.
+//! Activities and their progress. An activity or a unit that this version does not know is left out.
 
 use super::arguments::{Argument, coded_message};
 use super::{ConvertError, enumeration};
