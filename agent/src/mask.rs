@@ -11,6 +11,7 @@ use crate::ledger::InstanceValues;
 use crate::status_board::StatusBoard;
 use data_encoding::BASE64;
 use fleet_core::backup::{CopyMade, DataResult};
+use fleet_core::coded_text::ArgumentKind;
 use fleet_core::facts::{InstanceHealth, Running};
 use fleet_core::names::InstanceName;
 use fleet_core::order::{End, Outcome};
@@ -69,7 +70,14 @@ impl Mask {
 
     /// The text without them.
     pub fn apply(&self, text: String) -> String {
-        let text = self.secrets.iter().fold(text, |text, secret| secret.mask(text));
+        self.argument(ArgumentKind::Words, text)
+    }
+
+    /// The same of an argument of a coded value. A name stands alone, but is no value: a secret that is a word would be given away by
+    /// masking a service that has the same name.
+    fn argument(&self, kind: ArgumentKind, text: String) -> String {
+        let is_masked = |secret: &&Secret| kind == ArgumentKind::Words || secret.scope != Scope::Value;
+        let text = self.secrets.iter().filter(is_masked).fold(text, |text, secret| secret.mask(text));
         self.secrets.iter().fold(text, |text, secret| secret.mask_halves(text))
     }
 
@@ -104,7 +112,7 @@ impl Mask {
     }
 
     fn failure(&self, failure: OrderFailure) -> OrderFailure {
-        failure.map_texts(|text| self.apply(text))
+        failure.map_texts(|kind, text| self.argument(kind, text))
     }
 
     fn made(&self, made: DataResult) -> DataResult {
@@ -212,7 +220,7 @@ fn mask_running(mask: &Mask, running: &mut Running) {
     let said = match running {
         Running::Settled(said) => Some(said),
         Running::Busy { doing, last, .. } => {
-            doing.step = doing.step.take().map(|step| step.map_texts(|text| mask.apply(text)));
+            doing.step = doing.step.take().map(|step| step.map_texts(|kind, text| mask.argument(kind, text)));
             last.as_mut()
         }
         Running::Absent => None,
@@ -222,7 +230,7 @@ fn mask_running(mask: &Mask, running: &mut Running) {
         *reason = mask.apply(std::mem::take(reason));
     }
     for drift in &mut said.drift {
-        *drift = drift.clone().map_texts(|text| mask.apply(text));
+        *drift = drift.clone().map_texts(|kind, text| mask.argument(kind, text));
     }
     for text in &mut said.leftovers {
         *text = mask.apply(std::mem::take(text));
@@ -283,6 +291,18 @@ mod tests {
         assert!(masked.starts_with("Basic bWU6***"), "{masked}");
         let masked = Mask::new(["hunter2hunter2"]).apply("Basic YW5uYTpodW50ZXIyaHVudGVyMg==".to_owned());
         assert!(masked.contains(MASK) && !masked.contains("ZXIyaHVudGVy"), "{masked}");
+    }
+
+    #[test]
+    fn a_service_that_is_called_like_its_password_is_no_secret_and_its_output_is() {
+        let failed = |container: &str, output: &str| OrderFailure::ContainerExited {
+            container: container.to_owned(),
+            code: 1,
+            output: output.to_owned(),
+        };
+        let mask = Mask::new(["mongo", "hunter2hunter2"]);
+        assert_eq!(mask.failure(failed("mongo", "mongo")), failed("mongo", MASK));
+        assert_eq!(mask.failure(failed("web-hunter2hunter2", "no")), failed("web-***", "no"));
     }
 
     #[test]

@@ -3,11 +3,11 @@
 //! **Invariant:** an activity stays the same from its beginning to its end, so that activities can be compared. How far it is, is
 //! a [`StepProgress`](crate::facts::StepProgress).
 
+use crate::coded_text::{self, ArgumentKind, plain};
 use crate::names::{BackupId, ReleaseName, RepositoryName, StoreName, Version};
 use crate::units::Period;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
 use std::fmt;
 
 /// One thing that is being done. Kept facts have it as `{"code": "pull", "with": …}`, earlier ones as a text.
@@ -164,12 +164,9 @@ impl Activity {
     /// Returns the activity with other texts in its arguments, for example with secrets masked. If a name in it is no longer
     /// valid, the activity becomes a text rather than lose its changes.
     #[must_use]
-    pub fn map_texts(self, change: impl Fn(String) -> String) -> Self {
-        let changed = serde_json::to_value(&self).ok().and_then(|mut value| {
-            change_arguments(&mut value, &change);
-            Self::deserialize(value).ok()
-        });
-        changed.unwrap_or_else(|| Self::Text(change(self.to_string())))
+    pub fn map_texts(self, change: impl Fn(ArgumentKind, String) -> String) -> Self {
+        let changed = coded_text::map_texts(&self, &change);
+        changed.unwrap_or_else(|| Self::Text(change(ArgumentKind::Words, self.to_string())))
     }
 }
 
@@ -183,36 +180,6 @@ impl fmt::Display for Activity {
             Self::Together(all) => f.write_str(&all.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
             other => f.write_str(&plain(&serde_json::to_value(other).map_err(|_| fmt::Error)?)),
         }
-    }
-}
-
-/// The code in words and the arguments of an activity, or an argument.
-pub(crate) fn plain(value: &Value) -> String {
-    let joined =
-        |texts: Vec<String>, by: &str| texts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(by);
-    match value {
-        Value::Object(fields) if !fields.contains_key("code") => joined(fields.values().map(plain).collect(), ", "),
-        Value::Object(fields) => {
-            let code = fields.get("code").and_then(Value::as_str).unwrap_or_default().replace('_', " ");
-            joined(vec![code, fields.get("with").map(plain).unwrap_or_default()], " ")
-        }
-        Value::Array(items) => joined(items.iter().map(plain).collect(), ", "),
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        Value::Bool(_) | Value::Number(_) => value.to_string(),
-    }
-}
-
-/// Changes all texts in an activity except its codes.
-pub(crate) fn change_arguments(value: &mut Value, change: &impl Fn(String) -> String) {
-    match value {
-        Value::Object(fields) => {
-            let arguments = fields.iter_mut().filter(|(key, _)| *key != "code");
-            arguments.for_each(|(_, argument)| change_arguments(argument, change));
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| change_arguments(item, change)),
-        Value::String(text) => *text = change(std::mem::take(text)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -238,7 +205,7 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_in_arguments_and_not_in_codes() {
-        let mask = |text: String| text.replace("pull", "***");
+        let mask = |_: ArgumentKind, text: String| text.replace("pull", "***");
         let back = |image: &str| Activity::GoingBack(Box::new(Activity::Pull(image.to_owned())));
         assert_eq!(back("pull:1").map_texts(mask), back("***:1"));
         let store = "pull-db".parse().expect("it is a name");

@@ -1,6 +1,6 @@
 //! Differences of an instance from its applied release, as codes with arguments. `fleet` turns them into words.
 
-use crate::activity::{change_arguments, plain};
+use crate::coded_text::{self, ArgumentKind, plain};
 use crate::plain_text::ShortText;
 use crate::units::Period;
 use serde::de::IgnoredAny;
@@ -62,18 +62,15 @@ pub enum Drift {
 impl Drift {
     /// Returns the change with other texts in its arguments, for example with secrets masked.
     #[must_use]
-    pub fn map_texts(self, change: impl Fn(String) -> String) -> Self {
-        let changed = serde_json::to_value(&self).ok().and_then(|mut value| {
-            change_arguments(&mut value, &change);
-            Self::deserialize(value).ok()
-        });
-        changed.unwrap_or_else(|| Self::Text(change(self.to_string())))
+    pub fn map_texts(self, change: impl Fn(ArgumentKind, String) -> String) -> Self {
+        let changed = coded_text::map_texts(&self, &change);
+        changed.unwrap_or_else(|| Self::Text(change(ArgumentKind::Words, self.to_string())))
     }
 
     /// Returns the change with texts of limited length.
     #[must_use]
     pub fn shortened(&self) -> Self {
-        self.clone().map_texts(|text| ShortText::from(text).into())
+        self.clone().map_texts(|_, text| ShortText::from(text).into())
     }
 }
 

@@ -12,6 +12,7 @@ pub mod backup;
 pub mod backup_health;
 pub mod capability;
 pub mod claims;
+pub mod coded_text;
 pub mod command_error;
 pub mod drift;
 pub mod due;

@@ -4,7 +4,8 @@ mod kinds;
 
 pub use kinds::OrderFailure;
 
-use crate::activity::{Activity, plain};
+use crate::activity::Activity;
+use crate::coded_text::{self, ArgumentKind, plain};
 use crate::plain_text::ShortText;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -18,7 +19,7 @@ impl OrderFailure {
     /// Returns the failure with short texts, as a record of limited size has it.
     #[must_use]
     pub fn shortened(&self) -> Self {
-        self.clone().map_texts(|text| ShortText::from(text).into())
+        self.clone().map_texts(|_, text| ShortText::from(text).into())
     }
 
     /// Returns the failures in it.
@@ -42,13 +43,9 @@ impl OrderFailure {
     /// Returns the failure with other texts in its arguments, for example with secrets masked. If a name in it is no longer valid,
     /// the failure loses its code rather than its changes.
     #[must_use]
-    pub fn map_texts(self, change: impl Fn(String) -> String) -> Self {
-        let Ok(mut value) = serde_json::to_value(&self) else { return Self::other(change(self.to_string())) };
-        map_arguments(&mut value, &change);
-        match Self::deserialize(&value) {
-            Ok(changed) => changed,
-            Err(_) => Self::other(change(self.to_string())),
-        }
+    pub fn map_texts(self, change: impl Fn(ArgumentKind, String) -> String) -> Self {
+        let changed = coded_text::map_texts(&self, &change);
+        changed.unwrap_or_else(|| Self::other(change(ArgumentKind::Words, self.to_string())))
     }
 }
 
@@ -62,20 +59,6 @@ fn at(doing: Option<&Activity>) -> String {
 
 fn joined(failures: &[OrderFailure]) -> String {
     failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
-/// Changes all texts in a failure except its codes.
-fn map_arguments(value: &mut Value, change: &impl Fn(String) -> String) {
-    match value {
-        Value::String(text) => *text = change(std::mem::take(text)),
-        Value::Array(items) => items.iter_mut().for_each(|item| map_arguments(item, change)),
-        Value::Object(fields) => {
-            let is_coded = fields.contains_key("code");
-            let arguments = fields.iter_mut().filter(|(key, _)| !is_coded || *key != "code");
-            arguments.for_each(|(_, argument)| map_arguments(argument, change));
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }
 
 impl Serialize for OrderFailure {
@@ -121,7 +104,7 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_in_arguments_alone() {
-        let masked = |text: String| text.replace("other", "***");
+        let masked = |_: ArgumentKind, text: String| text.replace("other", "***");
         assert_eq!(OrderFailure::other("the other one").map_texts(masked), OrderFailure::other("the *** one"));
     }
 }

@@ -177,24 +177,10 @@ impl Carrying<'_> {
         if let Direction::Forward { step: 1.., doing: Some(doing) } = &open.way {
             self.work.say(Activity::GoingOn(Box::new(doing.clone())));
         }
-        let forward = async {
-            // A timeout polls its future before it checks the time.
-            if self.left.is_zero() {
-                std::future::pending::<()>().await;
-            }
-            forward(self.work, &self.order.action, open.to.as_ref(), &spec).await
-        };
-        let because = match timeout(self.left, forward).await {
-            Ok(Ok(())) => return self.end(Outcome::Done, Some(became(open.to))).await,
-            Ok(Err(error)) => {
-                tracing::warn!(error = crate::chain(&error), "the order failed");
-                OrderFailure::from(&error)
-            }
-            Err(_) => {
-                let (deadline, doing) = (self.order.deadline, self.work.doing());
-                tracing::warn!(doing = doing.as_ref().map(tracing::field::display), "the order's deadline is over");
-                OrderFailure::DeadlineOver { deadline, doing }
-            }
+        let forward = forward(self.work, &self.order.action, open.to.as_ref(), &spec);
+        let because = match self.work.in_time(self.order.deadline, self.left, forward).await {
+            Ok(()) => return self.end(Outcome::Done, Some(became(open.to))).await,
+            Err(failure) => failure,
         };
         if !self.is_touched() {
             return self.end(Outcome::Refused { failure: because }, None).await;

@@ -135,24 +135,9 @@ impl DataWork<'_> {
 
     /// Does the work, or the rest of it, and ends the order.
     async fn finish(&self, action: &DataAction, left: Duration) {
-        let performing = async {
-            // A timeout polls its future before it checks the time.
-            if left.is_zero() {
-                std::future::pending::<()>().await;
-            }
-            self.perform(action).await
-        };
-        let because = match timeout(left, performing).await {
-            Ok(Ok(came)) => return self.end(came).await,
-            Ok(Err(error)) => {
-                tracing::warn!(error = crate::chain(&error), "the order failed");
-                OrderFailure::from(&error)
-            }
-            Err(_) => {
-                let (deadline, doing) = (self.order.deadline, self.work.doing());
-                tracing::warn!(doing = doing.as_ref().map(tracing::field::display), "the order's deadline is over");
-                OrderFailure::DeadlineOver { deadline, doing }
-            }
+        let because = match self.work.in_time(self.order.deadline, left, self.perform(action)).await {
+            Ok(came) => return self.end(came).await,
+            Err(failure) => failure,
         };
         self.turn_back(because).await;
     }

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::sleep;
+use tokio::time::timeout;
 use tracing::Instrument;
 
 /// Attempts at a step whose failure may be temporary; an unreachable Engine is waited for instead.
@@ -151,6 +152,32 @@ impl<'a> Work<'a> {
     /// Returns the present activity.
     pub fn doing(&self) -> Option<Activity> {
         self.doing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Performs the work of an order in the time that is left of its deadline.
+    pub async fn in_time<T, E: std::error::Error>(
+        &self,
+        deadline: Duration,
+        left: Duration,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, OrderFailure>
+    where
+        for<'a> OrderFailure: From<&'a E>,
+    {
+        // A timeout polls its future before it checks the time.
+        let ended = if left.is_zero() { None } else { timeout(left, work).await.ok() };
+        match ended {
+            Some(Ok(done)) => Ok(done),
+            Some(Err(error)) => {
+                tracing::warn!(error = crate::chain(&error), "the order failed");
+                Err(OrderFailure::from(&error))
+            }
+            None => {
+                let doing = self.doing();
+                tracing::warn!(doing = doing.as_ref().map(tracing::field::display), "the order's deadline is over");
+                Err(OrderFailure::DeadlineOver { deadline, doing })
+            }
+        }
     }
 
     /// Inspects the host, computes the stages, and performs them; repeats this if a failure may be temporary.

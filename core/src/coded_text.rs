@@ -1,0 +1,123 @@
+//! Texts of coded values, such as activities and failures, by the JSON in which they are kept.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Kind of a text in a coded value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArgumentKind {
+    /// Name of a container, a store, an image, a file and the like.
+    Name,
+    /// Words of a program or of a person.
+    Words,
+}
+
+/// Codes whose arguments without a name are words.
+const CODES_OF_WORDS: [&str; 5] = ["ledger_unreadable", "other", "text", "trying_again", "waiting_until_healthy"];
+/// Arguments that are words.
+const WORDS: [&str; 13] = [
+    "answer",
+    "arguments",
+    "cause",
+    "conflicts",
+    "differences",
+    "left",
+    "lost",
+    "missing",
+    "output",
+    "parts",
+    "problem",
+    "refusal",
+    "text",
+];
+
+/// Returns the value with other texts in its arguments, those of values in it included; `None` if it cannot be read any more.
+pub(crate) fn map_texts<T: Serialize + DeserializeOwned>(
+    value: &T,
+    change: &impl Fn(ArgumentKind, String) -> String,
+) -> Option<T> {
+    let mut kept = serde_json::to_value(value).ok()?;
+    map_arguments(&mut kept, ArgumentKind::Words, change);
+    serde_json::from_value(kept).ok()
+}
+
+fn map_arguments(value: &mut Value, kind: ArgumentKind, change: &impl Fn(ArgumentKind, String) -> String) {
+    match value {
+        Value::String(text) => *text = change(kind, std::mem::take(text)),
+        Value::Array(items) => items.iter_mut().for_each(|item| map_arguments(item, kind, change)),
+        Value::Object(fields) => match fields.get("code").and_then(Value::as_str) {
+            Some(code) => {
+                let kind = kind_of(CODES_OF_WORDS.contains(&code));
+                if let Some(arguments) = fields.get_mut("with") {
+                    map_arguments(arguments, kind, change);
+                }
+            }
+            None => fields
+                .iter_mut()
+                .for_each(|(name, argument)| map_arguments(argument, kind_of(WORDS.contains(&name.as_str())), change)),
+        },
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn kind_of(is_words: bool) -> ArgumentKind {
+    if is_words { ArgumentKind::Words } else { ArgumentKind::Name }
+}
+
+/// The code in words and the arguments of a coded value, or an argument.
+pub(crate) fn plain(value: &Value) -> String {
+    let joined =
+        |texts: Vec<String>, by: &str| texts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(by);
+    match value {
+        Value::Object(fields) if !fields.contains_key("code") => joined(fields.values().map(plain).collect(), ", "),
+        Value::Object(fields) => {
+            let code = fields.get("code").and_then(Value::as_str).unwrap_or_default().replace('_', " ");
+            joined(vec![code, fields.get("with").map(plain).unwrap_or_default()], " ")
+        }
+        Value::Array(items) => joined(items.iter().map(plain).collect(), ", "),
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activity::Activity;
+    use crate::drift::Drift;
+    use crate::order_failure::OrderFailure;
+
+    fn marked(kind: ArgumentKind, text: String) -> String {
+        match kind {
+            ArgumentKind::Name => text,
+            ArgumentKind::Words => "***".to_owned(),
+        }
+    }
+
+    #[test]
+    fn names_and_words_are_told_apart_in_values_of_values_too() {
+        let paused = Activity::GoingBack(Box::new(Activity::Pause("mongo".to_owned())));
+        assert_eq!(paused.clone().map_texts(marked), paused);
+        let again = Activity::TryingAgain("mongo".to_owned());
+        assert_eq!(again.map_texts(marked), Activity::TryingAgain("***".to_owned()));
+        let exited = Drift::ContainerExited("mongo".to_owned(), 1);
+        assert_eq!(exited.clone().map_texts(marked), exited);
+        let failed = |container: &str, output: &str| OrderFailure::RollbackFailed {
+            because: Box::new(OrderFailure::other(output)),
+            failure: Box::new(OrderFailure::ContainerExited {
+                container: container.to_owned(),
+                code: 1,
+                output: output.to_owned(),
+            }),
+        };
+        assert_eq!(failed("mongo", "mongo").map_texts(marked), failed("mongo", "***"));
+    }
+
+    #[test]
+    fn a_code_reads_as_words_with_its_arguments() {
+        let value = serde_json::json!({"code": "flew_away", "with": {"to": "there", "times": 2}});
+        assert_eq!(plain(&value), "flew away 2, there");
+    }
+}
