@@ -106,8 +106,10 @@ mod tests {
     use crate::problem::Problem;
 
     fn read(kept: &str) -> Vec<Drift> {
-        match serde_json::from_str(&format!(r#"{{"code":"drift","with":{kept}}}"#)).expect("it can be read") {
-            Problem::Drift(changes) => changes,
+        match serde_json::from_str(&format!(r#"{{"code":"drift","with":{{"more":0,"changes":{kept}}}}}"#))
+            .expect("it can be read")
+        {
+            Problem::Drift { changes, .. } => changes,
             other => panic!("expected drift, found {other:?}"),
         }
     }
@@ -125,7 +127,7 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_in_arguments_and_not_in_codes() {
-        let mask = |text: String| text.replace("file", "***");
+        let mask = |_: ArgumentKind, text: String| text.replace("file", "***");
         assert_eq!(
             Drift::FileChanged("file.conf".to_owned()).map_texts(mask),
             Drift::FileChanged("***.conf".to_owned())

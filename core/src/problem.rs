@@ -79,9 +79,20 @@ pub enum Problem {
     /// An instance is unhealthy, with the reason.
     Unhealthy(ShortText),
     /// Restores left data that could not be removed.
-    Leftovers(Vec<ShortText>),
+    Leftovers {
+        /// Number of further ones.
+        more: usize,
+        /// The first ones.
+        lines: Vec<ShortText>,
+    },
     /// An instance was changed by hand.
-    Drift(#[serde(deserialize_with = "crate::drift::read_kept")] Vec<Drift>),
+    Drift {
+        /// Number of further changes.
+        more: usize,
+        /// The first changes.
+        #[serde(deserialize_with = "crate::drift::read_kept")]
+        changes: Vec<Drift>,
+    },
     /// The host of an instance cannot get an order.
     Undeliverable {
         /// Reason.

@@ -162,7 +162,7 @@ impl<'a> Work<'a> {
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, OrderFailure>
     where
-        for<'a> OrderFailure: From<&'a E>,
+        for<'e> OrderFailure: From<&'e E>,
     {
         // A timeout polls its future before it checks the time.
         let ended = if left.is_zero() { None } else { timeout(left, work).await.ok() };

@@ -92,9 +92,12 @@ pub fn words(problem: &Problem) -> String {
         Problem::OrderRefused(failure) => format!("its last order was refused: {}", failures::words(failure)),
         Problem::OrderFailed(failure) => format!("its last order failed: {}", failures::words(failure)),
         Problem::Unhealthy(reason) => format!("unhealthy: {reason}"),
-        Problem::Leftovers(lines) => format!("left by its restores: {}", listed(lines, "; ")),
-        Problem::Drift(parts) => {
-            format!("changed by hand: {}", parts.iter().map(drift::words).collect::<Vec<_>>().join(", "))
+        Problem::Leftovers { more, lines } => {
+            format!("left by its restores: {}{}", listed(lines, "; "), and_more(*more, "folder"))
+        }
+        Problem::Drift { more, changes } => {
+            let changes: Vec<_> = changes.iter().map(drift::words).collect();
+            format!("changed by hand: {}{}", changes.join(", "), and_more(*more, "change"))
         }
         Problem::Undeliverable { reason, order } => {
             format!("its host cannot get the order to {}: {reason}", order_words(order))
@@ -115,8 +118,7 @@ pub fn words(problem: &Problem) -> String {
         }
         // Backups.
         Problem::Backups { more, worst } => {
-            let more = if *more > 0 { format!("; and {}", count(*more, "more problem")) } else { String::new() };
-            format!("its backups are {}: {}{more}", worst.level(), backup_words(worst))
+            format!("its backups are {}: {}{}", worst.level(), backup_words(worst), and_more(*more, "problem"))
         }
         Problem::WithoutPolicy { count: 1, first } => format!("{first} has no policy for backups"),
         Problem::WithoutPolicy { count, first } => {
@@ -248,6 +250,11 @@ fn machine(machine: &Machine) -> String {
     let or = |id: &str, none: &str| if id.is_empty() { none.to_owned() } else { id.to_owned() };
     let (start, engine) = (or(&machine.start, "an agent without a start id"), or(&machine.engine, "unknown"));
     format!("start {start} at {} (Engine {engine})", machine.address)
+}
+
+/// The number of those that are not listed.
+fn and_more<N: Copy + std::fmt::Display + PartialEq + PartialOrd + From<u8>>(more: N, noun: &str) -> String {
+    if more > N::from(0) { format!("; and {}", count(more, &format!("more {noun}"))) } else { String::new() }
 }
 
 /// Texts with something between them.

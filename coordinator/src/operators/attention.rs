@@ -18,7 +18,6 @@ use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, RepositoryName};
 use fleet_core::order::Outcome;
 use fleet_core::order_summary::OrderSummary;
-use fleet_core::plain_text::ShortText;
 use fleet_core::plan::{MemberState, Newer, PlanContext, RolloutPhase};
 use fleet_core::problem::Problem;
 use fleet_core::time::Time;
@@ -212,10 +211,12 @@ fn of_instance(
         found.push(say(name, Problem::Unhealthy(reason.as_str().into()), Hint::SeeLogs(name.clone())));
     }
     if !said.leftovers.is_empty() {
-        found.push(say(name, Problem::Leftovers(short(&said.leftovers)), show()));
+        let lines = said.leftovers.iter().take(LINES).map(|text| text.as_str().into()).collect();
+        found.push(say(name, Problem::Leftovers { more: said.leftovers.len().saturating_sub(LINES), lines }, show()));
     }
     if !said.drift.is_empty() && instance.drift == DriftRule::Report {
-        found.push(say(name, Problem::Drift(said.drift.iter().take(LINES).map(Drift::shortened).collect()), show()));
+        let changes = said.drift.iter().take(LINES).map(Drift::shortened).collect();
+        found.push(say(name, Problem::Drift { more: said.drift.len().saturating_sub(LINES), changes }, show()));
     }
     found
 }
@@ -235,10 +236,6 @@ fn of_end(snapshot: &StateSnapshot, views: &InstanceViews<'_>, name: &InstanceNa
         Outcome::Failed { failure } => Some(say(name, Problem::OrderFailed(failure.shortened()), show)),
         Outcome::AlreadySo | Outcome::Done => None,
     }
-}
-
-fn short(texts: &[String]) -> Vec<ShortText> {
-    texts.iter().take(LINES).map(|text| text.as_str().into()).collect()
 }
 
 fn is_of_policy(snapshot: &StateSnapshot, name: &InstanceName, of: Option<DataKind>) -> bool {

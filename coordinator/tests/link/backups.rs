@@ -125,7 +125,7 @@ async fn what_a_restore_left_is_named_at_its_end_with_the_instance_and_in_the_st
         let is_said = |view: &Option<v1::InstanceView>| view.as_ref().is_some_and(|view| view.leftovers == leftovers);
         crate::stories::until(&mut scene.admin, "notes-1", is_said).await;
         let status = scene.admin.get_status(v1::GetStatusRequest {}).await.expect("it may be seen").into_inner();
-        let problem = Some(Problem::Leftovers(vec![left.as_str().into()]).into());
+        let problem = Some(Problem::Leftovers { more: 0, lines: vec![left.as_str().into()] }.into());
         let is_named =
             status.attention.iter().any(|it| named(&it.subject) == "instance notes-1" && it.problem == problem);
         assert_eq!(is_named, !leftovers.is_empty(), "{:?}", status.attention);

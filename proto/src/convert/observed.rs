@@ -8,6 +8,7 @@ use super::drift::incoming_drift;
 use super::result::incoming_result;
 use super::{ConvertError, at_most, bounded, needed};
 use crate::v1;
+use fleet_core::drift::Drift;
 use fleet_core::facts::{
     ContainerSaid, ContainerStatus, Doing, HealthcheckStatus, InstanceHealth, InstanceSaid, Running,
 };
@@ -64,8 +65,8 @@ fn read_running(
         v1::instance_report::Running::Busy(busy) => Running::Busy {
             order: busy.order.parse()?,
             doing: Doing {
-                step: busy.doing.and_then(incoming_activity),
-                progress: busy.progress.and_then(incoming_progress),
+                step: busy.doing.and_then(|it| known("instance.doing", incoming_activity(it), left_out)),
+                progress: busy.progress.and_then(|it| known("instance.progress", incoming_progress(it), left_out)),
             },
             last: busy.last.map(|said| read_said(said, left_out)).transpose()?,
         },
@@ -77,17 +78,32 @@ fn read_said(message: v1::InstanceSaid, left_out: &mut Vec<ConvertError>) -> Res
     let drift = at_most("instance.drift", LINE_LIMIT, message.drift)?;
     let leftovers = at_most("instance.leftovers", LINE_LIMIT, message.leftovers)?;
     let containers = at_most("instance.containers", LINE_LIMIT, message.containers)?;
+    let drift: Vec<Drift> = drift.into_iter().map(incoming_drift).collect();
+    if drift.iter().any(|change| matches!(change, Drift::Other(_))) {
+        left_out.push(ConvertError::Unknown { field: "instance.drift" });
+    }
+    if containers.iter().any(|it| v1::ContainerState::try_from(it.state).is_err()) {
+        left_out.push(ConvertError::Unknown { field: "instance.containers.state" });
+    }
+    if containers.iter().any(|it| v1::ContainerHealth::try_from(it.health).is_err()) {
+        left_out.push(ConvertError::Unknown { field: "instance.containers.health" });
+    }
     Ok(InstanceSaid {
         release: needed("instance.release", message.release)?.try_into()?,
         revision: message.revision,
         power_serial: message.power_serial,
         health,
-        drift: drift.into_iter().map(incoming_drift).collect(),
+        drift,
         containers: containers.into_iter().map(Into::into).collect(),
         coverage: message.coverage.and_then(|coverage| or_left_out(coverage.try_into(), left_out)),
         claims: message.claims.and_then(|claims| or_left_out(claims.try_into(), left_out)),
         leftovers: leftovers.into_iter().map(bounded).collect(),
     })
+}
+
+/// Notes a value of a kind that this version does not know.
+fn known<T>(field: &'static str, value: Option<T>, left_out: &mut Vec<ConvertError>) -> Option<T> {
+    or_left_out(value.ok_or(ConvertError::Unknown { field }), left_out)
 }
 
 fn or_left_out<T>(read: Result<T, ConvertError>, left_out: &mut Vec<ConvertError>) -> Option<T> {
@@ -210,6 +226,9 @@ pub fn incoming_end(message: v1::OrderReport) -> Result<IncomingReport<(OrderId,
     let mut left_out = Vec::new();
     let outcome = needed("order.outcome", message.outcome).and_then(TryInto::try_into);
     let outcome = or_left_out(outcome, &mut left_out).unwrap_or_else(unknown_outcome);
+    if matches!(outcome.failure(), Some(OrderFailure::Unknown { .. })) {
+        left_out.push(ConvertError::Unknown { field: "order.failure" });
+    }
     let made = message.result.and_then(|result| or_left_out(incoming_result(result), &mut left_out)).map(Box::new);
     Ok(IncomingReport { report: (id, instance, End { outcome, made }), left_out })
 }

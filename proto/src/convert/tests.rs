@@ -215,6 +215,30 @@ fn what_a_newer_agent_says_of_an_instance_leaves_out_only_what_is_new() {
 }
 
 #[test]
+fn codes_that_only_a_newer_agent_knows_are_noted_by_their_field() {
+    let fields = |report| {
+        let left_out = incoming_instance(report).expect("what matters is there").left_out;
+        left_out.into_iter().map(|it| it.to_string()).collect::<Vec<_>>()
+    };
+    let mut message: v1::InstanceSaid = said(InstanceHealth::Healthy).into();
+    message.drift = vec![v1::Drift { code: 9999, arguments: Vec::new() }];
+    message.containers = vec![v1::ContainerSaid { state: 99, health: 99, ..Default::default() }];
+    let found = fields(settled(message));
+    for (field, found) in ["drift", "containers.state", "containers.health"].iter().zip(&found) {
+        assert!(found.contains(&format!("instance.{field}")), "{found}");
+    }
+    assert_eq!(found.len(), 3, "{found:?}");
+    let busy = v1::Busy {
+        order: order_id(&["x"]).into(),
+        doing: Some(v1::Activity { code: 9999, arguments: Vec::new() }),
+        progress: Some(v1::StepProgress { unit: 99, ..Default::default() }),
+        last: None,
+    };
+    let running = Some(v1::instance_report::Running::Busy(busy));
+    assert_eq!(fields(v1::InstanceReport { instance: instance().into(), running }).len(), 2);
+}
+
+#[test]
 fn an_end_is_kept_though_its_result_or_its_outcome_is_newer() {
     let end = End { outcome: Outcome::Done, made: data::results().into_iter().next().map(Box::new) };
     let message = v1::OrderReport::from((order_id(&["x"]), instance(), end));
@@ -282,7 +306,9 @@ fn of_a_failure_that_is_newer_the_arguments_are_kept() {
         outcome: Some(v1::order_report::Outcome::Failed(v1::Failed { failure: Some(newer) })),
         result: None,
     };
-    let taken = incoming_end(report).expect("it is an end").report.2;
+    let read = incoming_end(report).expect("it is an end");
+    assert_eq!(read.left_out, [ConvertError::Unknown { field: "order.failure" }]);
+    let taken = read.report.2;
     let failure = OrderFailure::Unknown { number: 9999, arguments: "a, b".to_owned() };
     assert_eq!(taken.outcome, Outcome::Failed { failure });
 }

@@ -52,10 +52,10 @@ impl From<&Problem> for Rank {
             Problem::EngineDiskLow(_)
             | Problem::RepositoryDiskLow { .. }
             | Problem::RepositoryDiskBelowBackup { .. } => Self::Room,
-            Problem::Leftovers(_) => Self::Leftover,
+            Problem::Leftovers { .. } => Self::Leftover,
             Problem::ClockBehind(_) | Problem::ClockAhead(_) => Self::Clock,
             Problem::ReportsTooMuch | Problem::ReportTooLarge | Problem::ReportUnreadable => Self::Loud,
-            Problem::Drift(_) => Self::Drift,
+            Problem::Drift { .. } => Self::Drift,
         }
     }
 }
