@@ -37,6 +37,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     for field in ["fleet.v1.Attention.problem", "fleet.v1.EventView.kind"] {
         builder = builder.field_attribute(field, "#[serde(flatten)]");
     }
+    // Lines of words under the field's own key, and the values under another one.
+    for message in ["Proposal", "RolloutView"] {
+        builder = builder.field_attribute(
+            format!("fleet.v1.{message}.strategy"),
+            "#[serde(flatten, serialize_with = \"crate::words::strategy\")]",
+        );
+    }
     builder
         .message_attribute("fleet.v1.EventSubject", "#[serde(into = \"String\")]")
         .message_attribute("fleet.v1.HaltReason", "#[serde(into = \"crate::words::HaltData\")]")

@@ -8,7 +8,9 @@ pub mod problems;
 pub mod progress;
 pub mod reasons;
 pub mod steps;
+pub mod strategy;
 
+use fleet_core::units::Period;
 use fleet_proto::v1::EventSubject;
 use fleet_proto::words::{CodedMessage, WireEnum, word};
 
@@ -23,6 +25,7 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::OrderFailure(failure) => failures::shown(Some(failure)),
         CodedMessage::HaltReason(reason) => reasons::shown_halt(Some(reason)),
         CodedMessage::Progress(far) => progress::shown(Some(far)),
+        CodedMessage::Strategy(strategy) => strategy::lines(Some(strategy)).join("\n"),
         CodedMessage::LeftOutReason(reason) => reasons::shown_left_out(Some(reason)),
         CodedMessage::WaitReason(reason) => reasons::shown_wait(Some(reason)),
         CodedMessage::OrderSummary(order) => problems::shown_order(order),
@@ -34,6 +37,13 @@ pub fn shown(message: CodedMessage<'_>) -> String {
 /// The subject of an event or a problem, as people write it.
 pub fn subject(subject: Option<&EventSubject>) -> String {
     subject.cloned().map(String::from).unwrap_or_default()
+}
+
+/// A length of time as it came over the wire: a peer may send more than a period can be.
+fn period(millis: u64) -> Period {
+    /// A hundred years, in milliseconds.
+    const LONGEST: u64 = 100 * 365 * 86_400_000;
+    Period::from_millis(millis.min(LONGEST))
 }
 
 /// A code that this version does not know, or whose arguments it cannot read: its name and the arguments as they are.

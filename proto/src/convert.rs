@@ -22,6 +22,7 @@ mod problem;
 mod reason;
 mod repository;
 mod result;
+mod strategy;
 
 pub use activity::{incoming_activity, incoming_progress};
 pub use drift::incoming_drift;

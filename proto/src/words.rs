@@ -129,6 +129,8 @@ macro_rules! coded_messages {
             HaltReason(&'a v1::HaltReason),
             /// Progress of a step: numbers rather than a code.
             Progress(&'a v1::StepProgress),
+            /// Strategy of a rollout, of which the words are several lines: numbers rather than a code.
+            Strategy(&'a v1::RolloutStrategy),
         }
 
         $(impl From<v1::$message> for CodedData {
@@ -203,6 +205,22 @@ impl From<v1::StepProgress> for ProgressData {
     }
 }
 
+/// A strategy in JSON: the lines of words, and the values.
+#[derive(Serialize)]
+struct StrategyData<'a> {
+    strategy: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strategy_values: Option<&'a v1::RolloutStrategy>,
+}
+
+/// Writes the strategy of a rollout.
+pub(crate) fn strategy<S: Serializer>(value: &Option<v1::RolloutStrategy>, serializer: S) -> Result<S::Ok, S::Error> {
+    let strategy_values = value.as_ref();
+    let text = strategy_values.zip(WORDING.get()).map(|(strategy, wording)| wording(CodedMessage::Strategy(strategy)));
+    let strategy = text.unwrap_or_default().lines().map(str::to_owned).collect();
+    StrategyData { strategy, strategy_values }.serialize(serializer)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,5 +241,19 @@ mod tests {
         let view = v1::RolloutView { phase: v1::RolloutPhase::OutsideItsWindow.into(), ..Default::default() };
         let json = serde_json::to_value(&view).expect("it is a message");
         assert_eq!(json["phase"], "outside its window");
+    }
+
+    #[test]
+    fn json_has_the_values_of_a_strategy_beside_its_lines() {
+        let strategy = v1::RolloutStrategy { canary: 1, at_once: 2, at_once_percent: Some(25), ..Default::default() };
+        let json =
+            |strategy| serde_json::to_value(v1::Proposal { strategy, ..Default::default() }).expect("it is a message");
+        let shown = json(Some(strategy));
+        assert!(shown["strategy"].is_array(), "{shown}");
+        assert_eq!(
+            (&shown["strategy_values"]["at_once"], &shown["strategy_values"]["at_once_percent"]),
+            (&2.into(), &25.into())
+        );
+        assert_eq!(json(None)["strategy"], serde_json::json!([]));
     }
 }

@@ -4,6 +4,7 @@ use super::section;
 use crate::format::{one_line, short_digest};
 use crate::output::grid;
 use crate::words::reasons::shown_left_out;
+use crate::words::strategy;
 use fleet_core::grammar::count;
 use fleet_proto::v1::{Proposal, ProposedChange, Wave, WaveKind};
 use fleet_proto::words::word;
@@ -16,7 +17,7 @@ pub fn lines(proposal: &Proposal) -> Vec<String> {
     let (instances, waves) = (count(members, "instance"), count(proposal.waves.len(), "wave"));
     let digest = short_digest(&proposal.digest);
     let mut lines = vec![format!("{} -> {} ({digest}): {instances} in {waves}", proposal.app, proposal.version)];
-    lines.extend(proposal.strategy.iter().map(|line| format!("  {}", one_line(line))));
+    lines.extend(strategy::lines(proposal.strategy.as_ref()).iter().map(|line| format!("  {}", one_line(line))));
     let mut shown = Vec::new();
     for wave in &proposal.waves {
         lines.extend(section(&heading(wave), wave_lines(wave, &mut shown)));
@@ -68,7 +69,7 @@ fn row(change: &ProposedChange) -> Vec<String> {
 mod tests {
     use super::*;
     use fleet_core::reason::LeftOutReason;
-    use fleet_proto::v1::LeftOutView;
+    use fleet_proto::v1::{LeftOutView, RolloutStrategy};
 
     fn change(number: u32, online: bool) -> ProposedChange {
         ProposedChange {
@@ -95,12 +96,23 @@ mod tests {
                 instance: "notes-4".to_owned(),
                 reason: Some(LeftOutReason::AlreadyThere.into()),
             }],
-            strategy: vec!["1 goes first, then at most 1 at a time".to_owned()],
+            strategy: Some(RolloutStrategy {
+                canary: 1,
+                at_once: 1,
+                soak_ms: 30_000,
+                max_failures: 1,
+                deadline_ms: 600_000,
+                ..Default::default()
+            }),
             plan_digest: "d1".to_owned(),
         };
         insta::assert_snapshot!(lines(&proposal).join("\n"), @r"
         labnotes -> 1.2 (0a0a0a0a0a0a): 3 instances in 2 waves
-          1 goes first, then at most 1 at a time
+          1 goes first, alone
+          then at most 1 at once (1)
+          each wave is watched for 30s
+          halts when 1 failed
+          one instance may take 10m
 
         canary
           notes-1  lab-1  1.1 -> 1.2

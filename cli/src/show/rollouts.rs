@@ -4,6 +4,7 @@ use super::{members, pairs, section};
 use crate::format::{age, one_line, or_dash};
 use crate::output::{Column, grid};
 use crate::words::reasons::{self, shown_left_out};
+use crate::words::strategy;
 use fleet_core::time::Time;
 use fleet_proto::v1::{MemberState, RolloutPhase, RolloutView};
 use fleet_proto::words::word;
@@ -43,7 +44,7 @@ pub fn lines(rollout: &RolloutView, now: Time) -> Vec<String> {
         ("phase", format!("{}{reason}", word::<RolloutPhase>(rollout.phase))),
         ("members", counts(rollout)),
         ("started", format!("{} ago by {}", age(now, rollout.created_ms), or_dash(&rollout.by))),
-        ("how", rollout.strategy.join("; ")),
+        ("how", strategy::lines(rollout.strategy.as_ref()).join("; ")),
     ]);
     let members = rollout.members.iter().map(|member| {
         let versions = format!("{} -> {}", member.from, member.to);

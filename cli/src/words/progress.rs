@@ -1,7 +1,6 @@
 //! Words of the progress of a step.
 
 use fleet_core::facts::{ProgressUnit, StepProgress};
-use fleet_core::units::Period;
 use fleet_proto::convert::incoming_progress;
 use fleet_proto::v1;
 
@@ -9,9 +8,6 @@ use fleet_proto::v1;
 pub fn shown(progress: Option<&v1::StepProgress>) -> String {
     progress.copied().and_then(incoming_progress).map(words).unwrap_or_default()
 }
-
-/// A hundred years, in milliseconds: a peer may send more than a period can be.
-const LONGEST: u64 = 100 * 365 * 86_400_000;
 
 fn words(StepProgress { done, total, unit }: StepProgress) -> String {
     let of = |done: String, word: &str, total: Option<String>| match total {
@@ -29,7 +25,7 @@ fn words(StepProgress { done, total, unit }: StepProgress) -> String {
 }
 
 fn time(millis: u64) -> String {
-    Period::from_millis(millis.min(LONGEST)).to_string()
+    super::period(millis).to_string()
 }
 
 #[cfg(test)]

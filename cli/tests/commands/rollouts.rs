@@ -7,7 +7,18 @@ mod watching;
 
 use crate::scene::{Scene, rollout};
 use fleet_core::reason::LeftOutReason;
-use fleet_proto::v1::{LeftOutView, Proposal, ProposedChange, Wave, WaveKind};
+use fleet_proto::v1::{LeftOutView, Proposal, ProposedChange, RolloutStrategy, Wave, WaveKind};
+
+fn strategy() -> RolloutStrategy {
+    RolloutStrategy {
+        canary: 1,
+        at_once: 1,
+        soak_ms: 30_000,
+        max_failures: 1,
+        deadline_ms: 600_000,
+        ..Default::default()
+    }
+}
 
 fn proposal() -> Proposal {
     let change = |number: u32, online: bool| ProposedChange {
@@ -30,7 +41,7 @@ fn proposal() -> Proposal {
             instance: "notes-4".to_owned(),
             reason: Some(LeftOutReason::AlreadyThere.into()),
         }],
-        strategy: vec!["1 goes first, then 1 at a time".to_owned(), "it halts when 1 has failed".to_owned()],
+        strategy: Some(strategy()),
         plan_digest: "d1".to_owned(),
     }
 }

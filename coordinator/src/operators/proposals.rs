@@ -6,7 +6,7 @@ use super::changes::{check_for, lines, not_rendered, placement};
 use super::request::{absent, hindered, read, wrong};
 use super::service::OperatorsService;
 use super::subject::definition;
-use super::views::rollout::{left_out, strategy_lines};
+use super::views::rollout::left_out;
 use crate::facts::StateSnapshot;
 use crate::rpc_status::{failed, refused};
 use fleet_core::app::{AppDefinition, Bundle};
@@ -169,7 +169,7 @@ impl OperatorsService {
             digest: proposal.to.digest.to_string(),
             waves,
             left_out: proposal.left_out.iter().map(left_out).collect(),
-            strategy: strategy_lines(&proposal.strategy, proposal.members.len()),
+            strategy: Some(v1::RolloutStrategy::of(&proposal.strategy, proposal.members.len())),
             plan_digest: String::new(),
         })
     }

@@ -22,8 +22,11 @@ fn a_rollout_shows_its_plan_and_goes_on_to_its_end() {
 
     stderr:
     labnotes -> 1.2 (0a0a0a0a0a0a): 3 instances in 2 waves
-      1 goes first, then 1 at a time
-      it halts when 1 has failed
+      1 goes first, alone
+      then at most 1 at once (1)
+      each wave is watched for 30s
+      halts when 1 failed
+      one instance may take 10m
 
     canary
       notes-1  lab-1  1.1 -> 1.2

@@ -5,9 +5,8 @@ use super::explanation;
 use crate::facts::StateSnapshot;
 use fleet_core::facts::Doing;
 use fleet_core::plan::{MemberState, PlanContext, RolloutPhase};
-use fleet_core::rollout::{LeftOut, Member, Rollout, Strategy};
+use fleet_core::rollout::{LeftOut, Member, Rollout};
 use fleet_core::time::Time;
-use fleet_core::units::Period;
 use fleet_proto::v1;
 
 /// Parts of a view: a list needs no line for each member.
@@ -47,7 +46,7 @@ pub fn view(
         view.members = progress.members().map(|(member, state)| member_view(snapshot, member, state)).collect();
         view.explanation = Some(explanation::view(progress.explain()));
         view.left_out = rollout.left_out.iter().map(left_out).collect();
-        view.strategy = strategy_lines(&rollout.strategy, rollout.members.len());
+        view.strategy = Some(v1::RolloutStrategy::of(&rollout.strategy, rollout.members.len()));
     }
     view
 }
@@ -151,22 +150,4 @@ fn since(state: &MemberState) -> Option<Time> {
 
 pub fn left_out(left_out: &LeftOut) -> v1::LeftOutView {
     v1::LeftOutView { instance: left_out.instance.to_string(), reason: Some(left_out.reason.clone().into()) }
-}
-
-/// Returns the strategy in lines for people.
-pub fn strategy_lines(strategy: &Strategy, group: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    if strategy.canary > 0 {
-        lines.push(format!("{} goes first, alone", strategy.canary));
-    }
-    lines.push(format!("then at most {} at once ({})", strategy.at_once.of(group), strategy.at_once));
-    lines.push(format!("each wave is watched for {}", Period::from(strategy.soak)));
-    lines.push(format!("halts when {} failed", strategy.max_failures));
-    let per = strategy.per.iter().map(|(label, most)| format!("at most {most} at a time per {label}"));
-    lines.extend(per);
-    if let Some(window) = &strategy.window {
-        lines.push(format!("only in {window}"));
-    }
-    lines.push(format!("one instance may take {}", Period::from(strategy.deadline)));
-    lines
 }
