@@ -7,7 +7,7 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 use std::error::Error;
 use std::path::Path;
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "fleet/v1/drifts.proto",
     "fleet/v1/failures.proto",
     "fleet/v1/events.proto",
@@ -19,6 +19,7 @@ const FILES: [&str; 11] = [
     "fleet/v1/operators.proto",
     "fleet/v1/problems.proto",
     "fleet/v1/repositories.proto",
+    "fleet/v1/results.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -7,6 +7,7 @@ pub mod hints;
 pub mod problems;
 pub mod progress;
 pub mod reasons;
+pub mod results;
 pub mod steps;
 pub mod strategy;
 
@@ -19,6 +20,7 @@ pub fn shown(message: CodedMessage<'_>) -> String {
     match message {
         CodedMessage::Activity(doing) => steps::shown(Some(doing)),
         CodedMessage::BackupProblem(problem) => problems::shown_backup(problem),
+        CodedMessage::ChangeResult(result) => results::shown_change(result),
         CodedMessage::Drift(drift) => drift::shown(drift),
         CodedMessage::EventKind(kind) => events::shown(Some(kind)),
         CodedMessage::Hint(hint) => hints::shown(Some(hint)),
@@ -31,6 +33,7 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::OrderSummary(order) => problems::shown_order(order),
         CodedMessage::Problem(problem) => problems::shown(Some(problem)),
         CodedMessage::RepositoryProblem(problem) => problems::shown_repository(problem),
+        CodedMessage::UndeliverableReason(reason) => problems::shown_undeliverable(reason),
     }
 }
 

@@ -37,7 +37,6 @@ pub use protocol::{protocol_hint, protocol_problem};
 pub use release::{ReleaseImage, ReleaseKept};
 pub use requests::{RequestRecord, Started};
 pub use state::{PlanInput, StateSnapshot};
-pub use undeliverable::Undeliverable;
 
 use epoch::Epoch;
 

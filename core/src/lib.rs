@@ -11,6 +11,7 @@ pub mod activity;
 pub mod backup;
 pub mod backup_health;
 pub mod capability;
+pub mod change_result;
 pub mod claims;
 pub mod coded_text;
 pub mod command_error;
@@ -37,6 +38,7 @@ pub mod release;
 pub mod rollout;
 pub mod steps;
 pub mod time;
+pub mod undeliverable_reason;
 pub mod window;
 mod zone;
 

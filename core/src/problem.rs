@@ -10,6 +10,7 @@ use crate::order_failure::OrderFailure;
 use crate::order_summary::OrderSummary;
 use crate::plain_text::ShortText;
 use crate::time::Time;
+use crate::undeliverable_reason::UndeliverableReason;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -96,7 +97,7 @@ pub enum Problem {
     /// The host of an instance cannot get an order.
     Undeliverable {
         /// Reason.
-        reason: ShortText,
+        reason: Box<UndeliverableReason>,
         /// Order.
         order: Box<OrderSummary>,
     },

@@ -22,6 +22,7 @@ mod problem;
 mod reason;
 mod repository;
 mod result;
+mod result_code;
 mod strategy;
 
 pub use activity::{incoming_activity, incoming_progress};
@@ -33,9 +34,13 @@ pub use hint::incoming_hint;
 pub use joiner::incoming_joiner;
 pub use observed::{IncomingReport, incoming_end, incoming_instance};
 pub use order::{OutgoingOrder, incoming_order};
-pub use problem::{incoming_backup_problem, incoming_order_summary, incoming_problem, incoming_repository_problem};
+pub use problem::{
+    incoming_backup_problem, incoming_order_summary, incoming_problem, incoming_repository_problem,
+    incoming_undeliverable_reason,
+};
 pub use reason::{incoming_left_out_reason, incoming_wait_reason};
 pub use repository::{RepositoryFile, RepositoryFiles, is_sha256, repository_file, repository_files};
+pub use result_code::incoming_change_result;
 
 use fleet_core::labels::LabelError;
 use fleet_core::names::NameError;

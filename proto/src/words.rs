@@ -30,6 +30,7 @@ wire_enums!(
     BackupCause,
     BackupLevel,
     BackupProblemCode,
+    ChangeResultCode,
     ChangeState,
     ContainerHealth,
     ContainerState,
@@ -58,6 +59,7 @@ wire_enums!(
     StoreEngine,
     SubjectKind,
     TokenState,
+    UndeliverableReasonCode,
     VerifyState,
     WaitReasonCode,
     WaveKind,
@@ -146,6 +148,7 @@ coded_messages!(
     Activity: ActivityCode,
     Drift: DriftCode,
     BackupProblem: BackupProblemCode,
+    ChangeResult: ChangeResultCode,
     EventKind: EventCode,
     Hint: HintCode,
     LeftOutReason: LeftOutReasonCode,
@@ -153,6 +156,7 @@ coded_messages!(
     OrderSummary: OrderSummaryCode,
     Problem: ProblemCode,
     RepositoryProblem: RepositoryProblemCode,
+    UndeliverableReason: UndeliverableReasonCode,
     WaitReason: WaitReasonCode,
 );
 

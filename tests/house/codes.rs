@@ -1,7 +1,8 @@
 //! Codes that the programs send are read as they were written, and `fleet` has words for each.
 
 use fleet_proto::convert::{
-    incoming_backup_problem, incoming_event_kind, incoming_order_summary, incoming_problem, incoming_repository_problem,
+    incoming_backup_problem, incoming_change_result, incoming_event_kind, incoming_order_summary, incoming_problem,
+    incoming_repository_problem, incoming_undeliverable_reason,
 };
 use fleet_proto::v1;
 use fleet_proto::words::CodedMessage;
@@ -10,7 +11,7 @@ use std::fmt::Debug;
 
 /// Texts that are the argument of some code: a number, a name that is also a backup's id, a release, a role, a machine, and the
 /// names of codes.
-const ARGUMENTS: [&str; 13] = [
+const ARGUMENTS: [&str; 14] = [
     "1",
     "2",
     "abcdefabcdefabcdefabcdef",
@@ -23,6 +24,7 @@ const ARGUMENTS: [&str; 13] = [
     "REPOSITORY_PROBLEM_CODE_TEXT",
     "ORDER_FAILURE_CODE_UNKNOWN_OUTCOME",
     "PROBLEM_CODE_NEVER_BACKED_UP",
+    "UNDELIVERABLE_REASON_CODE_TEXT",
     "0",
 ];
 /// Maximum number of arguments of a code.
@@ -74,6 +76,22 @@ checks! {
     each_problem_is_read_as_it_was_written_and_has_words: Problem, ProblemCode, incoming_problem;
     each_problem_of_backups_is_read_and_has_words: BackupProblem, BackupProblemCode, incoming_backup_problem;
     each_problem_of_a_repository_is_read_and_has_words: RepositoryProblem, RepositoryProblemCode, incoming_repository_problem;
+    each_reason_of_a_withheld_order_is_read_and_has_words: UndeliverableReason, UndeliverableReasonCode, incoming_undeliverable_reason;
     each_order_in_short_is_read_and_has_words: OrderSummary, OrderSummaryCode, incoming_order_summary;
     each_event_is_read_as_it_was_written_and_has_words: EventKind, EventCode, incoming_event_kind;
+}
+
+#[test]
+fn each_result_of_a_change_has_words() {
+    let texts = [&[][..], &["3f9a12bc0011223344556677", "central", "lab-1", "40000", "5"], &["0", "a note"]];
+    for code in (1..1000).map_while(|code| v1::ChangeResultCode::try_from(code).ok()) {
+        let message = |texts: &&[&str]| {
+            let arguments = texts.iter().map(ToString::to_string).collect();
+            v1::ChangeResult { code: code.into(), arguments }
+        };
+        let readable = texts.iter().rev().map(message).find(|it| incoming_change_result(it.clone()).is_some());
+        let result = readable.unwrap_or_else(|| panic!("{code:?} cannot be read with {texts:?}"));
+        let words = fleet_cli::words_of(CodedMessage::ChangeResult(&result));
+        assert!(!words.is_empty() && !words.contains('_'), "{result:?}: {words}");
+    }
 }

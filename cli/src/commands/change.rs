@@ -6,7 +6,7 @@ use crate::follow::{Look, Parting, follow};
 use crate::format::{clock_time, one_line};
 use crate::last_shown::LastShown;
 use crate::words::reasons::shown_wait;
-use crate::words::{failures, hints, steps};
+use crate::words::{failures, hints, problems, results, steps};
 use clap::Args;
 use fleet_core::command_error::CommandError;
 use fleet_proto::v1::{ChangeProgress, ChangeState, FollowChangeRequest, InstanceChange, InstanceView};
@@ -140,12 +140,16 @@ fn conclude(context: &Context, what: &str, instance: &str, last: &ChangeProgress
     }
 }
 
-/// Returns the words of the step, of the result, of the failure or of the reason for waiting.
+/// Returns the words of the failure, of the reason for waiting, or of the result.
 fn text_of(progress: &ChangeProgress) -> String {
     match progress {
         ChangeProgress { failure: Some(failure), .. } => failures::shown(Some(failure)),
         ChangeProgress { waiting: Some(reason), .. } => shown_wait(Some(reason)),
-        ChangeProgress { text, .. } => text.clone(),
+        ChangeProgress { undeliverable: Some(reason), over, .. } => {
+            let reason = problems::shown_undeliverable(reason);
+            if *over { format!("its host cannot be told: {reason}") } else { reason }
+        }
+        ChangeProgress { result, .. } => result.as_ref().map(results::shown_change).unwrap_or_default(),
     }
 }
 

@@ -9,8 +9,10 @@ use fleet_core::names::RepositoryName;
 use fleet_core::order_summary::OrderSummary;
 use fleet_core::plain_text::ShortText;
 use fleet_core::problem::Problem;
+use fleet_core::undeliverable_reason::UndeliverableReason;
 use fleet_proto::convert::{
     incoming_backup_problem, incoming_order_summary, incoming_problem, incoming_repository_problem,
+    incoming_undeliverable_reason,
 };
 use fleet_proto::v1;
 
@@ -45,6 +47,12 @@ pub fn shown_repository(problem: &v1::RepositoryProblem) -> String {
 pub fn shown_order(order: &v1::OrderSummary) -> String {
     let known = incoming_order_summary(order.clone()).as_ref().map(order_words);
     known.unwrap_or_else(|| super::unknown::<v1::OrderSummaryCode>(order.code, &order.arguments))
+}
+
+/// Returns the words of a reason why a host cannot be given an order, as it came over the wire.
+pub fn shown_undeliverable(reason: &v1::UndeliverableReason) -> String {
+    let known = incoming_undeliverable_reason(reason.clone()).as_ref().map(undeliverable_words);
+    known.unwrap_or_else(|| super::unknown::<v1::UndeliverableReasonCode>(reason.code, &reason.arguments))
 }
 
 /// Returns the words of a problem.
@@ -100,7 +108,7 @@ pub fn words(problem: &Problem) -> String {
             format!("changed by hand: {}{}", changes.join(", "), and_more(*more, "change"))
         }
         Problem::Undeliverable { reason, order } => {
-            format!("its host cannot get the order to {}: {reason}", order_words(order))
+            format!("its host cannot get the order to {}: {}", order_words(order), undeliverable_words(reason))
         }
         Problem::OrderOverdue { host, asked } => {
             format!("`{host}` has not reported the end of its order of {asked}")
@@ -143,6 +151,44 @@ pub fn words(problem: &Problem) -> String {
         Problem::NeverBackedUp => "it has never backed itself up".to_owned(),
         Problem::OwnBackupsNotRemoved(reason) => format!("its own old backups could not be removed: {reason}"),
         Problem::OwnBackupUnknown(reason) => format!("the state of its own backups could not be read: {reason}"),
+    }
+}
+
+/// Returns the words of a reason why a host cannot be given an order.
+pub fn undeliverable_words(reason: &UndeliverableReason) -> String {
+    match reason {
+        UndeliverableReason::Text(text) => text.to_string(),
+        UndeliverableReason::ValuesMissing { instance, revision } => {
+            format!("there are no values of revision {revision} of `{instance}`")
+        }
+        UndeliverableReason::ValueSealed { instance, value } => {
+            format!("could not open the value `{value}` of `{instance}`")
+        }
+        UndeliverableReason::TwoMachines { since } => format!("two machines connect as it since {since}"),
+        UndeliverableReason::NoRepository(repository) => format!("there is no repository `{repository}`"),
+        UndeliverableReason::NothingInRepository { repository, instance } => {
+            format!("the repository `{repository}` has nothing of `{instance}`")
+        }
+        UndeliverableReason::BucketKeysMissing(repository) => {
+            format!("the keys of the bucket of `{repository}` are not kept")
+        }
+        UndeliverableReason::RepositoryOnHost(repository) => {
+            format!("the repository `{repository}` is a folder on the instance's own host: only that host reaches it")
+        }
+        UndeliverableReason::RepositoryBeingMade(repository) => format!("its repository `{repository}` is being made"),
+        UndeliverableReason::RepositoryNotMade { repository, cause } => {
+            format!("its repository `{repository}` could not be made: {cause}")
+        }
+        UndeliverableReason::BackupMissing { repository, instance, backup } => {
+            format!("there is no backup {backup} of `{instance}` in `{repository}`")
+        }
+        UndeliverableReason::BackupUnreadable { backup, cause } => {
+            format!("the backup {backup} cannot be read: {cause}")
+        }
+        UndeliverableReason::RepositoryKeysUnreadable { cause } => {
+            format!("the keys of its repository cannot be opened: {cause}")
+        }
+        UndeliverableReason::RepositoryFailed { cause } => format!("its repository could not be used: {cause}"),
     }
 }
 

@@ -4,12 +4,14 @@ use crate::environment::NOW;
 use crate::fake::logged_in;
 use crate::scene::{Scene, change, coded, progress};
 use fleet_core::backup_health::BackupProblem;
+use fleet_core::change_result::ChangeResult;
 use fleet_core::time::Time;
 use fleet_proto::v1::*;
 use insta::assert_snapshot;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 const HOUR: u64 = 3_600_000;
 
@@ -180,8 +182,15 @@ fn a_backup_is_followed_to_its_end() {
 
 #[test]
 fn a_drill_ends_with_what_was_proven() {
-    let proven = "backup 3f9a12bc0011223344556677 in central is proven: restored on lab-1 in 40s, 5 checks passed";
-    let scene = Scene { change: change(&[], "0011"), progress: vec![progress("done", proven)], ..Default::default() };
+    let proven = ChangeResult::Proven {
+        backup: "3f9a12bc0011223344556677".parse().expect("it is an id"),
+        repository: "central".parse().expect("it is a name"),
+        host: "lab-1".parse().expect("it is a name"),
+        took: Duration::from_secs(40),
+        checks: 5,
+    };
+    let over = ChangeProgress { result: Some(proven.into()), ..progress("done", "") };
+    let scene = Scene { change: change(&[], "0011"), progress: vec![over], ..Default::default() };
     let (_fake, environment) = logged_in(scene);
     assert_snapshot!(environment.run("fleet --quiet backup drill notes-1").text(), @r"
     exit 0
@@ -269,7 +278,8 @@ fn what_is_extracted_is_whole_or_not_there() {
 #[test]
 fn what_a_restore_left_is_named_at_its_end_and_with_the_instance() {
     let left = "the data of before its restore could not be removed: `/data/_data.before-1`";
-    let over = progress("done", left);
+    let result = ChangeResult::Restored { more: 0, notes: vec![left.to_owned()] };
+    let over = ChangeProgress { result: Some(result.into()), ..progress("done", "") };
     let (_fake, environment) =
         logged_in(Scene { change: change(&[], "0011"), progress: vec![over], ..Default::default() });
     let printed = environment.run("fleet restore notes-1 --yes");

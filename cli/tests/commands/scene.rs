@@ -105,11 +105,11 @@ pub fn step(text: &str) -> Activity {
     Activity { code: ActivityCode::Text.into(), arguments: vec![text.to_owned()] }
 }
 
+/// A state, with a step in words where it is under way.
 pub fn progress(state: &str, text: &str) -> ChangeProgress {
     let over = !matches!(state, "waiting" | "under way");
     let doing = Some(step(text)).filter(|_| state == "under way");
-    let text = if doing.is_some() { String::new() } else { text.to_owned() };
-    ChangeProgress { state: coded::<ChangeState>(state), text, doing, over, ..Default::default() }
+    ChangeProgress { state: coded::<ChangeState>(state), doing, over, ..Default::default() }
 }
 
 /// Under way with a step, and so far.

@@ -1,10 +1,14 @@
 //! Commands that change something, but for apps and rollouts.
 
-use crate::environment::TestEnvironment;
+use crate::environment::{NOW, TestEnvironment};
 use crate::fake::logged_in;
 use crate::scene::{Scene, change, host, instance, progress, so_far};
 use fleet_core::hint::Hint;
+use fleet_core::names::InstanceName;
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::reason::WaitReason;
+use fleet_core::time::Time;
+use fleet_core::undeliverable_reason::UndeliverableReason;
 use insta::assert_snapshot;
 
 #[test]
@@ -155,7 +159,8 @@ fn an_install_is_followed_to_its_end() {
 
 #[test]
 fn an_install_that_goes_back_is_a_failure() {
-    let mut end = progress("rolled back", "the port 8081 is taken\u{7}");
+    let mut end = progress("rolled back", "");
+    end.failure = Some(OrderFailure::other("the port 8081 is taken\u{7}").into());
     end.hint = Some(Hint::ChooseOtherNames.into());
     let (_fake, environment) =
         logged_in(Scene { change: change(&[], "0a"), progress: vec![end], ..Default::default() });
@@ -207,7 +212,8 @@ fn a_wish_for_a_host_that_is_away_is_kept() {
 
 #[test]
 fn a_wish_outside_the_hours_of_its_host_is_kept() {
-    let mut end = progress("waiting", "the hours of `lab-1` are closed until 2026-11-20T22:00:00Z");
+    let mut end = progress("waiting", "");
+    end.waiting = Some(WaitReason::HostHours { opens: Time(NOW + 16 * 3_600_000) }.into());
     let hint = "notes-1".parse().ok().map(|name| Hint::RequestKeptUntilOpen(name).into());
     (end.hint, end.over) = (hint, true);
     let (_fake, environment) =
@@ -217,8 +223,26 @@ fn a_wish_outside_the_hours_of_its_host_is_kept() {
     stderr:
       restart
     error: could not restart notes-1 yet
-      because the hours of `lab-1` are closed until 2026-11-20T22:00:00Z
+      because the host's own hours open at 2026-11-20T22:00:00Z
     hint: the request is kept, and done then; see `fleet instance show notes-1`
+    ");
+}
+
+#[test]
+fn an_order_that_a_host_cannot_be_given_is_kept_with_its_reason() {
+    let instance: InstanceName = "notes-1".parse().expect("it is a name");
+    let mut end = progress("waiting", "");
+    end.undeliverable = Some(UndeliverableReason::ValuesMissing { instance: instance.clone(), revision: 3 }.into());
+    (end.hint, end.over) = (Some(Hint::RequestKept(instance).into()), true);
+    let (_fake, environment) =
+        logged_in(Scene { change: change(&["restart"], ""), progress: vec![end], ..Default::default() });
+    assert_snapshot!(environment.run("fleet instance restart notes-1").text(), @r"
+    exit 1
+    stderr:
+      restart
+    error: could not restart notes-1 yet
+      because its host cannot be told: there are no values of revision 3 of `notes-1`
+    hint: the request is kept; see what goes on with `fleet status` and `fleet instance show notes-1`
     ");
 }
 

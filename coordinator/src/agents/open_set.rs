@@ -1,12 +1,13 @@
 //! The complete set of a host's open orders, with the values and keys that it alone may see.
 
-use crate::facts::{Facts, Undeliverable};
+use crate::facts::Facts;
 use crate::repositories::{RepositoryService, RepositoryServiceError};
 use crate::values::{Values, ValuesError};
 use fleet_core::facts::{DriftRule, OpenOrder};
 use fleet_core::names::{HostName, OrderId};
 use fleet_core::order::{Action, Order};
 use fleet_core::time::Time;
+use fleet_core::undeliverable_reason::UndeliverableReason;
 use fleet_proto::convert::OutgoingOrder;
 use fleet_proto::v1;
 use std::collections::BTreeMap;
@@ -32,9 +33,19 @@ pub enum UndeliverableError {
 }
 
 impl UndeliverableError {
-    pub fn in_words(&self) -> Undeliverable {
-        let is_passing = matches!(self, Self::Repositories(RepositoryServiceError::BeingMade(_)));
-        Undeliverable { why: self.to_string().into(), is_passing }
+    /// Returns the reason that operators read.
+    pub fn reason(&self) -> UndeliverableReason {
+        match self {
+            Self::Duplicate { since } => UndeliverableReason::TwoMachines { since: *since },
+            Self::Values(ValuesError::Absent { instance, revision }) => {
+                UndeliverableReason::ValuesMissing { instance: instance.clone(), revision: *revision }
+            }
+            Self::Values(ValuesError::Seal { instance, name, .. }) => {
+                UndeliverableReason::ValueSealed { instance: instance.clone(), value: name.as_str().into() }
+            }
+            Self::Values(ValuesError::Store(error)) => UndeliverableReason::Text(error.to_string().into()),
+            Self::Repositories(error) => of_repository(error),
+        }
     }
 
     /// Returns whether the store failed: then nothing can be sent at all.
@@ -44,6 +55,36 @@ impl UndeliverableError {
             Self::Values(ValuesError::Absent { .. } | ValuesError::Seal { .. }) | Self::Duplicate { .. } => false,
             Self::Repositories(error) => error.is_of_store(),
         }
+    }
+}
+
+fn of_repository(error: &RepositoryServiceError) -> UndeliverableReason {
+    match error {
+        RepositoryServiceError::Unknown(repository) => UndeliverableReason::NoRepository(repository.clone()),
+        RepositoryServiceError::Empty { repository, instance } => {
+            UndeliverableReason::NothingInRepository { repository: repository.clone(), instance: instance.clone() }
+        }
+        RepositoryServiceError::NoBucketKeys(repository) => UndeliverableReason::BucketKeysMissing(repository.clone()),
+        RepositoryServiceError::OnItsHost(repository) => UndeliverableReason::RepositoryOnHost(repository.clone()),
+        RepositoryServiceError::BeingMade(repository) => UndeliverableReason::RepositoryBeingMade(repository.clone()),
+        RepositoryServiceError::NotMade { repository, reason } => {
+            UndeliverableReason::RepositoryNotMade { repository: repository.clone(), cause: reason.as_str().into() }
+        }
+        RepositoryServiceError::NoBackup { repository, instance, backup } => UndeliverableReason::BackupMissing {
+            repository: repository.clone(),
+            instance: instance.clone(),
+            backup: backup.as_str().into(),
+        },
+        RepositoryServiceError::Unreadable { backup, reason } => {
+            UndeliverableReason::BackupUnreadable { backup: backup.as_str().into(), cause: reason.as_str().into() }
+        }
+        RepositoryServiceError::Secrets(error) => {
+            UndeliverableReason::RepositoryKeysUnreadable { cause: error.to_string().into() }
+        }
+        RepositoryServiceError::Store(_)
+        | RepositoryServiceError::Keys(_)
+        | RepositoryServiceError::Repository(_)
+        | RepositoryServiceError::Disk(_) => UndeliverableReason::RepositoryFailed { cause: error.to_string().into() },
     }
 }
 

@@ -49,7 +49,7 @@ impl Watch {
         let set = open_set(&self.facts, &self.values, &self.repository_service, host);
         let OpenSet { open_orders, undeliverable } =
             set.map_err(|error| failed("could not put the open orders together", &error))?;
-        let because = undeliverable.iter().map(|(id, error)| (id.clone(), error.in_words())).collect();
+        let because = undeliverable.iter().map(|(id, error)| (id.clone(), error.reason())).collect();
         for order in self.facts.note_undeliverable(host, &because) {
             let error = undeliverable.get(&order).map(|error| error as &dyn std::error::Error);
             warn!(%host, %order, error, "an order is left out of what its host is told");

@@ -6,7 +6,6 @@ use super::index::Index;
 use super::people::People;
 use super::release::ReleaseKept;
 use super::requests::RequestRecord;
-use super::undeliverable::Undeliverable;
 use super::{Event, observed};
 use crate::keys;
 use crate::store::{Store, StoreError};
@@ -15,6 +14,7 @@ use fleet_core::names::{AppName, HostName, InstanceName, OrderId, RequestId, Ver
 use fleet_core::plan::Waiting;
 use fleet_core::reason::WaitReason;
 use fleet_core::time::Time;
+use fleet_core::undeliverable_reason::UndeliverableReason;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::str::FromStr;
@@ -37,7 +37,7 @@ pub struct StateSnapshot {
     /// Orders whose end is in memory and not yet on the disk: they are not acknowledged yet.
     pub(super) unkept: HashSet<OrderId>,
     /// Open orders that are withheld from their hosts, with the reason; derived.
-    pub(super) undeliverable: HashMap<OrderId, Undeliverable>,
+    pub(super) undeliverable: HashMap<OrderId, UndeliverableReason>,
     /// Number of changes of hosts, instances and rollouts, by which an outdated plan is recognised.
     pub(super) desired_revision: u64,
     /// Text of the last plan about instances that wait; derived.
@@ -171,7 +171,7 @@ impl StateSnapshot {
     }
 
     /// Returns the reason why an open order is withheld from its host.
-    pub fn undeliverable(&self, id: &OrderId) -> Option<&Undeliverable> {
+    pub fn undeliverable(&self, id: &OrderId) -> Option<&UndeliverableReason> {
         self.undeliverable.get(id)
     }
 

@@ -2,16 +2,8 @@
 
 use super::Facts;
 use fleet_core::names::{HostName, OrderId};
+use fleet_core::undeliverable_reason::UndeliverableReason;
 use std::collections::BTreeMap;
-
-/// An order that is withheld from its host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Undeliverable {
-    /// Reason, as text for people.
-    pub why: Box<str>,
-    /// True if it resolves itself soon: the missing part is being made.
-    pub is_passing: bool,
-}
 
 impl Facts {
     /// Records which of a host's open orders were left out of the last message, with the reason. Returns those for
@@ -19,7 +11,7 @@ impl Facts {
     pub fn note_undeliverable(
         &self,
         host: &HostName,
-        undeliverable: &BTreeMap<OrderId, Undeliverable>,
+        undeliverable: &BTreeMap<OrderId, UndeliverableReason>,
     ) -> Vec<OrderId> {
         let is_as_before = {
             let snapshot = self.read();
@@ -34,9 +26,9 @@ impl Facts {
             for id in open {
                 match undeliverable.get(&id) {
                     None => drop(snapshot.undeliverable.remove(&id)),
-                    Some(why) => {
-                        let before = snapshot.undeliverable.insert(id.clone(), why.clone());
-                        if before.is_none_or(|before| before.is_passing) && !why.is_passing {
+                    Some(reason) => {
+                        let before = snapshot.undeliverable.insert(id.clone(), reason.clone());
+                        if before.is_none_or(|before| before.is_passing()) && !reason.is_passing() {
                             news.push(id);
                         }
                     }

@@ -293,10 +293,10 @@ fn undeliverable(snapshot: &StateSnapshot) -> Vec<Finding> {
         snapshot.asked().orders.iter().filter_map(|(id, open)| Some((open, snapshot.undeliverable(id)?)));
     undeliverable
         .filter(|(open, _)| snapshot.observed().duplicate(&open.host).is_none())
-        .filter(|(_, undeliverable)| !undeliverable.is_passing)
-        .map(|(open, undeliverable)| {
+        .filter(|(_, reason)| !reason.is_passing())
+        .map(|(open, reason)| {
             let order = Box::new(OrderSummary::from(&open.order.action));
-            let problem = Problem::Undeliverable { reason: undeliverable.why.as_ref().into(), order };
+            let problem = Problem::Undeliverable { reason: Box::new(reason.clone()), order };
             say(&open.order.instance, problem, Hint::ImportFacts)
         })
         .collect()

@@ -8,17 +8,16 @@ use super::request::read;
 use super::service::OperatorsService;
 use super::views::instance::asked_to;
 use crate::clock;
-use crate::facts::{StateSnapshot, Undeliverable};
+use crate::facts::StateSnapshot;
 use fleet_core::activity::Activity;
-use fleet_core::backup::{DataResult, DrillMade};
-use fleet_core::backup_health::rough;
+use fleet_core::change_result::ChangeResult;
 use fleet_core::facts::{Doing, InstanceDesired, LinkState, Running};
-use fleet_core::grammar::count;
 use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, OrderId, RolloutId};
 use fleet_core::order::Action;
 use fleet_core::plan::data_order_id;
 use fleet_core::reason::WaitReason;
+use fleet_core::undeliverable_reason::UndeliverableReason;
 use fleet_proto::v1::{self, ChangeState};
 use futures_util::stream::{Stream, unfold};
 use std::time::Duration;
@@ -27,8 +26,6 @@ use tokio::time::{Instant, sleep, timeout};
 use tonic::Status;
 
 const PACE: Duration = Duration::from_millis(200);
-/// Maximum number of notes of a restore that are shown at its end.
-const NOTES: usize = 8;
 /// Pause after a read, as a multiple of the time that the read took.
 const REST: u32 = 16;
 /// Some states change with time alone.
@@ -49,7 +46,7 @@ struct Follower<T> {
 /// Last message that was sent.
 #[derive(PartialEq)]
 enum LastSent {
-    Change(v1::ChangeProgress),
+    Change(Box<v1::ChangeProgress>),
     Rollout(Box<v1::RolloutView>),
 }
 
@@ -188,7 +185,7 @@ impl Follower<Followed> {
         loop {
             self.pause().await;
             let progress = self.look();
-            let last_sent = LastSent::Change(progress.clone());
+            let last_sent = LastSent::Change(Box::new(progress.clone()));
             if self.last.as_ref() != Some(&last_sent) {
                 self.last = Some(last_sent);
                 return progress;
@@ -209,13 +206,7 @@ impl Follower<Followed> {
 
 fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress {
     let Followed { instance, order } = followed;
-    let of = |state: ChangeState, text: String, hint: Option<Hint>, over: bool| v1::ChangeProgress {
-        state: state.into(),
-        text,
-        hint: hint.map(Into::into),
-        over,
-        ..Default::default()
-    };
+    let over = |state: ChangeState| v1::ChangeProgress { state: state.into(), over: true, ..Default::default() };
     let waits = |reason: Option<&WaitReason>| v1::ChangeProgress {
         state: ChangeState::Waiting.into(),
         waiting: reason.cloned().map(Into::into),
@@ -226,22 +217,18 @@ fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress
             // Once a caller is told that it is done, it may use the name again.
             return under_way(Doing::step(Activity::ForgettingInstance));
         }
-        let (state, hint) = (ChangeState::from(&ended.outcome), ended.outcome.hint().cloned());
         let made = ended.made.as_ref().filter(|_| ended.outcome.is_success());
-        let text = made.and_then(|made| made_words(made)).unwrap_or_default();
+        let result = made.and_then(|made| ChangeResult::of(made)).map(Into::into);
         let failure = ended.outcome.failure().cloned().map(Into::into);
-        return v1::ChangeProgress { failure, ..of(state, text, hint, true) };
+        let hint = ended.outcome.hint().cloned().map(Into::into);
+        return v1::ChangeProgress { result, failure, hint, ..over(ChangeState::from(&ended.outcome)) };
     }
     if snapshot.instance(instance).is_none() {
-        return of(ChangeState::Done, "it is gone".to_owned(), None, true);
+        return v1::ChangeProgress { result: Some(ChangeResult::Gone.into()), ..over(ChangeState::Done) };
     }
     if let Some(open) = order.as_ref().and_then(|id| snapshot.asked().orders.get(id)) {
-        if let Some(Undeliverable { why, is_passing }) = snapshot.undeliverable(&open.order.id) {
-            if *is_passing {
-                return of(ChangeState::UnderWay, why.to_string(), None, false);
-            }
-            let hint = Some(Hint::RequestKept(instance.clone()));
-            return of(ChangeState::Waiting, format!("its host cannot be told: {why}"), hint, true);
+        if let Some(reason) = snapshot.undeliverable(&open.order.id) {
+            return withheld(instance, reason);
         }
         let seen = snapshot.observed().instances.get(instance).map(|seen| &seen.running);
         let doing = match seen {
@@ -258,40 +245,25 @@ fn progress(snapshot: &StateSnapshot, followed: &Followed) -> v1::ChangeProgress
     }
     match snapshot.wait_reason(instance) {
         Some(reason) => waits(Some(reason)),
-        None if is_reached(snapshot, instance) => of(ChangeState::AlreadySo, String::new(), None, true),
+        None if is_reached(snapshot, instance) => over(ChangeState::AlreadySo),
         None => waits(None),
     }
+}
+
+/// Returns the progress of an order that its host cannot be given. What passes by itself is waited for.
+fn withheld(instance: &InstanceName, reason: &UndeliverableReason) -> v1::ChangeProgress {
+    let (state, hint) = match reason.is_passing() {
+        true => (ChangeState::UnderWay, None),
+        false => (ChangeState::Waiting, Some(Hint::RequestKept(instance.clone()).into())),
+    };
+    let undeliverable = Some(reason.clone().into());
+    v1::ChangeProgress { state: state.into(), undeliverable, hint, over: !reason.is_passing(), ..Default::default() }
 }
 
 fn under_way(doing: Doing) -> v1::ChangeProgress {
     let Doing { step, progress } = doing;
     let (doing, progress) = (step.map(Into::into), progress.map(Into::into));
     v1::ChangeProgress { state: ChangeState::UnderWay.into(), doing, progress, ..Default::default() }
-}
-
-/// Returns the result of a drill, or notes about a restore. Failures are described by the outcome.
-fn made_words(made: &DataResult) -> Option<String> {
-    match made {
-        DataResult::Drill(drill) => proven_words(drill),
-        DataResult::Restore(restore) => noted(&restore.notes),
-        DataResult::Backup(_) | DataResult::Forgotten(_) => None,
-    }
-}
-
-/// The notes of a restore, those that need a person last, where they are seen.
-fn noted(notes: &[String]) -> Option<String> {
-    let from = notes.len().saturating_sub(NOTES);
-    let earlier = (from > 0).then(|| format!("{from} more"));
-    let shown: Vec<String> = earlier.into_iter().chain(notes[from..].iter().cloned()).collect();
-    (!shown.is_empty()).then(|| shown.join("; "))
-}
-
-fn proven_words(DrillMade { repository, backup, proof }: &DrillMade) -> Option<String> {
-    if proof.failure.is_some() {
-        return None;
-    }
-    let (took, checks) = (rough(Duration::from_millis(proof.took_ms)), count(proof.checks.len(), "check"));
-    Some(format!("backup {backup} in {repository} is proven: restored on {} in {took}, {checks} passed", proof.host))
 }
 
 /// Returns whether an instance is in the desired state by its host's last report.

@@ -4,6 +4,7 @@ use crate::harness::{LIMIT, now, restore, settled};
 use crate::import::named;
 use crate::scene::{accepted_drill, backups, data, end, read, scene, standing, until};
 use fleet_core::backup::{DataAction, DataResult, DrillMade, Others, Proof, RestoreMade};
+use fleet_core::change_result::ChangeResult;
 use fleet_core::event::EventKind;
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::problem::Problem;
@@ -112,7 +113,8 @@ async fn what_a_restore_left_is_named_at_its_end_with_the_instance_and_in_the_st
         }
     };
     let recorded = timeout(LIMIT, over).await.expect("it is over in time");
-    assert_eq!((recorded.state(), &recorded.text), (v1::ChangeState::Done, &left));
+    let restored = ChangeResult::Restored { more: 0, notes: vec![left.clone()] };
+    assert_eq!((recorded.state(), recorded.result), (v1::ChangeState::Done, Some(restored.into())));
     for leftovers in [vec![left.clone()], Vec::new()] {
         let goal = v1::Goal { release: Some(scene.release.clone()), revision: 1, ..Default::default() };
         let mut said = settled("notes-1", &goal, 0);

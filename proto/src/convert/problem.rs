@@ -6,6 +6,7 @@ use fleet_core::backup::RepositoryProblem;
 use fleet_core::backup_health::BackupProblem;
 use fleet_core::order_summary::OrderSummary;
 use fleet_core::problem::Problem;
+use fleet_core::undeliverable_reason::UndeliverableReason;
 
 coded_message! {
     Problem, Problem, ProblemCode, incoming_problem:
@@ -92,4 +93,22 @@ coded_message! {
     Drill,
     Restore(a),
     Forget,
+}
+
+coded_message! {
+    UndeliverableReason, UndeliverableReason, UndeliverableReasonCode, incoming_undeliverable_reason:
+    Text(a),
+    ValuesMissing { instance, revision },
+    ValueSealed { instance, value },
+    TwoMachines { since },
+    NoRepository(a),
+    NothingInRepository { repository, instance },
+    BucketKeysMissing(a),
+    RepositoryOnHost(a),
+    RepositoryBeingMade(a),
+    RepositoryNotMade { repository, cause },
+    BackupMissing { repository, instance, backup },
+    BackupUnreadable { backup, cause },
+    RepositoryKeysUnreadable { cause },
+    RepositoryFailed { cause },
 }

@@ -4,7 +4,6 @@ use super::*;
 use crate::facts::Facts;
 use crate::facts::testing::{NOW, configure, memory, order, read as name, said, wanted};
 use fleet_core::activity::Activity;
-use fleet_core::backup::Proof;
 use fleet_core::facts::{Doing, DriftRule, HostSaid, PowerDesired, Removal, StepProgress};
 use fleet_core::host_policy::HostPolicy;
 use fleet_core::order::PowerRequest;
@@ -120,42 +119,24 @@ async fn how_far_a_step_is_is_told_apart_from_it() {
     }
 }
 
-#[test]
-fn a_drill_says_in_one_sentence_what_it_has_proven() {
-    let proof = Proof {
-        at: NOW,
-        host: name("lab-1"),
-        took_ms: 40_000,
-        bytes: 3,
-        checks: vec!["db: notes: 3".to_owned()],
-        failure: None,
-    };
-    let drilled = |failure: Option<&str>| {
-        let proof = Proof { failure: failure.map(str::to_owned), ..proof.clone() };
-        DataResult::Drill(DrillMade { repository: name("central"), backup: name("3f9a12bc0011223344556677"), proof })
-    };
-    let proven = "backup 3f9a12bc0011223344556677 in central is proven: restored on lab-1 in 40s, 1 check passed";
-    assert_eq!(made_words(&drilled(None)).as_deref(), Some(proven));
-    assert_eq!(made_words(&drilled(Some("it does not start"))), None);
-    assert_eq!(made_words(&DataResult::Forgotten(Vec::new())), None);
-}
-
 #[tokio::test]
 async fn nobody_is_kept_at_a_prompt_by_an_order_that_cannot_be_told() {
     let facts = fleet().await;
     facts.give("lab-1", configure("notes-1", "o1", 1)).await;
     let followed = Followed { instance: name("notes-1"), order: Some(order("o1")) };
     assert_eq!(progress(&facts.read(), &followed).state(), ChangeState::UnderWay);
-    let undeliverable = |why: &str, is_passing| [(order("o1"), Undeliverable { why: why.into(), is_passing })].into();
-    assert!(facts.note_undeliverable(&name("lab-1"), &undeliverable("its repository is being made", true)).is_empty());
+    let undeliverable = |reason: &UndeliverableReason| [(order("o1"), reason.clone())].into();
+    let being_made = UndeliverableReason::RepositoryBeingMade(name("central"));
+    let missing = UndeliverableReason::ValuesMissing { instance: name("notes-1"), revision: 1 };
+    assert!(facts.note_undeliverable(&name("lab-1"), &undeliverable(&being_made)).is_empty());
     let shown = progress(&facts.read(), &followed);
     assert_eq!((shown.state(), shown.over), (ChangeState::UnderWay, false), "what passes by itself is waited for");
-    let news = facts.note_undeliverable(&name("lab-1"), &undeliverable("its values are gone", false));
+    let news = facts.note_undeliverable(&name("lab-1"), &undeliverable(&missing));
     assert_eq!(news, [order("o1")]);
     let shown = progress(&facts.read(), &followed);
     assert_eq!((shown.state(), shown.over), (ChangeState::Waiting, true));
-    assert!(shown.text.contains("its values are gone"), "{shown:?}");
-    assert!(facts.note_undeliverable(&name("lab-1"), &undeliverable("its values are gone", false)).is_empty());
+    assert_eq!(shown.undeliverable, Some(missing.clone().into()));
+    assert!(facts.note_undeliverable(&name("lab-1"), &undeliverable(&missing)).is_empty());
     facts.note_undeliverable(&name("lab-1"), &[].into());
     assert_eq!(progress(&facts.read(), &followed).state(), ChangeState::UnderWay, "they are there again");
 }
