@@ -2,6 +2,7 @@
 
 use crate::runtime::ContainerRuntime;
 use fleet_core::app::HealthRules;
+use fleet_core::health_problem::HealthProblem;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::gate::{Gate, GateVerdict};
 use fleet_core::time::Time;
@@ -14,10 +15,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Condition that the gate waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Waits<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Waits {
     /// The instance is not well.
-    Because(&'a str),
+    Because(HealthProblem),
     /// Healthy, but not long enough.
     WellFor {
         /// Time for which it has been healthy.
@@ -27,10 +28,10 @@ pub enum Waits<'a> {
     },
 }
 
-/// Reason why an instance did not pass the gate, in words for people.
+/// Reason why an instance did not pass the gate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NotHealthy(pub String);
+pub struct NotHealthy(pub HealthProblem);
 
 /// Waits until the instance is healthy, and reports at each observation what it waits for.
 ///
@@ -40,19 +41,19 @@ pub async fn pass(
     spec: &InstanceSpec,
     health: &HealthRules,
     now: &(dyn Fn() -> Time + Send + Sync),
-    waits: &(dyn Fn(Waits<'_>) + Send + Sync),
+    waits: &(dyn Fn(Waits) + Send + Sync),
 ) -> Result<(), NotHealthy> {
     let mut gate = Gate::new(health, now());
     let mut pause = FIRST_PAUSE;
     loop {
         let verdict = match runtime.observe(spec, health).await {
             Ok(seen) => gate.judge(spec, &seen, now()),
-            Err(error) => gate.judge_unseen(error.to_string(), now()),
+            Err(error) => gate.judge_unseen(crate::chain(&error), now()),
         };
         match verdict {
             GateVerdict::Healthy => return Ok(()),
-            GateVerdict::Failed { why } => return Err(NotHealthy(why)),
-            GateVerdict::Waiting { why } => waits(Waits::Because(&why)),
+            GateVerdict::Failed { problem } => return Err(NotHealthy(problem)),
+            GateVerdict::Waiting { problem } => waits(Waits::Because(problem)),
             GateVerdict::WellFor { so_far, of } => waits(Waits::WellFor { so_far, of }),
         }
         sleep(pause.min(health.minimum_healthy.as_duration().max(FIRST_PAUSE))).await;

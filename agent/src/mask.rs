@@ -226,8 +226,12 @@ fn mask_running(mask: &Mask, running: &mut Running) {
         Running::Absent => None,
     };
     let Some(said) = said else { return };
-    if let InstanceHealth::Unhealthy { reason } = &mut said.health {
-        *reason = mask.apply(std::mem::take(reason));
+    match &mut said.health {
+        InstanceHealth::Unhealthy { problem } => {
+            *problem = problem.clone().map_texts(|kind, text| mask.argument(kind, text));
+        }
+        InstanceHealth::Stuck { failure } => *failure = mask.failure(failure.clone()),
+        InstanceHealth::Healthy | InstanceHealth::Starting | InstanceHealth::Stopped | InstanceHealth::Unknown => {}
     }
     for drift in &mut said.drift {
         *drift = drift.clone().map_texts(|kind, text| mask.argument(kind, text));

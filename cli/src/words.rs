@@ -3,6 +3,7 @@
 pub mod drift;
 pub mod events;
 pub mod failures;
+pub mod health;
 pub mod hints;
 pub mod problems;
 pub mod progress;
@@ -23,6 +24,7 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::ChangeResult(result) => results::shown_change(result),
         CodedMessage::Drift(drift) => drift::shown(drift),
         CodedMessage::EventKind(kind) => events::shown(Some(kind)),
+        CodedMessage::HealthProblem(problem) => health::shown(Some(problem)),
         CodedMessage::Hint(hint) => hints::shown(Some(hint)),
         CodedMessage::OrderFailure(failure) => failures::shown(Some(failure)),
         CodedMessage::HaltReason(reason) => reasons::shown_halt(Some(reason)),
@@ -31,6 +33,8 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::LeftOutReason(reason) => reasons::shown_left_out(Some(reason)),
         CodedMessage::WaitReason(reason) => reasons::shown_wait(Some(reason)),
         CodedMessage::OrderSummary(order) => problems::shown_order(order),
+        CodedMessage::ProbeFailure(failure) => health::shown_probe_failure(failure),
+        CodedMessage::ProbeTarget(target) => health::shown_target(target),
         CodedMessage::Problem(problem) => problems::shown(Some(problem)),
         CodedMessage::RepositoryProblem(problem) => problems::shown_repository(problem),
         CodedMessage::UndeliverableReason(reason) => problems::shown_undeliverable(reason),

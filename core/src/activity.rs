@@ -4,6 +4,7 @@
 //! a [`StepProgress`](crate::facts::StepProgress).
 
 use crate::coded_text::{self, ArgumentKind, plain};
+use crate::health_problem::HealthProblem;
 use crate::names::{BackupId, ReleaseName, RepositoryName, StoreName, Version};
 use crate::units::Period;
 use serde::de::IgnoredAny;
@@ -61,7 +62,7 @@ pub enum Activity {
     /// Removes a volume and its data.
     RemoveVolume(String),
     /// Observes whether the instance is healthy, with the reason why it is not.
-    WaitingUntilHealthy(Option<String>),
+    WaitingUntilHealthy(Option<HealthProblem>),
     /// Prepares a release.
     Preparing(ReleaseName),
     /// Puts right what an interrupted attempt has left.
@@ -156,6 +157,7 @@ impl Activity {
         let within = match self {
             Self::GoingBack(of) | Self::GoingOn(of) => std::slice::from_ref(&**of),
             Self::Together(all) => all.0.as_slice(),
+            Self::WaitingUntilHealthy(Some(problem)) => return 1 + problem.depth(),
             _other => &[],
         };
         1 + within.iter().map(Self::depth).max().unwrap_or_default()

@@ -14,12 +14,13 @@ pub enum ArgumentKind {
 }
 
 /// Codes whose arguments without a name are words.
-const CODES_OF_WORDS: [&str; 5] = ["ledger_unreadable", "other", "text", "trying_again", "waiting_until_healthy"];
+const CODES_OF_WORDS: [&str; 4] = ["ledger_unreadable", "other", "text", "trying_again"];
 /// Arguments that are words.
-const WORDS: [&str; 13] = [
+const WORDS: [&str; 14] = [
     "answer",
     "arguments",
     "cause",
+    "command",
     "conflicts",
     "differences",
     "left",

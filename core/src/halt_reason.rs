@@ -1,5 +1,6 @@
 //! Reason why a rollout is halted, as values. `fleet` turns them into words.
 
+use crate::health_problem::HealthProblem;
 use crate::names::{InstanceName, Version};
 use crate::order::Outcome;
 use crate::order_failure::OrderFailure;
@@ -52,7 +53,7 @@ pub enum MemberFailureKind {
     /// Its order failed, and the instance is as before.
     Failed(OrderFailure),
     /// Changed, and unhealthy since, with the reason that its host reports.
-    Unhealthy(String),
+    Unhealthy(HealthProblem),
     /// Its host has not said how the order ended.
     Overdue,
 }

@@ -22,6 +22,7 @@ pub mod event;
 pub mod facts;
 pub mod grammar;
 pub mod halt_reason;
+pub mod health_problem;
 pub mod hint;
 pub mod host_policy;
 pub mod labels;

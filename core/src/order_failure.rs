@@ -6,6 +6,7 @@ pub use kinds::OrderFailure;
 
 use crate::activity::Activity;
 use crate::coded_text::{self, ArgumentKind, plain};
+use crate::health_problem::LostVolume;
 use crate::plain_text::ShortText;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -37,7 +38,8 @@ impl OrderFailure {
 
     /// Returns the number of levels of failures in it.
     pub fn depth(&self) -> usize {
-        1 + self.parts().into_iter().map(Self::depth).max().unwrap_or_default()
+        let of_health = if let Self::NotHealthy { problem } = self { problem.depth() } else { 0 };
+        1 + self.parts().into_iter().map(Self::depth).max().unwrap_or(of_health)
     }
 
     /// Returns the failure with other texts in its arguments, for example with secrets masked. If a name in it is no longer valid,
@@ -55,6 +57,10 @@ fn after(output: &str) -> String {
 
 fn at(doing: Option<&Activity>) -> String {
     doing.map(|doing| format!("; it was at: {doing}")).unwrap_or_default()
+}
+
+fn listed(volumes: &[LostVolume]) -> String {
+    volumes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn joined(failures: &[OrderFailure]) -> String {

@@ -25,7 +25,7 @@ pub use newer::Newer;
 pub use progress::Progress;
 
 use crate::facts::{Asked, Desired, Doing, Observed};
-use crate::halt_reason::HaltReason;
+use crate::halt_reason::{HaltReason, MemberFailureKind};
 use crate::names::{HostName, InstanceName, OrderId, RolloutId};
 use crate::order::{Order, Outcome};
 use crate::reason::WaitReason;
@@ -152,10 +152,10 @@ pub enum MemberState {
         /// Time of the end.
         at: Time,
     },
-    /// Done, and unhealthy since.
+    /// Done, and unhealthy or stuck since.
     Sickened {
-        /// Reason, for people.
-        reason: String,
+        /// Failure as which it counts.
+        kind: MemberFailureKind,
     },
     /// Its order ended otherwise.
     Failed {

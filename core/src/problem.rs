@@ -5,6 +5,7 @@ use crate::backup_health::BackupProblem;
 use crate::drift::Drift;
 use crate::duplicate::Machine;
 use crate::halt_reason::HaltReason;
+use crate::health_problem::HealthProblem;
 use crate::names::{BackupId, HostName, InstanceName, ReleaseName, RepositoryName};
 use crate::order_failure::OrderFailure;
 use crate::order_summary::OrderSummary;
@@ -78,7 +79,7 @@ pub enum Problem {
     /// The last order of an instance failed.
     OrderFailed(OrderFailure),
     /// An instance is unhealthy, with the reason.
-    Unhealthy(ShortText),
+    Unhealthy(HealthProblem),
     /// Restores left data that could not be removed.
     Leftovers {
         /// Number of further ones.

@@ -11,7 +11,7 @@ use std::fmt::Debug;
 
 /// Texts that are the argument of some code: a number, a name that is also a backup's id, a release, a role, a machine, and the
 /// names of codes.
-const ARGUMENTS: [&str; 14] = [
+const ARGUMENTS: [&str; 15] = [
     "1",
     "2",
     "abcdefabcdefabcdefabcdef",
@@ -25,6 +25,7 @@ const ARGUMENTS: [&str; 14] = [
     "ORDER_FAILURE_CODE_UNKNOWN_OUTCOME",
     "PROBLEM_CODE_NEVER_BACKED_UP",
     "UNDELIVERABLE_REASON_CODE_TEXT",
+    "HEALTH_PROBLEM_CODE_HOST_DUPLICATE",
     "0",
 ];
 /// Maximum number of arguments of a code.

@@ -4,8 +4,14 @@ use crate::help::programs;
 use crate::house;
 use clap::Command;
 use clap::error::ErrorKind;
-use fleet_proto::convert::{incoming_activity, incoming_hint, incoming_wait_reason};
-use fleet_proto::v1::{self, ActivityCode, DriftCode, HintCode, LeftOutReasonCode, WaitReasonCode};
+use fleet_proto::convert::{
+    incoming_activity, incoming_health_problem, incoming_hint, incoming_probe_failure, incoming_probe_target,
+    incoming_wait_reason,
+};
+use fleet_proto::v1::{
+    self, ActivityCode, DriftCode, HealthProblemCode, HintCode, LeftOutReasonCode, ProbeFailureCode, ProbeTargetCode,
+    WaitReasonCode,
+};
 use fleet_proto::words::CodedMessage;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -185,8 +191,9 @@ fn each_change_by_hand_has_words() {
 #[test]
 fn each_activity_has_words() {
     for code in (1..1000).filter_map(|number| ActivityCode::try_from(number).ok()) {
-        let texts: [&[&str]; 7] = [
+        let texts: [&[&str]; 8] = [
             &["a", "1m"],
+            &["HEALTH_PROBLEM_CODE_CONTAINER_DEAD", "a"],
             &["2", "ACTIVITY_CODE_PULL", "a"],
             &["a", "a"],
             &["1", "a"],
@@ -201,6 +208,49 @@ fn each_activity_has_words() {
         let readable = texts.iter().map(message).find(|activity| incoming_activity(activity.clone()).is_some());
         let activity = readable.unwrap_or_else(|| panic!("{code:?} cannot be read with {texts:?}"));
         assert!(!fleet_cli::words_of(CodedMessage::Activity(&activity)).is_empty(), "{code:?} has no words");
+    }
+}
+
+/// Returns the first of some arguments with which a message of a code can be read.
+fn readable<T>(read: impl Fn(Vec<String>) -> Option<T>, texts: &[&[&str]]) -> Vec<String> {
+    let owned = |texts: &&[&str]| texts.iter().map(ToString::to_string).collect::<Vec<String>>();
+    let mut all = texts.iter().map(owned);
+    all.find(|arguments| read(arguments.clone()).is_some()).unwrap_or_else(|| panic!("none can be read of {texts:?}"))
+}
+
+#[test]
+fn each_problem_of_health_has_words() {
+    let texts: [&[&str]; 4] = [
+        &["a", "1"],
+        &["1m", "2m"],
+        &["1", "a", "b"],
+        &["4", "PROBE_TARGET_CODE_HTTP", "web", "80", "/", "PROBE_FAILURE_CODE_NO_ANSWER", "1000"],
+    ];
+    let late: [&[&str]; 2] = [&["1m", "2", "HEALTH_PROBLEM_CODE_CONTAINER_DEAD", "a"], &["a", "true"]];
+    let texts: Vec<&[&str]> = texts.into_iter().chain(late).collect();
+    for code in (1..10_000).map_while(|number| HealthProblemCode::try_from(number).ok()) {
+        let message = |arguments| v1::HealthProblem { code: code.into(), arguments };
+        let message = message(readable(|arguments| incoming_health_problem(message(arguments)), &texts));
+        let words = fleet_cli::words_of(CodedMessage::HealthProblem(&message));
+        assert!(
+            !words.is_empty() && (code == HealthProblemCode::Unknown) == words.contains("does not know"),
+            "{words}"
+        );
+    }
+}
+
+#[test]
+fn each_failure_of_a_probe_has_words() {
+    let texts: [&[&str]; 3] = [&["a", "b"], &["1", "2"], &["a", "80", "/"]];
+    for code in (1..10_000).map_while(|number| ProbeFailureCode::try_from(number).ok()) {
+        let message = |arguments| v1::ProbeFailure { code: code.into(), arguments };
+        let message = message(readable(|arguments| incoming_probe_failure(message(arguments)), &texts));
+        assert!(!fleet_cli::words_of(CodedMessage::ProbeFailure(&message)).is_empty(), "{code:?}");
+    }
+    for code in (1..10_000).map_while(|number| ProbeTargetCode::try_from(number).ok()) {
+        let message = |arguments| v1::ProbeTarget { code: code.into(), arguments };
+        let message = message(readable(|arguments| incoming_probe_target(message(arguments)), &texts));
+        assert!(!fleet_cli::words_of(CodedMessage::ProbeTarget(&message)).is_empty(), "{code:?}");
     }
 }
 

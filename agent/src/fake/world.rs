@@ -3,15 +3,20 @@
 use super::ToolFault;
 use crate::runtime::{Resolved, RuntimeError};
 use fleet_core::app::HealthRules;
+use fleet_core::health_problem::ProbeFailure;
 use fleet_core::names::Digest;
 use fleet_core::spec::{EngineOwner, FileSpec, InstanceSpec, PortSpec, VolumeTarget};
-use fleet_core::steps::gate::{Observation, ObservedContainer, ProbeResult};
+use fleet_core::steps::gate::{Observation, ObservedContainer, ProbeResult, target_of};
 use fleet_core::steps::{
     ContainerHealth, ContainerState, DEFAULT_GRACE, FileOrigin, Foreign, ForeignKind, FoundContainer, FoundFile,
     FoundNetwork, FoundProject, Ownership,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// Time limit of the probes of the fake.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Behaviour of a container, by its image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,8 +235,8 @@ impl World {
             restarts: 0,
         });
         let probes = health.probes.iter().map(|probe| ProbeResult {
-            probe: format!("probe of {}", probe.service()),
-            failure: (!self.is_well(spec, probe.service())).then(|| "no answer".to_owned()),
+            probe: target_of(probe),
+            failure: (!self.is_well(spec, probe.service())).then_some(ProbeFailure::NoAnswer { limit: PROBE_LIMIT }),
         });
         Observation { containers: containers.collect(), probes: probes.collect() }
     }

@@ -11,13 +11,14 @@ use crate::policy::PolicyError;
 use crate::runtime::RuntimeError;
 use fleet_core::app::{HealthRules, Probe, Rendered};
 use fleet_core::backup::{Coverage, Mounted, coverage};
+use fleet_core::health_problem::ProbeFailure;
 use fleet_core::host_policy::{
     ExecUse, HostPolicy, HostReach, Leads, Reaches, forbidden_stores, joined, store_reaches,
 };
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::Step;
-use fleet_core::steps::gate::{Observation, ProbeResult};
+use fleet_core::steps::gate::{Observation, ProbeResult, target_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -172,12 +173,17 @@ pub async fn observe(
     spec: &InstanceSpec,
     health: &HealthRules,
 ) -> Result<Observation, RuntimeError> {
-    let refusal = |probe: &Probe| refused_probe(context, probe).map(|text| text.to_string());
-    let (run, refused): (Vec<Probe>, Vec<Probe>) = health.probes.iter().cloned().partition(|it| refusal(it).is_none());
+    let (mut run, mut failed) = (Vec::new(), Vec::new());
+    for probe in &health.probes {
+        match refused_probe(context, probe) {
+            None => run.push(probe.clone()),
+            Some(refusal) => failed.push(ProbeResult {
+                probe: target_of(probe),
+                failure: Some(ProbeFailure::Forbidden { refusal: crate::chain(&refusal) }),
+            }),
+        }
+    }
     let seen = context.runtime.observe(spec, &HealthRules { probes: run, ..health.clone() }).await?;
-    let failed = refused
-        .iter()
-        .map(|probe| ProbeResult { probe: format!("exec probe of {}", probe.service()), failure: refusal(probe) });
     Ok(Observation { probes: seen.probes.into_iter().chain(failed).collect(), ..seen })
 }
 

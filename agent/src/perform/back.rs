@@ -31,7 +31,7 @@ pub async fn back(
     // A volume that went missing on the way is data: a new one in its place would be empty.
     let lost = lost_volumes(&look(work.context, &from.rendered.spec).await?, from);
     if !lost.is_empty() {
-        return Err(WorkError::DataGone(lost.join(", ")));
+        return Err(WorkError::DataGone(lost));
     }
     if let Action::Upgrade { .. } | Action::Configure { .. } = action {
         work.allow_back();

@@ -86,7 +86,7 @@ fn foreign(kind: ForeignKind, name: &str, owner: String) -> OrderFailure {
 impl From<&WorkError> for OrderFailure {
     fn from(error: &WorkError) -> Self {
         match error {
-            WorkError::NotHealthy(problem) => Self::NotHealthy { problem: problem.to_string() },
+            WorkError::NotHealthy(problem) => Self::NotHealthy { problem: problem.0.clone() },
             WorkError::DataGone(volumes) => Self::VolumesGone { volumes: volumes.clone() },
             WorkError::NoGoal => Self::LedgerUnreadable { problem: error.to_string() },
             WorkError::Claim(error) => error.into(),

@@ -8,6 +8,7 @@ use crate::agent_context::AgentContext;
 use crate::clock;
 use crate::ledger::Settled;
 use crate::runtime::Notes;
+use fleet_core::health_problem::LostVolume;
 use fleet_core::names::InstanceName;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{FoundProject, Step};
@@ -15,16 +16,18 @@ use futures_util::future::try_join_all;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Returns the lost volumes of an instance, as text. Creating them again would start with empty ones and look fine.
+/// Returns the lost volumes of an instance. Creating them again would start with empty ones and look fine.
 ///
 /// A volume that had the instance's label when the ledger recorded it, and has lost it, is another volume of its name:
 /// labels of a volume never change. Volumes of a stack from before fleet have no label, and are never recorded.
-pub fn lost_volumes(found: &FoundProject, settled: &Settled) -> Vec<String> {
-    let words = |name: &str| match found.volumes.contains(name) {
-        false => name.to_owned(),
-        true => format!("{name} (another volume, without the label of the instance, has its name)"),
-    };
-    lost_names(found, settled).into_iter().map(words).collect()
+pub fn lost_volumes(found: &FoundProject, settled: &Settled) -> Vec<LostVolume> {
+    let lost = |name: &str| LostVolume { name: name.to_owned(), is_replaced: found.volumes.contains(name) };
+    lost_names(found, settled).into_iter().map(lost).collect()
+}
+
+/// Lost volumes as the text of an error.
+pub fn listed(lost: &[LostVolume]) -> String {
+    lost.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Their names.

@@ -2,7 +2,7 @@
 
 use super::allow::{Forbidden, allow_instance, allow_way_back, allow_with_devices};
 use super::claims::{ClaimError, expect_no_foreign_container, expect_own};
-use super::heal::lost_volumes;
+use super::heal::{listed, lost_volumes};
 use crate::agent_context::AgentContext;
 use crate::bundles::FetchError;
 use crate::ledger::{Settled, Values};
@@ -11,6 +11,7 @@ use fleet_core::app::{AppDefinition, CheckedValues, Placement};
 use fleet_core::claims::{BareInstance, Claims};
 use fleet_core::compose::Problems;
 use fleet_core::facts::{DriftRule, PowerDesired};
+use fleet_core::health_problem::LostVolume;
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::InstanceName;
 use fleet_core::order::PowerRequest;
@@ -39,11 +40,12 @@ pub enum PrepareError {
     #[error(transparent)]
     Claim(#[from] ClaimError),
     #[error(
-        "its data is gone: somebody removed {0}. Starting it now would begin with nothing, and look fine; put the data back \
+        "its data is gone: somebody removed {lost}. Starting it now would begin with nothing, and look fine; put the data back \
          from a backup (volumes that are not there: first `docker volume create`), or remove the instance and install it \
-         anew; a volume that is made by hand counts with the label `fleet.instance={1}`"
+         anew; a volume that is made by hand counts with the label `fleet.instance={1}`",
+        lost = listed(.0)
     )]
-    DataGone(String, InstanceName),
+    DataGone(Vec<LostVolume>, InstanceName),
     #[error(transparent)]
     Look(#[from] RuntimeError),
 }
@@ -148,7 +150,7 @@ fn expect_data(found: &FoundProject, from: &Settled) -> Result<(), PrepareError>
     if lost.is_empty() {
         return Ok(());
     }
-    Err(PrepareError::DataGone(lost.join(", "), from.rendered.spec.instance.clone()))
+    Err(PrepareError::DataGone(lost, from.rendered.spec.instance.clone()))
 }
 
 /// Looks as soon as the Engine answers; the order's deadline ends the waiting.

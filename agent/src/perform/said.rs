@@ -21,7 +21,7 @@ pub fn said(
 ) -> Option<InstanceSaid> {
     let settled = entry.settled.as_ref()?;
     let health = match &entry.stuck {
-        Some(stuck) => InstanceHealth::Unhealthy { reason: format!("stuck: {}", stuck.failure) },
+        Some(stuck) => InstanceHealth::Stuck { failure: stuck.failure.clone() },
         None => health(settled, seen),
     };
     let containers = containers(&settled.rendered.spec, seen);
@@ -60,7 +60,7 @@ fn health(settled: &Settled, seen: &Observation) -> InstanceHealth {
     match ailment(&settled.rendered.spec, seen) {
         None => InstanceHealth::Healthy,
         Some(Ailment::Starting(_)) => InstanceHealth::Starting,
-        Some(Ailment::Unwell(reason) | Ailment::Hopeless(reason)) => InstanceHealth::Unhealthy { reason },
+        Some(Ailment::Unwell(problem) | Ailment::Hopeless(problem)) => InstanceHealth::Unhealthy { problem },
     }
 }
 

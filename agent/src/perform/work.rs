@@ -2,6 +2,7 @@
 
 use super::allow::{Forbidden, allow_probes, allow_step, allow_step_back};
 use super::claims::ClaimError;
+use super::heal::listed;
 use crate::agent_context::AgentContext;
 use crate::clock;
 use crate::gate::{self, NotHealthy, Waits};
@@ -10,6 +11,7 @@ use crate::runtime::{Note, Notes, RuntimeError};
 use fleet_core::activity::Activity;
 use fleet_core::app::HealthRules;
 use fleet_core::facts::{Doing, InstanceSaid, Running, StepProgress};
+use fleet_core::health_problem::LostVolume;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::spec::InstanceSpec;
@@ -31,9 +33,10 @@ pub enum WorkError {
     #[error(transparent)]
     NotHealthy(#[from] NotHealthy),
     #[error(
-        "its data is gone: somebody removed {0}; restore it from a backup (volumes that are not there: first `docker volume create`)"
+        "its data is gone: somebody removed {}; restore it from a backup (volumes that are not there: first `docker volume create`)",
+        listed(.0)
     )]
-    DataGone(String),
+    DataGone(Vec<LostVolume>),
     #[error("the ledger does not say what the instance shall become")]
     NoGoal,
     #[error(transparent)]
@@ -283,8 +286,8 @@ impl<'a> Work<'a> {
             Finish::AsIs => return Ok(()),
         };
         allow_probes(self.context, health)?;
-        let waits = |waits: Waits<'_>| match waits {
-            Waits::Because(why) => self.say(Activity::WaitingUntilHealthy(Some(why.to_owned()))),
+        let waits = |waits: Waits| match waits {
+            Waits::Because(problem) => self.say(Activity::WaitingUntilHealthy(Some(problem))),
             Waits::WellFor { so_far, of } => {
                 self.say_with(
                     Activity::WaitingUntilHealthy(None),

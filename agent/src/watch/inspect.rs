@@ -6,6 +6,7 @@ use crate::perform::{coverage_now, lost_volumes, note_signed, observe, said};
 use crate::runtime::RuntimeError;
 use fleet_core::drift::Drift;
 use fleet_core::facts::{DriftRule, InstanceHealth, InstanceSaid};
+use fleet_core::health_problem::{HealthProblem, LostVolume};
 use fleet_core::steps::{FoundProject, drift};
 
 /// Reaction to drift.
@@ -33,17 +34,16 @@ pub async fn look_at(
     // Coverage does not affect health.
     let coverage = coverage_now(context, settled).await;
     let said = said(entry, &seen, drift_of(&found, settled), coverage);
-    Ok(said.map(|said| (without(&lost, said), cure)))
+    Ok(said.map(|said| (without(lost, said), cure)))
 }
 
 /// Returns the report of an instance with lost volumes. The loss is more important than its health: a person has to
 /// restore the data, or decide to start empty.
-fn without(lost: &[String], said: InstanceSaid) -> InstanceSaid {
+fn without(lost: Vec<LostVolume>, said: InstanceSaid) -> InstanceSaid {
     if lost.is_empty() {
         return said;
     }
-    let reason = format!("its data is gone: somebody removed volume {}; it is not healed", lost.join(" and volume "));
-    InstanceSaid { health: InstanceHealth::Unhealthy { reason }, ..said }
+    InstanceSaid { health: InstanceHealth::Unhealthy { problem: HealthProblem::VolumesGone(lost) }, ..said }
 }
 
 /// Returns the drift of an instance. One that should be stopped has drifted if it runs; missing parts do not matter

@@ -1,14 +1,16 @@
 //! An instance of its own for each test: described by a Compose file, removed at the end, also after a failure.
 
 use super::images::{self, docker};
-use fleet_agent::gate;
+use fleet_agent::gate::{self, Waits};
 use fleet_agent::runtime::{Containers, DockerRuntime, Limits, Notes, RuntimeError};
 use fleet_core::app::{Bundle, CheckedValues, Placement, Rendered, render};
+use fleet_core::health_problem::HealthProblem;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{FoundProject, Stage, Step, steps};
 use fleet_core::time::Time;
 use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Instant, SystemTime};
 use tempfile::TempDir;
@@ -115,14 +117,25 @@ impl Instance {
         end
     }
 
-    pub async fn pass_gate(&self, rendered: &Rendered) -> Result<(), String> {
+    pub async fn pass_gate(&self, rendered: &Rendered) -> Result<(), HealthProblem> {
+        self.watch_gate(rendered).await.0
+    }
+
+    /// Its end, and the problems that it waited for.
+    pub async fn watch_gate(&self, rendered: &Rendered) -> (Result<(), HealthProblem>, Vec<HealthProblem>) {
+        let seen = Mutex::new(Vec::new());
+        let waits = |waits| {
+            eprintln!("waits: {waits:?}");
+            if let Waits::Because(problem) = waits {
+                seen.lock().expect("it is not poisoned").push(problem);
+            }
+        };
         let now = || {
             let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970");
             Time(u64::try_from(since.as_millis()).expect("milliseconds fit"))
         };
-        let passed =
-            gate::pass(&self.runtime, &rendered.spec, &rendered.health, &now, &|waits| eprintln!("waits: {waits:?}"));
-        passed.await.map_err(|error| error.to_string())
+        let passed = gate::pass(&self.runtime, &rendered.spec, &rendered.health, &now, &waits).await;
+        (passed.map_err(|error| error.0), seen.into_inner().expect("it is not poisoned"))
     }
 
     /// The id of a service's container.

@@ -2,7 +2,9 @@
 
 use super::coordinator::Heard;
 use super::lab::{DAY, Lab, ends};
+use fleet_core::health_problem::{HealthProblem, LostVolume};
 use fleet_core::spec::EngineOwner;
+use fleet_proto::convert::incoming_health_problem;
 use fleet_proto::v1::from_agent::Kind;
 use fleet_proto::v1::{DriftCode, Health, InstanceSaid, instance_report};
 use tokio::task::JoinSet;
@@ -25,6 +27,14 @@ fn last(heard: &Heard) -> Option<InstanceSaid> {
         },
         _ => None,
     })
+}
+
+/// Lost volumes that a report names.
+fn volumes_gone(said: &InstanceSaid) -> Vec<LostVolume> {
+    match said.health_problem.clone().and_then(incoming_health_problem) {
+        Some(HealthProblem::VolumesGone(lost)) => lost,
+        _ => Vec::new(),
+    }
 }
 
 fn says(heard: &Heard, part: &str) -> usize {
@@ -66,7 +76,7 @@ async fn data_that_is_gone_is_said_and_not_made_anew() {
         world.containers.clear();
         world.volumes.clear();
     });
-    let is_said = |heard: &Heard| last(heard).is_some_and(|said| said.health_reason.contains("its data is gone"));
+    let is_said = |heard: &Heard| last(heard).is_some_and(|said| !volumes_gone(&said).is_empty());
     lab.coordinator.wait_for(is_said).await;
     lab.is_looked_at_again().await;
     assert!(lab.runtime.world().volumes.is_empty());
@@ -81,7 +91,8 @@ async fn a_volume_that_was_made_again_by_hand_is_said_to_be_lost_and_nothing_is_
         world.volumes.insert(volume.clone(), Vec::new());
         world.volume_owners.insert(volume.clone(), EngineOwner::Nobody);
     });
-    let is_said = |heard: &Heard| last(heard).is_some_and(|said| said.health_reason.contains("(another volume"));
+    let is_said =
+        |heard: &Heard| last(heard).is_some_and(|said| volumes_gone(&said).iter().any(|lost| lost.is_replaced));
     lab.coordinator.wait_for(is_said).await;
     lab.is_looked_at_again().await;
     assert!(lab.runtime.world().containers.is_empty());

@@ -5,7 +5,7 @@ use crate::format::{age, or_dash, short_digest};
 use crate::output::{Column, grid};
 use crate::words::drift::all_shown;
 use crate::words::reasons::shown_wait;
-use crate::words::{failures, hints, problems, steps};
+use crate::words::{failures, health, hints, problems, steps};
 use fleet_core::time::Time;
 use fleet_proto::v1::{
     BackupLevel, ContainerHealth, ContainerState, DriftRule, InstanceHealth, InstanceView, OrderOutcome,
@@ -47,8 +47,9 @@ pub fn now_line(instance: &InstanceView) -> String {
     if instance.waiting.is_some() {
         return format!("waits: {}", shown_wait(instance.waiting.as_ref()));
     }
-    if !instance.health_reason.is_empty() {
-        return instance.health_reason.clone();
+    let reason = health::reason(instance);
+    if !reason.is_empty() {
+        return reason;
     }
     if !instance.drift.is_empty() {
         return format!("drift: {}", all_shown(&instance.drift).join("; "));
@@ -65,7 +66,7 @@ pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
         ("host", host(instance)),
         ("app", format!("{}@{}", instance.app, version(instance))),
         ("release", instance.digest.clone()),
-        ("health", parenthesised(&word::<InstanceHealth>(instance.health), &instance.health_reason)),
+        ("health", parenthesised(&word::<InstanceHealth>(instance.health), &health::reason(instance))),
         ("doing", steps::with_progress(instance.doing.as_ref(), instance.progress.as_ref())),
         ("waits", shown_wait(instance.waiting.as_ref())),
         (

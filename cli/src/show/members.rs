@@ -5,7 +5,7 @@ use crate::format::{age, clock_time, one_line};
 use crate::last_shown::LastShown;
 use crate::painted::{Colour, Painted};
 use crate::words::reasons::{after_phase, shown_wait};
-use crate::words::{failures, steps};
+use crate::words::{failures, health, steps};
 use fleet_core::time::Time;
 use fleet_proto::v1::{MemberState, MemberView, OrderOutcome, RolloutPhase, RolloutView};
 use fleet_proto::words::word;
@@ -120,7 +120,7 @@ pub fn reason(member: &MemberView) -> String {
 
 /// The step with its progress, or the reason of the state; empty where there is nothing to say.
 pub fn text_of(member: &MemberView) -> String {
-    let MemberView { doing, progress, reason, release, rollout, .. } = member;
+    let MemberView { doing, progress, problem, release, rollout, .. } = member;
     match member.state() {
         MemberState::UnderWay if doing.is_some() => steps::with_progress(doing.as_ref(), progress.as_ref()),
         MemberState::Waiting | MemberState::UnderWay => shown_wait(member.waiting.as_ref()),
@@ -129,7 +129,10 @@ pub fn text_of(member: &MemberView) -> String {
             let failure = failures::shown(member.failure.as_ref());
             format!("{}: {failure}", word::<OrderOutcome>(member.outcome))
         }
-        MemberState::Unhealthy => reason.clone(),
+        MemberState::Unhealthy if member.failure.is_some() => {
+            format!("stuck: {}", failures::shown(member.failure.as_ref()))
+        }
+        MemberState::Unhealthy => health::shown(problem.as_ref()),
         MemberState::Offline => "it catches up when its host is back".to_owned(),
         MemberState::Elsewhere if rollout.is_empty() => format!("it runs {release}"),
         MemberState::Elsewhere => format!("rollout {rollout} has it now"),

@@ -1,6 +1,6 @@
 //! Sentences about failed orders. They are made only here: a failure comes as a code with arguments.
 
-use super::steps;
+use super::{health, steps};
 use fleet_core::activity::Activity;
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::units::Period;
@@ -70,7 +70,7 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::ContainerExited { container, code, output } => {
             format!("`{container}` exited with code {code}{}", after(output))
         }
-        OrderFailure::NotHealthy { problem } => problem.clone(),
+        OrderFailure::NotHealthy { problem } => health::words(problem),
         OrderFailure::ServiceNotReady { service, missing } => format!("`{service}` does not answer: {missing}"),
         OrderFailure::ContainerNotRunning { container } => format!("`{container}` does not run"),
         // Names of others, and missing parts.
@@ -126,6 +126,7 @@ pub fn words(failure: &OrderFailure) -> String {
             format!("`{name}` cannot be the name of a network or a volume: {problem}")
         }
         OrderFailure::VolumesGone { volumes } => {
+            let volumes = volumes.iter().map(health::lost_volume).collect::<Vec<_>>().join(", ");
             format!(
                 "its data is gone: somebody removed {volumes}; put the data back from a backup (volumes that are not there: first \
                  `docker volume create`), or remove the instance and install it again"
@@ -283,7 +284,8 @@ mod tests {
             let inner = ["2", "ORDER_FAILURE_CODE_OTHER", "no answer"];
             let nested = [&inner[..], &inner].concat();
             let at = vec!["7", "ACTIVITY_CODE_ASKED_TO_START"];
-            let candidates = [vec!["7"; 4], nested.clone(), [&["db"][..], &nested].concat(), at];
+            let (health, volumes) = (vec!["HEALTH_PROBLEM_CODE_CONTAINER_DEAD", "a"], vec!["a", "true"]);
+            let candidates = [vec!["7"; 4], nested.clone(), [&["db"][..], &nested].concat(), at, health, volumes];
             let messages = candidates.map(|texts| v1::OrderFailure {
                 code: code.into(),
                 arguments: texts.into_iter().map(str::to_owned).collect(),

@@ -1,6 +1,6 @@
 //! Words of problems, and of orders in short.
 
-use super::{drift, failures, reasons};
+use super::{drift, failures, health, reasons};
 use fleet_core::backup::RepositoryProblem;
 use fleet_core::backup_health::{BackupProblem, rough};
 use fleet_core::duplicate::Machine;
@@ -99,7 +99,7 @@ pub fn words(problem: &Problem) -> String {
         Problem::OrderRolledBack(failure) => format!("its last order was rolled back: {}", failures::words(failure)),
         Problem::OrderRefused(failure) => format!("its last order was refused: {}", failures::words(failure)),
         Problem::OrderFailed(failure) => format!("its last order failed: {}", failures::words(failure)),
-        Problem::Unhealthy(reason) => format!("unhealthy: {reason}"),
+        Problem::Unhealthy(problem) => format!("unhealthy: {}", health::words(problem)),
         Problem::Leftovers { more, lines } => {
             format!("left by its restores: {}{}", listed(lines, "; "), and_more(*more, "folder"))
         }

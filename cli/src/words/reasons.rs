@@ -1,6 +1,6 @@
 //! Texts of reasons.
 
-use super::{failures, steps};
+use super::{failures, health, steps};
 use crate::format::one_line;
 use fleet_core::grammar::count;
 use fleet_core::halt_reason::{HaltReason, MemberFailure, MemberFailureKind};
@@ -189,7 +189,7 @@ fn member_failure(MemberFailure { instance, from, kind }: &MemberFailure) -> Str
         MemberFailureKind::Stuck(failure) => format!("{instance} is stuck: {}", failures::words(failure)),
         MemberFailureKind::Refused(failure) => format!("{instance} refused: {}", failures::words(failure)),
         MemberFailureKind::Failed(failure) => format!("{instance} failed: {}", failures::words(failure)),
-        MemberFailureKind::Unhealthy(reason) => format!("{instance} is unhealthy: {reason}"),
+        MemberFailureKind::Unhealthy(problem) => format!("{instance} is unhealthy: {}", health::words(problem)),
         MemberFailureKind::Overdue => format!("{instance} has not said how its order ended"),
     }
 }
@@ -214,6 +214,7 @@ fn noun(order: OrderKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::health_problem::HealthProblem;
 
     #[test]
     fn a_halted_rollout_names_the_first_failures() {
@@ -236,7 +237,7 @@ mod tests {
         let others = [
             failure("d", MemberFailureKind::Overdue),
             failure("e", MemberFailureKind::Failed(because())),
-            failure("f", MemberFailureKind::Unhealthy("no answer".to_owned())),
+            failure("f", MemberFailureKind::Unhealthy(HealthProblem::other("no answer"))),
         ];
         let words = "d has not said how its order ended; e failed: no answer; f is unhealthy: no answer";
         assert_eq!(halt(&HaltReason::new(false, others.into())), words);

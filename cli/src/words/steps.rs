@@ -1,6 +1,6 @@
 //! Words of what is being done.
 
-use super::progress;
+use super::{health, progress};
 use crate::format::one_line;
 use fleet_core::activity::Activity;
 use fleet_core::grammar::count;
@@ -51,7 +51,9 @@ pub fn words(activity: &Activity) -> String {
         Activity::RemoveNetwork(network) => format!("remove network {network}"),
         Activity::RemoveVolume(volume) => format!("remove volume {volume} and its data"),
         Activity::WaitingUntilHealthy(None) => "waiting until it is healthy".to_owned(),
-        Activity::WaitingUntilHealthy(Some(why)) => format!("waiting until it is healthy: {why}"),
+        Activity::WaitingUntilHealthy(Some(problem)) => {
+            format!("waiting until it is healthy: {}", health::words(problem))
+        }
         Activity::Preparing(release) => format!("preparing {release}"),
         // Work on data.
         Activity::PuttingRight => "putting right what was interrupted".to_owned(),

@@ -4,6 +4,7 @@ use crate::environment::{NOW, TestEnvironment};
 use crate::fake::logged_in;
 use crate::scene::{Scene, host, instance, rollout, step};
 use fleet_core::event::{EventKind, EventSubject};
+use fleet_core::health_problem::HealthProblem;
 use fleet_core::hint::Hint;
 use fleet_core::problem::Problem;
 use fleet_proto::v1::{Attention, ContainerView, EventView, InstanceView, LogStream, LogView, Status, VersionCount};
@@ -192,7 +193,7 @@ fn the_status_is_one_screen() {
         rollouts: vec![rollout("running", &[("under way", "pulling web"), ("waiting", "")])],
         attention: vec![Attention {
             subject: Some((&EventSubject::from("host lab-2".to_owned())).into()),
-            problem: Some(Problem::Unhealthy("offline\u{9b}31m".into()).into()),
+            problem: Some(Problem::Unhealthy(HealthProblem::other("offline\u{9b}31m")).into()),
             hint: "lab-2".parse().ok().map(|host| Hint::ShowHost(host).into()),
         }],
         versions: vec![VersionCount { app: "labnotes".to_owned(), version: "1.1".to_owned(), instances: 2 }],

@@ -163,11 +163,16 @@ impl Facts {
 
     /// Reports, as a host, an instance at rest with this version and revision.
     pub async fn say(&self, host: &str, instance: &str, version: &str, revision: u64) {
+        self.say_health(host, instance, version, revision, InstanceHealth::Healthy).await;
+    }
+
+    /// The same, with a health.
+    pub async fn say_health(&self, host: &str, instance: &str, version: &str, revision: u64, health: InstanceHealth) {
         let said = InstanceSaid {
             release: release(version),
             revision,
             power_serial: 0,
-            health: InstanceHealth::Healthy,
+            health,
             drift: Vec::new(),
             containers: Vec::new(),
             coverage: None,

@@ -1,6 +1,7 @@
 //! Problems that need a person, worst first, each with the command that helps.
 
 mod ahead;
+mod health;
 mod rank;
 
 use super::views::instance::InstanceViews;
@@ -13,10 +14,11 @@ use fleet_core::backup::{DataKind, RepositoryProblem};
 use fleet_core::backup_health::HealthLevel;
 use fleet_core::drift::Drift;
 use fleet_core::event::EventSubject;
-use fleet_core::facts::{DriftRule, HostObserved, InstanceDesired, InstanceHealth, LinkState};
+use fleet_core::facts::{DriftRule, HostObserved, InstanceDesired, LinkState};
 use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, RepositoryName};
 use fleet_core::order::Outcome;
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::order_summary::OrderSummary;
 use fleet_core::plan::{MemberState, Newer, PlanContext, RolloutPhase};
 use fleet_core::problem::Problem;
@@ -207,9 +209,7 @@ fn of_instance(
     let mut found: Vec<Finding> = of_end(snapshot, views, name).into_iter().collect();
     let seen = snapshot.observed().instances.get(name).filter(|seen| seen.host == instance.host);
     let Some(said) = seen.and_then(|seen| seen.running.last()) else { return found };
-    if let InstanceHealth::Unhealthy { reason } = &said.health {
-        found.push(say(name, Problem::Unhealthy(reason.as_str().into()), Hint::SeeLogs(name.clone())));
-    }
+    found.extend(health::of_health(name, &said.health, &found));
     if !said.leftovers.is_empty() {
         let lines = said.leftovers.iter().take(LINES).map(|text| text.as_str().into()).collect();
         found.push(say(name, Problem::Leftovers { more: said.leftovers.len().saturating_sub(LINES), lines }, show()));
@@ -232,7 +232,11 @@ fn of_end(snapshot: &StateSnapshot, views: &InstanceViews<'_>, name: &InstanceNa
         // The health of its backups shows it, and for how long.
         Outcome::Refused { .. } | Outcome::Failed { .. } if is_of_policy(snapshot, name, end.of) => None,
         Outcome::RolledBack { failure } => Some(say(name, Problem::OrderRolledBack(failure.shortened()), show)),
-        Outcome::Refused { failure } => Some(say(name, Problem::OrderRefused(failure.shortened()), show)),
+        Outcome::Refused { failure } => {
+            let is_bereft = matches!(failure, OrderFailure::VolumesGone { .. });
+            let hint = if is_bereft { Hint::RestoreInstance(name.clone()) } else { show };
+            Some(say(name, Problem::OrderRefused(failure.shortened()), hint))
+        }
         Outcome::Failed { failure } => Some(say(name, Problem::OrderFailed(failure.shortened()), show)),
         Outcome::AlreadySo | Outcome::Done => None,
     }

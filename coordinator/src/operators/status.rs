@@ -82,7 +82,7 @@ fn is_online(snapshot: &StateSnapshot, host: &HostName) -> bool {
 }
 
 fn is_healthy(snapshot: &StateSnapshot, name: &InstanceName, instance: &InstanceDesired) -> bool {
-    health_of(snapshot, name, instance).0 == v1::InstanceHealth::Healthy
+    health_of(snapshot, name, instance).health == v1::InstanceHealth::Healthy
 }
 
 /// Returns the hosts, those with problems first.

@@ -88,7 +88,8 @@ async fn two_machines_with_one_certificate_are_told_and_get_no_orders() {
         let is_told = |view: &v1::InstanceView| {
             let waiting = view.waiting.as_ref().map(v1::WaitReason::code);
             view.health() == v1::InstanceHealth::Unknown
-                && view.health_reason.contains("two machines")
+                && view.health_problem.as_ref().map(v1::HealthProblem::code)
+                    == Some(v1::HealthProblemCode::HostDuplicate)
                 && waiting == Some(v1::WaitReasonCode::HostDuplicate)
         };
         until(&mut admin, name, |view| view.as_ref().is_some_and(is_told)).await;

@@ -6,9 +6,11 @@ use crate::backup::{Coverage, DataKind, DataResult};
 use crate::capability::Capability;
 use crate::claims::Claims;
 use crate::drift::Drift;
+use crate::health_problem::HealthProblem;
 use crate::host_policy::HostPolicy;
 use crate::names::{HostName, InstanceName, OrderId};
 use crate::order::Outcome;
+use crate::order_failure::OrderFailure;
 use crate::release::Release;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
@@ -187,8 +189,14 @@ pub enum InstanceHealth {
     Starting,
     /// Not well.
     Unhealthy {
-        /// Reason, for people.
-        reason: String,
+        /// Reason. Facts of earlier versions have it as a text.
+        #[serde(alias = "reason")]
+        problem: HealthProblem,
+    },
+    /// Not well, because an order ended in the middle of its work and a person is needed.
+    Stuck {
+        /// Failure of the order.
+        failure: OrderFailure,
     },
     /// An operator stopped it.
     Stopped,

@@ -3,8 +3,9 @@
 //! An argument `step` is a phrase after "could not", `tool` a noun phrase, `output` is the last output of a program or empty; `problem`, `cause` and
 //! `answer` are the words of a library, of a validator or of the Engine.
 
-use super::{after, at, joined};
+use super::{after, at, joined, listed};
 use crate::activity::Activity;
+use crate::health_problem::{HealthProblem, LostVolume};
 use crate::time::Time;
 use crate::units::Period;
 use serde::{Deserialize, Serialize};
@@ -114,7 +115,7 @@ order_failures! {
     ContainerExited = "container_exited" { container: String, code: i64, output: String },
     /// The instance did not become healthy.
     #[error("not healthy: {problem}")]
-    NotHealthy = "not_healthy" { problem: String },
+    NotHealthy = "not_healthy" { problem: HealthProblem },
     /// A service does not answer.
     #[error("`{service}` does not answer: {missing}")]
     ServiceNotReady = "service_not_ready" { service: String, missing: String },
@@ -158,8 +159,10 @@ order_failures! {
     #[error("`{name}` cannot be the name of a network or a volume: {problem}")]
     InvalidName = "invalid_name" { name: String, problem: String },
     /// Volumes with the instance's data were removed by somebody.
-    #[error("its data is gone: somebody removed {volumes}")]
-    VolumesGone = "volumes_gone" { volumes: String },
+    #[error("its data is gone: somebody removed {}", listed(volumes))]
+    VolumesGone = "volumes_gone" {
+        #[serde(deserialize_with = "crate::health_problem::read_volumes")] volumes: Vec<LostVolume>,
+    },
     /// The host's policy forbids it.
     #[error("the host's own policy forbids it: {refusal}")]
     PolicyForbids = "policy_forbids" { refusal: String },

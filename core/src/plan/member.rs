@@ -5,6 +5,7 @@ use super::index::{InstanceContext, Presence};
 use super::open::{GRACE, Lateness, Open, is_busy_with};
 use super::{MemberState, PlanContext};
 use crate::facts::{Doing, Ended, InstanceHealth, InstanceObserved, Running};
+use crate::halt_reason::MemberFailureKind;
 use crate::names::OrderId;
 use crate::order::{Outcome, order_id};
 use crate::reason::WaitReason;
@@ -101,7 +102,7 @@ fn after_the_end(plan_context: &PlanContext, rollout: &Rollout, member: &Member,
     let at = ended.at;
     match &ended.outcome {
         Outcome::AlreadySo | Outcome::Done => match sickness(plan_context, rollout, member) {
-            Some(reason) => (MemberState::Sickened { reason }, Tally::Sick(at), None),
+            Some(kind) => (MemberState::Sickened { kind }, Tally::Sick(at), None),
             None => (MemberState::Done { at }, Tally::Success(at), None),
         },
         Outcome::RolledBack { .. } | Outcome::Stuck { .. } | Outcome::Refused { .. } | Outcome::Failed { .. } => {
@@ -110,17 +111,17 @@ fn after_the_end(plan_context: &PlanContext, rollout: &Rollout, member: &Member,
     }
 }
 
-/// Returns the reason why a changed member is unhealthy, if its host reports it so.
-fn sickness(plan_context: &PlanContext, rollout: &Rollout, member: &Member) -> Option<String> {
+/// Returns the failure as which a changed member counts, if its host reports that it is not well.
+fn sickness(plan_context: &PlanContext, rollout: &Rollout, member: &Member) -> Option<MemberFailureKind> {
     let seen = blocker::reported(plan_context.meant(rollout, member)?).ok()?;
     let Running::Settled(said) = &seen.running else { return None };
+    if said.release != member.to {
+        return None;
+    }
     match &said.health {
-        InstanceHealth::Unhealthy { reason } if said.release == member.to => Some(reason.clone()),
-        InstanceHealth::Unhealthy { .. }
-        | InstanceHealth::Healthy
-        | InstanceHealth::Starting
-        | InstanceHealth::Stopped
-        | InstanceHealth::Unknown => None,
+        InstanceHealth::Unhealthy { problem } => Some(MemberFailureKind::Unhealthy(problem.clone())),
+        InstanceHealth::Stuck { failure } => Some(MemberFailureKind::Stuck(failure.clone())),
+        InstanceHealth::Healthy | InstanceHealth::Starting | InstanceHealth::Stopped | InstanceHealth::Unknown => None,
     }
 }
 

@@ -116,7 +116,7 @@ fn order<'a>(
 pub(super) fn failure(member_context: &MemberContext) -> Option<MemberFailure> {
     let kind = match (&member_context.tally, &member_context.state) {
         (Tally::Failure(_), MemberState::Failed { outcome, .. }) => MemberFailureKind::of(outcome)?,
-        (Tally::Sick(_), MemberState::Sickened { reason }) => MemberFailureKind::Unhealthy(reason.clone()),
+        (Tally::Sick(_), MemberState::Sickened { kind }) => kind.clone(),
         (Tally::Late, _) => MemberFailureKind::Overdue,
         _ => return None,
     };

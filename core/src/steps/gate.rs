@@ -3,7 +3,8 @@
 //! **Invariant:** the gate reports healthy only if every observation over the whole minimum time was good.
 
 use super::{ContainerHealth, ContainerState, is_one_shot};
-use crate::app::HealthRules;
+use crate::app::{ExecProbe, HealthRules, HttpProbe, Probe, VersionProbe};
+use crate::health_problem::{HealthProblem, ProbeFailure, ProbeTarget};
 use crate::spec::{ContainerSpec, InstanceSpec, Restart};
 use crate::time::Time;
 use crate::units::Period;
@@ -38,30 +39,21 @@ pub struct ObservedContainer {
 /// Result of one probe of the app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeResult {
-    /// The probe for people, such as `GET http://web:8080/health`.
-    pub probe: String,
+    /// The probe.
+    pub probe: ProbeTarget,
     /// Reason why it failed, where it did.
-    pub failure: Option<String>,
+    pub failure: Option<ProbeFailure>,
 }
 
 /// Problem that keeps an instance from being healthy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ailment {
     /// Still starting.
-    Starting(String),
+    Starting(HealthProblem),
     /// Unhealthy, and may recover.
-    Unwell(String),
+    Unwell(HealthProblem),
     /// Unhealthy, and will not recover by itself.
-    Hopeless(String),
-}
-
-impl Ailment {
-    /// Returns the reason, for people.
-    pub fn why(&self) -> &str {
-        match self {
-            Self::Starting(why) | Self::Unwell(why) | Self::Hopeless(why) => why,
-        }
-    }
+    Hopeless(HealthProblem),
 }
 
 /// Verdict of the health gate.
@@ -69,8 +61,8 @@ impl Ailment {
 pub enum GateVerdict {
     /// Not yet decided.
     Waiting {
-        /// Reason, for people.
-        why: String,
+        /// Reason.
+        problem: HealthProblem,
     },
     /// Well in every look so far, and not for long enough.
     WellFor {
@@ -83,8 +75,8 @@ pub enum GateVerdict {
     Healthy,
     /// Cannot become healthy in time.
     Failed {
-        /// Reason, for people.
-        why: String,
+        /// Reason.
+        problem: HealthProblem,
     },
 }
 
@@ -115,15 +107,15 @@ impl Gate {
         };
         self.well_since = None;
         match ailment {
-            Ailment::Hopeless(why) => GateVerdict::Failed { why },
-            Ailment::Starting(why) | Ailment::Unwell(why) => self.while_unwell(why, now),
+            Ailment::Hopeless(problem) => GateVerdict::Failed { problem },
+            Ailment::Starting(problem) | Ailment::Unwell(problem) => self.while_unwell(problem, now),
         }
     }
 
-    /// Takes in that the instance could not be looked at.
-    pub fn judge_unseen(&mut self, why: String, now: Time) -> GateVerdict {
+    /// Takes in that the instance could not be looked at, with the words of the Engine.
+    pub fn judge_unseen(&mut self, cause: String, now: Time) -> GateVerdict {
         self.well_since = None;
-        self.while_unwell(why, now)
+        self.while_unwell(HealthProblem::NotObserved { cause }, now)
     }
 
     fn while_well(&mut self, now: Time) -> GateVerdict {
@@ -133,17 +125,18 @@ impl Gate {
             return GateVerdict::Healthy;
         }
         if self.is_over(now) {
-            let why = format!("it was healthy for {} only when its {} were over", whole(well_for), self.deadline);
-            return GateVerdict::Failed { why };
+            let problem = HealthProblem::HealthyTooLate { healthy_for: whole(well_for), deadline: self.deadline };
+            return GateVerdict::Failed { problem };
         }
         GateVerdict::WellFor { so_far: whole(well_for), of: self.minimum_healthy }
     }
 
-    fn while_unwell(&self, why: String, now: Time) -> GateVerdict {
+    fn while_unwell(&self, problem: HealthProblem, now: Time) -> GateVerdict {
         if self.is_over(now) {
-            return GateVerdict::Failed { why: format!("not healthy within {}: {why}", self.deadline) };
+            let problem = HealthProblem::NotHealthyInTime { deadline: self.deadline, problem: Box::new(problem) };
+            return GateVerdict::Failed { problem };
         }
-        GateVerdict::Waiting { why }
+        GateVerdict::Waiting { problem }
     }
 
     fn is_over(&self, now: Time) -> bool {
@@ -152,15 +145,15 @@ impl Gate {
 
     /// A container that was restarted since the last observation was not healthy in between, whatever its present state
     /// is.
-    fn restarted(&mut self, seen: &Observation) -> Option<String> {
-        let mut why = None;
+    fn restarted(&mut self, seen: &Observation) -> Option<HealthProblem> {
+        let mut problem = None;
         for container in &seen.containers {
             let before = self.restarts.insert(container.id.clone(), container.restarts);
             if before.is_some_and(|before| container.restarts > before) {
-                why = Some(format!("{} ended and was started again", container.name));
+                problem = Some(HealthProblem::ContainerRestarted(container.name.clone()));
             }
         }
-        why
+        problem
     }
 }
 
@@ -183,36 +176,51 @@ pub fn ailment(spec: &InstanceSpec, seen: &Observation) -> Option<Ailment> {
 }
 
 fn ailment_of_probe(probe: &ProbeResult) -> Option<Ailment> {
-    let failure = probe.failure.as_ref()?;
-    Some(Ailment::Unwell(format!("{}: {failure}", probe.probe)))
+    let failure = probe.failure.clone()?;
+    Some(Ailment::Unwell(HealthProblem::ProbeFailed { probe: Box::new(probe.probe.clone()), failure }))
 }
 
 fn ailment_of(spec: &InstanceSpec, container: &ContainerSpec, seen: &Observation) -> Option<Ailment> {
-    let name = &container.name;
-    let Some(seen) = seen.containers.iter().find(|it| it.name == *name) else {
-        return Some(Ailment::Unwell(format!("{name} does not exist")));
+    let name = container.name.clone();
+    let Some(seen) = seen.containers.iter().find(|it| it.name == name) else {
+        return Some(Ailment::Unwell(HealthProblem::ContainerMissing(name)));
     };
     let is_one_shot = is_one_shot(spec, &container.service);
     match seen.state {
         ContainerState::Exited { code: 0 } if is_one_shot => None,
-        ContainerState::Running if is_one_shot => Some(Ailment::Starting(format!("{name} has not completed yet"))),
+        ContainerState::Running if is_one_shot => Some(Ailment::Starting(HealthProblem::ContainerNotCompleted(name))),
         ContainerState::Running => ailment_of_running(seen),
-        ContainerState::Created => Some(Ailment::Starting(format!("{name} has not started yet"))),
+        ContainerState::Created => Some(Ailment::Starting(HealthProblem::ContainerNotStarted(name))),
         ContainerState::Exited { code } if container.restart == Restart::No => {
-            Some(Ailment::Hopeless(format!("{name} ended with {code}, and nothing starts it again")))
+            Some(Ailment::Hopeless(HealthProblem::ContainerExitedForGood(name, code)))
         }
-        ContainerState::Exited { code } => Some(Ailment::Unwell(format!("{name} ended with {code}"))),
-        ContainerState::Restarting => Some(Ailment::Unwell(format!("{name} keeps ending and being started again"))),
-        ContainerState::Paused => Some(Ailment::Unwell(format!("{name} is paused"))),
-        ContainerState::Dead => Some(Ailment::Hopeless(format!("{name} is dead"))),
+        ContainerState::Exited { code } => Some(Ailment::Unwell(HealthProblem::ContainerExited(name, code))),
+        ContainerState::Restarting => Some(Ailment::Unwell(HealthProblem::ContainerRestarting(name))),
+        ContainerState::Paused => Some(Ailment::Unwell(HealthProblem::ContainerPaused(name))),
+        ContainerState::Dead => Some(Ailment::Hopeless(HealthProblem::ContainerDead(name))),
     }
 }
 
 fn ailment_of_running(seen: &ObservedContainer) -> Option<Ailment> {
     match seen.health {
         ContainerHealth::Unchecked | ContainerHealth::Healthy => None,
-        ContainerHealth::Starting => Some(Ailment::Starting(format!("{} is starting", seen.name))),
-        ContainerHealth::Unhealthy => Some(Ailment::Unwell(format!("{} is unhealthy", seen.name))),
+        ContainerHealth::Starting => Some(Ailment::Starting(HealthProblem::ContainerStarting(seen.name.clone()))),
+        ContainerHealth::Unhealthy => Some(Ailment::Unwell(HealthProblem::ContainerUnhealthy(seen.name.clone()))),
+    }
+}
+
+/// Returns a probe as far as people have to know it.
+pub fn target_of(probe: &Probe) -> ProbeTarget {
+    let service = probe.service().to_owned();
+    match probe {
+        Probe::Http(HttpProbe { port, path, .. }) => ProbeTarget::Http { service, port: *port, path: path.clone() },
+        Probe::Version(VersionProbe { port, path, .. }) => {
+            ProbeTarget::Version { service, port: *port, path: path.clone() }
+        }
+        Probe::Exec(ExecProbe { command, .. }) => {
+            let words: Vec<_> = command.iter().map(ToString::to_string).collect();
+            ProbeTarget::Exec { service, command: words.join(" ") }
+        }
     }
 }
 

@@ -141,6 +141,7 @@ mod tests {
             let inner = ["2", "ACTIVITY_CODE_PULL", "a"];
             let found = arguments.iter().find_map(|arguments| with(arguments));
             found
+                .or_else(|| with(&["HEALTH_PROBLEM_CODE_CONTAINER_DEAD", "a"]))
                 .or_else(|| with(&nested))
                 .or_else(|| with(&inner))
                 .unwrap_or_else(|| panic!("{code:?} cannot be read"))

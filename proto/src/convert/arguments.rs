@@ -66,6 +66,7 @@ single_arguments!(
     bool,
     i32,
     i64,
+    u16,
     u32,
     u64,
     usize,

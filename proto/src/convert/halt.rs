@@ -1,10 +1,11 @@
 //! Reasons why rollouts are halted, as messages and as arguments of problems.
 
 use super::arguments::Argument;
-use super::bounded;
 use super::failure::incoming_failure;
+use super::health::reported_problem;
 use crate::v1;
 use fleet_core::halt_reason::{HaltReason, MemberFailure, MemberFailureKind};
+use fleet_core::health_problem::HealthProblem;
 use fleet_core::order_failure::OrderFailure;
 
 impl From<HaltReason> for v1::HaltReason {
@@ -39,8 +40,8 @@ impl From<MemberFailure> for v1::MemberFailure {
             MemberFailureKind::Stuck(failure) => ended(v1::OrderOutcome::Stuck, failure),
             MemberFailureKind::Refused(failure) => ended(v1::OrderOutcome::Refused, failure),
             MemberFailureKind::Failed(failure) => ended(v1::OrderOutcome::Failed, failure),
-            MemberFailureKind::Unhealthy(reason) => {
-                Self { state: v1::MemberState::Unhealthy.into(), reason, ..Self::default() }
+            MemberFailureKind::Unhealthy(problem) => {
+                Self { state: v1::MemberState::Unhealthy.into(), problem: Some(problem.into()), ..Self::default() }
             }
             MemberFailureKind::Overdue => Self { state: v1::MemberState::Overdue.into(), ..Self::default() },
         };
@@ -53,7 +54,7 @@ pub fn incoming_member_failure(message: v1::MemberFailure) -> Option<MemberFailu
     let (state, outcome) = (message.state(), message.outcome());
     let kind = match state {
         v1::MemberState::Overdue => MemberFailureKind::Overdue,
-        v1::MemberState::Unhealthy => MemberFailureKind::Unhealthy(bounded(message.reason)),
+        v1::MemberState::Unhealthy => MemberFailureKind::Unhealthy(reported_problem(message.problem)),
         v1::MemberState::Failed => ended(outcome, incoming_failure(message.failure))?,
         v1::MemberState::Unspecified
         | v1::MemberState::Waiting
@@ -97,28 +98,38 @@ impl Argument for HaltReason {
     }
 }
 
-/// The fields of its message, the failure at the end.
+/// The fields of its message, the failure or the problem at the end.
 impl Argument for MemberFailure {
     fn put(self, to: &mut Vec<String>) {
         let message = v1::MemberFailure::from(self.clone());
         let (state, outcome) = (message.state().as_str_name(), message.outcome().as_str_name());
-        to.extend([message.instance, state.to_owned(), outcome.to_owned(), message.from, message.reason]);
+        to.extend([message.instance, state.to_owned(), outcome.to_owned(), message.from]);
         match self.kind {
             MemberFailureKind::RolledBack(failure)
             | MemberFailureKind::Stuck(failure)
             | MemberFailureKind::Refused(failure)
             | MemberFailureKind::Failed(failure) => failure.put(to),
-            MemberFailureKind::Unhealthy(_) | MemberFailureKind::Overdue => {}
+            MemberFailureKind::Unhealthy(problem) => problem.put(to),
+            MemberFailureKind::Overdue => {}
         }
     }
 
     fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
         let instance = from.next()?;
-        let state = v1::MemberState::from_str_name(&from.next()?)?.into();
+        let state = v1::MemberState::from_str_name(&from.next()?)?;
         let outcome = v1::OrderOutcome::from_str_name(&from.next()?)?.into();
-        let (version, reason) = (from.next()?, from.next()?);
+        let version = from.next()?;
+        let is_unhealthy = state == v1::MemberState::Unhealthy;
+        let problem = if is_unhealthy { HealthProblem::take(from).map(Into::into) } else { None };
         let failure = OrderFailure::take(from).map(Into::into);
-        incoming_member_failure(v1::MemberFailure { instance, state, outcome, from: version, reason, failure })
+        incoming_member_failure(v1::MemberFailure {
+            instance,
+            state: state.into(),
+            outcome,
+            from: version,
+            failure,
+            problem,
+        })
     }
 
     fn put_item(self, to: &mut Vec<String>) {
@@ -160,7 +171,7 @@ mod tests {
         ];
         let others = [
             MemberFailureKind::Failed(OrderFailure::other("no answer")),
-            MemberFailureKind::Unhealthy("no answer".to_owned()),
+            MemberFailureKind::Unhealthy(HealthProblem::other("no answer")),
             MemberFailureKind::Overdue,
         ];
         let first = HaltReason { more: 3, ..HaltReason::new(true, first.map(failure).into()) };

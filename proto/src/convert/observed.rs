@@ -5,6 +5,8 @@
 
 use super::activity::{incoming_activity, incoming_progress};
 use super::drift::incoming_drift;
+use super::failure::incoming_failure;
+use super::health::reported_problem;
 use super::result::incoming_result;
 use super::{ConvertError, at_most, bounded, needed};
 use crate::v1;
@@ -12,6 +14,7 @@ use fleet_core::drift::Drift;
 use fleet_core::facts::{
     ContainerSaid, ContainerStatus, Doing, HealthcheckStatus, InstanceHealth, InstanceSaid, Running,
 };
+use fleet_core::health_problem::HealthProblem;
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{End, Outcome};
@@ -22,13 +25,14 @@ const LINE_LIMIT: usize = 400;
 
 impl From<InstanceSaid> for v1::InstanceSaid {
     fn from(said: InstanceSaid) -> Self {
-        let (health, health_reason) = write_health(said.health);
+        let (health, health_problem, stuck) = write_health(said.health);
         Self {
             release: Some(said.release.into()),
             revision: said.revision,
             power_serial: said.power_serial,
             health: health.into(),
-            health_reason,
+            health_problem,
+            stuck,
             drift: said.drift.into_iter().map(Into::into).collect(),
             containers: said.containers.into_iter().map(Into::into).collect(),
             coverage: said.coverage.map(Into::into),
@@ -74,7 +78,7 @@ fn read_running(
 }
 
 fn read_said(message: v1::InstanceSaid, left_out: &mut Vec<ConvertError>) -> Result<InstanceSaid, ConvertError> {
-    let health = read_health(message.health, message.health_reason, left_out)?;
+    let health = read_health(message.health, message.health_problem, message.stuck, left_out)?;
     let drift = at_most("instance.drift", LINE_LIMIT, message.drift)?;
     let leftovers = at_most("instance.leftovers", LINE_LIMIT, message.leftovers)?;
     let containers = at_most("instance.containers", LINE_LIMIT, message.containers)?;
@@ -110,22 +114,28 @@ fn or_left_out<T>(read: Result<T, ConvertError>, left_out: &mut Vec<ConvertError
     read.map_err(|error| left_out.push(error)).ok()
 }
 
-fn write_health(health: InstanceHealth) -> (v1::Health, String) {
+fn write_health(health: InstanceHealth) -> (v1::Health, Option<v1::HealthProblem>, Option<v1::OrderFailure>) {
     match health {
-        InstanceHealth::Healthy => (v1::Health::Healthy, String::new()),
-        InstanceHealth::Starting => (v1::Health::Starting, String::new()),
-        InstanceHealth::Unhealthy { reason } => (v1::Health::Unhealthy, reason),
-        InstanceHealth::Stopped => (v1::Health::Stopped, String::new()),
-        InstanceHealth::Unknown => (v1::Health::Unknown, String::new()),
+        InstanceHealth::Healthy => (v1::Health::Healthy, None, None),
+        InstanceHealth::Starting => (v1::Health::Starting, None, None),
+        InstanceHealth::Unhealthy { problem } => (v1::Health::Unhealthy, Some(problem.into()), None),
+        InstanceHealth::Stuck { failure } => (v1::Health::Unhealthy, None, Some(failure.into())),
+        InstanceHealth::Stopped => (v1::Health::Stopped, None, None),
+        InstanceHealth::Unknown => (v1::Health::Unknown, None, None),
     }
 }
 
-fn read_health(number: i32, reason: String, left_out: &mut Vec<ConvertError>) -> Result<InstanceHealth, ConvertError> {
+fn read_health(
+    number: i32,
+    problem: Option<v1::HealthProblem>,
+    stuck: Option<v1::OrderFailure>,
+    left_out: &mut Vec<ConvertError>,
+) -> Result<InstanceHealth, ConvertError> {
     let unknown = ConvertError::Unknown { field: "instance.health" };
     match v1::Health::try_from(number) {
         Ok(v1::Health::Healthy) => Ok(InstanceHealth::Healthy),
         Ok(v1::Health::Starting) => Ok(InstanceHealth::Starting),
-        Ok(v1::Health::Unhealthy) => Ok(InstanceHealth::Unhealthy { reason: bounded(reason) }),
+        Ok(v1::Health::Unhealthy) => Ok(read_unhealthy(problem, stuck, left_out)),
         Ok(v1::Health::Stopped) => Ok(InstanceHealth::Stopped),
         Ok(v1::Health::Unknown) => Ok(InstanceHealth::Unknown),
         Ok(v1::Health::Unspecified) => Err(unknown),
@@ -134,6 +144,25 @@ fn read_health(number: i32, reason: String, left_out: &mut Vec<ConvertError>) ->
             Ok(InstanceHealth::Unknown)
         }
     }
+}
+
+fn read_unhealthy(
+    problem: Option<v1::HealthProblem>,
+    stuck: Option<v1::OrderFailure>,
+    left_out: &mut Vec<ConvertError>,
+) -> InstanceHealth {
+    if stuck.is_some() {
+        let failure = incoming_failure(stuck);
+        if matches!(failure, OrderFailure::Unknown { .. }) {
+            left_out.push(ConvertError::Unknown { field: "instance.stuck" });
+        }
+        return InstanceHealth::Stuck { failure };
+    }
+    let problem = reported_problem(problem);
+    if matches!(problem, HealthProblem::Unknown { .. }) {
+        left_out.push(ConvertError::Unknown { field: "instance.health_problem" });
+    }
+    InstanceHealth::Unhealthy { problem }
 }
 
 impl From<ContainerSaid> for v1::ContainerSaid {

@@ -78,7 +78,7 @@ impl From<&InstanceHealth> for v1::InstanceHealth {
         match health {
             InstanceHealth::Healthy => Self::Healthy,
             InstanceHealth::Starting => Self::Starting,
-            InstanceHealth::Unhealthy { .. } => Self::Unhealthy,
+            InstanceHealth::Unhealthy { .. } | InstanceHealth::Stuck { .. } => Self::Unhealthy,
             InstanceHealth::Stopped => Self::Stopped,
             InstanceHealth::Unknown => Self::Unknown,
         }

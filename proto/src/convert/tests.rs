@@ -10,6 +10,7 @@ use fleet_core::facts::{
     ContainerSaid, ContainerStatus, Doing, DriftRule, HealthcheckStatus, InstanceHealth, InstanceSaid, Running,
     StepProgress,
 };
+use fleet_core::health_problem::HealthProblem;
 use fleet_core::hint::Hint;
 use fleet_core::host_policy::{HostPolicy, Permission};
 use fleet_core::names::{InstanceName, NameError};
@@ -107,7 +108,8 @@ fn what_an_instance_is_comes_back_as_it_was() {
     for health in [
         InstanceHealth::Healthy,
         InstanceHealth::Starting,
-        InstanceHealth::Unhealthy { reason: "503".to_owned() },
+        InstanceHealth::Unhealthy { problem: HealthProblem::ContainerDead("web".to_owned()) },
+        InstanceHealth::Stuck { failure: OrderFailure::NoStores },
         InstanceHealth::Stopped,
         InstanceHealth::Unknown,
     ] {
@@ -222,12 +224,14 @@ fn codes_that_only_a_newer_agent_knows_are_noted_by_their_field() {
     };
     let mut message: v1::InstanceSaid = said(InstanceHealth::Healthy).into();
     message.drift = vec![v1::Drift { code: 9999, arguments: Vec::new() }];
+    message.health = v1::Health::Unhealthy.into();
+    message.health_problem = Some(v1::HealthProblem { code: 9999, arguments: Vec::new() });
     message.containers = vec![v1::ContainerSaid { state: 99, health: 99, ..Default::default() }];
     let found = fields(settled(message));
-    for (field, found) in ["drift", "containers.state", "containers.health"].iter().zip(&found) {
+    for (field, found) in ["health_problem", "drift", "containers.state", "containers.health"].iter().zip(&found) {
         assert!(found.contains(&format!("instance.{field}")), "{found}");
     }
-    assert_eq!(found.len(), 3, "{found:?}");
+    assert_eq!(found.len(), 4, "{found:?}");
     let busy = v1::Busy {
         order: order_id(&["x"]).into(),
         doing: Some(v1::Activity { code: 9999, arguments: Vec::new() }),
@@ -259,7 +263,8 @@ fn failures() -> Vec<v1::OrderFailure> {
     let codes = (1..1000).filter_map(|number| v1::OrderFailureCode::try_from(number).ok());
     let failure = |code: v1::OrderFailureCode| {
         let at = vec!["7", "ACTIVITY_CODE_ASKED_TO_START"];
-        let candidates = [vec!["7"; 4], nested.clone(), [&["db"][..], &nested].concat(), at];
+        let (health, volumes) = (vec!["HEALTH_PROBLEM_CODE_CONTAINER_DEAD", "a"], vec!["a", "true"]);
+        let candidates = [vec!["7"; 4], nested.clone(), [&["db"][..], &nested].concat(), at, health, volumes];
         let messages = candidates.map(|texts| v1::OrderFailure {
             code: code.into(),
             arguments: texts.into_iter().map(str::to_owned).collect(),

@@ -252,11 +252,12 @@ async fn reports(host: &Identity, until: Instant) -> usize {
 
 /// Within the size of one report, and another each time.
 fn large_report(number: usize) -> v1::InstanceReport {
-    let health_reason = format!("{number} {}", "x".repeat(200 * 1024));
+    let text = format!("{number} {}", "x".repeat(200 * 1024));
+    let code = v1::HealthProblemCode::Other.into();
     let said = v1::InstanceSaid {
         release: Some(v1::Release::default()),
         health: v1::Health::Unhealthy.into(),
-        health_reason,
+        health_problem: Some(v1::HealthProblem { code, arguments: vec![text] }),
         ..v1::InstanceSaid::default()
     };
     v1::InstanceReport { instance: instance_name(0), running: Some(v1::instance_report::Running::Settled(said)) }

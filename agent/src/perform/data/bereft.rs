@@ -4,11 +4,12 @@
 use super::stages::without_starting;
 use super::{DataError, DataWork};
 use crate::ledger::Settled;
-use crate::perform::heal::lost_names;
+use crate::perform::heal::{lost_names, lost_volumes};
 use crate::perform::prepare::{PrepareError, look};
 use crate::perform::work::Finish;
 use crate::runtime::RuntimeError;
 use fleet_core::backup::{DataAction, DatabaseEngine, Files, Store, data_mounts, is_files, takes_volume};
+use fleet_core::health_problem::LostVolume;
 use fleet_core::names::StoreName;
 use fleet_core::order::Action;
 use fleet_core::spec::InstanceSpec;
@@ -49,11 +50,12 @@ pub async fn expect_rest(data: &DataWork<'_>, settled: &Settled, only: &BTreeSet
     }
     let found = look(data.context(), &settled.rendered.spec).await?;
     let restored = volumes_of(settled, only);
-    let rest: Vec<&str> = lost_names(&found, settled).into_iter().filter(|name| !restored.contains(name)).collect();
+    let lost = lost_volumes(&found, settled).into_iter();
+    let rest: Vec<LostVolume> = lost.filter(|volume| !restored.contains(volume.name.as_str())).collect();
     if rest.is_empty() {
         return Ok(());
     }
-    Err(PrepareError::DataGone(rest.join(", "), settled.rendered.spec.instance.clone()).into())
+    Err(PrepareError::DataGone(rest, settled.rendered.spec.instance.clone()).into())
 }
 
 /// Creates containers that are missing, because databases are loaded in them. Nothing is started yet.

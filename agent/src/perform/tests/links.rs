@@ -2,6 +2,7 @@
 
 use super::harness::{Agent, Harness, goal, install, instance, power, release, upgrade};
 use crate::fake::{Behaviour, Crash};
+use fleet_core::health_problem::HealthProblem;
 use fleet_core::order::{Action, Outcome, PowerRequest};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::spec::VolumeTarget;
@@ -172,7 +173,12 @@ async fn a_policy_that_came_later_does_not_bar_the_way_back_to_what_ran() {
     lab.harness.runtime.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(7));
     let outcome = lab.carry_out(&agent, upgrade(4, 2)).await;
     assert!(
-        matches!(&outcome, Outcome::RolledBack { failure: OrderFailure::NotHealthy { problem } } if problem.contains("ended with 7")),
+        matches!(
+            &outcome,
+            Outcome::RolledBack {
+                failure: OrderFailure::NotHealthy { problem: HealthProblem::ContainerExitedForGood(_, 7) }
+            }
+        ),
         "{outcome:?}"
     );
     let running = lab.harness.runtime.world().running("oasis-1");

@@ -8,14 +8,14 @@ use crate::runtime::{RuntimeError, http};
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use bollard::models::ContainerInspectResponse;
 use fleet_core::app::{ExecProbe, HealthRules, HttpProbe, Probe, VersionProbe};
-use fleet_core::names::Version;
+use fleet_core::health_problem::ProbeFailure;
 use fleet_core::spec::{COMPOSE_SERVICE, ContainerSpec, InstanceSpec, NetworkMode, Text};
-use fleet_core::steps::gate::{Observation, ObservedContainer, ProbeResult, version_said};
+use fleet_core::steps::gate::{Observation, ObservedContainer, ProbeResult, target_of, version_said};
 use fleet_core::units::Period;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 type Containers = Vec<ContainerInspectResponse>;
 
@@ -43,48 +43,12 @@ fn observed(found: ContainerInspectResponse) -> ObservedContainer {
 }
 
 async fn ask(engine: &DockerEngine, spec: &InstanceSpec, found: &Containers, probe: &Probe) -> ProbeResult {
-    let (name, answer) = match probe {
-        Probe::Http(it) => (describe_http(it), ask_http(spec, found, it).await),
-        Probe::Exec(it) => (describe_exec(it), ask_exec(engine, spec, found, it).await),
-        Probe::Version(it) => (describe_version(it), ask_version(spec, found, it).await),
+    let answer = match probe {
+        Probe::Http(it) => ask_http(spec, found, it).await,
+        Probe::Exec(it) => ask_exec(engine, spec, found, it).await,
+        Probe::Version(it) => ask_version(spec, found, it).await,
     };
-    ProbeResult { probe: name, failure: answer.err().map(|error| error.to_string()) }
-}
-
-fn describe_http(probe: &HttpProbe) -> String {
-    format!("GET {}:{}{}", probe.service, probe.port, probe.path)
-}
-
-fn describe_version(probe: &VersionProbe) -> String {
-    format!("version by {}:{}{}", probe.service, probe.port, probe.path)
-}
-
-fn describe_exec(probe: &ExecProbe) -> String {
-    let words: Vec<_> = probe.command.iter().map(ToString::to_string).collect();
-    format!("`{}` in {}", words.join(" "), probe.service)
-}
-
-/// Reason why a probe failed, as its report shows it.
-#[derive(Debug, thiserror::Error)]
-enum ProbeError {
-    #[error(transparent)]
-    Address(#[from] AddressError),
-    #[error(transparent)]
-    Request(#[from] RequestError),
-    #[error(transparent)]
-    Runtime(#[from] RuntimeError),
-    #[error("no answer in {} s", limit.as_secs_f32())]
-    Late { limit: Duration },
-    #[error("it answered {found} instead of {expected}")]
-    Status { found: u16, expected: u16 },
-    #[error("its answer does not contain `{text}`")]
-    LacksText { text: String },
-    #[error("it says it is `{said}`, not {version}")]
-    OtherVersion { said: String, version: Version },
-    #[error("it ended with {code}{words}")]
-    Ended { code: i64, words: String },
-    #[error("it did not end in {} s", limit.as_secs_f32())]
-    NotEnded { limit: Duration },
+    ProbeResult { probe: target_of(probe), failure: answer.err() }
 }
 
 /// Reason why a service's port has no address that this host reaches.
@@ -100,28 +64,55 @@ enum AddressError {
     NoAddress { container: String },
 }
 
-async fn ask_http(spec: &InstanceSpec, found: &Containers, probe: &HttpProbe) -> Result<(), ProbeError> {
+impl From<AddressError> for ProbeFailure {
+    fn from(error: AddressError) -> Self {
+        match error {
+            AddressError::NoService { service } => Self::ServiceMissing(service),
+            AddressError::Missing { container } => Self::ContainerMissing(container),
+            AddressError::NotRunning { container } => Self::ContainerNotRunning(container),
+            AddressError::NoAddress { container } => Self::NoAddress(container),
+        }
+    }
+}
+
+impl From<RequestError> for ProbeFailure {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::NoConnection { address, error } if error.kind() == ErrorKind::ConnectionRefused => {
+                Self::ConnectionRefused { address: address.to_string() }
+            }
+            RequestError::NoConnection { address, error } => {
+                Self::NoConnection { address: address.to_string(), cause: error.to_string() }
+            }
+            RequestError::Broken(error) => Self::ConnectionBroken { cause: crate::chain(&error) },
+            RequestError::NoPath { path, error } => Self::InvalidPath { path, problem: error.to_string() },
+            RequestError::NoBody => Self::AnswerIncomplete { limit: http::BODY_LIMIT as u64 },
+        }
+    }
+}
+
+async fn ask_http(spec: &InstanceSpec, found: &Containers, probe: &HttpProbe) -> Result<(), ProbeFailure> {
     let answer = get(spec, found, &probe.service, probe.port, &probe.path, probe.timeout).await?;
     if answer.status != probe.status {
-        return Err(ProbeError::Status { found: answer.status, expected: probe.status });
+        return Err(ProbeFailure::OtherStatus { found: answer.status.into(), expected: probe.status.into() });
     }
     match &probe.contains {
-        Some(text) if !answer.body.contains(text) => Err(ProbeError::LacksText { text: text.clone() }),
+        Some(text) if !answer.body.contains(text) => Err(ProbeFailure::LacksText { text: text.clone() }),
         Some(_) | None => Ok(()),
     }
 }
 
-async fn ask_version(spec: &InstanceSpec, found: &Containers, probe: &VersionProbe) -> Result<(), ProbeError> {
+async fn ask_version(spec: &InstanceSpec, found: &Containers, probe: &VersionProbe) -> Result<(), ProbeFailure> {
     let answer = get(spec, found, &probe.service, probe.port, &probe.path, probe.timeout).await?;
     if answer.status != 200 {
-        return Err(ProbeError::Status { found: answer.status, expected: 200 });
+        return Err(ProbeFailure::OtherStatus { found: answer.status.into(), expected: 200 });
     }
     let said = version_said(&answer.body);
     if said == spec.version.as_str() {
         return Ok(());
     }
-    let said: String = said.chars().take(40).collect();
-    Err(ProbeError::OtherVersion { said, version: spec.version.clone() })
+    let answer: String = said.chars().take(40).collect();
+    Err(ProbeFailure::OtherVersion { answer, expected: spec.version.clone() })
 }
 
 async fn get(
@@ -131,12 +122,12 @@ async fn get(
     port: u16,
     path: &str,
     limit: Period,
-) -> Result<http::Response, ProbeError> {
+) -> Result<http::Response, ProbeFailure> {
     let (address, port) = address(spec, found, service, port)?;
     let limit = limit.as_duration();
     match tokio::time::timeout(limit, http::get(address, port, service, path)).await {
         Ok(answer) => Ok(answer?),
-        Err(_) => Err(ProbeError::Late { limit }),
+        Err(_) => Err(ProbeFailure::NoAnswer { limit }),
     }
 }
 
@@ -190,16 +181,16 @@ async fn ask_exec(
     spec: &InstanceSpec,
     found: &Containers,
     probe: &ExecProbe,
-) -> Result<(), ProbeError> {
+) -> Result<(), ProbeFailure> {
     let service = &probe.service;
     let container = spec.container(service).ok_or_else(|| AddressError::NoService { service: service.to_owned() })?;
     let id = running(found, container)?.id.clone().unwrap_or_default();
     let limit = probe.timeout.as_duration();
     match tokio::time::timeout(limit, exec(engine, &id, &probe.command)).await {
         Ok(Ok((0, _))) => Ok(()),
-        Ok(Ok((code, words))) => Err(ProbeError::Ended { code, words }),
-        Ok(Err(error)) => Err(error.into()),
-        Err(_) => Err(ProbeError::NotEnded { limit }),
+        Ok(Ok((code, output))) => Err(ProbeFailure::CommandFailed { code, output }),
+        Ok(Err(error)) => Err(ProbeFailure::CommandNotRun { cause: crate::chain(&error) }),
+        Err(_) => Err(ProbeFailure::CommandTooSlow { limit }),
     }
 }
 
@@ -228,5 +219,5 @@ async fn exec(engine: &DockerEngine, id: &str, command: &[Text]) -> Result<(i64,
     let ended = engine.ask("hear how the command ended", docker.inspect_exec(&exec)).await?;
     let text = String::from_utf8_lossy(&printed);
     let line: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    Ok((ended.exit_code.unwrap_or(-1), if line.is_empty() { line } else { format!(": {line}") }))
+    Ok((ended.exit_code.unwrap_or(-1), line))
 }

@@ -4,13 +4,15 @@ use crate::facts::StateSnapshot;
 use fleet_core::activity::Activity;
 use fleet_core::backup::DataAction;
 use fleet_core::facts::{Doing, Ended, InstanceDesired, InstanceHealth, InstanceSaid, LinkState, OpenOrder, Running};
+use fleet_core::health_problem::HealthProblem;
+use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, RolloutId, Version};
 use fleet_core::order::{Action, PowerRequest};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::plan::{PlanContext, RolloutPhase};
 use fleet_core::reason::WaitReason;
 use fleet_core::time::Time;
 use fleet_proto::v1;
-use fleet_proto::words::word;
 use std::collections::{BTreeMap, HashMap};
 
 /// Data shared by all views of instances at one moment, looked up once.
@@ -65,7 +67,7 @@ impl<'a> InstanceViews<'a> {
         let seen = self.snapshot.observed().instances.get(name).filter(|seen| seen.host == instance.host);
         let running = seen.map(|seen| &seen.running);
         let said = running.and_then(Running::last);
-        let (health, health_reason) = health_of(self.snapshot, name, instance);
+        let health = health_of(self.snapshot, name, instance);
         let version = said.map(|said| said.release.name.version.clone());
         let wanted = self.wanted(name, instance);
         let end = self.end(name);
@@ -79,8 +81,11 @@ impl<'a> InstanceViews<'a> {
                 .map_or_else(String::new, ToString::to_string),
             version: version.map(Into::into).unwrap_or_default(),
             digest: said.map(|said| said.release.digest.to_string()).unwrap_or_default(),
-            health: health.into(),
-            health_reason,
+            health: health.health.into(),
+            hint: hint(name, end, health.problem.as_ref()).map(Into::into),
+            health_problem: health.problem.map(Into::into),
+            stuck: health.stuck.map(Into::into),
+            last_health: health.last.into(),
             doing: doing.step.map(Into::into),
             waiting: self.waiting(name, said).map(Into::into),
             drift: said.map(|said| said.drift.iter().cloned().map(Into::into).collect()).unwrap_or_default(),
@@ -92,7 +97,6 @@ impl<'a> InstanceViews<'a> {
             volumes: Vec::new(),
             last_outcome: end.map_or(0, |end| v1::OrderOutcome::from(&end.outcome).into()),
             last_failure: end.and_then(|end| end.outcome.failure()).cloned().map(Into::into),
-            hint: end.and_then(|end| end.outcome.hint()).cloned().map(Into::into),
             created_ms: instance.created.0,
             backup: None,
             progress: doing.progress.map(Into::into),
@@ -187,35 +191,50 @@ fn is_online(snapshot: &StateSnapshot, instance: &InstanceDesired) -> bool {
     snapshot.observed().hosts.get(&instance.host).is_some_and(|host| host.link == LinkState::Online)
 }
 
-/// Returns the health of an instance and the reason. While its host is offline, the health is unknown, and the last
-/// report is only a reason.
-pub fn health_of(
-    snapshot: &StateSnapshot,
-    name: &InstanceName,
-    instance: &InstanceDesired,
-) -> (v1::InstanceHealth, String) {
-    let seen = snapshot.observed().instances.get(name).filter(|seen| seen.host == instance.host);
-    let (health, reason) = health_said(seen.map(|seen| &seen.running));
-    if snapshot.observed().duplicate(&instance.host).is_some() {
-        let reason = "two machines connect as its host: whose reports these are, nobody knows".to_owned();
-        return (v1::InstanceHealth::Unknown, reason);
-    }
-    if health == v1::InstanceHealth::Unknown || is_online(snapshot, instance) {
-        return (health, reason);
-    }
-    (v1::InstanceHealth::Unknown, format!("{} when its host was heard last", word::<v1::InstanceHealth>(health.into())))
+/// Health of an instance as operators see it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HealthShown {
+    pub health: v1::InstanceHealth,
+    /// Reason, where there is one.
+    pub problem: Option<HealthProblem>,
+    /// Failure of the order in which it is stuck.
+    pub stuck: Option<OrderFailure>,
+    /// While its host is away: the health of its last report.
+    pub last: v1::InstanceHealth,
 }
 
-fn health_said(running: Option<&Running>) -> (v1::InstanceHealth, String) {
-    let Some(running) = running else { return (v1::InstanceHealth::Unknown, String::new()) };
-    let Some(said) = running.last() else { return (v1::InstanceHealth::Absent, String::new()) };
-    let reason = match &said.health {
-        InstanceHealth::Unhealthy { reason } => reason.clone(),
-        InstanceHealth::Healthy | InstanceHealth::Starting | InstanceHealth::Stopped | InstanceHealth::Unknown => {
-            String::new()
-        }
-    };
-    (v1::InstanceHealth::from(&said.health), reason)
+/// Returns the health of an instance. While its host is offline, the health is unknown, and the last report is only told with it.
+pub fn health_of(snapshot: &StateSnapshot, name: &InstanceName, instance: &InstanceDesired) -> HealthShown {
+    let seen = snapshot.observed().instances.get(name).filter(|seen| seen.host == instance.host);
+    let said = health_said(seen.map(|seen| &seen.running));
+    let unknown = HealthShown { health: v1::InstanceHealth::Unknown, ..HealthShown::default() };
+    if snapshot.observed().duplicate(&instance.host).is_some() {
+        return HealthShown { problem: Some(HealthProblem::HostDuplicate), ..unknown };
+    }
+    if said.health == v1::InstanceHealth::Unknown || is_online(snapshot, instance) {
+        return said;
+    }
+    HealthShown { last: said.health, ..unknown }
+}
+
+fn health_said(running: Option<&Running>) -> HealthShown {
+    let of = |health| HealthShown { health, ..HealthShown::default() };
+    let Some(running) = running else { return of(v1::InstanceHealth::Unknown) };
+    let Some(said) = running.last() else { return of(v1::InstanceHealth::Absent) };
+    let shown = of(v1::InstanceHealth::from(&said.health));
+    match &said.health {
+        InstanceHealth::Unhealthy { problem } => HealthShown { problem: Some(problem.clone()), ..shown },
+        InstanceHealth::Stuck { failure } => HealthShown { stuck: Some(failure.clone()), ..shown },
+        InstanceHealth::Healthy | InstanceHealth::Starting | InstanceHealth::Stopped | InstanceHealth::Unknown => shown,
+    }
+}
+
+/// Returns the next action for an instance: where its data is gone, a restore.
+fn hint(name: &InstanceName, end: Option<&Ended>, problem: Option<&HealthProblem>) -> Option<Hint> {
+    if let Some(HealthProblem::VolumesGone(_)) = problem {
+        return Some(Hint::RestoreInstance(name.clone()));
+    }
+    end.and_then(|end| end.outcome.hint()).cloned()
 }
 
 fn containers(said: &InstanceSaid) -> Vec<v1::ContainerView> {
@@ -253,8 +272,10 @@ pub fn plan_context(snapshot: &StateSnapshot, now: Time) -> PlanContext<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::Facts;
     use crate::facts::testing::{NOW, memory, read, release, undo};
     use fleet_core::facts::StepProgress;
+    use fleet_core::health_problem::LostVolume;
     use fleet_core::order::Outcome;
     use fleet_core::plan::upgrade_ids;
     use fleet_core::rollout::{Member, Rollout};
@@ -281,9 +302,31 @@ mod tests {
             let name = read("notes-1");
             health_of(&snapshot, &name, &snapshot.desired().instances[&name])
         };
-        assert_eq!(health(), (v1::InstanceHealth::Healthy, String::new()));
+        let healthy = HealthShown { health: v1::InstanceHealth::Healthy, ..HealthShown::default() };
+        assert_eq!(health(), healthy);
         facts.mark_offline(&read("lab-1"), Time(2));
-        assert_eq!(health(), (v1::InstanceHealth::Unknown, "healthy when its host was heard last".to_owned()));
+        let last = v1::InstanceHealth::Healthy;
+        assert_eq!(health(), HealthShown { health: v1::InstanceHealth::Unknown, last, ..HealthShown::default() });
+    }
+
+    #[tokio::test]
+    async fn the_hint_for_data_that_is_gone_is_a_restore() {
+        let facts = memory().with("lab-1", "notes-1").await;
+        let view = |facts: &Facts| {
+            let (snapshot, name) = (facts.read(), read("notes-1"));
+            InstanceViews::of_one(&snapshot, &name).view(&name, &snapshot.desired().instances[&name])
+        };
+        let lost = LostVolume { name: "notes-1_data".to_owned(), is_replaced: false };
+        let problem = HealthProblem::VolumesGone(vec![lost]);
+        let health = InstanceHealth::Unhealthy { problem: problem.clone() };
+        facts.say_health("lab-1", "notes-1", "1.1", 1, health).await;
+        let shown = view(&facts);
+        assert_eq!((shown.health(), shown.health_problem), (v1::InstanceHealth::Unhealthy, Some(problem.into())));
+        assert_eq!(shown.hint, Some(Hint::RestoreInstance(read("notes-1")).into()));
+        let failure = OrderFailure::NoStores;
+        facts.say_health("lab-1", "notes-1", "1.1", 1, InstanceHealth::Stuck { failure: failure.clone() }).await;
+        let shown = view(&facts);
+        assert_eq!((shown.health(), shown.stuck), (v1::InstanceHealth::Unhealthy, Some(failure.into())));
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use super::super::apps::count;
 use super::explanation;
 use crate::facts::StateSnapshot;
 use fleet_core::facts::Doing;
+use fleet_core::halt_reason::MemberFailureKind;
 use fleet_core::plan::{MemberState, PlanContext, RolloutPhase};
 use fleet_core::rollout::{LeftOut, Member, Rollout};
 use fleet_core::time::Time;
@@ -123,7 +124,7 @@ fn member_view(snapshot: &StateSnapshot, member: &Member, state: &MemberState) -
                 ..view
             }
         }
-        MemberState::Sickened { reason } => v1::MemberView { reason: reason.clone(), ..view },
+        MemberState::Sickened { kind } => sickened(kind, view),
         MemberState::Failed { outcome, .. } => {
             let failure = outcome.failure().cloned().map(Into::into);
             v1::MemberView { outcome: v1::OrderOutcome::from(outcome).into(), failure, ..view }
@@ -131,6 +132,18 @@ fn member_view(snapshot: &StateSnapshot, member: &Member, state: &MemberState) -
         MemberState::Elsewhere { found } => v1::MemberView { release: found.to_string(), ..view },
         MemberState::Superseded { by } => v1::MemberView { rollout: by.to_string(), ..view },
         MemberState::Overdue { .. } | MemberState::Done { .. } | MemberState::Offline | MemberState::Removed => view,
+    }
+}
+
+/// Adds the reason why a member is unhealthy, as its failure has it.
+fn sickened(kind: &MemberFailureKind, view: v1::MemberView) -> v1::MemberView {
+    match kind {
+        MemberFailureKind::Unhealthy(problem) => v1::MemberView { problem: Some(problem.clone().into()), ..view },
+        MemberFailureKind::RolledBack(failure)
+        | MemberFailureKind::Stuck(failure)
+        | MemberFailureKind::Refused(failure)
+        | MemberFailureKind::Failed(failure) => v1::MemberView { failure: Some(failure.clone().into()), ..view },
+        MemberFailureKind::Overdue => view,
     }
 }
 

@@ -198,7 +198,7 @@ fn hosts(page: &mut Page<'_>, snapshot: &StateSnapshot) -> fmt::Result {
 fn instances(page: &mut Page<'_>, snapshot: &StateSnapshot) -> fmt::Result {
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for (name, instance) in &snapshot.desired().instances {
-        let health = health_of(snapshot, name, instance).0;
+        let health = health_of(snapshot, name, instance).health;
         *counts.entry(word::<v1::InstanceHealth>(health.into())).or_default() += 1;
     }
     let mut samples = page.gauges("fleet_instances", "Instances of the fleet, by their health.")?;

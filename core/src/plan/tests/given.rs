@@ -27,6 +27,7 @@ use crate::activity::Activity;
 use crate::backup::{CopyMade, DataResult};
 use crate::duplicate::{Greeting, Greetings};
 use crate::facts::*;
+use crate::health_problem::HealthProblem;
 use crate::hint::Hint;
 use crate::names::{HostName, InstanceName, OrderId, RolloutId};
 use crate::order::{Action, Order, Outcome, PowerRequest, order_id};
@@ -112,7 +113,7 @@ impl Given {
                         last: None,
                     });
                 }
-                "sick" => last.health = InstanceHealth::Unhealthy { reason: "no answer".into() },
+                "sick" => last.health = InstanceHealth::Unhealthy { problem: HealthProblem::other("no answer") },
                 "stopped" => last.health = InstanceHealth::Stopped,
                 "twice" => self.observed.greetings = two_machines(name, self.now).into(),
                 "gone" => is_wanted = false,

@@ -94,7 +94,7 @@ fn a_member_that_sickens_counts_as_failed_while_it_is_sick() {
     check(
         "a 1.2 sick\nb 1.1\nrollout 1.2\nended a upgrade done 900",
         "b: waits, RolloutHalted { rollout: RolloutId(\"r1\") }
-         r1: Halted: a from 1.1 Unhealthy(\"no answer\")",
+         r1: Halted: a from 1.1 Unhealthy(Other { text: \"no answer\" })",
     );
     check("a 1.2\nb 1.1\nrollout 1.2\nended a upgrade done 900", "b: upgrade 1.1 -> 1.2\nr1: Running");
 }

@@ -2,10 +2,12 @@
 
 use super::language::{found, spec};
 use crate::app::HealthRules;
+use crate::health_problem::{HealthProblem, ProbeFailure, ProbeTarget};
 use crate::spec::Restart;
 use crate::steps::gate::{Gate, GateVerdict, Observation, ObservedContainer, ProbeResult, version_said};
 use crate::time::Time;
 use crate::units::Period;
+use std::time::Duration;
 
 /// Each observation: the second, the found state, the number of restarts of `web`, and a probe's failure (`-` for
 /// none). The gate wants 5 s of health within 30 s; one verdict per line.
@@ -25,10 +27,10 @@ fn check(looks: &[(u64, &str, u64, &str)], expect: &str) {
     let verdicts = looks.iter().map(|(second, given, restarts, probe)| {
         let seen = observation(given, *restarts, probe);
         match gate.judge(&goal, &seen, Time(second * 1000)) {
-            GateVerdict::Waiting { why } => format!("waiting: {why}"),
+            GateVerdict::Waiting { problem } => format!("waiting: {problem}"),
             GateVerdict::WellFor { so_far, of } => format!("well for {so_far} of {of}"),
             GateVerdict::Healthy => "healthy".to_owned(),
-            GateVerdict::Failed { why } => format!("failed: {why}"),
+            GateVerdict::Failed { problem } => format!("failed: {problem}"),
         }
     });
     assert_eq!(verdicts.collect::<Vec<_>>().join("\n"), expect);
@@ -43,11 +45,9 @@ fn observation(given: &str, restarts: u64, probe: &str) -> Observation {
         health: it.health,
         restarts,
     });
-    let failure = (probe != "-").then(|| probe.to_owned());
-    Observation {
-        containers: containers.collect(),
-        probes: vec![ProbeResult { probe: "GET web:80/".to_owned(), failure }],
-    }
+    let failure = (probe != "-").then(|| ProbeFailure::NoAnswer { limit: Duration::from_secs(1) });
+    let probe = ProbeTarget::Http { service: "web".to_owned(), port: 80, path: "/".to_owned() };
+    Observation { containers: containers.collect(), probes: vec![ProbeResult { probe, failure }] }
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn health_must_last() {
 fn a_failed_probe_begins_the_time_anew() {
     check(
         &[(0, "web:1", 0, "-"), (4, "web:1", 0, "no answer"), (5, "web:1", 0, "-"), (10, "web:1", 0, "-")],
-        "well for 0s of 5s\nwaiting: GET web:80/: no answer\nwell for 0s of 5s\nhealthy",
+        "well for 0s of 5s\nwaiting: probe failed no answer 1000, http /, 80, web\nwell for 0s of 5s\nhealthy",
     );
 }
 
@@ -70,7 +70,7 @@ fn a_failed_probe_begins_the_time_anew() {
 fn a_restart_between_two_looks_begins_the_time_anew() {
     check(
         &[(0, "web:1", 0, "-"), (5, "web:1", 1, "-"), (6, "web:1", 1, "-"), (11, "web:1", 1, "-")],
-        "well for 0s of 5s\nwaiting: p-web-1 ended and was started again\n\
+        "well for 0s of 5s\nwaiting: container restarted p-web-1\n\
          well for 0s of 5s\nhealthy",
     );
 }
@@ -79,21 +79,19 @@ fn a_restart_between_two_looks_begins_the_time_anew() {
 fn the_deadline_says_what_was_missing() {
     check(
         &[(29, "web:1", 0, "no answer"), (30, "web:1", 0, "no answer")],
-        "waiting: GET web:80/: no answer\nfailed: not healthy within 30s: GET web:80/: no answer",
+        "waiting: probe failed no answer 1000, http /, 80, web\n\
+         failed: not healthy in time 30s, probe failed no answer 1000, http /, 80, web",
     );
 }
 
 #[test]
 fn health_that_comes_too_late_is_none() {
-    check(
-        &[(28, "web:1", 0, "-"), (31, "web:1", 0, "-")],
-        "well for 0s of 5s\nfailed: it was healthy for 3s only when its 30s were over",
-    );
+    check(&[(28, "web:1", 0, "-"), (31, "web:1", 0, "-")], "well for 0s of 5s\nfailed: healthy too late 30s, 3s");
 }
 
 #[test]
 fn a_container_that_ended_and_may_come_back_is_waited_for() {
-    check(&[(1, "web:1 exited 1", 0, "-")], "waiting: p-web-1 ended with 1");
+    check(&[(1, "web:1 exited 1", 0, "-")], "waiting: container exited p-web-1, 1");
 }
 
 #[test]
@@ -106,7 +104,7 @@ fn a_job_that_has_completed_is_well() {
 
 #[test]
 fn a_missing_container_is_not_well() {
-    check(&[(1, "", 0, "-")], "waiting: p-web-1 does not exist");
+    check(&[(1, "", 0, "-")], "waiting: container missing p-web-1");
 }
 
 #[test]
@@ -115,8 +113,8 @@ fn a_container_that_nothing_starts_again_fails_at_once() {
     goal.containers[0].restart = Restart::No;
     let verdict =
         Gate::new(&HealthRules::default(), Time(0)).judge(&goal, &observation("web:1 exited 3", 0, "-"), Time(1));
-    let why = "p-web-1 ended with 3, and nothing starts it again".to_owned();
-    assert_eq!(verdict, GateVerdict::Failed { why });
+    let problem = HealthProblem::ContainerExitedForGood("p-web-1".to_owned(), 3);
+    assert_eq!(verdict, GateVerdict::Failed { problem });
 }
 
 #[test]

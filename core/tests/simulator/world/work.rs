@@ -5,6 +5,7 @@ use crate::agent::{Check, Entry, Fate, fate};
 use crate::fleet::{MINUTE, is_bad};
 use crate::laws::Verdict;
 use fleet_core::facts::InstanceHealth;
+use fleet_core::health_problem::HealthProblem;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Order, Outcome};
 use fleet_core::order_failure::OrderFailure;
@@ -89,7 +90,7 @@ impl World {
         let health = if is_well {
             InstanceHealth::Healthy
         } else {
-            InstanceHealth::Unhealthy { reason: "no answer".to_owned() }
+            InstanceHealth::Unhealthy { problem: HealthProblem::other("no answer") }
         };
         self.hosts[host].agent.instances.entry(instance.clone()).and_modify(|real| real.health = health);
         self.report(host);

@@ -1,0 +1,48 @@
+//! Instances that are not well by the reports of their hosts.
+
+use super::{Finding, say};
+use fleet_core::facts::InstanceHealth;
+use fleet_core::health_problem::HealthProblem;
+use fleet_core::hint::Hint;
+use fleet_core::names::InstanceName;
+use fleet_core::problem::Problem;
+
+/// Returns the problem of an instance that is not well, and what to do: data that is gone comes back by a restore. That it is stuck
+/// is told once.
+pub fn of_health(name: &InstanceName, health: &InstanceHealth, found: &[Finding]) -> Option<Finding> {
+    match health {
+        InstanceHealth::Unhealthy { problem } => {
+            let hint = match problem {
+                HealthProblem::VolumesGone(_) => Hint::RestoreInstance(name.clone()),
+                _other => Hint::SeeLogs(name.clone()),
+            };
+            Some(say(name, Problem::Unhealthy(problem.shortened()), hint))
+        }
+        InstanceHealth::Stuck { .. } if found.iter().any(|it| matches!(it.problem, Problem::Stuck(_))) => None,
+        InstanceHealth::Stuck { failure } => {
+            Some(say(name, Problem::Stuck(failure.shortened()), Hint::ShowInstance(name.clone())))
+        }
+        InstanceHealth::Healthy | InstanceHealth::Starting | InstanceHealth::Stopped | InstanceHealth::Unknown => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::read;
+    use fleet_core::order_failure::OrderFailure;
+
+    #[test]
+    fn data_that_is_gone_comes_back_by_a_restore_and_a_stuck_instance_is_told_once() {
+        let name: InstanceName = read("notes-1");
+        let hint = |problem: HealthProblem| {
+            of_health(&name, &InstanceHealth::Unhealthy { problem }, &[]).map(|found| found.hint)
+        };
+        assert_eq!(hint(HealthProblem::VolumesGone(Vec::new())), Some(Hint::RestoreInstance(name.clone())));
+        assert_eq!(hint(HealthProblem::ContainerDead("web".to_owned())), Some(Hint::SeeLogs(name.clone())));
+        let stuck = InstanceHealth::Stuck { failure: OrderFailure::NoStores };
+        let told = of_health(&name, &stuck, &[]).expect("nobody told it before");
+        assert_eq!(told.problem, Problem::Stuck(OrderFailure::NoStores));
+        assert_eq!(of_health(&name, &stuck, &[told]), None);
+    }
+}

@@ -1,0 +1,224 @@
+//! Reasons why an instance is not healthy, as codes with arguments. `fleet` turns them into words.
+
+mod probe;
+
+pub use probe::{ProbeFailure, ProbeTarget};
+
+use crate::coded_text::{self, ArgumentKind, plain};
+use crate::plain_text::ShortText;
+use crate::units::Period;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+use std::fmt;
+
+/// Reason why an instance is not healthy. Kept facts have it as `{"code": "container_dead", "with": …}`, earlier ones as a text.
+///
+/// `Display` is for logs and for texts on the host: the code in words, then the arguments.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "code", content = "with", remote = "Self")]
+pub enum HealthProblem {
+    /// Words of an earlier version.
+    Other {
+        /// The words.
+        text: String,
+    },
+    /// A problem that only the version of its host knows.
+    Unknown {
+        /// Number of its code. 0: none was given.
+        number: i32,
+        /// Its arguments.
+        arguments: String,
+    },
+    /// A container does not exist.
+    ContainerMissing(String),
+    /// A container has not started yet.
+    ContainerNotStarted(String),
+    /// A container that runs once has not completed yet.
+    ContainerNotCompleted(String),
+    /// A container starts, by its health check.
+    ContainerStarting(String),
+    /// A container is unhealthy, by its health check.
+    ContainerUnhealthy(String),
+    /// A container ended, with its exit code. The Engine may start it again.
+    ContainerExited(String, i64),
+    /// A container ended, with its exit code, and nothing starts it again.
+    ContainerExitedForGood(String, i64),
+    /// A container keeps ending and being started again.
+    ContainerRestarting(String),
+    /// A container ended and was started again since the last look.
+    ContainerRestarted(String),
+    /// A container is paused.
+    ContainerPaused(String),
+    /// The Engine failed to remove a container.
+    ContainerDead(String),
+    /// A probe of the app failed.
+    ProbeFailed {
+        /// The probe.
+        probe: Box<ProbeTarget>,
+        /// Reason why it failed.
+        failure: ProbeFailure,
+    },
+    /// The instance could not be looked at.
+    NotObserved {
+        /// Words of the Engine.
+        cause: String,
+    },
+    /// Volumes with its data were removed by somebody, and are not made again.
+    VolumesGone(Vec<LostVolume>),
+    /// Healthy in the end, and not for long enough when its deadline was over.
+    HealthyTooLate {
+        /// Time for which it was healthy.
+        healthy_for: Period,
+        /// Deadline of the app.
+        deadline: Period,
+    },
+    /// Not healthy when its deadline was over.
+    NotHealthyInTime {
+        /// Deadline of the app.
+        deadline: Period,
+        /// Problem that was left.
+        problem: Box<HealthProblem>,
+    },
+    /// Two machines connect as its host, so that its health is not known.
+    HostDuplicate,
+}
+
+/// A volume that somebody removed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LostVolume {
+    /// Name of the volume.
+    pub name: String,
+    /// True if another volume, without the label of the instance, has its name.
+    pub is_replaced: bool,
+}
+
+impl HealthProblem {
+    /// Makes a problem that has no code of its own.
+    pub fn other(text: impl Into<String>) -> Self {
+        Self::Other { text: text.into() }
+    }
+
+    /// Returns the number of levels of problems in it.
+    pub fn depth(&self) -> usize {
+        match self {
+            Self::NotHealthyInTime { problem, .. } => 1 + problem.depth(),
+            _other => 1,
+        }
+    }
+
+    /// Returns the problem with short texts, as a record of limited size has it.
+    #[must_use]
+    pub fn shortened(&self) -> Self {
+        self.clone().map_texts(|_, text| ShortText::from(text).into())
+    }
+
+    /// Returns the problem with other texts in its arguments, for example with secrets masked. If a name in it is no longer valid,
+    /// the problem loses its code rather than its changes.
+    #[must_use]
+    pub fn map_texts(self, change: impl Fn(ArgumentKind, String) -> String) -> Self {
+        let changed = coded_text::map_texts(&self, &change);
+        changed.unwrap_or_else(|| Self::other(change(ArgumentKind::Words, self.to_string())))
+    }
+}
+
+impl fmt::Display for HealthProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Other { text } => f.write_str(text),
+            other => f.write_str(&plain(&serde_json::to_value(other).map_err(|_| fmt::Error)?)),
+        }
+    }
+}
+
+impl Serialize for HealthProblem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for HealthProblem {
+    /// Reads what an earlier version kept as a text, and what a newer one kept as a code that is not known here.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match Value::deserialize(deserializer)? {
+            Value::String(text) => Self::Other { text },
+            kept => Self::deserialize(&kept).unwrap_or_else(|_| Self::other(plain(&kept))),
+        })
+    }
+}
+
+impl fmt::Display for LostVolume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, is_replaced } = self;
+        if *is_replaced { write!(f, "{name} (replaced)") } else { f.write_str(name) }
+    }
+}
+
+/// Reads lost volumes that were kept: as one text by earlier versions.
+pub(crate) fn read_volumes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<LostVolume>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Kept {
+        Text(String),
+        Volumes(Vec<LostVolume>),
+    }
+    Ok(match Kept::deserialize(deserializer)? {
+        Kept::Text(name) => vec![LostVolume { name, is_replaced: false }],
+        Kept::Volumes(volumes) => volumes,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::InstanceHealth;
+    use crate::order_failure::OrderFailure;
+
+    fn read(kept: &str) -> HealthProblem {
+        serde_json::from_str(kept).expect("it can be read")
+    }
+
+    #[test]
+    fn texts_of_earlier_versions_and_codes_of_newer_ones_are_read() {
+        assert_eq!(read(r#""no answer""#), HealthProblem::other("no answer"));
+        assert_eq!(read(r#"{"code":"moon_rose","with":["a"]}"#), HealthProblem::other("moon rose a"));
+        let newer_probe = r#"{"code":"probe_failed","with":{"probe":{"code":"smoke"},"failure":{"code":"moon_rose"}}}"#;
+        assert_eq!(read(newer_probe), HealthProblem::other("probe failed moon rose, smoke"));
+        let earlier: InstanceHealth =
+            serde_json::from_str(r#"{"unhealthy":{"reason":"503"}}"#).expect("it can be read");
+        assert_eq!(earlier, InstanceHealth::Unhealthy { problem: HealthProblem::other("503") });
+    }
+
+    #[test]
+    fn what_is_kept_is_read_as_it_was() {
+        let exited = HealthProblem::ContainerExited("a-web-1".to_owned(), 1);
+        let kept = r#"{"code":"container_exited","with":["a-web-1",1]}"#;
+        assert_eq!(serde_json::to_string(&exited).expect("it can be written"), kept);
+        let deadline = "4s".parse().expect("a period");
+        let late = HealthProblem::NotHealthyInTime { deadline, problem: Box::new(exited) };
+        let unhealthy = InstanceHealth::Unhealthy { problem: late };
+        let kept = serde_json::to_string(&unhealthy).expect("it can be written");
+        assert_eq!(serde_json::from_str::<InstanceHealth>(&kept).expect("it can be read"), unhealthy);
+    }
+
+    #[test]
+    fn lost_volumes_that_were_kept_as_a_text_are_read() {
+        let kept = r#"{"code":"volumes_gone","with":{"volumes":"a, b"}}"#;
+        let volumes = vec![LostVolume { name: "a, b".to_owned(), is_replaced: false }];
+        assert_eq!(
+            serde_json::from_str::<OrderFailure>(kept).expect("it can be read"),
+            OrderFailure::VolumesGone { volumes }
+        );
+    }
+
+    #[test]
+    fn secrets_are_masked_in_words_and_not_in_names() {
+        let mask = |kind: ArgumentKind, text: String| {
+            if kind == ArgumentKind::Words { text.replace("web", "***") } else { text }
+        };
+        let failed = |output: &str| HealthProblem::ProbeFailed {
+            probe: Box::new(ProbeTarget::Http { service: "web".to_owned(), port: 80, path: "/web".to_owned() }),
+            failure: ProbeFailure::CommandFailed { code: 1, output: output.to_owned() },
+        };
+        assert_eq!(failed("web is down").map_texts(mask), failed("*** is down"));
+    }
+}
