@@ -7,7 +7,7 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 use std::error::Error;
 use std::path::Path;
 
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     "fleet/v1/drifts.proto",
     "fleet/v1/failures.proto",
     "fleet/v1/events.proto",
@@ -18,6 +18,7 @@ const FILES: [&str; 13] = [
     "fleet/v1/join.proto",
     "fleet/v1/agents.proto",
     "fleet/v1/operators.proto",
+    "fleet/v1/plans.proto",
     "fleet/v1/problems.proto",
     "fleet/v1/repositories.proto",
     "fleet/v1/results.proto",
@@ -45,6 +46,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             format!("fleet.v1.{message}.strategy"),
             "#[serde(flatten, serialize_with = \"crate::words::strategy\")]",
         );
+    }
+    for field in ["ProposedChange.changes", "InstanceChange.plan", "MemberView.puts_back"] {
+        let function = field.split('.').next_back().unwrap_or_default();
+        let attribute = format!("#[serde(flatten, serialize_with = \"crate::words::{function}\")]");
+        builder = builder.field_attribute(format!("fleet.v1.{field}"), attribute);
     }
     builder
         .message_attribute("fleet.v1.EventSubject", "#[serde(into = \"String\")]")

@@ -5,6 +5,7 @@ pub mod events;
 pub mod failures;
 pub mod health;
 pub mod hints;
+pub mod plans;
 pub mod problems;
 pub mod progress;
 pub mod reasons;
@@ -35,6 +36,10 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::OrderSummary(order) => problems::shown_order(order),
         CodedMessage::ProbeFailure(failure) => health::shown_probe_failure(failure),
         CodedMessage::ProbeTarget(target) => health::shown_target(target),
+        CodedMessage::PlannedChange(change) => plans::shown(change),
+        CodedMessage::RecreateReason(reason) => plans::shown_recreate(reason),
+        CodedMessage::NotAskedReason(reason) => plans::shown_not_asked(reason),
+        CodedMessage::MemberNotAsked(member) => plans::shown_member_not_asked(member),
         CodedMessage::Problem(problem) => problems::shown(Some(problem)),
         CodedMessage::RepositoryProblem(problem) => problems::shown_repository(problem),
         CodedMessage::UndeliverableReason(reason) => problems::shown_undeliverable(reason),

@@ -19,7 +19,7 @@ mod text;
 mod volume;
 
 pub use container::ContainerSpec;
-pub use diff::{ServiceDiff, SpecChange, SpecDiff, diff};
+pub use diff::{FileChange, FileDiff, ServiceDiff, SpecChange, SpecDiff, diff};
 pub use engine_name::{ENGINE_NAME_LIMIT, EngineNameError, check_engine_key, check_engine_name};
 pub(crate) use hash::digest_of_bytes;
 pub use instance::{Content, FileSpec, InstanceSpec, NetworkSpec, Subnet, VolumeSpec};
@@ -33,6 +33,7 @@ pub use parts::{
     AttachSpec, Condition, Cpus, Healthcheck, Logging, NetworkMode, Probing, Resources, Restart, Switch, Ulimit,
 };
 pub use port::{PortSpec, Protocol};
+pub use reasons::RecreateReason;
 pub use sandbox::{FLEET_THROWAWAY, folder_key, is_throwaway_project, project_of as throwaway_project};
 pub use text::Text;
 pub use volume::VolumeTarget;

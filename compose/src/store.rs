@@ -9,7 +9,7 @@ mod rebuild;
 
 pub use check::{Check, CheckError, DatabaseQuestion, Expected};
 pub use pattern::{is_pattern, matches_pattern};
-pub use rebuild::{Rebuild, rebuild_lines};
+pub use rebuild::Rebuild;
 
 use crate::spec::Text;
 use serde::{Deserialize, Serialize};

@@ -43,7 +43,7 @@ pub use dump_validator::{DumpError, DumpValidator};
 pub use file_kind::FileKind;
 pub use fleet_compose::store::{
     Bucket, Check, CheckError, Commands, DatabaseEngine, DatabaseQuestion, EngineKind, Expected, Files, Rebuild,
-    Server, Store, StoreKind, is_pattern, matches_pattern, rebuild_lines,
+    Server, Store, StoreKind, is_pattern, matches_pattern,
 };
 pub use manifest::{
     Cause, Counted, Hold, HoldKind, Kept, Manifest, ManifestError, Part, Root, renamed, root_path, stream_path,
@@ -58,11 +58,10 @@ pub use schedule::{Schedule, ScheduleError, Slots};
 pub use seen::{BackupKey, BackupSeen, Coverage, Proof, StoreSeen, StoreState};
 pub use shrunk::Shrunk;
 pub use side_files::{
-    COUNT_LIMIT_OF_FILES, DataPlace, FILE_LIMIT, PutTime, RestoreTo, SaidFiles, SideContent, SideFile, SideFiles,
-    SideFolder, TOTAL_LIMIT, UnpackError, can_descend, data_folder, data_place, has_side_files, is_fit, is_log,
-    is_named_log, is_of_server, is_side_file, mentioned, mentioned_logs, pack, put_time, refused_without_side_files,
-    relative, said_files, short, side_file_lines, side_file_note, side_files_tool, side_path, uncovered_side_files,
-    unpack, without_side_files,
+    COUNT_LIMIT_OF_FILES, DataPlace, FILE_LIMIT, PutTime, SaidFiles, SideContent, SideFile, SideFiles, SideFolder,
+    TOTAL_LIMIT, UnpackError, can_descend, data_folder, data_place, has_side_files, is_fit, is_log, is_named_log,
+    is_of_server, is_side_file, mentioned, mentioned_logs, pack, put_time, refused_without_side_files, relative,
+    said_files, short, side_file_note, side_files_tool, side_path, uncovered_side_files, unpack, without_side_files,
 };
 pub use snapshots::{AskedBy, Snapshots};
 pub use source_note::{Differences, NOTE_LIMIT, NoteError, NotedAt, SourceNote};

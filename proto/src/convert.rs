@@ -18,6 +18,7 @@ mod joiner;
 mod observed;
 mod operators;
 mod order;
+mod plan;
 mod policy;
 mod problem;
 mod reason;
@@ -36,6 +37,9 @@ pub use hint::incoming_hint;
 pub use joiner::incoming_joiner;
 pub use observed::{IncomingReport, incoming_end, incoming_instance};
 pub use order::{OutgoingOrder, incoming_order};
+pub use plan::{
+    incoming_member_not_asked, incoming_not_asked_reason, incoming_planned_change, incoming_recreate_reason,
+};
 pub use problem::{
     incoming_backup_problem, incoming_order_summary, incoming_problem, incoming_repository_problem,
     incoming_undeliverable_reason,

@@ -43,18 +43,22 @@ wire_enums!(
     InstanceHealth,
     LeftOutReasonCode,
     LogStream,
+    MemberNotAskedCode,
     MemberState,
     NextBackup,
+    NotAskedReasonCode,
     OperatorRole,
     OrderFailureCode,
     OrderOutcome,
     OrderSummaryCode,
     PermissionState,
+    PlannedChangeCode,
     PowerAction,
     ProbeFailureCode,
     ProbeTargetCode,
     ProblemCode,
     ProgressUnit,
+    RecreateReasonCode,
     RepositoryKind,
     RepositoryProblemCode,
     RolloutPhase,
@@ -156,11 +160,15 @@ coded_messages!(
     HealthProblem: HealthProblemCode,
     Hint: HintCode,
     LeftOutReason: LeftOutReasonCode,
+    MemberNotAsked: MemberNotAskedCode,
+    NotAskedReason: NotAskedReasonCode,
     OrderFailure: OrderFailureCode,
     OrderSummary: OrderSummaryCode,
     ProbeFailure: ProbeFailureCode,
     ProbeTarget: ProbeTargetCode,
+    PlannedChange: PlannedChangeCode,
     Problem: ProblemCode,
+    RecreateReason: RecreateReasonCode,
     RepositoryProblem: RepositoryProblemCode,
     UndeliverableReason: UndeliverableReasonCode,
     WaitReason: WaitReasonCode,
@@ -231,6 +239,28 @@ pub(crate) fn strategy<S: Serializer>(value: &Option<v1::RolloutStrategy>, seria
     StrategyData { strategy, strategy_values }.serialize(serializer)
 }
 
+macro_rules! planned_changes {
+    ($($field:ident, $values:ident;)*) => {
+        $(#[doc = concat!("Writes `", stringify!($field), "` as lines of words, and beside them the values.")]
+        pub(crate) fn $field<S: Serializer>(changes: &[v1::PlannedChange], serializer: S) -> Result<S::Ok, S::Error> {
+            #[derive(Serialize)]
+            struct PlanData {
+                $field: Vec<String>,
+                $values: Vec<CodedData>,
+            }
+            let $values: Vec<CodedData> = changes.iter().cloned().map(Into::into).collect();
+            let $field = $values.iter().map(|change| change.text.clone()).collect();
+            PlanData { $field, $values }.serialize(serializer)
+        })*
+    };
+}
+
+planned_changes! {
+    changes, changes_values;
+    plan, plan_values;
+    puts_back, puts_back_values;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,5 +295,16 @@ mod tests {
             (&2.into(), &25.into())
         );
         assert_eq!(json(None)["strategy"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn json_has_the_values_of_a_plan_beside_its_lines() {
+        let change =
+            v1::PlannedChange { code: v1::PlannedChangeCode::ServiceCreated.into(), arguments: vec!["web".to_owned()] };
+        let view = v1::ProposedChange { changes: vec![change], ..Default::default() };
+        let json = serde_json::to_value(&view).expect("it is a message");
+        assert_eq!(json["changes"].as_array().map(Vec::len), Some(1), "{json}");
+        assert_eq!(json["changes_values"][0]["code"], "service created");
+        assert_eq!(json["changes_values"][0]["arguments"], serde_json::json!(["web"]));
     }
 }

@@ -13,6 +13,7 @@ use fleet_proto::v1::{
     WaitReasonCode,
 };
 use fleet_proto::words::CodedMessage;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -252,6 +253,52 @@ fn each_failure_of_a_probe_has_words() {
         let message = message(readable(|arguments| incoming_probe_target(message(arguments)), &texts));
         assert!(!fleet_cli::words_of(CodedMessage::ProbeTarget(&message)).is_empty(), "{code:?}");
     }
+}
+
+/// Checks that each code of a kind has words with some of these arguments.
+fn check_words(codes: impl Iterator<Item = (i32, String)>, words: impl Fn(i32, Vec<String>) -> String) {
+    let arguments: [&[&str]; 11] = [
+        &["a", "0", "1", "RECREATE_REASON_CODE_DESCRIPTION"],
+        &["a", "1", "NOT_ASKED_REASON_CODE_OFFLINE"],
+        &["a", "b", "1", "NOT_ASKED_REASON_CODE_OFFLINE"],
+        &["1", "LEFT_OUT_REASON_CODE_NOT_INSTALLED"],
+        &["a", "b", "a@1", "0123456789abcdef01234567", "c", "900", "central"],
+        &["a", "0123456789abcdef01234567", "900", "central"],
+        &["0123456789abcdef01234567", "900", "central"],
+        &["a", "b", "c", "30m"],
+        &["a", "1", "c"],
+        &["1"],
+        &[],
+    ];
+    let mut all = BTreeSet::new();
+    for (code, name) in codes {
+        // A code that cannot be read with the arguments is shown by its name.
+        let plain = name.split_once("_CODE_").map_or(name.as_str(), |(_, code)| code).to_lowercase().replace('_', " ");
+        let shown = arguments.iter().map(|texts| words(code, texts.iter().map(ToString::to_string).collect()));
+        let found = shown.into_iter().find(|words| *words != plain && !words.starts_with(&format!("{plain}: ")));
+        let found = found.unwrap_or_else(|| panic!("{name} has no words"));
+        assert!(!found.is_empty() && all.insert(found.clone()), "{name} has the words of another code: `{found}`");
+    }
+    assert!(all.len() > 1, "only {} codes were found", all.len());
+}
+
+macro_rules! check_words {
+    ($($test:ident: $message:ident, $code:ident;)*) => {
+        $(#[test]
+        fn $test() {
+            let codes = (1..1000).filter_map(|code| Some((code, v1::$code::try_from(code).ok()?.as_str_name().to_owned())));
+            check_words(codes, |code, arguments| {
+                fleet_cli::words_of(CodedMessage::$message(&v1::$message { code, arguments }))
+            });
+        })*
+    };
+}
+
+check_words! {
+    each_planned_change_has_words: PlannedChange, PlannedChangeCode;
+    each_reason_to_recreate_a_container_has_words: RecreateReason, RecreateReasonCode;
+    each_reason_not_to_ask_a_host_has_words: NotAskedReason, NotAskedReasonCode;
+    each_member_not_asked_has_words: MemberNotAsked, MemberNotAskedCode;
 }
 
 #[test]

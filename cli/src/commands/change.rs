@@ -6,7 +6,7 @@ use crate::follow::{Look, Parting, follow};
 use crate::format::{clock_time, one_line};
 use crate::last_shown::LastShown;
 use crate::words::reasons::shown_wait;
-use crate::words::{failures, hints, problems, results, steps};
+use crate::words::{failures, hints, plans, problems, results, steps};
 use clap::Args;
 use fleet_core::command_error::CommandError;
 use fleet_proto::v1::{ChangeProgress, ChangeState, FollowChangeRequest, InstanceChange, InstanceView};
@@ -32,7 +32,7 @@ pub fn show_dry_run(context: &Context, change: &InstanceChange) -> Result<ExitSt
     if change.plan.is_empty() {
         context.printer.answer("nothing would change")?;
     }
-    change.plan.iter().try_for_each(|line| context.printer.answer(line.as_str()))?;
+    plans::lines(&change.plan).iter().try_for_each(|line| context.printer.answer(line.as_str()))?;
     context.printer.story("this was a dry run: nothing was changed");
     Ok(ExitStatus::Done)
 }
@@ -40,7 +40,7 @@ pub fn show_dry_run(context: &Context, change: &InstanceChange) -> Result<ExitSt
 /// Shows the plan and follows the change to its end.
 pub async fn carry_out(context: &Context, change: Change<'_>, detach: DetachArgs) -> Result<ExitStatus, CommandError> {
     let Change { what, instance, change } = change;
-    change.plan.iter().for_each(|line| context.printer.story(format!("  {line}")));
+    plans::lines(&change.plan).iter().for_each(|line| context.printer.story(format!("  {line}")));
     let is_idle = change.order.is_empty() && change.plan.is_empty();
     if is_idle {
         context.printer.answer(format!("{instance}: nothing to do"))?;

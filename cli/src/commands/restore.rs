@@ -7,6 +7,7 @@ use crate::complete;
 use crate::context::Context;
 use crate::exit::ExitStatus;
 use crate::input::ValueArgs;
+use crate::words::plans;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::backup::moment;
@@ -111,7 +112,7 @@ pub async fn run(context: &Context, args: &RestoreArgs) -> Result<ExitStatus, Co
     let is_in_place = args.to.is_none();
     let agree = |proposed: &InstanceChange| {
         if is_in_place && !args.yes {
-            proposed.plan.iter().for_each(|line| context.printer.tell(format!("  {line}")));
+            plans::lines(&proposed.plan).iter().for_each(|line| context.printer.tell(format!("  {line}")));
             ask::agree(context, &what, &format!("Replace the data of {target}?"))?;
         }
         Ok(Some(proposed.plan_digest.clone()))

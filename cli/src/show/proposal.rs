@@ -4,7 +4,7 @@ use super::section;
 use crate::format::{one_line, short_digest};
 use crate::output::grid;
 use crate::words::reasons::shown_left_out;
-use crate::words::strategy;
+use crate::words::{plans, strategy};
 use fleet_core::grammar::count;
 use fleet_proto::v1::{Proposal, ProposedChange, Wave, WaveKind};
 use fleet_proto::words::word;
@@ -48,7 +48,7 @@ fn wave_lines<'a>(wave: &'a Wave, shown: &mut Vec<&'a ProposedChange>) -> Vec<St
             Some(before) if !change.changes.is_empty() => lines.push(format!("{row}  as {}", before.instance)),
             Some(_) | None => {
                 lines.push(row);
-                lines.extend(change.changes.iter().map(|line| format!("    {}", one_line(line))));
+                lines.extend(plans::lines(&change.changes).iter().map(|line| format!("    {}", one_line(line))));
                 shown.push(change);
             }
         }
@@ -68,7 +68,9 @@ fn row(change: &ProposedChange) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::planned_change::PlannedChange;
     use fleet_core::reason::LeftOutReason;
+    use fleet_core::spec::RecreateReason;
     use fleet_proto::v1::{LeftOutView, RolloutStrategy};
 
     fn change(number: u32, online: bool) -> ProposedChange {
@@ -78,7 +80,15 @@ mod tests {
             from: "1.1".to_owned(),
             to: "1.2".to_owned(),
             online,
-            changes: vec!["image of web: labnotes-web:1.1 -> labnotes-web:1.2".to_owned(), "made anew: web".to_owned()],
+            changes: vec![
+                PlannedChange::ServiceRecreated {
+                    service: "web".to_owned(),
+                    more: 0,
+                    because: vec![RecreateReason::Image("labnotes-web:1.1".to_owned(), "labnotes-web:1.2".to_owned())],
+                }
+                .into(),
+                PlannedChange::FileChanged("docker-compose.yaml".to_owned()).into(),
+            ],
         }
     }
 
@@ -116,8 +126,8 @@ mod tests {
 
         canary
           notes-1  lab-1  1.1 -> 1.2
-              image of web: labnotes-web:1.1 -> labnotes-web:1.2
-              made anew: web
+              web: recreated, image labnotes-web:1.1 -> labnotes-web:1.2
+              file docker-compose.yaml (changed)
 
         wave 1
           notes-2   lab-2   1.1 -> 1.2  as notes-1

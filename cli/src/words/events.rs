@@ -1,7 +1,8 @@
 //! Words of events.
 
 use super::failures;
-use super::problems::{listed, named, order_words, words as problem_words};
+use super::plans::member_not_asked;
+use super::problems::{named, order_words, words as problem_words};
 use fleet_core::duplicate::QUIET;
 use fleet_core::event::EventKind;
 use fleet_core::grammar::{count, verb};
@@ -135,7 +136,8 @@ pub fn words(kind: &EventKind) -> String {
         }
         EventKind::HostsNotAsked { more, named } => {
             let more = if *more > 0 { format!("; and {more} more") } else { String::new() };
-            format!("started before every host was asked whether it would refuse: {}{more}", listed(named, "; "))
+            let named: Vec<_> = named.iter().map(member_not_asked).collect();
+            format!("started before every host was asked whether it would refuse: {}{more}", named.join("; "))
         }
         EventKind::RolloutPaused { by } => format!("paused by {by}"),
         EventKind::RolloutResumed { by } => format!("resumed by {by}"),

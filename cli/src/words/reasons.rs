@@ -115,7 +115,8 @@ pub fn shown_left_out(reason: Option<&v1::LeftOutReason>) -> String {
     known.as_ref().map_or_else(|| unknown(message.code), left_out)
 }
 
-fn left_out(reason: &LeftOutReason) -> String {
+/// Returns the words of a reason for which an instance is left out.
+pub fn left_out(reason: &LeftOutReason) -> String {
     let text = |text: &str| text.to_owned();
     match reason {
         LeftOutReason::BeingRemoved => text("it is being removed"),

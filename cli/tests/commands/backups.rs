@@ -5,6 +5,8 @@ use crate::fake::logged_in;
 use crate::scene::{Scene, change, coded, progress};
 use fleet_core::backup_health::BackupProblem;
 use fleet_core::change_result::ChangeResult;
+use fleet_core::names::RepositoryName;
+use fleet_core::planned_change::PlannedChange;
 use fleet_core::time::Time;
 use fleet_proto::v1::*;
 use insta::assert_snapshot;
@@ -156,7 +158,7 @@ fn each_copy_says_why_it_stays() {
 #[test]
 fn a_backup_is_followed_to_its_end() {
     let scene = Scene {
-        change: change(&["notes-1: its data is read, and stays as it is"], "0011"),
+        change: change(&[PlannedChange::DataRead("notes-1".parse().expect("a name"))], "0011"),
         progress: vec![progress("under way", "dumping db: 12.0 MiB"), progress("done", "")],
         ..Default::default()
     };
@@ -201,7 +203,16 @@ fn a_drill_ends_with_what_was_proven() {
 
 #[test]
 fn a_restore_is_shown_and_agreed_to_first() {
-    let plan = ["what is there now: backed up into central", "store db: replaced by backup 3f9a12"];
+    let central: RepositoryName = "central".parse().expect("a name");
+    let plan = [
+        PlannedChange::SafetyBackup(vec![central.clone()]),
+        PlannedChange::StoreReplaced {
+            store: "db".parse().expect("a name"),
+            backup: "3f9a12bc0011223344556677".parse().expect("an id"),
+            began: Time(1_700_000_000_000),
+            repository: central,
+        },
+    ];
     let scene = Scene {
         change: InstanceChange { backup: "3f9a12bc0011223344556677".to_owned(), ..change(&plan, "0011") },
         progress: vec![progress("done", "")],
@@ -212,7 +223,7 @@ fn a_restore_is_shown_and_agreed_to_first() {
     exit 0
     stdout:
     what is there now: backed up into central
-    store db: replaced by backup 3f9a12
+    store db: replaced by backup 3f9a12bc0011223344556677 of 2023-11-14T22:13:20Z in central
 
     stderr:
     this was a dry run: nothing was changed
@@ -222,7 +233,7 @@ fn a_restore_is_shown_and_agreed_to_first() {
     exit 2
     stderr:
       what is there now: backed up into central
-      store db: replaced by backup 3f9a12
+      store db: replaced by backup 3f9a12bc0011223344556677 of 2023-11-14T22:13:20Z in central
     error: could not restore notes-1
       because it must be agreed to, and nobody can be asked: this is no terminal
     hint: add --yes to agree beforehand
@@ -235,7 +246,7 @@ fn a_restore_is_shown_and_agreed_to_first() {
 
     stderr:
       what is there now: backed up into central
-      store db: replaced by backup 3f9a12
+      store db: replaced by backup 3f9a12bc0011223344556677 of 2023-11-14T22:13:20Z in central
     06:00:00  notes-1  done
     ");
     let heard = fake.heard();

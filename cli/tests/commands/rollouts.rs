@@ -6,7 +6,9 @@ mod steering;
 mod watching;
 
 use crate::scene::{Scene, rollout};
+use fleet_core::planned_change::PlannedChange;
 use fleet_core::reason::LeftOutReason;
+use fleet_core::spec::RecreateReason;
 use fleet_proto::v1::{LeftOutView, Proposal, ProposedChange, RolloutStrategy, Wave, WaveKind};
 
 fn strategy() -> RolloutStrategy {
@@ -27,7 +29,15 @@ fn proposal() -> Proposal {
         from: "1.1".to_owned(),
         to: "1.2".to_owned(),
         online,
-        changes: vec!["image of web: labnotes-web:1.1 -> labnotes-web:1.2".to_owned(), "recreate web".to_owned()],
+        changes: vec![
+            PlannedChange::ServiceRecreated {
+                service: "web".to_owned(),
+                more: 0,
+                because: vec![RecreateReason::Image("labnotes-web:1.1".to_owned(), "labnotes-web:1.2".to_owned())],
+            }
+            .into(),
+            PlannedChange::FileChanged("docker-compose.yaml".to_owned()).into(),
+        ],
     };
     Proposal {
         app: "labnotes".to_owned(),

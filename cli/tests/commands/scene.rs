@@ -1,6 +1,7 @@
 //! Answers of the fake coordinator, and the requests that it received.
 
 use fleet_core::hint::Hint;
+use fleet_core::planned_change::PlannedChange;
 use fleet_proto::refusal::{RefusalReason, refuse};
 use fleet_proto::v1::*;
 use fleet_proto::words::{WireEnum, value};
@@ -117,8 +118,8 @@ pub fn so_far(step: &str, done: u64, total: u64) -> ChangeProgress {
     ChangeProgress { progress: megabytes(done, total), ..self::progress("under way", step) }
 }
 
-pub fn change(plan: &[&str], order: &str) -> InstanceChange {
-    let plan = plan.iter().map(|line| (*line).to_owned()).collect();
+pub fn change(plan: &[PlannedChange], order: &str) -> InstanceChange {
+    let plan = plan.iter().cloned().map(Into::into).collect();
     InstanceChange { instance: Some(instance(1)), plan, order: order.to_owned(), ..Default::default() }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::fake::logged_in;
 use crate::scene::{Scene, rollout};
-use fleet_proto::v1::{BackupHealthView, ChangeProgress, InstanceChange, VerifyLine};
+use fleet_proto::v1::{BackupHealthView, ChangeProgress, InstanceChange, PlannedChange, VerifyLine};
 
 const UNKNOWN: i32 = 99;
 
@@ -21,8 +21,11 @@ fn a_state_that_is_not_known_is_never_fine() {
     let mut frame = rollout("running", &[("done", ""), ("done", "")]);
     (frame.phase, frame.over, frame.at_rest) = (UNKNOWN, true, true);
     check_not_fine(Scene { frames: vec![frame], ..Default::default() }, "fleet rollout show labnotes-3 --follow");
-    let change =
-        InstanceChange { order: "o-1".to_owned(), plan: vec!["web: recreated".to_owned()], ..Default::default() };
+    let change = InstanceChange {
+        order: "o-1".to_owned(),
+        plan: vec![PlannedChange { code: UNKNOWN, arguments: vec!["web".to_owned()] }],
+        ..Default::default()
+    };
     let progress = vec![ChangeProgress { state: UNKNOWN, over: true, ..Default::default() }];
     check_not_fine(Scene { change, progress, ..Default::default() }, "fleet instance restart notes-1");
 }

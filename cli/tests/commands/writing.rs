@@ -6,6 +6,7 @@ use crate::scene::{Scene, change, host, instance, progress, so_far};
 use fleet_core::hint::Hint;
 use fleet_core::names::InstanceName;
 use fleet_core::order_failure::OrderFailure;
+use fleet_core::planned_change::PlannedChange;
 use fleet_core::reason::WaitReason;
 use fleet_core::time::Time;
 use fleet_core::undeliverable_reason::UndeliverableReason;
@@ -116,7 +117,10 @@ fn an_install_is_followed_to_its_end() {
         progress("under way", "start web"),
         progress("done", ""),
     ];
-    let change = change(&["create the volume notes-1_uploads", "start web"], "0a");
+    let change = change(
+        &[PlannedChange::VolumeCreated("notes-1_uploads".to_owned()), PlannedChange::ServiceCreated("web".to_owned())],
+        "0a",
+    );
     let (fake, environment) = logged_in(Scene { change, progress, ..Default::default() });
     environment.write("values.yaml", "port: 8081\ntitle: 1.10\n");
     let line = "fleet install labnotes@1.1 --host lab-1 --name notes-1 --set port=8082 --values FOLDER/values.yaml";
@@ -126,8 +130,8 @@ fn an_install_is_followed_to_its_end() {
     notes-1: done
 
     stderr:
-      create the volume notes-1_uploads
-      start web
+      volume notes-1_uploads: created
+      web: created
     06:00:00  notes-1  under way: pull labnotes-web:1.1
     06:00:00  notes-1  under way: start web
     06:00:00  notes-1  done
@@ -139,8 +143,8 @@ fn an_install_is_followed_to_its_end() {
     assert_snapshot!(environment.run(&format!("{line} --dry-run")).text(), @r"
     exit 0
     stdout:
-    create the volume notes-1_uploads
-    start web
+    volume notes-1_uploads: created
+    web: created
 
     stderr:
     this was a dry run: nothing was changed
@@ -151,8 +155,8 @@ fn an_install_is_followed_to_its_end() {
     notes-1: begun
 
     stderr:
-      create the volume notes-1_uploads
-      start web
+      volume notes-1_uploads: created
+      web: created
     see how it goes: `fleet instance show notes-1`
     ");
 }
@@ -186,7 +190,7 @@ fn what_is_so_already_needs_no_order() {
 
 #[test]
 fn a_wish_for_a_host_that_is_away_is_kept() {
-    let mut change = change(&["start web"], "");
+    let mut change = change(&[PlannedChange::ServiceCreated("web".to_owned())], "");
     if let Some(view) = &mut change.instance {
         (view.host_online, view.waiting) = (false, Some(WaitReason::HostNeverSeen.into()));
     }
@@ -194,7 +198,7 @@ fn a_wish_for_a_host_that_is_away_is_kept() {
     assert_snapshot!(environment.run("fleet instance start notes-1").text(), @r"
     exit 1
     stderr:
-      start web
+      web: created
     error: could not start notes-1 yet
       because its host has never connected
     hint: the request is kept, and done when lab-1 is there; --detach does not wait
@@ -205,7 +209,7 @@ fn a_wish_for_a_host_that_is_away_is_kept() {
     notes-1: begun
 
     stderr:
-      start web
+      web: created
     see how it goes: `fleet instance show notes-1`
     ");
 }
@@ -217,7 +221,7 @@ fn a_wish_outside_the_hours_of_its_host_is_kept() {
     let hint = "notes-1".parse().ok().map(|name| Hint::RequestKeptUntilOpen(name).into());
     (end.hint, end.over) = (hint, true);
     let (_fake, environment) =
-        logged_in(Scene { change: change(&["restart"], ""), progress: vec![end], ..Default::default() });
+        logged_in(Scene { change: change(&[PlannedChange::Restarted], ""), progress: vec![end], ..Default::default() });
     assert_snapshot!(environment.run("fleet instance restart notes-1").text(), @r"
     exit 1
     stderr:
@@ -235,7 +239,7 @@ fn an_order_that_a_host_cannot_be_given_is_kept_with_its_reason() {
     end.undeliverable = Some(UndeliverableReason::ValuesMissing { instance: instance.clone(), revision: 3 }.into());
     (end.hint, end.over) = (Some(Hint::RequestKept(instance).into()), true);
     let (_fake, environment) =
-        logged_in(Scene { change: change(&["restart"], ""), progress: vec![end], ..Default::default() });
+        logged_in(Scene { change: change(&[PlannedChange::Restarted], ""), progress: vec![end], ..Default::default() });
     assert_snapshot!(environment.run("fleet instance restart notes-1").text(), @r"
     exit 1
     stderr:
@@ -275,7 +279,7 @@ fn values_that_cannot_be_read_are_named() {
 fn volumes_go_only_by_name_and_after_the_instance_was_typed() {
     let scene = Scene {
         instances: vec![instance(1)],
-        change: change(&["remove the container notes-1-web-1"], "0a"),
+        change: change(&[PlannedChange::ContainersRemoved], "0a"),
         progress: vec![progress("done", "")],
         ..Default::default()
     };
@@ -289,7 +293,7 @@ fn volumes_go_only_by_name_and_after_the_instance_was_typed() {
     assert_snapshot!(environment.run("fleet instance rm notes-1").text(), @r"
     exit 2
     stderr:
-      remove the container notes-1-web-1
+      containers and networks: removed
     stays on lab-1: notes-1_uploads, notes-1_database
     error: could not remove notes-1
       because it must be agreed to, and nobody can be asked: this is no terminal
@@ -300,7 +304,7 @@ fn volumes_go_only_by_name_and_after_the_instance_was_typed() {
     assert_snapshot!(environment.run("fleet instance rm notes-1 --volume notes-1_uploads").text(), @r"
     exit 1
     stderr:
-      remove the container notes-1-web-1
+      containers and networks: removed
     DELETED for ever, with the data: 1 volume: notes-1_uploads
     stays on lab-1: notes-1_database
     Type `notes-1` to go on: error: did not remove notes-1
@@ -314,7 +318,7 @@ fn volumes_go_only_by_name_and_after_the_instance_was_typed() {
     notes-1: done
 
     stderr:
-      remove the container notes-1-web-1
+      containers and networks: removed
     DELETED for ever, with the data: 1 volume: notes-1_uploads
     stays on lab-1: notes-1_database
     Type `notes-1` to go on: 06:00:00  notes-1  done

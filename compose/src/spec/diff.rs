@@ -1,6 +1,6 @@
-//! Changes that applying a spec would make, described for people beforehand.
+//! Changes that applying a spec would make.
 
-use super::reasons::reasons;
+use super::reasons::{RecreateReason, reasons};
 use super::{ContainerSpec, InstanceSpec};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -14,8 +14,8 @@ pub struct SpecDiff {
     pub new_volumes: Vec<String>,
     /// Volumes that the new spec no longer names; they stay, with their data.
     pub left_volumes: Vec<String>,
-    /// Files that will be written, changed or removed, as `nginx.conf (changed)`.
-    pub files: Vec<String>,
+    /// Files that will be written, changed or removed.
+    pub files: Vec<FileDiff>,
 }
 
 /// Change of one service between two specifications.
@@ -33,13 +33,34 @@ pub struct ServiceDiff {
 pub enum SpecChange {
     /// Not there before.
     Created,
-    /// With the reasons in words, such as ``image `a:1` -> `a:2` ``; secrets are not shown.
+    /// There before, with another configuration.
     Recreated {
-        /// Reasons, in words.
-        because: Vec<String>,
+        /// Reasons; never empty.
+        because: Vec<RecreateReason>,
     },
     /// The same as before.
     Unchanged,
+    /// Not there any more.
+    Removed,
+}
+
+/// Change of one file between two specifications.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileDiff {
+    /// Path in the working directory.
+    pub path: String,
+    /// Kind of the change.
+    pub change: FileChange,
+}
+
+/// Kind of change of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileChange {
+    /// Not there before.
+    New,
+    /// Other content or permissions.
+    Changed,
     /// Not there any more.
     Removed,
 }
@@ -96,16 +117,19 @@ fn removed(from: Option<&InstanceSpec>, to: &InstanceSpec) -> Vec<ServiceDiff> {
         .collect()
 }
 
-fn files(from: Option<&InstanceSpec>, to: &InstanceSpec) -> Vec<String> {
+fn files(from: Option<&InstanceSpec>, to: &InstanceSpec) -> Vec<FileDiff> {
     let paths = |spec: &InstanceSpec| spec.files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
     let all: BTreeSet<String> = from.map(paths).unwrap_or_default().into_iter().chain(paths(to)).collect();
-    let say = |path: String| match (from.and_then(|from| from.file(&path)), to.file(&path)) {
-        (Some(before), Some(after)) if before == after => None,
-        (Some(_), Some(_)) => Some(format!("{path} (changed)")),
-        (Some(_), None) => Some(format!("{path} (removed)")),
-        (None, _) => Some(format!("{path} (new)")),
+    let compare = |path: String| {
+        let change = match (from.and_then(|from| from.file(&path)), to.file(&path)) {
+            (Some(before), Some(after)) if before == after => return None,
+            (Some(_), Some(_)) => FileChange::Changed,
+            (Some(_), None) => FileChange::Removed,
+            (None, _) => FileChange::New,
+        };
+        Some(FileDiff { path, change })
     };
-    all.into_iter().filter_map(say).collect()
+    all.into_iter().filter_map(compare).collect()
 }
 
 #[cfg(test)]

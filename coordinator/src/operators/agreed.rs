@@ -10,6 +10,7 @@ use crate::facts::{DesiredChange, RequestRecord, Started, StateSnapshot};
 use fleet_core::facts::InstanceDesired;
 use fleet_core::hint::Hint;
 use fleet_core::names::{OperatorName, RequestId};
+use fleet_core::planned_change::PlannedChange;
 use fleet_proto::refusal::{RefusalReason, refuse};
 use fleet_proto::v1;
 use prost::Message;
@@ -75,6 +76,11 @@ pub fn used(attempt: &str) -> Status {
     wrong(attempt, "its request id was used for another request", Hint::MakeRequestId)
 }
 
+/// Returns a plan as operators see it.
+pub fn shown(plan: &[PlannedChange]) -> Vec<v1::PlannedChange> {
+    plan.iter().cloned().map(Into::into).collect()
+}
+
 impl OperatorsService {
     /// Starts something, unless the same request has started it before or does so meanwhile.
     pub async fn once<T>(
@@ -117,7 +123,7 @@ impl OperatorsService {
             Some(requested) => self.order_for(&name, requested).await,
             None => self.requested(&name).order,
         };
-        let plan = vec![format!("{name}: the same request has begun this before")];
+        let plan = vec![PlannedChange::BegunBefore(name.clone()).into()];
         Ok(v1::InstanceChange { instance: self.instance_view(&name), plan, order, ..Default::default() })
     }
 
@@ -128,8 +134,13 @@ impl OperatorsService {
     }
 
     /// Returns the digest of a change of an instance: of the request, the shown plan, and the present desired state.
-    pub fn change_digest(&self, request: &impl Message, plan: &[String], now: Option<&InstanceDesired>) -> String {
-        let plan = v1::InstanceChange { plan: plan.to_vec(), ..Default::default() };
+    pub fn change_digest(
+        &self,
+        request: &impl Message,
+        plan: &[PlannedChange],
+        now: Option<&InstanceDesired>,
+    ) -> String {
+        let plan = v1::InstanceChange { plan: shown(plan), ..Default::default() };
         // A state that cannot be serialised makes the plan count as changed.
         let now = now.map(|now| serde_json::to_vec(now).unwrap_or_default()).unwrap_or_default();
         self.shared.values.digest(&[b"change", &request.encode_to_vec(), &plan.encode_to_vec(), &now])

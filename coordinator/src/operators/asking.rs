@@ -9,7 +9,7 @@ use fleet_core::event::EventKind;
 use fleet_core::hint::Hint;
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{HostName, InstanceName, OperatorName};
-use fleet_core::plain_text::ShortText;
+use fleet_core::not_asked::{MemberNotAsked, NotAsked, NotAskedReason};
 use fleet_core::proposal::Proposal;
 use fleet_core::spec::InstanceSpec;
 use fleet_proto::v1::{self, host_query, query_reply};
@@ -40,31 +40,33 @@ const NAMED: usize = 5;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostWord {
     Fine,
+    /// Its objection, in its words.
     Refusal(String),
-    /// No answer from the host; the text is the reason.
-    NotAsked(String),
+    NotAsked(NotAskedReason),
 }
 
 /// Replies of hosts to a rollout, by member. Members in neither map are accepted.
 #[derive(Debug, Default)]
 pub struct MembersAsked {
     pub refused: HashMap<InstanceName, String>,
-    pub not_asked: HashMap<InstanceName, String>,
+    pub not_asked: HashMap<InstanceName, NotAsked>,
 }
 
 impl MembersAsked {
-    fn hear(&mut self, name: InstanceName, word: HostWord) {
+    fn hear(&mut self, host: &HostName, name: InstanceName, word: HostWord) {
         match word {
             HostWord::Fine => {}
-            HostWord::Refusal(refusal) => drop(self.refused.insert(name, refusal)),
-            HostWord::NotAsked(why) => drop(self.not_asked.insert(name, why)),
+            HostWord::Refusal(objection) => drop(self.refused.insert(name, refused_by(host, &objection))),
+            HostWord::NotAsked(reason) => {
+                self.not_asked.insert(name, NotAsked { host: host.clone(), reason });
+            }
         }
     }
 
     /// Records a member whose planned state cannot be rendered here.
     pub fn not_rendered(&mut self, of: Claimant<'_>, status: &Status) {
-        let why = format!("it was not rendered: {}", status.message());
-        self.not_asked.insert(of.name.clone(), not_known(of.host, &why));
+        let reason = NotAskedReason::NotRendered(status.message().into());
+        self.not_asked.insert(of.name.clone(), NotAsked { host: of.host.clone(), reason });
     }
 
     /// Returns the event at the start of the rollout about hosts that have not said yet whether they would refuse it. An
@@ -73,30 +75,20 @@ impl MembersAsked {
         let begins = |name: &&InstanceName| !proposal.offline.contains(name);
         let members = proposal.members.iter().map(|member| &member.instance).filter(begins);
         let undeliverable: Vec<_> = members.filter_map(|name| Some((name, self.not_asked.get(name)?))).collect();
-        let named: Vec<ShortText> =
-            undeliverable.iter().take(NAMED).map(|(name, why)| format!("{name}: {why}").into()).collect();
+        let named = undeliverable.iter().take(NAMED).map(|(name, not_asked)| MemberNotAsked::Member {
+            instance: (*name).clone(),
+            host: not_asked.host.clone(),
+            reason: Box::new(not_asked.reason.clone()),
+        });
+        let named: Vec<_> = named.collect();
         let more = undeliverable.len().saturating_sub(NAMED);
         (!named.is_empty()).then_some(EventKind::HostsNotAsked { more, named })
     }
 }
 
-fn not_known(host: &HostName, why: &str) -> String {
-    format!("not known: whether `{host}` would refuse it, for {why}")
-}
-
-/// Reason why a host was not asked about claims. A text is the host's own, or the connection's.
-#[derive(Debug, thiserror::Error)]
-enum NotAsked {
-    #[error("it is offline")]
-    Offline,
-    #[error("it has only just connected")]
-    JustConnected,
-    #[error("its fleet-agent is too old to be asked")]
-    TooOld,
-    #[error("{0}")]
-    Failed(String),
-    #[error("its answer was cut off")]
-    CutOff,
+/// The words in which a host refuses a change.
+fn refused_by(host: &HostName, objection: &str) -> String {
+    format!("`{host}` says: {objection}")
 }
 
 impl OperatorsService {
@@ -108,15 +100,17 @@ impl OperatorsService {
         by: &OperatorName,
         of: Claimant<'_>,
         to: &InstanceSpec,
-    ) -> Result<Option<String>, Status> {
+    ) -> Result<Option<NotAsked>, Status> {
         // The coordinator's own knowledge names the owner better.
         let mut session = self.rendering(attempt, by).await?;
         self.check_claims(attempt, &mut session, of, to).await?;
         drop(session);
         match self.word_of(by, of, to).await {
             HostWord::Fine => Ok(None),
-            HostWord::Refusal(refusal) => Err(hindered(attempt, refusal, Hint::NothingChanged)),
-            HostWord::NotAsked(why) => Ok(Some(why)),
+            HostWord::Refusal(objection) => {
+                Err(hindered(attempt, refused_by(of.host, &objection), Hint::NothingChanged))
+            }
+            HostWord::NotAsked(reason) => Ok(Some(NotAsked { host: of.host.clone(), reason })),
         }
     }
 
@@ -146,8 +140,9 @@ impl OperatorsService {
             if let Some(refusal) = self.policy_refusal(&host, &Reaches::of_instance(&to)) {
                 asked.refused.insert(name.clone(), refusal);
             } else if room == 0 {
-                let why = format!("no more than {ASKED} members are asked about");
-                asked.not_asked.insert(name.clone(), not_known(&host, &why));
+                asked
+                    .not_asked
+                    .insert(name.clone(), NotAsked { host, reason: NotAskedReason::TooMany { limit: ASKED } });
             } else {
                 room -= 1;
                 by_host.entry(host).or_default().push((name.clone(), to.spec));
@@ -155,9 +150,14 @@ impl OperatorsService {
         }
         drop(session);
         let until = Instant::now() + BUDGET;
-        let ask = |(host, members)| async move { self.words_of(by, &host, members, until).await };
-        let words = stream::iter(by_host).map(ask).buffer_unordered(HOSTS_AT_ONCE).collect::<Vec<_>>().await;
-        words.into_iter().flatten().for_each(|(name, word)| asked.hear(name, word));
+        let ask = |(host, members)| async move {
+            let words = self.words_of(by, &host, members, until).await;
+            (host, words)
+        };
+        let replies = stream::iter(by_host).map(ask).buffer_unordered(HOSTS_AT_ONCE).collect::<Vec<_>>().await;
+        for (host, words) in replies {
+            words.into_iter().for_each(|(name, word)| asked.hear(&host, name, word));
+        }
         Ok(asked)
     }
 
@@ -170,10 +170,10 @@ impl OperatorsService {
         members: Vec<(InstanceName, InstanceSpec)>,
         until: Instant,
     ) -> Vec<(InstanceName, HostWord)> {
-        let silent: OnceLock<String> = OnceLock::new();
+        let silent: OnceLock<NotAskedReason> = OnceLock::new();
         let silent = &silent;
         let ask = |(name, to): (InstanceName, InstanceSpec)| async move {
-            let late = || HostWord::NotAsked(not_known(host, "there was no time left to ask about all members"));
+            let late = || HostWord::NotAsked(NotAskedReason::NoTimeLeft);
             let word = match silent.get() {
                 Some(why) => HostWord::NotAsked(why.clone()),
                 None if until <= Instant::now() => late(),
@@ -193,14 +193,12 @@ impl OperatorsService {
 
     /// Returns the reply of a host about the planned state of an instance.
     pub async fn word_of(&self, by: &OperatorName, of: Claimant<'_>, to: &InstanceSpec) -> HostWord {
-        let Claimant { name: _, host } = of;
-        let why = match timeout(LIMIT, self.refusal_of(by, of, to)).await {
-            Ok(Ok(None)) => return HostWord::Fine,
-            Ok(Ok(Some(refusal))) => return HostWord::Refusal(format!("`{host}` says: {refusal}")),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("it did not answer in {} s", LIMIT.as_secs()),
-        };
-        HostWord::NotAsked(not_known(host, &format!("its Engine was not asked: {why}")))
+        match timeout(LIMIT, self.refusal_of(by, of, to)).await {
+            Ok(Ok(None)) => HostWord::Fine,
+            Ok(Ok(Some(objection))) => HostWord::Refusal(objection),
+            Ok(Err(reason)) => HostWord::NotAsked(reason),
+            Err(_) => HostWord::NotAsked(NotAskedReason::NoAnswer { waited: LIMIT }),
+        }
     }
 
     /// Returns the refusal of a host, or the reason why it cannot be found out.
@@ -209,27 +207,27 @@ impl OperatorsService {
         by: &OperatorName,
         of: Claimant<'_>,
         to: &InstanceSpec,
-    ) -> Result<Option<String>, NotAsked> {
-        let session = self.shared.sessions.get(of.host).ok_or(NotAsked::Offline)?;
+    ) -> Result<Option<String>, NotAskedReason> {
+        let session = self.shared.sessions.get(of.host).ok_or(NotAskedReason::Offline)?;
         if !session.has_greeted() {
-            return Err(NotAsked::JustConnected);
+            return Err(NotAskedReason::JustConnected);
         }
         if !session.replies_to_claims() {
-            return Err(NotAsked::TooOld);
+            return Err(NotAskedReason::AgentTooOld);
         }
         let claims = Some(claims_of(to).into());
         let query = host_query::Kind::Claims(v1::ClaimsQuery { instance: of.name.to_string(), claims });
         let asked = self.shared.queries.ask(&self.shared.sessions, of.host, query, by);
-        let mut asking = asked.map_err(|error| NotAsked::Failed(error.to_string()))?;
+        let mut asking = asked.map_err(|error| NotAskedReason::Failed(error.to_string().into()))?;
         while let Some(piece) = asking.next().await {
-            match piece.map_err(|lost| NotAsked::Failed(lost.to_string()))?.kind {
+            match piece.map_err(|lost| NotAskedReason::Failed(lost.to_string().into()))?.kind {
                 Some(query_reply::Kind::Claims(v1::ClaimsReply { refusal })) => {
                     return Ok(Some(refusal).filter(|refusal| !refusal.is_empty()));
                 }
-                Some(query_reply::Kind::Failure(failure)) => return Err(NotAsked::Failed(failure)),
+                Some(query_reply::Kind::Failure(failure)) => return Err(NotAskedReason::Failed(failure.into())),
                 Some(query_reply::Kind::Line(_) | query_reply::Kind::Resolved(_)) | None => {}
             }
         }
-        Err(NotAsked::CutOff)
+        Err(NotAskedReason::CutOff)
     }
 }

@@ -1,11 +1,12 @@
-//! Describes a change of an instance in lines for people: core renders and compares the old and the new state.
+//! Plan of a change of an instance: core renders and compares the old and the new state.
 
 use super::request::{exhausted, wrong};
 use crate::rpc_status::failed;
 use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Given, Placement, Rendered, ValueProblem};
 use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, Version};
-use fleet_core::spec::{InstanceSpec, SpecChange, SpecDiff, diff};
+use fleet_core::planned_change::PlannedChange;
+use fleet_core::spec::{InstanceSpec, diff};
 use fleet_render::{RenderError, Session};
 use std::collections::BTreeMap;
 use tonic::Status;
@@ -57,28 +58,9 @@ pub fn not_rendered(attempt: &str, error: RenderError) -> Status {
     }
 }
 
-/// The lines of a difference; nothing when nothing changes.
-pub fn lines(from: Option<&InstanceSpec>, to: &InstanceSpec) -> Vec<String> {
-    lines_of(&diff(from, to))
-}
-
-fn lines_of(diff: &SpecDiff) -> Vec<String> {
-    let mut lines = Vec::new();
-    for service in &diff.services {
-        let name = &service.service;
-        match &service.change {
-            SpecChange::Created => lines.push(format!("{name}: created")),
-            SpecChange::Recreated { because } => lines.push(format!("{name}: recreated, {}", because.join("; "))),
-            SpecChange::Removed => lines.push(format!("{name}: removed")),
-            SpecChange::Unchanged => {}
-        }
-    }
-    lines.extend(diff.new_volumes.iter().map(|volume| format!("volume {volume}: created")));
-    lines.extend(
-        diff.left_volumes.iter().map(|volume| format!("volume {volume}: no longer used; it stays, with its data")),
-    );
-    lines.extend(diff.files.iter().map(|file| format!("file {file}")));
-    lines
+/// Returns the changes from one spec to another; nothing when nothing changes.
+pub fn planned(from: Option<&InstanceSpec>, to: &InstanceSpec) -> Vec<PlannedChange> {
+    PlannedChange::of_diff(&diff(from, to))
 }
 
 /// Returns the values after a change: given ones are set, unset ones get their default.

@@ -16,6 +16,7 @@ use fleet_core::compose::ProjectNaming;
 use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, OperatorName};
 use fleet_core::order::Action;
+use fleet_core::planned_change::PlannedChange;
 use fleet_core::proposal::Proposal;
 use fleet_core::release::Release;
 use fleet_core::rollout::RolloutIntent;
@@ -57,12 +58,11 @@ impl OperatorsService {
         session: &mut Session,
         of: Claimant<'_>,
         to: &InstanceSpec,
-    ) -> Result<Vec<String>, Status> {
+    ) -> Result<Vec<PlannedChange>, Status> {
         let others = self.claims_beside(session, of).await;
         self.against(of, to, &others).map_err(|(why, hint)| hindered(attempt, why, hint))?;
-        let (host, unknown) = (of.host, others.unknown.iter());
-        let say = |name| format!("{name} on {host}: what it has is not known here; the host itself compares");
-        Ok(unknown.map(say).collect())
+        let not_compared = |instance| PlannedChange::NotCompared { instance, host: of.host.clone() };
+        Ok(others.unknown.into_iter().map(not_compared).collect())
     }
 
     fn against(&self, of: Claimant<'_>, to: &InstanceSpec, others: &HostClaims) -> Result<(), (String, Hint)> {

@@ -1,7 +1,7 @@
 //! Installing, configuring, powering and removing instances.
 
-use super::agreed::{Agreed, Once, plan_changed};
-use super::changes::{check, lines, merged};
+use super::agreed::{Agreed, Once, plan_changed, shown};
+use super::changes::{check, merged, planned};
 use super::follow::RequestedAction;
 use super::request::{ChangeError, absent, choice, drift, hindered, read, taken, wrong};
 use super::service::OperatorsService;
@@ -19,9 +19,9 @@ use fleet_core::names::{AppName, HostName, InstanceName, OperatorName, Version};
 use fleet_core::order::PowerRequest;
 use fleet_core::order_summary::OrderSummary;
 use fleet_core::plan::Newer;
+use fleet_core::planned_change::PlannedChange;
 use fleet_core::time::Time;
 use fleet_proto::v1;
-use fleet_proto::words::word;
 use std::collections::BTreeMap;
 use tonic::Status;
 
@@ -67,8 +67,8 @@ impl OperatorsService {
         let not_asked = self.ask_host(ATTEMPT, by, subject.claimant(), &rendered.spec).await?;
         let mut session = self.rendering(ATTEMPT, by).await?;
         let one_at_a_time = self.claiming.lock().await;
-        let mut plan = lines(None, &rendered.spec);
-        plan.extend(not_asked);
+        let mut plan = planned(None, &rendered.spec);
+        plan.extend(not_asked.map(PlannedChange::from));
         plan.extend(self.check_claims(ATTEMPT, &mut session, subject.claimant(), &rendered.spec).await?);
         drop(session);
         if !request.dry_run {
@@ -171,14 +171,17 @@ impl OperatorsService {
         let one_at_a_time = self.claiming.lock().await;
         let unknown = self.check_claims(ATTEMPT, &mut session, subject.claimant(), &after.spec).await?;
         drop(session);
-        let mut plan = lines(before.as_ref().map(|before| &before.spec), &after.spec);
+        let mut plan = planned(before.as_ref().map(|before| &before.spec), &after.spec);
         if drift != subject.desired.drift {
-            plan.push(format!("drift: {}", word::<v1::DriftRule>(v1::DriftRule::from(drift).into())));
+            plan.push(match drift {
+                DriftRule::Heal => PlannedChange::DriftHealed,
+                DriftRule::Report => PlannedChange::DriftReported,
+            });
         }
-        plan.extend(unknown.into_iter().chain(not_asked));
+        plan.extend(unknown.into_iter().chain(not_asked.map(PlannedChange::from)));
         let newer = self.newer_at_host(&name);
         if let Some(revision) = newer {
-            plan.push(format!("values: those wanted, in place of the newer revision {revision} that its host has"));
+            plan.push(PlannedChange::ValuesReplaceNewer { revision });
         }
         let has_changed = given != subject.values || drift != subject.desired.drift || newer.is_some();
         let asked = v1::ConfigureInstanceRequest { dry_run: false, ..request.clone() };
@@ -237,7 +240,11 @@ impl OperatorsService {
         const ATTEMPT: &str = "change its power";
         let name: InstanceName = read(ATTEMPT, &request.name)?;
         let wanted = choice::<v1::PowerAction, PowerRequest>(ATTEMPT, request.action)?;
-        let asked = word::<v1::PowerAction>(request.action);
+        let planned = match wanted {
+            PowerRequest::Start => PlannedChange::Started,
+            PowerRequest::Stop => PlannedChange::Stopped,
+            PowerRequest::Restart => PlannedChange::Restarted,
+        };
         let change = |change: &mut DesiredChange<'_>| {
             let desired = find(change, ATTEMPT, &name)?;
             if has_failed_to_install(change.snapshot(), &name) {
@@ -252,7 +259,7 @@ impl OperatorsService {
             Ok::<_, ChangeError>(())
         };
         self.change(clock::now(), change).await?;
-        self.changed(name, vec![asked.clone()], Some(RequestedAction::Power)).await
+        self.changed(name, vec![planned], Some(RequestedAction::Power)).await
     }
 
     /// Makes a change and notifies the affected hosts.
@@ -270,7 +277,7 @@ impl OperatorsService {
     pub async fn changed(
         &self,
         name: InstanceName,
-        plan: Vec<String>,
+        plan: Vec<PlannedChange>,
         wanted: Option<RequestedAction>,
     ) -> Result<v1::InstanceChange, Status> {
         let order = match wanted {
@@ -278,7 +285,7 @@ impl OperatorsService {
             None => String::new(),
         };
         let instance = self.instance_view(&name);
-        Ok(v1::InstanceChange { instance, plan, order, ..Default::default() })
+        Ok(v1::InstanceChange { instance, plan: shown(&plan), order, ..Default::default() })
     }
 }
 

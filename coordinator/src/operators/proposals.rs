@@ -1,8 +1,9 @@
 //! Proposals of rollouts: shown before they start, and refused if they cannot work.
 
+use super::agreed;
 use super::apps::count;
 use super::asking::MembersAsked;
-use super::changes::{check_for, lines, not_rendered, placement};
+use super::changes::{check_for, not_rendered, placement, planned};
 use super::request::{absent, hindered, read, wrong};
 use super::service::OperatorsService;
 use super::subject::definition;
@@ -13,6 +14,8 @@ use fleet_core::app::{AppDefinition, Bundle};
 use fleet_core::hint::Hint;
 use fleet_core::labels::Selector;
 use fleet_core::names::{AppName, InstanceName, OperatorName, Version};
+use fleet_core::not_asked::NotAsked;
+use fleet_core::planned_change::PlannedChange;
 use fleet_core::proposal::{Proposal, RolloutRefusal, RolloutRequest, propose};
 use fleet_core::reason::LeftOutReason;
 use fleet_core::release::Release;
@@ -139,7 +142,7 @@ impl OperatorsService {
         &self,
         session: &mut Session,
         proposal: &Proposal,
-        not_known: &HashMap<InstanceName, String>,
+        not_known: &HashMap<InstanceName, NotAsked>,
     ) -> Result<v1::Proposal, Status> {
         let members: HashMap<&InstanceName, &Member> =
             proposal.members.iter().map(|member| (&member.instance, member)).collect();
@@ -152,13 +155,17 @@ impl OperatorsService {
         for (index, wave) in proposal.waves.iter().chain(apart).enumerate() {
             let mut changes = Vec::new();
             for member in wave.iter().filter_map(|name| members.get(name)) {
-                let mut lines =
-                    if rendered < RENDERED { self.lines_for(session, member, &mut opened).await? } else { Vec::new() };
+                let mut plan = if rendered < RENDERED {
+                    self.planned_for(session, member, &mut opened).await?
+                } else {
+                    Vec::new()
+                };
                 rendered += 1;
                 // A host that is away is asked when it comes back, and refuses then.
                 let is_online = !offline.contains(&member.instance);
-                lines.extend(not_known.get(&member.instance).filter(|_| is_online).cloned());
-                changes.push(self.proposed(member, is_online, lines));
+                let not_asked = not_known.get(&member.instance).filter(|_| is_online);
+                plan.extend(not_asked.cloned().map(PlannedChange::from));
+                changes.push(self.proposed(member, is_online, agreed::shown(&plan)));
             }
             let (kind, number) = wave_kind(index, has_canary, proposal.waves.len());
             waves.push(v1::Wave { kind: kind.into(), number, changes });
@@ -174,7 +181,7 @@ impl OperatorsService {
         })
     }
 
-    fn proposed(&self, member: &Member, online: bool, changes: Vec<String>) -> v1::ProposedChange {
+    fn proposed(&self, member: &Member, online: bool, changes: Vec<v1::PlannedChange>) -> v1::ProposedChange {
         let snapshot = self.shared.facts.read();
         v1::ProposedChange {
             instance: member.instance.to_string(),
@@ -186,12 +193,12 @@ impl OperatorsService {
         }
     }
 
-    async fn lines_for<'a>(
+    async fn planned_for<'a>(
         &self,
         session: &mut Session,
         member: &'a Member,
         opened: &mut HashMap<&'a Release, Opened>,
-    ) -> Result<Vec<String>, Status> {
+    ) -> Result<Vec<PlannedChange>, Status> {
         let host = self.shared.facts.read().instance(&member.instance).map(|one| one.host.clone());
         let Some(host) = host else { return Ok(Vec::new()) };
         let values = self.values_of(&member.instance)?;
@@ -212,8 +219,8 @@ impl OperatorsService {
             });
         }
         match specs.as_slice() {
-            [from, Ok(to)] => Ok(lines(from.as_ref().ok().map(|from| &from.spec), &to.spec)),
-            [_, Err(why)] => Ok(vec![format!("it cannot be made: {why}")]),
+            [from, Ok(to)] => Ok(planned(from.as_ref().ok().map(|from| &from.spec), &to.spec)),
+            [_, Err(why)] => Ok(vec![PlannedChange::NotRenderable(why.clone())]),
             _ => Ok(Vec::new()),
         }
     }

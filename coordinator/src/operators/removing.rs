@@ -14,6 +14,7 @@ use fleet_core::facts::{InstanceDesired, Removal};
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName};
 use fleet_core::order_summary::OrderSummary;
+use fleet_core::planned_change::PlannedChange;
 use fleet_proto::v1;
 use std::collections::BTreeSet;
 use tonic::Status;
@@ -50,10 +51,10 @@ impl OperatorsService {
             return Err(wrong(ATTEMPT, format!("`{unknown}` is not a volume of `{name}`"), Hint::ChooseAmong(has)));
         }
         self.check_removal(by, &subject, &volumes).await?;
-        let mut plan: Vec<String> = vec!["containers and networks: removed".to_owned()];
-        plan.extend(has.iter().map(|volume| match volumes.contains(volume) {
-            true => format!("volume {volume}: deleted, with its data"),
-            false => format!("volume {volume}: stays"),
+        let mut plan = vec![PlannedChange::ContainersRemoved];
+        plan.extend(has.iter().cloned().map(|volume| match volumes.contains(&volume) {
+            true => PlannedChange::VolumeDeleted(volume),
+            false => PlannedChange::VolumeKept(volume),
         }));
         let asked = v1::RemoveInstanceRequest { dry_run: false, ..request.clone() };
         let plan_digest = self.change_digest(&asked, &plan, Some(&subject.desired));

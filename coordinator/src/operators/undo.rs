@@ -4,6 +4,7 @@ use super::proposals::{absent_rollout, leave_out, refused_rollout};
 use super::request::{ChangeError, hindered};
 use super::rollouts::begin;
 use super::service::OperatorsService;
+use super::way_back::lost;
 use crate::clock;
 use crate::facts::{DesiredChange, StateSnapshot};
 use crate::store::Batch;
@@ -93,15 +94,7 @@ impl OperatorsService {
             values.put_again(store, &mut kept, name, again, instance.drift)?;
             Ok(UndoTarget::KeptAgain(kept))
         };
-        match kept_again() {
-            Err(ValuesError::Absent { revision, .. }) => {
-                Ok(UndoTarget::Lost { reason: LeftOutReason::ValuesLost { revision } })
-            }
-            Err(ValuesError::Seal { name: value, .. }) => {
-                Ok(UndoTarget::Lost { reason: LeftOutReason::ValueSealed { value } })
-            }
-            found => found,
-        }
+        kept_again().or_else(|error| Ok(UndoTarget::Lost { reason: lost(error)? }))
     }
 }
 

@@ -1,10 +1,13 @@
 //! Old and present values of a rollout's members: those that an undo would restore, and those that it could not.
 
+use super::agreed;
 use super::service::OperatorsService;
 use crate::rpc_status::failed;
 use crate::values::{HIDDEN, Revisions, ValueDifference, Values, ValuesError};
 use fleet_core::names::InstanceName;
+use fleet_core::planned_change::PlannedChange;
 use fleet_core::proposal::Proposal;
+use fleet_core::reason::LeftOutReason;
 use fleet_core::rollout::Member;
 use fleet_proto::v1;
 use std::collections::{HashMap, HashSet};
@@ -58,25 +61,42 @@ impl OperatorsService {
             let Some((member, present)) = members.get(&shown.instance) else { continue };
             let Some(previous) = member.from_revision else { continue };
             let (store, both) = (self.shared.facts.store(), Revisions { previous, present: *present });
-            shown.puts_back = match self.shared.values.differences(store, &member.instance, both) {
-                Ok(other) => other.iter().map(line).collect(),
-                Err(error @ (ValuesError::Absent { .. } | ValuesError::Seal { .. })) => {
-                    vec![format!("it would be left out: {error}")]
+            let puts_back = match self.shared.values.differences(store, &member.instance, both) {
+                Ok(other) => other.into_iter().filter_map(planned).collect(),
+                Err(error) => {
+                    let reason = lost(error).map_err(|error| failed("could not compare its values", &error))?;
+                    vec![PlannedChange::LeftOut(Box::new(reason))]
                 }
-                Err(error @ ValuesError::Store(_)) => return Err(failed("could not compare its values", &error)),
             };
+            shown.puts_back = agreed::shown(&puts_back);
         }
         Ok(())
     }
 }
 
-/// A value that is put back, for people; of a secret no more than its name.
-fn line(difference: &ValueDifference) -> String {
-    let ValueDifference { name, previous, present } = difference;
-    let is_secret = [previous, present].into_iter().flatten().any(|text| text == HIDDEN);
-    if is_secret {
-        return format!("value {name}: as it was (secret)");
+/// Returns the reason for which an instance whose former values cannot be read is left out.
+///
+/// # Errors
+/// Fails where the store cannot be read.
+pub fn lost(error: ValuesError) -> Result<LeftOutReason, ValuesError> {
+    match error {
+        ValuesError::Absent { revision, .. } => Ok(LeftOutReason::ValuesLost { revision }),
+        ValuesError::Seal { name: value, .. } => Ok(LeftOutReason::ValueSealed { value }),
+        error @ ValuesError::Store(_) => Err(error),
     }
-    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "its default".to_owned());
-    format!("value {name}: {} -> {}", text(present), text(previous))
+}
+
+/// A value that is put back; of a secret no more than its name.
+fn planned(difference: ValueDifference) -> Option<PlannedChange> {
+    let is_secret = |text: &Option<String>| text.as_deref() == Some(HIDDEN);
+    let ValueDifference { name: value, previous, present } = difference;
+    if is_secret(&present) || is_secret(&previous) {
+        return Some(PlannedChange::SecretPutBack { value });
+    }
+    match (present, previous) {
+        (Some(present), Some(previous)) => Some(PlannedChange::ValueChanged { value, present, previous }),
+        (None, Some(previous)) => Some(PlannedChange::ValueSet { value, previous }),
+        (Some(present), None) => Some(PlannedChange::ValueUnset { value, present }),
+        (None, None) => None,
+    }
 }

@@ -1,6 +1,6 @@
 //! The plan that was seen is the plan that runs, and a request that is sent twice is one request.
 
-use crate::harness::{FakeAgent, Harness, Operators, agreed, bundle, configure, push};
+use crate::harness::{FakeAgent, Harness, Operators, agreed, bundle, configure, install, push, remove};
 use crate::stories::{fleet, installed};
 use fleet_proto::refusal::{RefusalReason, word_of};
 use fleet_proto::v1;
@@ -72,6 +72,23 @@ async fn a_rollout_that_would_take_more_than_was_shown_is_not_started() {
     installed(&mut admin, &mut agent, "notes-2").await;
     check_changed(admin.start_rollout(to_1_2(agreed(&shown))).await);
     assert_eq!(rollouts(&mut admin).await, 0);
+}
+
+#[tokio::test]
+async fn another_reason_to_leave_an_instance_out_is_another_plan() {
+    let (_harness, mut admin, _agent) = scene().await;
+    install(&mut admin, "1.1", "lab-1", "notes-2").await.expect("nothing stands against it");
+    let first = admin.propose_rollout(to_1_2(None)).await.expect("it can work").into_inner();
+    let removal = v1::RemoveInstanceRequest { name: "notes-2".to_owned(), ..Default::default() };
+    remove(&mut admin, removal).await.expect("it can be removed");
+    let second = admin.propose_rollout(to_1_2(None)).await.expect("it can work").into_inner();
+    let left_out = |proposal: &v1::Proposal| proposal.left_out.iter().map(|it| it.instance.clone()).collect::<Vec<_>>();
+    assert_eq!((left_out(&first), left_out(&second)), (vec!["notes-2".to_owned()], vec!["notes-2".to_owned()]));
+    let changed =
+        v1::Proposal { plan_digest: second.plan_digest.clone(), left_out: second.left_out.clone(), ..first.clone() };
+    assert_eq!(changed, second, "only the reason differs");
+    assert_ne!(first.plan_digest, second.plan_digest);
+    check_changed(admin.start_rollout(to_1_2(agreed(&first.plan_digest))).await);
 }
 
 #[tokio::test]

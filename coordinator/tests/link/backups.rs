@@ -1,12 +1,13 @@
 //! Backups as operators request them and hosts report them.
 
-use crate::harness::{LIMIT, now, restore, settled};
+use crate::harness::{LIMIT, now, planned, restore, settled};
 use crate::import::named;
 use crate::scene::{accepted_drill, backups, data, end, read, scene, standing, until};
 use fleet_core::backup::{DataAction, DataResult, DrillMade, Others, Proof, RestoreMade};
 use fleet_core::change_result::ChangeResult;
 use fleet_core::event::EventKind;
 use fleet_core::order_failure::OrderFailure;
+use fleet_core::planned_change::PlannedChange;
 use fleet_core::problem::Problem;
 use fleet_proto::v1::{self, from_agent, order_report::Outcome};
 use tokio::task::JoinSet;
@@ -71,7 +72,8 @@ async fn a_restore_says_first_what_it_replaces_and_is_asked_once() {
     let request = v1::RestoreRequest { instance: "notes-1".to_owned(), dry_run: true, ..Default::default() };
     let shown = scene.backups.restore(request.clone()).await.expect("there is a backup").into_inner();
     assert_eq!((shown.backup.as_str(), shown.order.as_str()), (backup.id.as_str(), ""));
-    assert!(shown.plan[0].contains("backed up into central"), "{:?}", shown.plan);
+    let central = "central".parse().expect("a name");
+    assert_eq!(planned(&shown.plan)[0], PlannedChange::SafetyBackup(vec![central]));
     let request = v1::RestoreRequest { dry_run: false, drop_others: true, ..request };
     let change = restore(&mut scene.backups, request.clone()).await.expect("nothing stands against it").into_inner();
     let again = restore(&mut scene.backups, request).await.expect_err("one at a time");

@@ -1,8 +1,9 @@
 //! An instance that was removed, and another of its name.
 
-use crate::harness::{done, remove};
+use crate::harness::{done, planned, remove};
 use crate::scene::{backups, scene};
 use crate::stories::{installed, until};
+use fleet_core::planned_change::PlannedChange;
 use fleet_proto::v1::{self, from_agent};
 
 #[tokio::test]
@@ -30,5 +31,5 @@ async fn backups_of_an_earlier_instance_stay_listed_and_count_for_nothing() {
     assert_eq!((listed[0].id.as_str(), listed[0].earlier, listed[0].copies[0].kept), (order.id.as_str(), true, true));
     let request = v1::RestoreRequest { instance: "notes-1".to_owned(), dry_run: true, ..Default::default() };
     let shown = scene.backups.restore(request).await.expect("it can be restored").into_inner();
-    assert!(shown.plan[0].contains("of an EARLIER instance of this name"), "{:?}", shown.plan);
+    assert!(matches!(planned(&shown.plan)[0], PlannedChange::BackupOfEarlier(_)), "{:?}", shown.plan);
 }

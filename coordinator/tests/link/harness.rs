@@ -5,8 +5,10 @@ use fleet_coordinator::serve::{Config, Options, Running, serve};
 use fleet_coordinator::store::{Batch, Store};
 use fleet_core::access::JoinToken;
 use fleet_core::app::Bundle;
+use fleet_core::planned_change::PlannedChange;
 use fleet_core::time::Time;
 use fleet_link::{Identity, LinkError, admit, dial};
+use fleet_proto::convert::incoming_planned_change;
 use fleet_proto::refusal::{RefusalReason, refuse, word_of};
 use fleet_proto::v1::backups_client::BackupsClient;
 use fleet_proto::v1::{self, agents_client::AgentsClient, from_agent, operators_client::OperatorsClient, to_agent};
@@ -328,6 +330,12 @@ pub async fn start_rollout(admin: &mut Operators, request: v1::ProposeRolloutReq
 }
 
 /// Requests the plan of other values, and sets them.
+/// The changes of a plan, all of which this version can read.
+pub fn planned(plan: &[v1::PlannedChange]) -> Vec<PlannedChange> {
+    let read = |change: &v1::PlannedChange| incoming_planned_change(change.clone()).expect("it is a known change");
+    plan.iter().map(read).collect()
+}
+
 pub async fn configure(admin: &mut Operators, request: v1::ConfigureInstanceRequest) -> Reply<v1::InstanceChange> {
     let asked = v1::ConfigureInstanceRequest { dry_run: true, ..request.clone() };
     let shown = admin.configure_instance(asked).await?.into_inner();

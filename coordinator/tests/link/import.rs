@@ -1,8 +1,9 @@
 //! Import of an older export: stored facts are older than those of hosts, or incomplete.
 
-use crate::harness::{FakeAgent, LIMIT, Operators, configure, done, goal, install, settled};
+use crate::harness::{FakeAgent, LIMIT, Operators, configure, done, goal, install, planned, settled};
 use crate::stories::fleet;
 use fleet_core::hint::Hint;
+use fleet_core::planned_change::PlannedChange;
 use fleet_core::problem::Problem;
 use fleet_link::Identity;
 use fleet_proto::v1::{self, ProblemCode, order::Action};
@@ -99,7 +100,8 @@ async fn a_host_that_is_ahead_is_told_and_no_wish_counts_as_done_because_of_it()
     let values = [("password".to_owned(), "hunter2".to_owned())].into();
     let request = v1::ConfigureInstanceRequest { name: "notes-1".to_owned(), values, ..Default::default() };
     let change = configure(&mut admin, request).await.expect("nothing stands against it").into_inner();
-    assert!(change.plan.iter().any(|line| line.contains("revision 7")), "{:?}", change.plan);
+    let plan = planned(&change.plan);
+    assert!(plan.contains(&PlannedChange::ValuesReplaceNewer { revision: 7 }), "{plan:?}");
     let order = agent.orders(1).await.remove(0);
     assert_eq!(goal(&order).map(|goal| goal.revision), Some(8));
 }

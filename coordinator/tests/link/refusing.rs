@@ -2,10 +2,12 @@
 
 use crate::duplicates::events;
 use crate::harness::{
-    FakeAgent, LIMIT, Operators, bundle, done, goal, hello, install, now, push, settled, start_rollout,
+    FakeAgent, LIMIT, Operators, bundle, done, goal, hello, install, now, planned, push, settled, start_rollout,
 };
 use crate::stories::{fleet, until};
 use fleet_core::event::EventKind;
+use fleet_core::not_asked::{MemberNotAsked, NotAskedReason};
+use fleet_core::planned_change::PlannedChange;
 use fleet_proto::v1::{self, from_agent, host_query, query_reply};
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
@@ -134,8 +136,13 @@ async fn a_rollout_that_begins_without_the_word_of_a_host_says_so() {
     installed(&mut admin, &mut agent).await;
     start_rollout(&mut admin, to_1_2()).await.expect("nothing stands against it");
     let events = events(&mut admin).await;
-    let is_said = |(_, kind): &(String, EventKind)| matches!(kind, EventKind::HostsNotAsked { more: 0, named } if named[0].starts_with("notes-1: "));
-    assert!(events.iter().any(is_said), "{events:?}");
+    let member = MemberNotAsked::Member {
+        instance: "notes-1".parse().expect("a name"),
+        host: "lab-1".parse().expect("a name"),
+        reason: Box::new(NotAskedReason::AgentTooOld),
+    };
+    let expect = EventKind::HostsNotAsked { more: 0, named: vec![member] };
+    assert!(events.iter().any(|(_, kind)| *kind == expect), "{events:?}");
 }
 
 /// Answers every question about claims after a while.
@@ -188,7 +195,8 @@ async fn a_host_that_answers_slowly_is_asked_about_a_few_at_a_time_and_not_for_l
         }
     };
     let changes = timeout(LIMIT, changes).await.expect("its greeting is heard");
-    let late = |change: &&v1::ProposedChange| change.changes.iter().any(|line| line.contains("no time left"));
+    let is_late = |it: &PlannedChange| matches!(it, PlannedChange::HostNotAsked { reason, .. } if **reason == NotAskedReason::NoTimeLeft);
+    let late = |change: &&v1::ProposedChange| planned(&change.changes).iter().any(is_late);
     let late = changes.iter().filter(late).count();
     assert!(changes.len() == names.len() && (1..names.len() - 4).contains(&late), "{late} of {changes:?}");
     answering.abort();

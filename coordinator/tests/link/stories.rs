@@ -1,9 +1,11 @@
 //! Wishes become orders, orders end, and a restart in between changes nothing.
 
 use crate::harness::{
-    FakeAgent, Harness, LIMIT, Operators, bundle, configure, done, goal, install, push, remove, settled, start_rollout,
-    values,
+    FakeAgent, Harness, LIMIT, Operators, bundle, configure, done, goal, install, planned, push, remove, settled,
+    start_rollout, values,
 };
+use fleet_core::planned_change::PlannedChange;
+use fleet_core::spec::RecreateReason;
 use fleet_proto::v1::{self, order::Action};
 use std::path::Path;
 use std::time::Duration;
@@ -49,7 +51,8 @@ pub async fn installed(admin: &mut Operators, agent: &mut FakeAgent, name: &str)
 async fn an_installation_is_ordered_carried_out_and_seen() {
     let (_harness, mut admin, _, mut agent) = fleet().await;
     let change = install(&mut admin, "1.1", "lab-1", "notes-1").await.expect("nothing stands against it");
-    assert!(change.plan.iter().any(|line| line == "web: created"), "{:?}", change.plan);
+    let plan = planned(&change.plan);
+    assert!(plan.contains(&PlannedChange::ServiceCreated("web".to_owned())), "{plan:?}");
     let order = agent.orders(1).await.remove(0);
     assert_eq!(order.id, change.order);
     assert_eq!(values(&order).get("password").map(String::as_str), Some("hunter2"));
@@ -143,7 +146,9 @@ async fn an_instance_is_configured_stopped_and_removed() {
     let values = [("port".to_owned(), "9090".to_owned())].into();
     let request = v1::ConfigureInstanceRequest { name: "notes-1".to_owned(), values, ..Default::default() };
     let change = configure(&mut admin, request).await.expect("it can be changed").into_inner();
-    assert!(change.plan.iter().any(|line| line.starts_with("web: recreated")), "{:?}", change.plan);
+    let plan = planned(&change.plan);
+    let is_web = |it: &PlannedChange| matches!(it, PlannedChange::ServiceRecreated { service, .. } if service == "web");
+    assert!(plan.iter().any(is_web), "{plan:?}");
     let order = agent.orders(1).await.remove(0);
     assert_eq!(values_of(&order), ("9090", "hunter2"));
     agent.obey(&order, done(), goal(&order)).await;
@@ -178,7 +183,11 @@ async fn a_rollout_is_proposed_begun_and_followed_to_its_end() {
     let proposal = admin.propose_rollout(request.clone()).await.expect("it can work").into_inner();
     let change = &proposal.waves[0].changes[0];
     assert_eq!((change.from.as_str(), change.to.as_str()), ("1.1", "1.2"));
-    assert!(change.changes.iter().any(|line| line.contains("notes:1.2")), "{:?}", change.changes);
+    let changes = planned(&change.changes);
+    let image = RecreateReason::Image("notes:1.1".to_owned(), "notes:1.2".to_owned());
+    let has_image =
+        |it: &PlannedChange| matches!(it, PlannedChange::ServiceRecreated { because, .. } if because.contains(&image));
+    assert!(changes.iter().any(has_image), "{changes:?}");
     let rollout = start_rollout(&mut admin, request.clone()).await.expect("it can work").into_inner();
     let again = start_rollout(&mut admin, request).await.expect_err("one at a time");
     assert_eq!(again.code(), Code::FailedPrecondition, "{again}");

@@ -1,8 +1,11 @@
 //! Undos: old values that are restored, requests in between, and members whose old values are lost.
 
-use crate::harness::{FakeAgent, Harness, Operators, bundle, configure, done, goal, push, settled, start_rollout};
+use crate::harness::{
+    FakeAgent, Harness, Operators, bundle, configure, done, goal, planned, push, settled, start_rollout,
+};
 use crate::import::{again, needs_a_person, values_key};
 use crate::stories::{fleet, installed, until};
+use fleet_core::planned_change::PlannedChange;
 use fleet_core::reason::LeftOutReason;
 use fleet_link::Identity;
 use fleet_proto::v1::{self, ProblemCode};
@@ -63,10 +66,10 @@ async fn other_values_wait_for_an_undo_or_its_end() {
     set(&mut admin, "notes-1", "7070").await.expect("the undo is over");
 }
 
-async fn shown(admin: &mut Operators, id: &str, way_back: bool) -> Vec<Vec<String>> {
+async fn shown(admin: &mut Operators, id: &str, way_back: bool) -> Vec<Vec<PlannedChange>> {
     let request = v1::ShowRolloutRequest { id: id.to_owned(), way_back };
     let view = admin.show_rollout(request).await.expect("it can be shown").into_inner();
-    view.members.into_iter().map(|member| member.puts_back).collect()
+    view.members.into_iter().map(|member| planned(&member.puts_back)).collect()
 }
 
 #[tokio::test]
@@ -80,10 +83,13 @@ async fn whose_former_values_are_lost_is_left_out_of_an_undo_and_holds_nobody_ba
         agent.say(settled(&order.instance, goal(order).expect("it has one"), 0)).await;
         until(&mut admin, &order.instance, |view| view.as_ref().is_some_and(|view| view.version == "1.2")).await;
     }
-    let lost = "there are no values of revision 1 of `notes-1`";
-    let puts_back = [vec![format!("it would be left out: {lost}")], vec!["value port: 9090 -> its default".to_owned()]];
+    let puts_back = [
+        PlannedChange::LeftOut(Box::new(LeftOutReason::ValuesLost { revision: 1 })),
+        PlannedChange::ValueUnset { value: "port".to_owned(), present: "9090".to_owned() },
+    ]
+    .map(|change| vec![change]);
     assert_eq!(shown(&mut admin, &rollout, true).await, puts_back);
-    assert_eq!(shown(&mut admin, &rollout, false).await, [Vec::<String>::new(), Vec::new()], "nobody asked");
+    assert_eq!(shown(&mut admin, &rollout, false).await, [Vec::<PlannedChange>::new(), Vec::new()], "nobody asked");
 
     let undo = steer(&mut admin, &rollout, v1::SteerAction::Undo).await.expect("the other can go back");
     assert_eq!(undo.members.iter().map(|member| member.instance.as_str()).collect::<Vec<_>>(), ["notes-2"]);
@@ -100,5 +106,5 @@ async fn a_rollout_notes_no_values_that_are_not_kept() {
     push(&mut admin, "1.3", &bundle("notes:1.3")).await.expect("it is a good bundle");
     let request = v1::ProposeRolloutRequest { version: "1.3".to_owned(), ..Default::default() };
     let rollout = start_rollout(&mut admin, request).await.expect("it can work").into_inner();
-    assert_eq!(shown(&mut admin, &rollout.id, true).await, [Vec::<String>::new(), Vec::new()]);
+    assert_eq!(shown(&mut admin, &rollout.id, true).await, [Vec::<PlannedChange>::new(), Vec::new()]);
 }

@@ -154,6 +154,11 @@ impl SideFile {
 }
 
 impl SideFiles {
+    /// The first few names, without control characters and cut if they are long.
+    pub fn first_names(&self) -> Vec<String> {
+        self.files.iter().take(SHOWN).map(|file| shown(&file.path)).collect()
+    }
+
     /// The names, for people; the first few, and how many more there are.
     pub fn names(&self) -> String {
         let names: Vec<&str> = self.files.iter().map(|file| file.path.as_str()).collect();
@@ -172,37 +177,6 @@ pub fn short(names: &[&str]) -> String {
 
 fn shown(name: &str) -> String {
     name.chars().map(|c| if c.is_control() { '?' } else { c }).take(120).collect()
-}
-
-/// Destination of a restore.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RestoreTo {
-    /// The instance of the backup.
-    InPlace,
-    /// Another instance.
-    NewInstance,
-}
-
-/// Returns the treatment of such files in a restore, one line for each store, for people.
-pub fn side_file_lines(manifest: &Manifest, only: &BTreeSet<StoreName>, to: RestoreTo) -> Vec<String> {
-    let parts = manifest.parts.iter().filter(|part| only.is_empty() || only.contains(&part.store));
-    let line = |part: &super::Part| {
-        let store = &part.store;
-        match (manifest.side_files.get(store), to) {
-            (Some(kept), _) if kept.files.is_empty() => None,
-            (Some(kept), _) => Some(format!(
-                "store {store}: with {} beside its dump: {}",
-                count(kept.files.len(), "file"),
-                kept.names()
-            )),
-            (None, _) if !has_side_files(part.engine) => None,
-            (None, RestoreTo::InPlace) => Some(format!(
-                "store {store}: the backup has no files beside its dump (it is older than they are kept): those of today stay"
-            )),
-            (None, RestoreTo::NewInstance) => Some(format!("store {store}: {MISSING}")),
-        }
-    };
-    parts.filter_map(line).collect()
 }
 
 /// Returns the note about one part's files beside its dump, for people.

@@ -3,6 +3,7 @@
 use crate::access::Role;
 use crate::duplicate::Machine;
 use crate::names::{BackupId, HostName, InstanceName, OperatorName, OrderId, ReleaseName, RepositoryName};
+use crate::not_asked::MemberNotAsked;
 use crate::order_failure::OrderFailure;
 use crate::order_summary::OrderSummary;
 use crate::plain_text::ShortText;
@@ -253,7 +254,7 @@ pub enum EventKind {
         /// Number of further instances.
         more: usize,
         /// First instances, each with the reason.
-        named: Vec<ShortText>,
+        named: Vec<MemberNotAsked>,
     },
     /// A rollout was paused.
     RolloutPaused {

@@ -7,6 +7,7 @@ use crate::commands::change::{Change, DetachArgs, carry_out, show_dry_run};
 use crate::complete;
 use crate::context::Context;
 use crate::exit::ExitStatus;
+use crate::words::plans;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::command_error::CommandError;
@@ -62,7 +63,7 @@ pub async fn run(context: &Context, args: &InstanceRmArgs) -> Result<ExitStatus,
     }
     let agree = |planned: &InstanceChange| {
         if !args.yes {
-            planned.plan.iter().for_each(|line| context.printer.tell(format!("  {line}")));
+            plans::lines(&planned.plan).iter().for_each(|line| context.printer.tell(format!("  {line}")));
             tell_fate(context, &instance, &args.volumes);
             ask::type_the_name(context, &what, name.as_str())?;
         }

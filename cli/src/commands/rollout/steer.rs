@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::exit::ExitStatus;
 use crate::session::Session;
 use crate::show::rollouts::counts;
+use crate::words::plans;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::command_error::CommandError;
@@ -83,7 +84,7 @@ fn way_back(view: &RolloutView) -> Vec<String> {
     moved
         .flat_map(|it| {
             let release = format!("  {}  {}  {} -> {}", it.instance, it.host, it.to, it.from);
-            let values = it.puts_back.iter().map(|value| format!("      {value}"));
+            let values = plans::lines(&it.puts_back).into_iter().map(|value| format!("      {value}"));
             std::iter::once(release).chain(values)
         })
         .collect()
@@ -110,22 +111,24 @@ async fn steer(session: &Session, action: SteerAction, id: &str) -> Result<Rollo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::planned_change::PlannedChange;
     use fleet_proto::v1::MemberView;
 
     #[test]
     fn a_way_back_names_the_values_that_it_puts_back() {
-        let member = |instance: &str, state: MemberState, puts_back: &[&str]| MemberView {
+        let member = |instance: &str, state: MemberState, puts_back: &[PlannedChange]| MemberView {
             instance: instance.to_owned(),
             host: "lab-1".to_owned(),
             from: "1.1".to_owned(),
             to: "1.2".to_owned(),
             state: state.into(),
-            puts_back: puts_back.iter().map(ToString::to_string).collect(),
+            puts_back: puts_back.iter().cloned().map(Into::into).collect(),
             ..Default::default()
         };
+        let title = PlannedChange::ValueUnset { value: "title".to_owned(), present: "New".to_owned() };
         let members = vec![
-            member("notes-1", MemberState::Done, &["value title: New -> its default"]),
-            member("notes-2", MemberState::Failed, &["value title: New -> its default"]),
+            member("notes-1", MemberState::Done, std::slice::from_ref(&title)),
+            member("notes-2", MemberState::Failed, std::slice::from_ref(&title)),
             member("notes-3", MemberState::Unhealthy, &[]),
         ];
         let output = way_back(&RolloutView { members, ..Default::default() });

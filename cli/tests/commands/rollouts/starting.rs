@@ -30,8 +30,8 @@ fn a_rollout_shows_its_plan_and_goes_on_to_its_end() {
 
     canary
       notes-1  lab-1  1.1 -> 1.2
-          image of web: labnotes-web:1.1 -> labnotes-web:1.2
-          recreate web
+          web: recreated, image labnotes-web:1.1 -> labnotes-web:1.2
+          file docker-compose.yaml (changed)
 
     wave 1
       notes-2  lab-2  1.1 -> 1.2  as notes-1

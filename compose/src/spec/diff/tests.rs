@@ -14,14 +14,17 @@ fn spec(changes: Changes, version: &str, values: Changes) -> InstanceSpec {
 fn show(diff: &SpecDiff) -> String {
     let service = |service: &super::ServiceDiff| match &service.change {
         SpecChange::Created => format!("{}: created", service.service),
-        SpecChange::Recreated { because } => format!("{}: recreated, {}", service.service, because.join("; ")),
+        SpecChange::Recreated { because } => {
+            let because: Vec<_> = because.iter().map(|reason| format!("{reason:?}")).collect();
+            format!("{}: recreated, {}", service.service, because.join("; "))
+        }
         SpecChange::Unchanged => format!("{}: unchanged", service.service),
         SpecChange::Removed => format!("{}: removed", service.service),
     };
     let mut lines: Vec<String> = diff.services.iter().map(service).collect();
     lines.extend(diff.new_volumes.iter().map(|volume| format!("volume {volume} (new)")));
     lines.extend(diff.left_volumes.iter().map(|volume| format!("volume {volume} (left)")));
-    lines.extend(diff.files.iter().map(|file| format!("file {file}")));
+    lines.extend(diff.files.iter().map(|file| format!("file {} ({:?})", file.path, file.change)));
     lines.join("\n")
 }
 
@@ -34,7 +37,7 @@ fn check(changes: Changes, version: &str, values: Changes, expect: &str) {
 #[test]
 fn from_nothing_everything_is_created() {
     let found = show(&diff(None, &spec(&[], "1.1", &[])));
-    let files = "file .env (new)\nfile conf/nginx.conf (new)\nfile docker-compose.yaml (new)";
+    let files = "file .env (New)\nfile conf/nginx.conf (New)\nfile docker-compose.yaml (New)";
     assert_eq!(found, format!("db: created\nweb: created\nvolume demo-1_data (new)\n{files}"));
 }
 
@@ -55,15 +58,15 @@ fn an_upgrade_recreates_only_what_changed() {
 }
 
 #[test]
-fn the_reasons_are_said_in_words() {
+fn each_reason_has_what_was_and_what_will_be() {
     check(
         &[],
         "1.2",
         &[("port", "9090")],
-        "db: unchanged
-web: recreated, image web:1.1 -> web:1.2; file conf/nginx.conf; port 8080:80/tcp removed; port 9090:80/tcp (new)
-file .env (changed)
-file conf/nginx.conf (changed)",
+        r#"db: unchanged
+web: recreated, Image("web:1.1", "web:1.2"); File("conf/nginx.conf"); PortRemoved("8080:80/tcp"); PortAdded("9090:80/tcp")
+file .env (Changed)
+file conf/nginx.conf (Changed)"#,
     );
 }
 
@@ -73,9 +76,9 @@ fn a_changed_secret_is_told_but_not_shown() {
         &[],
         "1.1",
         &[("db_password", "other")],
-        "db: unchanged
-web: recreated, environment DATABASE_URL: (secret) -> (secret)
-file .env (changed)",
+        r#"db: unchanged
+web: recreated, EnvironmentChanged("DATABASE_URL", "(secret)", "(secret)")
+file .env (Changed)"#,
     );
 }
 
@@ -86,11 +89,11 @@ fn a_volume_is_never_removed_by_a_change() {
         &[("docker-compose.yaml", &compose)],
         "1.1",
         &[],
-        "db: recreated, mounts
+        r#"db: recreated, Field("mounts")
 web: unchanged
 volume demo-1_more (new)
 volume demo-1_data (left)
-file docker-compose.yaml (changed)",
+file docker-compose.yaml (Changed)"#,
     );
 }
 
@@ -101,9 +104,9 @@ fn a_changed_network_recreates_who_is_in_it() {
         &[("docker-compose.yaml", &compose)],
         "1.1",
         &[],
-        "db: recreated, network demo-1_default
-web: recreated, network demo-1_default
-file docker-compose.yaml (changed)",
+        r#"db: recreated, Network("demo-1_default")
+web: recreated, Network("demo-1_default")
+file docker-compose.yaml (Changed)"#,
     );
 }
 
@@ -111,14 +114,16 @@ file docker-compose.yaml (changed)",
 fn services_come_and_go() {
     let compose = "services: { web: { image: 'web:1.1', command: run, restart: always }, cache: { image: redis } }\n";
     let app = APP.replace("    - exec: { service: db, command: [pg_isready, -q], timeout: 2s }\n", "");
-    let web = "web: recreated, environment DATABASE_URL removed; environment THEME removed; \
-               command the image's own -> `run`; file conf/nginx.conf; port 8080:80/tcp removed; mounts; restart";
+    let web = concat!(
+        r#"web: recreated, EnvironmentRemoved("DATABASE_URL"); EnvironmentRemoved("THEME"); CommandSet("run"); "#,
+        r#"File("conf/nginx.conf"); PortRemoved("8080:80/tcp"); Field("mounts"); Field("restart")"#
+    );
     check(
         &[("docker-compose.yaml", compose), ("app.yaml", &app)],
         "1.1",
         &[],
         &format!(
-            "cache: created\n{web}\ndb: removed\nvolume demo-1_data (left)\nfile .env (changed)\nfile docker-compose.yaml (changed)"
+            "cache: created\n{web}\ndb: removed\nvolume demo-1_data (left)\nfile .env (Changed)\nfile docker-compose.yaml (Changed)"
         ),
     );
 }

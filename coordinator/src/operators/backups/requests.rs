@@ -3,7 +3,7 @@
 use super::chosen::{Meant, choose};
 use crate::clock;
 use crate::facts::{DesiredChange, Started, StateSnapshot};
-use crate::operators::agreed::{Agreed, plan_changed};
+use crate::operators::agreed::{Agreed, plan_changed, shown};
 use crate::operators::request::{ChangeError, absent, hindered, read, wrong};
 use crate::operators::service::OperatorsService;
 use crate::operators::subject::no_instance;
@@ -16,6 +16,7 @@ use fleet_core::labels::Selector;
 use fleet_core::names::{HostName, InstanceName, OperatorName, RepositoryName};
 use fleet_core::order_summary::OrderSummary;
 use fleet_core::plan::data_order_id;
+use fleet_core::planned_change::PlannedChange;
 use fleet_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
 use tonic::Status;
@@ -58,14 +59,14 @@ impl OperatorsService {
             from
         };
         let plan = vec![
-            format!("backup {} from {}: restored into throwaway containers, and checked", from.backup, from.repository),
-            "everything that was made for it: removed".to_owned(),
+            PlannedChange::Drilled { backup: from.backup.clone(), repository: from.repository.clone() },
+            PlannedChange::DrillRemoved,
         ];
         // The instance of the backup is looked up when its host is ordered.
         let actions = [(name, DataAction::Drill { from, privileges: Privileges::default() })].into();
         let mut changes = self.request_data_action(by, ATTEMPT, actions, None).await?;
         let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was asked for", None))?;
-        Ok(v1::InstanceChange { plan, ..change })
+        Ok(v1::InstanceChange { plan: shown(&plan), ..change })
     }
 
     /// Stores requests for several instances, all or none.
@@ -108,9 +109,9 @@ impl OperatorsService {
             request.map(|id| id.to_string()).unwrap_or_default()
         };
         let instance = self.instance_view(name);
-        let mut plan = vec![format!("{name}: its data is read, and stays as it is")];
+        let mut plan = vec![PlannedChange::DataRead(name.clone())];
         plan.extend(uncovered_now(&self.shared.facts.read(), name));
-        v1::InstanceChange { plan, instance, order, ..Default::default() }
+        v1::InstanceChange { plan: shown(&plan), instance, order, ..Default::default() }
     }
 }
 
@@ -215,11 +216,13 @@ pub fn refusals(snapshot: &StateSnapshot, policy: &HostPolicy, name: &Repository
 }
 
 /// The stores that a backup will not have, as their host last said.
-fn uncovered_now(snapshot: &StateSnapshot, name: &InstanceName) -> Vec<String> {
+fn uncovered_now(snapshot: &StateSnapshot, name: &InstanceName) -> Vec<PlannedChange> {
     let coverage = snapshot.said(name).and_then(|said| said.coverage.as_ref());
     let stores = coverage.map(|coverage| coverage.stores.as_slice()).unwrap_or_default();
     let missing = stores.iter().filter_map(|store| match &store.state {
-        StoreState::Missing { reason } => Some(format!("store {}: NOT in it: {reason}", store.name)),
+        StoreState::Missing { reason } => {
+            Some(PlannedChange::StoreNotCovered { store: store.name.clone(), reason: reason.clone() })
+        }
         StoreState::Covered | StoreState::Derivable => None,
     });
     missing.collect()

@@ -5,6 +5,7 @@ use crate::operators::request::{hindered, wrong};
 use fleet_core::backup::{BackupSeen, BackupSource, Privileges, RepositoryLocation, StoreState};
 use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, RepositoryName, StoreName};
+use fleet_core::planned_change::PlannedChange;
 use fleet_core::release::Release;
 use fleet_proto::v1;
 use std::collections::BTreeSet;
@@ -12,25 +13,22 @@ use tonic::Status;
 
 const ATTEMPT: &str = "restore";
 
-/// Returns the lines about replaced data, for people.
+/// Returns the changes of replaced data.
 pub fn in_place(
     snapshot: &StateSnapshot,
     name: &InstanceName,
     (from, seen): (&BackupSource, &BackupSeen),
     only: &BTreeSet<StoreName>,
     safety: &BTreeSet<RepositoryName>,
-) -> Result<Vec<String>, Status> {
+) -> Result<Vec<PlannedChange>, Status> {
     let coverage = snapshot.said(name).and_then(|said| said.coverage.as_ref());
     let mut plan = vec![match safety.is_empty() {
-        true => "what is there now: NOT backed up before".to_owned(),
-        false => {
-            let names: Vec<String> = safety.iter().map(ToString::to_string).collect();
-            format!("what is there now: backed up into {}", names.join(", "))
-        }
+        true => PlannedChange::NoSafetyBackup,
+        false => PlannedChange::SafetyBackup(safety.iter().cloned().collect()),
     }];
-    let what = format!("backup {} of {} in {}", from.backup, seen.began, from.repository);
+    let (backup, began, repository) = (from.backup.clone(), seen.began, from.repository.clone());
     let Some(coverage) = coverage else {
-        plan.push(format!("its data: replaced by {what}"));
+        plan.push(PlannedChange::DataReplaced { backup, began, repository });
         return Ok(plan);
     };
     let stores: BTreeSet<&StoreName> = coverage.stores.iter().map(|store| &store.name).collect();
@@ -40,15 +38,17 @@ pub fn in_place(
     }
     for store in &coverage.stores {
         let is_meant = only.is_empty() || only.contains(&store.name);
-        plan.push(match &store.state {
-            StoreState::Derivable => format!("store {}: stays; it can be rebuilt", store.name),
+        let (store, state) = (store.name.clone(), &store.state);
+        plan.push(match state {
+            StoreState::Derivable => PlannedChange::StoreRebuildable(store),
             StoreState::Covered | StoreState::Missing { .. } if is_meant => {
-                format!("store {}: replaced by {what}", store.name)
+                let (backup, repository) = (backup.clone(), repository.clone());
+                PlannedChange::StoreReplaced { store, backup, began, repository }
             }
-            StoreState::Covered | StoreState::Missing { .. } => format!("store {}: stays as it is", store.name),
+            StoreState::Covered | StoreState::Missing { .. } => PlannedChange::StoreKept(store),
         });
     }
-    plan.push("services: stopped meanwhile; if it does not work, everything is put back as it was".to_owned());
+    plan.push(PlannedChange::ServicesStopped);
     Ok(plan)
 }
 
@@ -66,14 +66,10 @@ pub fn privileges_on(
     }
 }
 
-/// Returns a line about privileged bits that are left out and the reason.
-pub fn privileges_line(privileges: Privileges, seen: &BackupSeen) -> Option<String> {
-    let why = match &seen.made_on {
-        Some(host) => format!("the backup was ordered from {host}"),
-        None => "it is not known here from which host the backup was ordered".to_owned(),
-    };
-    let line = format!("setuid and setgid bits, capabilities: cleared, for {why}; see --keep-privileged-bits");
-    (privileges == Privileges::Cleared).then_some(line)
+/// Returns the change about privileged bits, if they are left out.
+pub fn cleared_privileges(privileges: Privileges, seen: &BackupSeen) -> Option<PlannedChange> {
+    let cleared = PlannedChange::PrivilegesCleared { made_on: seen.made_on.clone() };
+    (privileges == Privileges::Cleared).then_some(cleared)
 }
 
 /// A folder on one host is out of another's reach.

@@ -2,26 +2,28 @@
 
 use super::chosen::{Meant, choose};
 use super::requests::{check_host, check_repositories, usual};
-use super::restore_plan::{check_reach, check_release, in_place, privileges_line, privileges_on};
+use super::restore_plan::{check_reach, check_release, cleared_privileges, in_place, privileges_on};
 use crate::clock;
 use crate::facts::{DesiredChange, Started};
-use crate::operators::agreed::{Agreed, Once};
+use crate::operators::agreed::{Agreed, Once, shown};
 use crate::operators::asking::HostWord;
-use crate::operators::changes::{check_for, lines};
+use crate::operators::changes::{check_for, planned};
 use crate::operators::request::{ChangeError, absent, hindered, read, taken, wrong};
 use crate::operators::service::OperatorsService;
 use crate::operators::subject::{Subject, definition, no_instance};
 use fleet_core::app::Given;
 use fleet_core::backup::{
-    BackupSeen, BackupSource, DataAction, DataRequest, Kept, Manifest, Others, Part, RestoreTo, rebuild_lines,
-    refused_without_side_files, side_file_lines, without_side_files,
+    BackupSeen, BackupSource, DataAction, DataRequest, Kept, Manifest, Others, Part, refused_without_side_files,
+    without_side_files,
 };
 use fleet_core::event::EventKind;
 use fleet_core::facts::{DriftRule, InstanceDesired, InstanceOrigin, PowerDesired};
 use fleet_core::hint::Hint;
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{HostName, InstanceName, OperatorName, StoreName};
+use fleet_core::not_asked::NotAsked;
 use fleet_core::order::PowerRequest;
+use fleet_core::planned_change::{PlannedChange, RestoreTo};
 use fleet_core::release::{Goal, Release};
 use fleet_core::time::Time;
 use fleet_proto::v1;
@@ -34,7 +36,7 @@ const ATTEMPT: &str = "restore";
 struct Anew<'a> {
     subject: Subject,
     values: Given,
-    plan: Vec<String>,
+    plan: Vec<PlannedChange>,
     /// Until it is stored, no other change may claim names.
     _one_at_a_time: tokio::sync::MutexGuard<'a, ()>,
 }
@@ -98,26 +100,24 @@ impl OperatorsService {
             check_release(&snapshot, &name, &seen)?;
             let mut plan = in_place(&snapshot, &name, (&from, &seen), &only, &safety)?;
             if seen.began < instance.created {
-                plan.insert(0, format!("the backup {} is of an EARLIER instance of this name", from.backup));
+                plan.insert(0, PlannedChange::BackupOfEarlier(from.backup.clone()));
             }
             let privileges = privileges_on(&snapshot, &instance.host, (&name, &seen), request);
-            plan.extend(privileges_line(privileges, &seen));
+            plan.extend(cleared_privileges(privileges, &seen));
             (safety, plan, privileges, instance.clone())
         };
-        let mut plan: Vec<String> =
-            plan.into_iter().chain(self.beside(&name, &only, request.drop_others).await).collect();
+        let mut plan = plan;
+        plan.extend(self.beside(&name, &only, request.drop_others).await);
         match self.manifest_of(ATTEMPT, &from).await {
-            Ok(manifest) => plan.extend(side_file_lines(&manifest, &only, RestoreTo::InPlace)),
-            Err(_) => {
-                plan.push("files beside the dumps: not known here; the host reads them from the backup".to_owned());
-            }
+            Ok(manifest) => plan.extend(PlannedChange::of_side_files(&manifest, &only, RestoreTo::InPlace)),
+            Err(_) => plan.push(PlannedChange::SideFilesNotKnown),
         }
         plan.extend(self.rebuilt_after(&name));
         plan.extend(self.check_started(by, &name, &only).await?);
         let plan_digest = self.change_digest(&meant_by(request, &from), &plan, Some(&desired));
         let backup = from.backup.to_string();
         let Some(agreed) = agreed else {
-            let instance = self.instance_view(&name);
+            let (plan, instance) = (shown(&plan), self.instance_view(&name));
             return Ok(v1::InstanceChange { plan, instance, backup, plan_digest, ..Default::default() });
         };
         agreed.check(ATTEMPT, &plan_digest)?;
@@ -126,7 +126,7 @@ impl OperatorsService {
         let mut changes =
             self.request_data_action(by, ATTEMPT, [(name, action)].into(), Some((agreed, &desired))).await?;
         let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was asked for", None))?;
-        Ok(v1::InstanceChange { plan, backup, ..change })
+        Ok(v1::InstanceChange { plan: shown(&plan), backup, ..change })
     }
 
     /// Refuses to replace data if the host's policy forbids filling the stores or starting the instance. Returns the
@@ -136,28 +136,28 @@ impl OperatorsService {
         by: &OperatorName,
         name: &InstanceName,
         only: &BTreeSet<StoreName>,
-    ) -> Result<Option<String>, Status> {
+    ) -> Result<Option<PlannedChange>, Status> {
         let subject = self.subject(ATTEMPT, name)?;
         let mut session = self.rendering(ATTEMPT, by).await?;
         let rendered = subject.render(&mut session, ATTEMPT, &subject.values).await;
         // Others of this operator may render while the host is asked.
         drop(session);
         let Ok(rendered) = rendered else {
-            return Ok(Some(
-                "not known: whether the host's policy allows it, for its release was not rendered".to_owned(),
-            ));
+            return Ok(Some(PlannedChange::PolicyNotCompared));
         };
         let is_meant = |name: &StoreName| only.is_empty() || only.contains(name);
         let stores = rendered.stores.iter().filter(|(name, store)| store.is_truth() && is_meant(name));
         self.check_reaches(ATTEMPT, &subject.desired.host, &Reaches::of_restore(&rendered, stores))?;
+        let host = subject.desired.host.clone();
         Ok(match self.word_of(by, subject.claimant(), &rendered.spec).await {
             HostWord::Fine => None,
-            HostWord::Refusal(why) | HostWord::NotAsked(why) => Some(why),
+            HostWord::Refusal(objection) => Some(PlannedChange::HostObjects { host, objection }),
+            HostWord::NotAsked(reason) => Some(NotAsked { host, reason }.into()),
         })
     }
 
     /// Returns the stores that are rebuilt from the restored data, as the release declares.
-    fn rebuilt_after(&self, name: &InstanceName) -> Vec<String> {
+    fn rebuilt_after(&self, name: &InstanceName) -> Vec<PlannedChange> {
         let release = {
             let snapshot = self.shared.facts.read();
             let wanted = snapshot.instance(name).map(|instance| &instance.release);
@@ -165,24 +165,24 @@ impl OperatorsService {
         };
         let read = |release: Release| definition(ATTEMPT, &self.bundle(&release)?);
         match release.map(read) {
-            Some(Ok(definition)) => rebuild_lines(&definition.rebuilds()),
-            Some(Err(_)) => vec!["what is rebuilt afterwards: not known here; the host has it".to_owned()],
+            Some(Ok(definition)) => PlannedChange::of_rebuilds(&definition.rebuilds()),
+            Some(Err(_)) => vec![PlannedChange::RebuildsNotKnown],
             None => Vec::new(),
         }
     }
 
     /// Returns the databases that the servers held outside the stores when the newest backup was taken. The host checks
     /// again before it begins.
-    async fn beside(&self, name: &InstanceName, only: &BTreeSet<StoreName>, may_go: bool) -> Vec<String> {
+    async fn beside(&self, name: &InstanceName, only: &BTreeSet<StoreName>, may_go: bool) -> Vec<PlannedChange> {
         let newest = choose(&self.shared.facts.read(), ATTEMPT, name, &Meant { backup: "", at: None, repository: "" });
         let Ok((newest, _)) = newest else { return Vec::new() };
-        let what = if may_go { "replaced with the rest, and in no backup" } else { "in the way: see --drop-others" };
+        let change = if may_go { PlannedChange::OtherDataReplaced } else { PlannedChange::OtherDataInTheWay };
         let is_meant = |part: &Part| only.is_empty() || only.contains(&part.store);
         let is_database = |part: &Part| is_meant(part) && matches!(part.kept, Kept::Stream { .. });
         match self.manifest_of(ATTEMPT, &newest).await {
             Ok(manifest) if !manifest.parts.iter().any(is_database) => Vec::new(),
-            Ok(manifest) => manifest.beside.iter().map(|other| format!("{other}: {what}")).collect(),
-            Err(_) => vec!["what else its database servers hold: not known here; the host asks them".to_owned()],
+            Ok(manifest) => manifest.beside.iter().cloned().map(change).collect(),
+            Err(_) => vec![PlannedChange::OtherDataNotKnown],
         }
     }
 
@@ -202,7 +202,7 @@ impl OperatorsService {
         let mut plan = made_from(&name, &host, &manifest, (&from, &seen), &only);
         plan.extend(anew.plan.iter().cloned());
         let privileges = privileges_on(&self.shared.facts.read(), &host, (&from.instance, &seen), request);
-        plan.extend(privileges_line(privileges, &seen));
+        plan.extend(cleared_privileges(privileges, &seen));
         let lacking = without_side_files(&manifest, &only);
         if !lacking.is_empty() && !request.drop_others {
             return Err(hindered(ATTEMPT, refused_without_side_files(&lacking), Hint::DropOthers));
@@ -210,7 +210,7 @@ impl OperatorsService {
         let plan_digest = self.change_digest(&meant_by(request, &from), &plan, None);
         let Some(agreed) = agreed else {
             let backup = from.backup.to_string();
-            return Ok(v1::InstanceChange { plan, backup, plan_digest, ..Default::default() });
+            return Ok(v1::InstanceChange { plan: shown(&plan), backup, plan_digest, ..Default::default() });
         };
         agreed.check(ATTEMPT, &plan_digest)?;
         let goal = Goal { release: manifest.release.clone(), revision: 1 };
@@ -239,7 +239,7 @@ impl OperatorsService {
             Ok::<_, ChangeError>(())
         };
         self.change(now, change).await?;
-        Ok(v1::InstanceChange { plan, backup: backup.to_string(), ..self.requested(&name) })
+        Ok(v1::InstanceChange { plan: shown(&plan), backup: backup.to_string(), ..self.requested(&name) })
     }
 
     /// Works out whether the backup's release and values make an instance on the host, before anything is kept.
@@ -283,9 +283,10 @@ impl OperatorsService {
         let one_at_a_time = self.claiming.lock().await;
         let unknown = self.check_claims(ATTEMPT, &mut session, subject.claimant(), &rendered.spec).await?;
         drop(session);
-        let rebuilt = rebuild_lines(&rendered.rebuilds);
-        let remarks = not_asked.into_iter().chain(unknown).chain(rebuilt);
-        let plan = lines(None, &rendered.spec).into_iter().chain(remarks).collect();
+        let mut plan = planned(None, &rendered.spec);
+        plan.extend(not_asked.map(PlannedChange::from));
+        plan.extend(unknown);
+        plan.extend(PlannedChange::of_rebuilds(&rendered.rebuilds));
         Ok(Anew { plan, subject, values, _one_at_a_time: one_at_a_time })
     }
 
@@ -308,13 +309,18 @@ fn made_from(
     manifest: &Manifest,
     (from, seen): (&BackupSource, &BackupSeen),
     only: &BTreeSet<StoreName>,
-) -> Vec<String> {
-    let (release, backup, of, repository) = (&manifest.release, &from.backup, &from.instance, &from.repository);
-    let began = seen.began;
-    let made =
-        format!("instance {name} on {host}: made as {release} from backup {backup} of {of} ({began}, in {repository})");
-    let missing = manifest.uncovered.iter().map(|what| format!("does not come, for it is not in the backup: {what}"));
-    let files = side_file_lines(manifest, only, RestoreTo::NewInstance);
+) -> Vec<PlannedChange> {
+    let made = PlannedChange::MadeFromBackup {
+        instance: name.clone(),
+        host: host.clone(),
+        release: manifest.release.name.clone(),
+        backup: from.backup.clone(),
+        of: from.instance.clone(),
+        began: seen.began,
+        repository: from.repository.clone(),
+    };
+    let missing = manifest.uncovered.iter().cloned().map(PlannedChange::NotInBackup);
+    let files = PlannedChange::of_side_files(manifest, only, RestoreTo::NewInstance);
     std::iter::once(made).chain(files).chain(missing).collect()
 }
 
