@@ -119,7 +119,7 @@ impl Mask {
         match made {
             DataResult::Backup(copies) => DataResult::Backup(self.copies(copies)),
             DataResult::Drill(mut drill) => {
-                drill.proof.failure = drill.proof.failure.map(|reason| self.apply(reason));
+                drill.proof.failure = drill.proof.failure.map(|failure| Box::new(self.failure(*failure)));
                 drill.proof.checks = self.all(drill.proof.checks);
                 DataResult::Drill(drill)
             }
@@ -133,7 +133,7 @@ impl Mask {
     }
 
     fn copies(&self, copies: Vec<CopyMade>) -> Vec<CopyMade> {
-        let masked = |copy: CopyMade| CopyMade { result: copy.result.map_err(|reason| self.apply(reason)), ..copy };
+        let masked = |copy: CopyMade| CopyMade { result: copy.result.map_err(|failure| self.failure(failure)), ..copy };
         copies.into_iter().map(masked).collect()
     }
 

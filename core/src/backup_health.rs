@@ -202,8 +202,8 @@ fn newest_in<'a>(input: &HealthInput<'a>, name: &RepositoryName) -> Option<&'a B
 
 /// Reason why the newest copy in one repository could not be restored, whatever a drill of another found since.
 fn failed_drill(input: &HealthInput, name: &RepositoryName) -> Option<BackupProblem> {
-    let reason = newest_in(input, name)?.failed_drill()?.into();
-    Some(BackupProblem::NotRestorable { repository: name.clone(), reason })
+    let failure = Box::new(newest_in(input, name)?.failed_drill()?.shortened());
+    Some(BackupProblem::NotRestorable { repository: name.clone(), failure })
 }
 
 /// Reason why the last attempt at a copy in one repository failed, if none has succeeded there since, whatever the others did.
@@ -214,8 +214,8 @@ fn failed_copy(input: &HealthInput, name: &RepositoryName) -> Option<BackupProbl
         let copy = copies_made(ended)?.iter().find(|copy| copy.repository == *name)?;
         Some((ended.at, copy.result.as_ref().err()?))
     });
-    let (at, why) = of_copy.max_by_key(|(at, _)| *at)?;
-    Some(BackupProblem::CopyFailed { repository: name.clone(), at, reason: why.as_str().into() })
+    let (at, failure) = of_copy.max_by_key(|(at, _)| *at)?;
+    Some(BackupProblem::CopyFailed { repository: name.clone(), at, failure: Box::new(failure.shortened()) })
 }
 
 /// Tells whether a backup was not made, or not in each repository.

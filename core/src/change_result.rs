@@ -63,6 +63,7 @@ impl ChangeResult {
 mod tests {
     use super::*;
     use crate::backup::Proof;
+    use crate::order_failure::OrderFailure;
     use crate::time::Time;
 
     #[test]
@@ -73,7 +74,7 @@ mod tests {
             took_ms: 40_000,
             bytes: 3,
             checks: vec!["db: notes: 3".to_owned()],
-            failure: failure.map(str::to_owned),
+            failure: failure.map(|text| Box::new(OrderFailure::other(text))),
         };
         let backup: BackupId = "3f9a12bc0011223344556677".parse().expect("it is an id");
         let repository: RepositoryName = "central".parse().expect("it is a name");

@@ -28,12 +28,18 @@ impl OrderFailure {
         if let Self::RollbackFailed { because, failure } = self {
             return vec![because, failure];
         }
-        if let Self::InStore { failure, .. } | Self::NotLoaded { failure, .. } | Self::SomethingLeft { failure, .. } =
-            self
+        if let Self::InStore { failure, .. }
+        | Self::NotLoaded { failure, .. }
+        | Self::SomethingLeft { failure, .. }
+        | Self::CopyFailed { failure, .. } = self
         {
             return vec![failure];
         }
-        if let Self::Several { failures } = self { failures.iter().collect() } else { Vec::new() }
+        if let Self::Several { failures } | Self::SafetyBackupFailed { failures } = self {
+            failures.iter().collect()
+        } else {
+            Vec::new()
+        }
     }
 
     /// Returns the number of levels of failures in it.

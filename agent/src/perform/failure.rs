@@ -2,6 +2,8 @@
 
 mod data;
 
+pub use data::of_repository;
+
 use super::allow::Forbidden;
 use super::claims::ClaimError;
 use super::prepare::PrepareError;

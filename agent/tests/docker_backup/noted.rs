@@ -6,6 +6,7 @@ use fleet_core::app::Bundle;
 use fleet_core::backup::{DataAction, DataResult, Proof};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, Outcome};
+use fleet_core::order_failure::OrderFailure;
 use std::time::{Duration, Instant};
 
 const IMAGE: &str = "fleet-test-databases:1";
@@ -154,11 +155,12 @@ async fn a_drill_compares_with_what_the_servers_said_and_names_what_their_dumps_
     exec(&name, "graph", &["sh", "-c", "echo ^index >/data/dump-loses; chown 7474:7474 /data/dump-loses"]);
     exec(&name, "papers", &["sh", "-c", "echo only >/tmp/dump-loses"]);
     let failure = drilled(&lab).await.failure.expect("the dumps are not what was there");
+    let OrderFailure::RestoredDataDiffers { differences } = *failure else { panic!("expected differences: {failure}") };
     for expected in [
         "key `key7` of db0: its contents are not what they were",
         "index `by_name` is missing",
         "collection `lab.items`: index `only` is `nothing`, and was",
     ] {
-        assert!(failure.contains(expected), "{expected}: {failure}");
+        assert!(differences.contains(expected), "{expected}: {differences}");
     }
 }

@@ -3,7 +3,7 @@
 use super::{pairs, section};
 use crate::format::{age, bytes, moment, one_line, or_dash, short, until};
 use crate::output::{Column, grid};
-use crate::words::problems;
+use crate::words::{failures, problems};
 use fleet_core::grammar::count;
 use fleet_core::time::Time;
 use fleet_proto::v1::{
@@ -126,7 +126,7 @@ fn proven(copy: &BackupCopyView, now: Time) -> String {
     if copy.not_asked {
         return "NOT ASKED FOR".to_owned();
     }
-    match (copy.damaged.is_empty(), copy.proof_ms, copy.proof_failure.is_empty()) {
+    match (copy.damaged.is_empty(), copy.proof_ms, copy.proof_failure.is_none()) {
         (false, ..) => "DAMAGED".to_owned(),
         (true, 0, _) => "-".to_owned(),
         (true, at, true) => format!("{} ago", age(now, at)),
@@ -187,10 +187,9 @@ fn copy_lines(copy: &BackupCopyView, now: Time) -> Vec<String> {
         lines.push(format!("  {} in this repository with its id: not used", count(copy.doubles, "other set")));
     }
     if copy.proof_ms > 0 {
-        let found = if copy.proof_failure.is_empty() {
-            "proven".to_owned()
-        } else {
-            format!("NOT proven: {}", copy.proof_failure)
+        let found = match &copy.proof_failure {
+            None => "proven".to_owned(),
+            Some(failure) => format!("NOT proven: {}", failures::shown(Some(failure))),
         };
         lines.push(format!("  {} {} ago, in {}", one_line(&found), age(now, copy.proof_ms), took(copy.proof_took_ms)));
         lines.extend(copy.checks.iter().map(|check| format!("    {}", one_line(check))));

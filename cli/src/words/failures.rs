@@ -212,9 +212,20 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::BackupDamaged { problem } | OrderFailure::BackupDoubtful { problem } => problem.clone(),
         OrderFailure::BackupUnreadable { backup, problem } => format!("the backup {backup}: {problem}"),
         OrderFailure::RestoredDataDiffers { differences } => differences.clone(),
-        OrderFailure::BackupFailed { problem } => problem.clone(),
-        OrderFailure::SafetyBackupFailed { problem } => {
-            format!("the safety backup failed, so nothing was replaced: {problem} (a restore can go without one)")
+        OrderFailure::CopyFailed { repository, failure } => format!("{repository}: {}", words(failure)),
+        OrderFailure::StoreNotBackedUp { store, problem } => {
+            format!("it does not have the store `{store}`: {problem}")
+        }
+        OrderFailure::CopyDiffers { store } => format!("what arrived of the store `{store}` is not what was sent"),
+        OrderFailure::CopyUnconfirmed { repository, part } => {
+            format!("the repository `{repository}` does not confirm what was written to it: the {part}")
+        }
+        OrderFailure::SafetyBackupFailed { failures } => {
+            let failures: Vec<_> = failures.iter().map(words).collect();
+            format!(
+                "the safety backup failed, so nothing was replaced: {} (a restore can go without one)",
+                failures.join("; ")
+            )
         }
         OrderFailure::SafetyBackupMissing { problem } => {
             format!("a bucket was being replaced and cannot be put back: {problem}")

@@ -202,11 +202,11 @@ pub fn backup_words(problem: &BackupProblem) -> String {
         BackupProblem::DrillFailed { at, failure } => {
             format!("its last drill failed at {at}: {}", failures::words(failure))
         }
-        BackupProblem::NotRestorable { repository, reason } => {
-            format!("its newest backup in {repository} could not be restored: {reason}")
+        BackupProblem::NotRestorable { repository, failure } => {
+            format!("its newest backup in {repository} could not be restored: {}", failures::words(failure))
         }
-        BackupProblem::CopyFailed { repository, at, reason } => {
-            format!("its last copy to {repository} failed at {at}: {reason}")
+        BackupProblem::CopyFailed { repository, at, failure } => {
+            format!("its last copy to {repository} failed at {at}: {}", failures::words(failure))
         }
         BackupProblem::NoCopy(repository) => format!("there is no backup of it in {repository}"),
         BackupProblem::Old { repository, age, limit } => {

@@ -6,6 +6,7 @@ use crate::scene::{Scene, change, coded, progress};
 use fleet_core::backup_health::BackupProblem;
 use fleet_core::change_result::ChangeResult;
 use fleet_core::names::RepositoryName;
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::planned_change::PlannedChange;
 use fleet_core::time::Time;
 use fleet_proto::v1::*;
@@ -338,7 +339,7 @@ fn of_several_copies_it_is_said_how_many_are_as_they_should_be() {
         ..Default::default()
     };
     let (repository, at) = ("offsite".parse().expect("a name"), Time(NOW));
-    let why = BackupProblem::CopyFailed { repository, at, reason: "it is full".into() };
+    let why = BackupProblem::CopyFailed { repository, at, failure: Box::new(OrderFailure::other("it is full")) };
     let copies = vec![copy("central", None), copy("offsite", Some(&why))];
     let standing = vec![BackupHealthView { copies, ..standing(1, "failing", &[why]) }];
     let (_fake, environment) = logged_in(Scene { standing, ..Default::default() });

@@ -45,16 +45,17 @@ async fn a_policy_asks_for_a_backup_and_what_came_of_it_is_seen() {
 async fn only_a_drill_that_found_nothing_wrong_proves_it() {
     let mut scene = scene().await;
     let backup = scene.first_backup().await;
-    for failure in [Some("120 rows, not 121".to_owned()), None] {
+    for failure in [Some(OrderFailure::RestoredDataDiffers { differences: "120 rows, not 121".to_owned() }), None] {
         let request = v1::DrillRequest { instance: "notes-1".to_owned(), ..Default::default() };
         let change = accepted_drill(&mut scene.backups, &request).await;
         let order = scene.agent.orders(1).await.remove(0);
         assert_eq!(order.id, change.order);
         let (took_ms, bytes, checks) = (1, 1, Vec::new());
-        let proof = Proof { at: now(), host: read("lab-1"), took_ms, bytes, checks, failure: failure.clone() };
+        let proof =
+            Proof { at: now(), host: read("lab-1"), took_ms, bytes, checks, failure: failure.clone().map(Box::new) };
         let made = DrillMade { repository: read("central"), backup: read(&backup.id), proof };
         let outcome = match &failure {
-            Some(reason) => Outcome::Failed(v1::Failed { failure: Some(OrderFailure::other(reason).into()) }),
+            Some(failure) => Outcome::Failed(v1::Failed { failure: Some(failure.clone().into()) }),
             None => Outcome::Done(v1::Empty {}),
         };
         end(&scene.agent, &order, outcome, Some(DataResult::Drill(made)), &scene.release).await;

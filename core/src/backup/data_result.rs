@@ -2,6 +2,7 @@
 
 use super::{DataKind, Kept, Manifest, Part, Proof, Snapshots};
 use crate::names::{BackupId, RepositoryName};
+use crate::order_failure::OrderFailure;
 use serde::{Deserialize, Serialize};
 
 /// Result of an order about data.
@@ -62,8 +63,8 @@ fn in_short(manifest: Manifest) -> Manifest {
 pub struct CopyMade {
     /// Repository of the copy.
     pub repository: RepositoryName,
-    /// The manifest without its values, or why there is none.
-    pub result: Result<Manifest, String>,
+    /// The manifest without its values, or the failure.
+    pub result: Result<Manifest, OrderFailure>,
     /// Snapshots of the backup. Older agents do not report them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshots: Option<Snapshots>,

@@ -2,6 +2,7 @@
 
 use super::{AskedBy, Cause, EngineKind, Manifest, Snapshots};
 use crate::names::{BackupId, HostName, RepositoryName, StoreName};
+use crate::order_failure::OrderFailure;
 use crate::release::Release;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
@@ -112,7 +113,7 @@ impl BackupSeen {
     }
 
     /// Reason why a drill could not restore it.
-    pub fn failed_drill(&self) -> Option<&str> {
+    pub fn failed_drill(&self) -> Option<&OrderFailure> {
         self.proof.as_ref()?.failure.as_deref()
     }
 
@@ -148,8 +149,8 @@ pub struct Proof {
     pub bytes: u64,
     /// Compared items, for people: `labnotes.uploads: 120 rows`.
     pub checks: Vec<String>,
-    /// Reason, where the backup did not pass.
-    pub failure: Option<String>,
+    /// Reason, where the backup did not pass. Earlier versions kept it as a text.
+    pub failure: Option<Box<OrderFailure>>,
 }
 
 /// Coverage of an instance's data by its stores.
@@ -185,4 +186,22 @@ pub enum StoreState {
         /// Reason, for people.
         reason: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backup::CopyMade;
+
+    #[test]
+    fn failures_that_earlier_versions_kept_as_texts_are_read() {
+        let text = r#"{"at":1,"host":"lab-1","took_ms":1,"bytes":1,"checks":[],"failure":"it does not start"}"#;
+        let proof: Proof = serde_json::from_str(text).expect("it can be read");
+        assert_eq!(proof.failure, Some(Box::new(OrderFailure::other("it does not start"))));
+        let written = serde_json::to_string(&proof).expect("it can be written");
+        assert_eq!(serde_json::from_str::<Proof>(&written).expect("it can be read"), proof);
+        let text = r#"{"repository":"central","result":{"Err":"it is full"}}"#;
+        let copy: CopyMade = serde_json::from_str(text).expect("it can be read");
+        assert_eq!(copy.result, Err(OrderFailure::other("it is full")));
+    }
 }

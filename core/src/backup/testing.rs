@@ -1,6 +1,7 @@
 //! Backups drawn from a few words, for tests.
 
 use super::{AskedBy, BackupKey, BackupPolicy, BackupSeen, Cause, Proof};
+use crate::order_failure::OrderFailure;
 use crate::time::Time;
 
 pub const NOW: Time = Time(1_795_000_000_000);
@@ -17,7 +18,7 @@ pub fn seen(words: &str) -> BackupSeen {
         took_ms: 1,
         bytes: 1,
         checks: Vec::new(),
-        failure: failure.map(str::to_owned),
+        failure: failure.map(|text| Box::new(OrderFailure::other(text))),
     };
     let name = "app@1.1".parse().expect("a release");
     let digest = format!("sha256:{:064}", 11).parse().expect("a digest");

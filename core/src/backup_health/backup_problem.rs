@@ -32,8 +32,8 @@ pub enum BackupProblem {
     NotRestorable {
         /// Repository of the backup.
         repository: RepositoryName,
-        /// Reason of the failure.
-        reason: ShortText,
+        /// Failure of the drill.
+        failure: Box<OrderFailure>,
     },
     /// The last copy to a repository failed.
     CopyFailed {
@@ -41,8 +41,8 @@ pub enum BackupProblem {
         repository: RepositoryName,
         /// Time of the failure.
         at: Time,
-        /// Reason of the failure.
-        reason: ShortText,
+        /// Failure of the copy.
+        failure: Box<OrderFailure>,
     },
     /// There is no backup in a repository of the policy.
     NoCopy(RepositoryName),

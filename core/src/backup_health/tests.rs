@@ -34,6 +34,10 @@ fn at(second: u64) -> Time {
     Time(second * 1000)
 }
 
+fn other(text: &str) -> Box<OrderFailure> {
+    Box::new(OrderFailure::other(text))
+}
+
 fn backup_failed() -> BackupProblem {
     BackupProblem::BackupFailed { at: at(10_805), failure: OrderFailure::other("the probe got no answer") }
 }
@@ -101,7 +105,7 @@ fn each_copy_has_its_own_age_proof_and_failure() {
     // One of the two fails; a later success elsewhere does not hide it.
     let partly = format!("{both}\nbackup a offsite 7000 proven 10000\nended a backup/10800/1 partly-offsite 10803");
     let failing =
-        [BackupProblem::CopyFailed { repository: read("offsite"), at: at(10_803), reason: "it is full".into() }];
+        [BackupProblem::CopyFailed { repository: read("offsite"), at: at(10_803), failure: other("it is full") }];
     check(&partly, &failing);
     check(&format!("{partly}\nbackup a central 10805"), &failing);
     check(&format!("{partly}\nbackup a offsite 10805"), &[]);
@@ -123,14 +127,14 @@ fn a_copy_that_could_not_be_restored_is_not_hidden_by_one_elsewhere_that_could()
         .map(|(key, seen)| (key.clone(), seen.clone()))
         .collect();
     for (key, mut seen) in bad {
-        seen.proof.as_mut().expect("it was drilled").failure = Some("it is cut off".to_owned());
+        seen.proof.as_mut().expect("it was drilled").failure = Some(other("it is cut off"));
         backups.insert(key, seen);
     }
     let plan_context = PlanContext::new(&given.desired, &given.asked, &given.observed, given.now);
     let found = plan_context.health(&read("a")).expect("it is wanted");
     assert_eq!(found.word, HealthLevel::Failing);
-    let reason = "it is cut off".into();
-    assert_eq!(found.reasons, [BackupProblem::NotRestorable { repository: read("offsite"), reason }]);
+    let failure = other("it is cut off");
+    assert_eq!(found.reasons, [BackupProblem::NotRestorable { repository: read("offsite"), failure }]);
 }
 
 #[test]
@@ -142,7 +146,7 @@ fn a_drill_that_left_something_behind_has_proven_its_backup_all_the_same() {
         let mut given = given(&lines);
         let key = given.observed.backups[&read("a")].iter().next().expect("it has one").0.clone();
         for ended in given.observed.ended.values_mut() {
-            let (at, host, failure) = (Time(10_804_500), read("a"), failure.map(str::to_owned));
+            let (at, host, failure) = (Time(10_804_500), read("a"), failure.map(other));
             let proof = Proof { at, host, took_ms: 1, bytes: 1, checks: Vec::new(), failure };
             let (repository, backup) = (key.repository.clone(), key.backup.clone());
             ended.made = Some(Box::new(DataResult::Drill(DrillMade { repository, backup, proof })));

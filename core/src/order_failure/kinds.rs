@@ -280,12 +280,21 @@ order_failures! {
     /// The restored data is not what was backed up.
     #[error("{differences}")]
     RestoredDataDiffers = "restored_data_differs" { differences: String },
-    /// Copies of a backup could not be made, or lack stores.
-    #[error("{problem}")]
-    BackupFailed = "backup_failed" { problem: String },
+    /// The copy of a backup in one repository could not be made.
+    #[error("{repository}: {failure}")]
+    CopyFailed = "copy_failed" { repository: String, failure: Box<OrderFailure> },
+    /// A backup does not have a store: the host's policy forbids to read it, or it has no data.
+    #[error("it does not have the store `{store}`: {problem}")]
+    StoreNotBackedUp = "store_not_backed_up" { store: String, problem: String },
+    /// A repository received other bytes of a store than were sent.
+    #[error("what arrived of the store `{store}` is not what was sent")]
+    CopyDiffers = "copy_differs" { store: String },
+    /// A repository does not confirm a part of a backup: the dumps, the files or the manifest.
+    #[error("the repository `{repository}` does not confirm the {part}")]
+    CopyUnconfirmed = "copy_unconfirmed" { repository: String, part: String },
     /// The safety backup failed, so that nothing was replaced.
-    #[error("the safety backup failed, so nothing was replaced: {problem}")]
-    SafetyBackupFailed = "safety_backup_failed" { problem: String },
+    #[error("the safety backup failed, so nothing was replaced: {}", joined(failures))]
+    SafetyBackupFailed = "safety_backup_failed" { failures: Vec<OrderFailure> },
     /// A bucket was being replaced, and no safety backup can put it back.
     #[error("there is no safety backup to put back: {problem}")]
     SafetyBackupMissing = "safety_backup_missing" { problem: String },

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** of a manifest only the summary travels: values, counts, notes of sources and samples stay in the repository.
 
+use super::failure::incoming_failure;
 use super::{ConvertError, LIST_LIMIT, at_most, bounded, cut, enumeration, names, needed, texts};
 use crate::v1;
 use fleet_core::backup::{
@@ -71,7 +72,7 @@ impl From<CopyMade> for v1::BackupCopy {
     fn from(copy: CopyMade) -> Self {
         let result = match copy.result {
             Ok(manifest) => CopyResult::Summary(manifest.into()),
-            Err(failure) => CopyResult::Failure(failure),
+            Err(failure) => CopyResult::Failure(failure.into()),
         };
         let snapshots = copy.snapshots.map(Into::into);
         Self { repository: copy.repository.into(), result: Some(result), snapshots }
@@ -83,7 +84,7 @@ impl TryFrom<v1::BackupCopy> for CopyMade {
     fn try_from(message: v1::BackupCopy) -> Result<Self, ConvertError> {
         let result = match needed("copy.result", message.result)? {
             CopyResult::Summary(summary) => Ok(summary.try_into()?),
-            CopyResult::Failure(failure) => Err(bounded(failure)),
+            CopyResult::Failure(failure) => Err(incoming_failure(Some(failure))),
         };
         let snapshots = message.snapshots.map(TryInto::try_into).transpose()?;
         Ok(Self { repository: message.repository.parse()?, result, snapshots })
@@ -206,7 +207,7 @@ impl TryFrom<v1::ServiceHold> for Hold {
 impl From<DrillMade> for v1::DrillResult {
     fn from(drill: DrillMade) -> Self {
         let Proof { at, host, took_ms, bytes, checks, failure } = drill.proof;
-        let verdict = failure.map_or(Verdict::Proven(v1::Empty {}), Verdict::Failure);
+        let verdict = failure.map_or(Verdict::Proven(v1::Empty {}), |failure| Verdict::Failure((*failure).into()));
         Self {
             repository: drill.repository.into(),
             backup: drill.backup.into(),
@@ -225,7 +226,7 @@ impl TryFrom<v1::DrillResult> for DrillMade {
     fn try_from(message: v1::DrillResult) -> Result<Self, ConvertError> {
         let failure = match needed("drill.verdict", message.verdict)? {
             Verdict::Proven(_) => None,
-            Verdict::Failure(failure) => Some(bounded(failure)),
+            Verdict::Failure(failure) => Some(Box::new(incoming_failure(Some(failure)))),
         };
         let proof = Proof {
             at: Time(message.at_ms),

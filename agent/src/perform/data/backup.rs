@@ -17,6 +17,7 @@ use super::{DataError, DataWork, OrderEnd};
 use crate::ledger::Settled;
 use crate::perform::allow::{Forbidden, stores_refused};
 use crate::perform::claims::expect_unshared;
+use crate::perform::failure::of_repository;
 use crate::perform::prepare::{PrepareError, refuse_without_data};
 use crate::repositories;
 use fleet_core::activity::Activity;
@@ -55,12 +56,21 @@ pub struct Taken {
 /// restored.
 fn outcome(copies: &[CopyMade], refused: &BTreeMap<StoreName, String>) -> Outcome {
     let failed = copies.iter().filter_map(|copy| Some((&copy.repository, copy.result.as_ref().err()?)));
-    let lacking = refused.iter().map(|(name, reason)| format!("it does not have the store `{name}`: {reason}"));
-    let reasons: Vec<_> = failed.map(|(name, reason)| format!("{name}: {reason}")).chain(lacking).collect();
-    if reasons.is_empty() {
-        Outcome::Done
-    } else {
-        Outcome::Failed { failure: OrderFailure::BackupFailed { problem: reasons.join("; ") } }
+    let failed = failed.map(|(name, failure)| OrderFailure::CopyFailed {
+        repository: name.to_string(),
+        failure: Box::new(failure.clone()),
+    });
+    let lacking = refused
+        .iter()
+        .map(|(name, reason)| OrderFailure::StoreNotBackedUp { store: name.to_string(), problem: reason.clone() });
+    let mut failures: Vec<_> = failed.chain(lacking).collect();
+    match failures.pop() {
+        None => Outcome::Done,
+        Some(failure) if failures.is_empty() => Outcome::Failed { failure },
+        Some(last) => {
+            failures.push(last);
+            Outcome::Failed { failure: OrderFailure::Several { failures } }
+        }
     }
 }
 
@@ -111,7 +121,7 @@ pub async fn take(
             settle_early(data, spec, &streams, early, &mut read.dumped).await;
             taking.write(&mut copies, &read, cause).await;
         }
-        Err(error) => copies.abandon(&crate::chain(&error)),
+        Err(error) => copies.abandon(&(&error).into()),
     }
     Ok(Taken { copies: copies.ended, refused: taking.refused })
 }
@@ -136,14 +146,21 @@ fn course_of(settled: &Settled, refused: &BTreeMap<StoreName, String>) -> Result
 /// Reason why one copy of a backup could not be completed.
 #[derive(Debug, thiserror::Error)]
 enum CopyError {
-    #[error("the repository `{repository}` did not say what it kept of the {part}")]
-    NothingSaid { repository: RepositoryName, part: &'static str },
-    #[error("the repository `{repository}` does not show what was written")]
-    NotShown { repository: RepositoryName },
-    #[error("it could not be read back: {}", crate::chain(.0))]
-    NotReadBack(RepositoryError),
-    #[error("{}", crate::chain(.0))]
-    Repository(RepositoryError),
+    #[error("the repository `{repository}` does not confirm the {part}")]
+    Unconfirmed { repository: RepositoryName, part: &'static str },
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}
+
+impl From<&CopyError> for OrderFailure {
+    fn from(error: &CopyError) -> Self {
+        match error {
+            CopyError::Unconfirmed { repository, part } => {
+                Self::CopyUnconfirmed { repository: repository.to_string(), part: (*part).to_owned() }
+            }
+            CopyError::Repository(error) => of_repository(error),
+        }
+    }
 }
 
 struct Taking<'a> {
@@ -258,7 +275,7 @@ impl Taking<'_> {
         for (name, written) in open {
             match written {
                 Ok(there) => copies.done(&name, there),
-                Err(error) => copies.lose(&name, &error.to_string()),
+                Err(error) => copies.lose(&name, (&error).into()),
             }
         }
     }
@@ -266,13 +283,12 @@ impl Taking<'_> {
     async fn write_copy(&self, copy: &Copy, read: &Read, cause: Cause) -> Result<There, CopyError> {
         let manifest = self.manifest(&copy.name, read, cause)?;
         let bytes = serde_json::to_vec(&manifest).expect("a manifest has text keys only, so it is JSON");
-        let written = copy.repository.write_set(&self.part, bytes).await.map_err(CopyError::Repository)?;
-        let sets = repositories::sets_of(&copy.repository, &self.part.backup).await;
-        let sets = sets.map_err(CopyError::NotReadBack)?;
+        let written = copy.repository.write_set(&self.part, bytes).await?;
+        let sets = repositories::sets_of(&copy.repository, &self.part.backup).await?;
         let is_it = |set: &&SetRecord| set.set == written && set.read_manifest().as_ref() == Ok(&manifest);
         match sets.iter().find(is_it) {
             Some(set) => Ok(There { snapshots: Some(set.snapshots()), manifest }),
-            None => Err(CopyError::NotShown { repository: copy.name.clone() }),
+            None => Err(CopyError::Unconfirmed { repository: copy.name.clone(), part: "manifest" }),
         }
     }
 }

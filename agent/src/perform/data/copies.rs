@@ -3,9 +3,11 @@
 use super::error::UnfitError;
 use super::source::{PickError, pick};
 use super::{DataError, DataWork};
+use crate::perform::failure::of_repository;
 use crate::repositories;
 use fleet_core::backup::{CopyMade, Manifest, Snapshots};
 use fleet_core::names::{BackupId, RepositoryName, StoreName};
+use fleet_core::order_failure::OrderFailure;
 use fleet_repository::SetRecord;
 use fleet_repository::client::{RepositoryClient, RepositoryError};
 use futures_util::future::join_all;
@@ -33,7 +35,7 @@ impl Copies {
             match looked {
                 Ok(Looked::There(made)) => copies.done(&name, *made),
                 Ok(Looked::Open(copy)) => copies.open.push(*copy),
-                Err(error) => copies.lose(&name, &crate::chain(&error)),
+                Err(error) => copies.lose(&name, (&error).into()),
             }
         }
         copies
@@ -51,19 +53,19 @@ impl Copies {
     }
 
     /// The copy will not be.
-    pub fn lose(&mut self, name: &RepositoryName, reason: &str) {
-        tracing::warn!(repository = %name, reason, "a copy of the backup failed");
-        self.end(CopyMade { repository: name.clone(), result: Err(reason.to_owned()), snapshots: None });
+    pub fn lose(&mut self, name: &RepositoryName, failure: OrderFailure) {
+        tracing::warn!(repository = %name, %failure, "a copy of the backup failed");
+        self.end(CopyMade { repository: name.clone(), result: Err(failure), snapshots: None });
     }
 
     pub fn lose_all(&mut self, lost: &[RepositoryError]) {
-        lost.iter().for_each(|error| self.lose(&error.repository, &crate::chain(error)));
+        lost.iter().for_each(|error| self.lose(&error.repository, of_repository(error)));
     }
 
     /// No copy that is still open will be, for the same reason.
-    pub fn abandon(&mut self, reason: &str) {
+    pub fn abandon(&mut self, failure: &OrderFailure) {
         let names: Vec<_> = self.open.iter().map(|copy| copy.name.clone()).collect();
-        names.iter().for_each(|name| self.lose(name, reason));
+        names.iter().for_each(|name| self.lose(name, failure.clone()));
     }
 
     /// Returns the size of a store in the last backup of any repository.

@@ -75,8 +75,8 @@ fn evaluate(
     let (bytes, checks, failure, outcome) = match verdict {
         Ok((bytes, checks)) => (bytes, checks, None, Outcome::Done),
         Err(error) => {
-            let failed = Outcome::Failed { failure: OrderFailure::from(&error) };
-            (0, Vec::new(), Some(crate::chain(&error)), failed)
+            let failure = OrderFailure::from(&error);
+            (0, Vec::new(), Some(Box::new(failure.clone())), Outcome::Failed { failure })
         }
     };
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -18,6 +18,7 @@ use fleet_core::backup::{
     lacking, stream_path, unequal,
 };
 use fleet_core::names::{RepositoryName, StoreName};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::spec::InstanceSpec;
 use fleet_repository::worker::StreamSpec;
 use fleet_repository::{ArchivedStreams, Part};
@@ -98,7 +99,7 @@ pub async fn dump_all(
     for (name, kept) in kept {
         match differing(&all.stores, &kept) {
             None => drop(all.kept.insert(name, kept)),
-            Some(store) => copies.lose(&name, &format!("what arrived of the store `{store}` is not what was sent")),
+            Some(store) => copies.lose(&name, OrderFailure::CopyDiffers { store: store.to_string() }),
         }
     }
     Ok(all)

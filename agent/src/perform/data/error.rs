@@ -11,6 +11,7 @@ use crate::perform::work::WorkError;
 use crate::runtime::RuntimeError;
 use fleet_core::backup::{BackupPlanError, ManifestError};
 use fleet_core::names::{BackupId, HostName, InstanceName, RepositoryName, StoreName};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::Release;
 use fleet_core::units::Period;
 use fleet_render::RenderError;
@@ -156,8 +157,8 @@ pub enum UnfitError {
 pub enum HostFault {
     #[error("the store `{store}`: {fault}")]
     Store { store: StoreName, fault: StoreFault },
-    #[error("the safety backup failed, so nothing was replaced: {} (a restore can go without one)", reasons.join("; "))]
-    SafetyBackupFailed { reasons: Vec<String> },
+    #[error("the safety backup failed, so nothing was replaced: {} (a restore can go without one)", listed(failures))]
+    SafetyBackupFailed { failures: Vec<OrderFailure> },
     #[error("the safety backup does not have every bucket that was being replaced")]
     SafetyBackupLacksBucket,
     #[error("a bucket was being replaced, and there is no safety backup to put back: {reason}")]
@@ -219,6 +220,10 @@ pub enum SideFilesFault {
     Unfit { path: String, fault: &'static str },
     #[error("`{path}` is not what it was")]
     FileDiffers { path: String },
+}
+
+fn listed(failures: &[OrderFailure]) -> String {
+    failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn quoted(names: &[String]) -> String {

@@ -30,6 +30,7 @@ use fleet_core::backup::{BackupSource, Cause, DatabaseEngine, Files, Others, Par
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::PowerRequest;
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::Goal;
 use fleet_core::steps::steps_for_power;
 use std::collections::{BTreeMap, BTreeSet};
@@ -211,7 +212,7 @@ async fn keep_safe(data: &DataWork<'_>, settled: &Settled, to: &BTreeSet<Reposit
         return Ok(());
     }
     let Taken { copies, refused } = backup::take(data, settled, to, Cause::Safety).await?;
-    let failed: Vec<String> = copies.iter().filter_map(|copy| copy.result.as_ref().err().cloned()).collect();
+    let failed: Vec<OrderFailure> = copies.iter().filter_map(|copy| copy.result.as_ref().err().cloned()).collect();
     let noted = data.note(move |journal| {
         journal.safety = copies;
         let without = refused.iter().map(|(store, reason)| format!("{store}: not backed up before: {reason}"));
@@ -221,7 +222,7 @@ async fn keep_safe(data: &DataWork<'_>, settled: &Settled, to: &BTreeSet<Reposit
     if failed.is_empty() {
         return Ok(());
     }
-    Err(HostFault::SafetyBackupFailed { reasons: failed }.into())
+    Err(HostFault::SafetyBackupFailed { failures: failed }.into())
 }
 
 /// Stops the instance and moves its folders aside. The way of moving is decided when nothing of the instance writes any

@@ -2,6 +2,7 @@
 
 use super::copies::Copies;
 use super::{DataError, DataWork, bucket};
+use crate::perform::failure::of_repository;
 use crate::repositories::s3_address;
 use fleet_core::activity::Activity;
 use fleet_core::backup::{Bucket, Root, Store, root_path};
@@ -95,7 +96,7 @@ pub async fn archive(
     for (name, kept) in join_all(archiving).await {
         match kept {
             Ok(kept) => drop(all.insert(name, kept)),
-            Err(error) => copies.lose(&name, &crate::chain(&error)),
+            Err(error) => copies.lose(&name, of_repository(&error)),
         }
     }
     all

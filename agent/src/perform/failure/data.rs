@@ -85,7 +85,7 @@ impl From<&HostFault> for OrderFailure {
     fn from(fault: &HostFault) -> Self {
         match fault {
             HostFault::Store { store, fault } => in_store(store, fault.into()),
-            HostFault::SafetyBackupFailed { reasons } => Self::SafetyBackupFailed { problem: reasons.join("; ") },
+            HostFault::SafetyBackupFailed { failures } => Self::SafetyBackupFailed { failures: failures.clone() },
             HostFault::SafetyBackupLacksBucket => Self::SafetyBackupMissing { problem: fault.to_string() },
             HostFault::NoSafetyBackup { reason } => Self::SafetyBackupMissing { problem: reason.clone() },
             HostFault::NoRoom { at, needed, free } => {
@@ -179,7 +179,8 @@ impl From<&StoreFault> for OrderFailure {
     }
 }
 
-fn of_repository(error: &RepositoryError) -> OrderFailure {
+/// Returns the failure of a request to a repository.
+pub fn of_repository(error: &RepositoryError) -> OrderFailure {
     let (repository, step) = (error.repository.to_string(), error.doing.clone());
     let cause = crate::chain(&error.source);
     let Some(kind) = error.kind() else {

@@ -165,10 +165,14 @@ const KINDS: &[(&str, Rewrite)] = &[
 const OTHERS: [&str; 7] =
     ["bucket-key/", "bundle/", "former-repository/", "own-backup", "repository-key/", "repository-look/", "values/"];
 
-/// Replaces the texts of an outcome and of a step by what they are read as: codes with their arguments.
+/// Replaces the texts of an outcome, of a copy and of a step by what they are read as: codes with their arguments.
 fn with_codes(mut body: Value) -> Value {
     if let Some(step) = body.pointer_mut("/running/busy/step") {
         *step = json!({"code": "text", "with": step.take()});
+    }
+    let copies = body.pointer_mut("/made/backup").and_then(Value::as_array_mut);
+    for failure in copies.into_iter().flatten().filter_map(|copy| copy.pointer_mut("/result/Err")) {
+        *failure = json!({"code": "other", "with": {"text": failure.take()}});
     }
     let outcome = body.get_mut("outcome").and_then(Value::as_object_mut);
     for ended in outcome.into_iter().flatten().filter_map(|(_, ended)| ended.as_object_mut()) {

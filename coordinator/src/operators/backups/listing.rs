@@ -200,7 +200,7 @@ fn copy(repository: &RepositoryName, seen: &BackupSeen, verdict: Option<&Retenti
     v1::BackupCopyView {
         repository: repository.to_string(),
         proof_ms: proof.map_or(0, |proof| proof.at.0),
-        proof_failure: proof.and_then(|proof| proof.failure.clone()).unwrap_or_default(),
+        proof_failure: proof.and_then(|proof| proof.failure.as_deref()).cloned().map(Into::into),
         proof_took_ms: proof.map_or(0, |proof| proof.took_ms),
         checks: proof.map(|proof| proof.checks.clone()).unwrap_or_default(),
         damaged: seen.damaged.clone().unwrap_or_default(),

@@ -224,7 +224,7 @@ impl Given {
         let failed = how.strip_prefix("partly-").map(|to| {
             Box::new(DataResult::Backup(vec![CopyMade {
                 repository: read(to),
-                result: Err("it is full".to_owned()),
+                result: Err(OrderFailure::other("it is full")),
                 snapshots: None,
             }]))
         });

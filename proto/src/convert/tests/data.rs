@@ -11,6 +11,7 @@ use fleet_core::backup::{
 };
 use fleet_core::names::BackupId;
 use fleet_core::order::order_id;
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::Goal;
 use fleet_core::time::Time;
 
@@ -159,7 +160,8 @@ fn manifest(cause: Cause) -> Manifest {
 
 fn copies() -> Vec<CopyMade> {
     let causes = [Cause::Scheduled, Cause::Requested, Cause::Safety];
-    let results = causes.map(|cause| Ok(manifest(cause))).into_iter().chain([Err(word("the disk is full"))]);
+    let results =
+        causes.map(|cause| Ok(manifest(cause))).into_iter().chain([Err(OrderFailure::other("the disk is full"))]);
     let copy = |(result, snapshots)| CopyMade { repository: name("central"), result, snapshots };
     results.zip(all_snapshots().into_iter().cycle()).map(copy).collect()
 }
@@ -175,7 +177,7 @@ pub fn results() -> Vec<DataResult> {
     vec![
         DataResult::Backup(copies()),
         drill(None),
-        drill(Some(word("a table is empty"))),
+        drill(Some(Box::new(OrderFailure::NotHealthy { problem: word("a table is empty") }))),
         DataResult::Restore(restore),
         DataResult::Forgotten(vec![backup()]),
     ]

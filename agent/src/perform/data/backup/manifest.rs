@@ -43,7 +43,7 @@ impl Taking<'_> {
     }
 
     fn parts(&self, name: &RepositoryName, read: &Read) -> Result<Vec<Part>, CopyError> {
-        let lacking = |part| CopyError::NothingSaid { repository: name.clone(), part };
+        let lacking = |part| CopyError::Unconfirmed { repository: name.clone(), part };
         let mut parts = Vec::new();
         if !read.dumped.stores.is_empty() {
             let kept = read.dumped.kept.get(name).ok_or_else(|| lacking("dumps"))?;

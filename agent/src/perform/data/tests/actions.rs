@@ -4,6 +4,7 @@ use super::harness::instance;
 use fleet_core::backup::{BackupSource, Cause, DataAction, DataResult, Manifest, Others};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End};
+use fleet_core::order_failure::OrderFailure;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub fn names(repositories: &[&str]) -> BTreeSet<fleet_core::names::RepositoryName> {
@@ -41,7 +42,7 @@ pub fn restore(repository: &str, backup: &BackupId, safety: &[&str]) -> Action {
 }
 
 /// The manifests that an order made, by repository; and why there is none.
-pub fn copies(end: &End) -> BTreeMap<String, Result<Manifest, String>> {
+pub fn copies(end: &End) -> BTreeMap<String, Result<Manifest, OrderFailure>> {
     match end.made.as_deref() {
         Some(DataResult::Backup(copies)) => {
             copies.iter().map(|copy| (copy.repository.to_string(), copy.result.clone())).collect()

@@ -60,18 +60,24 @@ async fn a_drill_keeps_privileged_bits_only_where_its_order_says_so() {
     }
 }
 
+/// Returns the codes of a failure and of those in it.
+fn codes(failure: &OrderFailure) -> Vec<&'static str> {
+    std::iter::once(failure.code()).chain(failure.parts().into_iter().flat_map(codes)).collect()
+}
+
 #[tokio::test]
 async fn a_backup_that_its_database_does_not_take_is_not_proven() {
-    for (fault, why) in [
-        (Fault::LoadFails, "the store `rows` could not be loaded: the tool ended with 3: ERROR: syntax error"),
-        (Fault::LoadLosesRow, "`public.notes` has 2, and had 3"),
+    for (fault, expect, why) in [
+        (Fault::LoadFails, ["not_loaded", "tool_failed"], "ERROR: syntax error"),
+        (Fault::LoadLosesRow, ["in_store", "restored_data_differs"], "`public.notes` has 2, and had 3"),
     ] {
         let (harness, agent, id) = backed_up("").await;
         harness.lab.plan().fault = Some(fault);
         let end = harness.carry_out(&agent, drill("near", &id)).await;
         let found = proof(&end).failure.expect("it is not good");
-        assert!(found.contains(why), "{found}");
-        assert!(matches!(end.outcome, Outcome::Failed { .. }));
+        assert_eq!(codes(&found), expect);
+        assert!(found.to_string().contains(why), "{found}");
+        assert_eq!(end.outcome, Outcome::Failed { failure: *found });
         harness.check_calm(why);
     }
 }
@@ -100,5 +106,6 @@ async fn a_backup_that_is_not_there_is_not_proven() {
     let (harness, agent, _) = backed_up("").await;
     let other: BackupId = "0123456789abcdef01234567".parse().expect("an id");
     let end = harness.carry_out(&agent, drill("near", &other)).await;
-    assert!(proof(&end).failure.is_some_and(|reason| reason.contains("is not in near")));
+    let missing = OrderFailure::BackupMissing { backup: other.to_string(), repository: "near".to_owned() };
+    assert_eq!(proof(&end).failure, Some(Box::new(missing)));
 }

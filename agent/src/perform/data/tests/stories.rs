@@ -79,7 +79,7 @@ async fn a_service_that_was_off_stays_off() {
 #[tokio::test]
 async fn a_dump_that_is_not_whole_is_no_backup() {
     let faults = [
-        (Fault::DumpKilled(60), "ended with 137: killed"),
+        (Fault::DumpKilled(60), "exited with code 137: killed"),
         (Fault::EngineErrorAsData, "could not be started"),
         (Fault::Truncated(70), "breaks off"),
         (Fault::Empty, "the dump is empty"),
@@ -195,7 +195,7 @@ async fn where_a_dump_fails_nobody_waits_for_a_copy_that_hangs() {
     harness.lab.plan().fault = Some(Fault::DumpKilled(3000));
     // The copy hangs for ever, so a caller that waited for it would hang too.
     let end = harness.carry_out(&agent, backup(&["near", "far"])).await;
-    check_failed(&end, "the tool ended with 137");
+    check_failed(&end, "exited with code 137");
     harness.check_calm("after a dump that failed beside a copy that hangs");
 }
 

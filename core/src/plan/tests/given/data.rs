@@ -16,6 +16,7 @@ use super::{Given, read, release, seconds, word};
 use crate::backup::*;
 use crate::names::{BackupId, InstanceName, OrderId, RepositoryName};
 use crate::order::order_id;
+use crate::order_failure::OrderFailure;
 use crate::release::Goal;
 use crate::time::Time;
 use crate::units::Period;
@@ -85,7 +86,7 @@ impl Given {
                     seen.proof = Some(proof);
                 }
                 _ => {
-                    (proof.at, proof.failure) = (seen.began, Some("no rows".to_owned()));
+                    (proof.at, proof.failure) = (seen.began, Some(Box::new(OrderFailure::other("no rows"))));
                     seen.proof = Some(proof);
                 }
             }
