@@ -177,7 +177,7 @@ pub fn results() -> Vec<DataResult> {
     vec![
         DataResult::Backup(copies()),
         drill(None),
-        drill(Some(Box::new(OrderFailure::NotHealthy { problem: word("a table is empty") }))),
+        drill(Some(Box::new(OrderFailure::RestoredDataDiffers { differences: word("a table is empty") }))),
         DataResult::Restore(restore),
         DataResult::Forgotten(vec![backup()]),
     ]
