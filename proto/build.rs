@@ -7,10 +7,11 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 use std::error::Error;
 use std::path::Path;
 
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     "fleet/v1/drifts.proto",
     "fleet/v1/failures.proto",
     "fleet/v1/events.proto",
+    "fleet/v1/coverage.proto",
     "fleet/v1/health.proto",
     "fleet/v1/hints.proto",
     "fleet/v1/activities.proto",

@@ -10,7 +10,7 @@ use crate::agent_context::AgentContext;
 use crate::ledger::InstanceValues;
 use crate::status_board::StatusBoard;
 use data_encoding::BASE64;
-use fleet_core::backup::{CopyMade, DataResult};
+use fleet_core::backup::{CopyMade, Coverage, DataResult, StoreState};
 use fleet_core::coded_text::ArgumentKind;
 use fleet_core::facts::{InstanceHealth, Running};
 use fleet_core::names::InstanceName;
@@ -233,11 +233,25 @@ fn mask_running(mask: &Mask, running: &mut Running) {
         InstanceHealth::Stuck { failure } => *failure = mask.failure(failure.clone()),
         InstanceHealth::Healthy | InstanceHealth::Starting | InstanceHealth::Stopped | InstanceHealth::Unknown => {}
     }
+    if let Some(coverage) = &mut said.coverage {
+        mask_coverage(mask, coverage);
+    }
     for drift in &mut said.drift {
         *drift = drift.clone().map_texts(|kind, text| mask.argument(kind, text));
     }
     for text in &mut said.leftovers {
         *text = mask.apply(std::mem::take(text));
+    }
+}
+
+fn mask_coverage(mask: &Mask, coverage: &mut Coverage) {
+    for store in &mut coverage.stores {
+        if let StoreState::Missing { reason } = &mut store.state {
+            *reason = reason.clone().map_texts(|kind, text| mask.argument(kind, text));
+        }
+    }
+    for data in &mut coverage.undeclared {
+        *data = data.clone().map_texts(|kind, text| mask.argument(kind, text));
     }
 }
 

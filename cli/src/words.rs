@@ -1,5 +1,6 @@
 //! Words of coded messages. Other crates return codes with arguments; text for people is made only here.
 
+pub mod coverage;
 pub mod drift;
 pub mod events;
 pub mod failures;
@@ -42,6 +43,8 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::MemberNotAsked(member) => plans::shown_member_not_asked(member),
         CodedMessage::Problem(problem) => problems::shown(Some(problem)),
         CodedMessage::RepositoryProblem(problem) => problems::shown_repository(problem),
+        CodedMessage::StoreGap(gap) => coverage::shown_gap(gap),
+        CodedMessage::UndeclaredData(data) => coverage::shown_undeclared(data),
         CodedMessage::UndeliverableReason(reason) => problems::shown_undeliverable(reason),
     }
 }

@@ -27,6 +27,7 @@ pub(crate) mod testing;
 mod tool;
 mod version_mismatch;
 
+pub use crate::store_gap::{MountPlace, StoreGap, UndeclaredData};
 pub use crate::zone::{MomentError, Zone, ZoneError, moment};
 pub use access::{FilesParent, LocationAccess, RepositoryAccess, Secret};
 pub use backup_plan::{

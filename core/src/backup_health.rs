@@ -271,11 +271,10 @@ fn uncovered(input: &HealthInput, newest: Option<&BackupSeen>) -> Vec<BackupProb
         reasons.push(BackupProblem::NoPolicy);
     }
     if let Some(coverage) = input.coverage {
-        reasons.extend(coverage.undeclared.iter().map(|what| BackupProblem::Undeclared(what.as_str().into())));
+        reasons.extend(coverage.undeclared.iter().map(|what| BackupProblem::Undeclared(what.shortened())));
         reasons.extend(coverage.stores.iter().filter_map(|store| match &store.state {
             StoreState::Missing { reason } => {
-                let store = store.name.to_string().into();
-                Some(BackupProblem::StoreMissing { store, reason: reason.as_str().into() })
+                Some(BackupProblem::StoreMissing { store: store.name.clone(), reason: reason.shortened() })
             }
             StoreState::Covered | StoreState::Derivable => None,
         }));

@@ -83,6 +83,29 @@ pub(crate) fn plain(value: &Value) -> String {
     }
 }
 
+/// Reads and writes an enum of codes that serde derives with `remote = "Self"`, and that earlier versions kept as a text.
+macro_rules! kept_as_code {
+    ($kind:ident) => {
+        impl serde::Serialize for $kind {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                Self::serialize(self, serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $kind {
+            /// Reads what an earlier version kept as a text, and what a newer one kept as a code that is not known here.
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let kept: serde_json::Value = serde::Deserialize::deserialize(deserializer)?;
+                Ok(match kept {
+                    serde_json::Value::String(text) => Self::other(text),
+                    kept => Self::deserialize(&kept).unwrap_or_else(|_| Self::other(crate::coded_text::plain(&kept))),
+                })
+            }
+        }
+    };
+}
+pub(crate) use kept_as_code;
+
 #[cfg(test)]
 mod tests {
     use super::*;

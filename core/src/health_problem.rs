@@ -4,11 +4,10 @@ mod probe;
 
 pub use probe::{ProbeFailure, ProbeTarget};
 
-use crate::coded_text::{self, ArgumentKind, plain};
+use crate::coded_text::{self, ArgumentKind, kept_as_code, plain};
 use crate::plain_text::ShortText;
 use crate::units::Period;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
 /// Reason why an instance is not healthy. Kept facts have it as `{"code": "container_dead", "with": …}`, earlier ones as a text.
@@ -130,21 +129,7 @@ impl fmt::Display for HealthProblem {
     }
 }
 
-impl Serialize for HealthProblem {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Self::serialize(self, serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for HealthProblem {
-    /// Reads what an earlier version kept as a text, and what a newer one kept as a code that is not known here.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Value::deserialize(deserializer)? {
-            Value::String(text) => Self::Other { text },
-            kept => Self::deserialize(&kept).unwrap_or_else(|_| Self::other(plain(&kept))),
-        })
-    }
-}
+kept_as_code!(HealthProblem);
 
 impl fmt::Display for LostVolume {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

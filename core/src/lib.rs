@@ -40,6 +40,7 @@ pub mod reason;
 pub mod release;
 pub mod rollout;
 pub mod steps;
+pub mod store_gap;
 pub mod time;
 pub mod undeliverable_reason;
 pub mod window;

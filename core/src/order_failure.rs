@@ -5,11 +5,9 @@ mod kinds;
 pub use kinds::OrderFailure;
 
 use crate::activity::Activity;
-use crate::coded_text::{self, ArgumentKind, plain};
+use crate::coded_text::{self, ArgumentKind, kept_as_code};
 use crate::health_problem::LostVolume;
 use crate::plain_text::ShortText;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
 
 impl OrderFailure {
     /// Makes a failure that has no code of its own.
@@ -73,21 +71,7 @@ fn joined(failures: &[OrderFailure]) -> String {
     failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-impl Serialize for OrderFailure {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Self::serialize(self, serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for OrderFailure {
-    /// Reads what an earlier version kept as a text, and what a newer one kept as a code that is not known here.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Value::deserialize(deserializer)? {
-            Value::String(text) => Self::Other { text },
-            kept => Self::deserialize(&kept).unwrap_or_else(|_| Self::other(plain(&kept))),
-        })
-    }
-}
+kept_as_code!(OrderFailure);
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! Changes that carrying out a request would make, as values. `fleet` turns them into words.
 
-use crate::backup::{Manifest, Part, Rebuild, has_side_files};
+use crate::backup::{Manifest, Part, Rebuild, StoreGap, has_side_files};
 use crate::names::{BackupId, HostName, InstanceName, ReleaseName, RepositoryName, StoreName};
 use crate::not_asked::{NotAsked, NotAskedReason};
 use crate::reason::LeftOutReason;
@@ -97,7 +97,7 @@ pub enum PlannedChange {
         /// The store.
         store: StoreName,
         /// Reason.
-        reason: String,
+        reason: StoreGap,
     },
     /// A backup is restored into temporary containers, and checked.
     Drilled {

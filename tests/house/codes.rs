@@ -11,7 +11,7 @@ use std::fmt::Debug;
 
 /// Texts that are the argument of some code: a number, a name that is also a backup's id, a release, a role, a machine, and the
 /// names of codes.
-const ARGUMENTS: [&str; 15] = [
+const ARGUMENTS: [&str; 17] = [
     "1",
     "2",
     "abcdefabcdefabcdefabcdef",
@@ -26,6 +26,8 @@ const ARGUMENTS: [&str; 15] = [
     "PROBLEM_CODE_NEVER_BACKED_UP",
     "UNDELIVERABLE_REASON_CODE_TEXT",
     "HEALTH_PROBLEM_CODE_HOST_DUPLICATE",
+    "STORE_GAP_CODE_VOLUME_MISSING",
+    "UNDECLARED_DATA_CODE_UNNAMED_VOLUME",
     "0",
 ];
 /// Maximum number of arguments of a code.

@@ -6,11 +6,11 @@ use clap::Command;
 use clap::error::ErrorKind;
 use fleet_proto::convert::{
     incoming_activity, incoming_health_problem, incoming_hint, incoming_probe_failure, incoming_probe_target,
-    incoming_wait_reason,
+    incoming_store_gap, incoming_undeclared_data, incoming_wait_reason,
 };
 use fleet_proto::v1::{
     self, ActivityCode, DriftCode, HealthProblemCode, HintCode, LeftOutReasonCode, ProbeFailureCode, ProbeTargetCode,
-    WaitReasonCode,
+    StoreGapCode, UndeclaredDataCode, WaitReasonCode,
 };
 use fleet_proto::words::CodedMessage;
 use std::collections::BTreeSet;
@@ -241,6 +241,21 @@ fn each_problem_of_health_has_words() {
 }
 
 #[test]
+fn each_gap_in_coverage_has_words() {
+    let texts: [&[&str]; 2] = [&["1", "a"], &["a", "db", "/data"]];
+    for code in (1..10_000).map_while(|number| StoreGapCode::try_from(number).ok()) {
+        let message = |arguments| v1::StoreGap { code: code.into(), arguments };
+        let message = message(readable(|arguments| incoming_store_gap(message(arguments)), &texts));
+        assert!(!fleet_cli::words_of(CodedMessage::StoreGap(&message)).is_empty(), "{code:?}");
+    }
+    for code in (1..10_000).map_while(|number| UndeclaredDataCode::try_from(number).ok()) {
+        let message = |arguments| v1::UndeclaredData { code: code.into(), arguments };
+        let message = message(readable(|arguments| incoming_undeclared_data(message(arguments)), &texts));
+        assert!(!fleet_cli::words_of(CodedMessage::UndeclaredData(&message)).is_empty(), "{code:?}");
+    }
+}
+
+#[test]
 fn each_failure_of_a_probe_has_words() {
     let texts: [&[&str]; 3] = [&["a", "b"], &["1", "2"], &["a", "80", "/"]];
     for code in (1..10_000).map_while(|number| ProbeFailureCode::try_from(number).ok()) {
@@ -257,7 +272,8 @@ fn each_failure_of_a_probe_has_words() {
 
 /// Checks that each code of a kind has words with some of these arguments.
 fn check_words(codes: impl Iterator<Item = (i32, String)>, words: impl Fn(i32, Vec<String>) -> String) {
-    let arguments: [&[&str]; 11] = [
+    let arguments: [&[&str]; 12] = [
+        &["a", "STORE_GAP_CODE_VOLUME_MISSING", "b"],
         &["a", "0", "1", "RECREATE_REASON_CODE_DESCRIPTION"],
         &["a", "1", "NOT_ASKED_REASON_CODE_OFFLINE"],
         &["a", "b", "1", "NOT_ASKED_REASON_CODE_OFFLINE"],

@@ -10,7 +10,7 @@ use crate::ledger::Settled;
 use crate::policy::PolicyError;
 use crate::runtime::RuntimeError;
 use fleet_core::app::{HealthRules, Probe, Rendered};
-use fleet_core::backup::{Coverage, Mounted, coverage};
+use fleet_core::backup::{Coverage, Mounted, StoreGap, coverage};
 use fleet_core::health_problem::ProbeFailure;
 use fleet_core::host_policy::{
     ExecUse, HostPolicy, HostReach, Leads, Reaches, forbidden_stores, joined, store_reaches,
@@ -141,13 +141,13 @@ pub async fn stores_refused(
     context: &AgentContext,
     rendered: &Rendered,
     mounted: &Mounted,
-) -> BTreeMap<StoreName, String> {
+) -> BTreeMap<StoreName, StoreGap> {
     let reaches = store_reaches(&rendered.stores, &rendered.spec, mounted);
     let policy = match context.policy.now() {
         Ok(policy) => policy,
         Err(reason) => {
-            let text = Forbidden::NoPolicy(reason).to_string();
-            return reaches.into_keys().map(|name| (name, text.clone())).collect();
+            let gap = StoreGap::PolicyUnreadable { problem: reason.to_string() };
+            return reaches.into_keys().map(|name| (name, gap.clone())).collect();
         }
     };
     let leads = context.path_resolver.follow(all_paths(&policy, reaches.values())).await;

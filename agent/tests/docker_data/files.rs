@@ -3,7 +3,7 @@
 use super::harness::harness;
 use super::images::{self, ONE, docker};
 use fleet_agent::runtime::{Containers, HostStorage};
-use fleet_core::backup::{HoldKind, Store, coverage};
+use fleet_core::backup::{HoldKind, MountPlace, Store, UndeclaredData, coverage};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -41,9 +41,10 @@ async fn the_files_of_a_store_are_found_on_this_host() {
     assert_eq!(fs::read_to_string(own[0].path.join("y")).expect("it is there"), "in a folder\n");
     let mounted = harness.instance.runtime.mounted(&harness.rendered.spec).await.expect("it can be looked at");
     let found = coverage(&harness.rendered.stores, &harness.rendered.spec, &mounted, &BTreeMap::new());
+    let at = |service: &str, target: &str| Some(MountPlace { service: service.to_owned(), target: target.to_owned() });
     let expect = [
-        "unnamed volume of web at /cache".to_owned(),
-        format!("volume {}_other of db at /other", harness.instance.project),
+        UndeclaredData::UnnamedVolume { at: at("web", "/cache") },
+        UndeclaredData::Volume { name: format!("{}_other", harness.instance.project), at: at("db", "/other") },
     ];
     assert_eq!(found.undeclared, expect);
 }

@@ -1,6 +1,6 @@
 //! Sentences about failed orders. They are made only here: a failure comes as a code with arguments.
 
-use super::{health, steps};
+use super::{coverage, health, steps};
 use fleet_core::activity::Activity;
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::units::Period;
@@ -214,7 +214,7 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::RestoredDataDiffers { differences } => differences.clone(),
         OrderFailure::CopyFailed { repository, failure } => format!("{repository}: {}", words(failure)),
         OrderFailure::StoreNotBackedUp { store, problem } => {
-            format!("it does not have the store `{store}`: {problem}")
+            format!("it does not have the store `{store}`: {}", coverage::gap(problem))
         }
         OrderFailure::CopyDiffers { store } => format!("what arrived of the store `{store}` is not what was sent"),
         OrderFailure::CopyUnconfirmed { repository, part } => {
@@ -296,7 +296,8 @@ mod tests {
             let nested = [&inner[..], &inner].concat();
             let at = vec!["7", "ACTIVITY_CODE_ASKED_TO_START"];
             let (health, volumes) = (vec!["HEALTH_PROBLEM_CODE_CONTAINER_DEAD", "a"], vec!["a", "true"]);
-            let candidates = [vec!["7"; 4], nested.clone(), [&["db"][..], &nested].concat(), at, health, volumes];
+            let gap = vec!["db", "STORE_GAP_CODE_VOLUME_MISSING", "a"];
+            let candidates = [vec!["7"; 4], nested.clone(), [&["db"][..], &nested].concat(), at, health, volumes, gap];
             let messages = candidates.map(|texts| v1::OrderFailure {
                 code: code.into(),
                 arguments: texts.into_iter().map(str::to_owned).collect(),

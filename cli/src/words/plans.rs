@@ -1,6 +1,6 @@
 //! Words of plans: what carrying out a request would change.
 
-use super::reasons;
+use super::{coverage, reasons};
 use fleet_core::grammar::count;
 use fleet_core::names::{BackupId, HostName, RepositoryName};
 use fleet_core::not_asked::{MemberNotAsked, NotAskedReason};
@@ -83,7 +83,9 @@ pub fn words(change: &PlannedChange) -> String {
         PlannedChange::VolumeKept(volume) => format!("volume {volume}: stays"),
         // Backups and drills.
         PlannedChange::DataRead(instance) => format!("{instance}: its data is read, and stays as it is"),
-        PlannedChange::StoreNotCovered { store, reason } => format!("store {store}: NOT in it: {reason}"),
+        PlannedChange::StoreNotCovered { store, reason } => {
+            format!("store {store}: NOT in it: {}", coverage::gap(reason))
+        }
         PlannedChange::Drilled { backup, repository } => {
             format!("backup {backup} from {repository}: restored into throwaway containers, and checked")
         }

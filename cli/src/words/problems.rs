@@ -1,6 +1,6 @@
 //! Words of problems, and of orders in short.
 
-use super::{drift, failures, health, reasons};
+use super::{coverage, drift, failures, health, reasons};
 use fleet_core::backup::RepositoryProblem;
 use fleet_core::backup_health::{BackupProblem, rough};
 use fleet_core::duplicate::Machine;
@@ -220,8 +220,10 @@ pub fn backup_words(problem: &BackupProblem) -> String {
             format!("none of its backups{} was proven in {}", place(repository.as_ref()), rough(*age))
         }
         BackupProblem::NoPolicy => "no policy asks for backups of it".to_owned(),
-        BackupProblem::Undeclared(what) => format!("no store declares {what}"),
-        BackupProblem::StoreMissing { store, reason } => format!("its store {store} is missing: {reason}"),
+        BackupProblem::Undeclared(what) => format!("no store declares {}", coverage::undeclared(what)),
+        BackupProblem::StoreMissing { store, reason } => {
+            format!("its store {store} is missing: {}", coverage::gap(reason))
+        }
         BackupProblem::Incomplete { covered, declared, more, named } => {
             let holds = format!("its newest backup holds {covered} of {}", count(*declared, "store"));
             let more = if *more > 0 { format!("; and {more} more") } else { String::new() };

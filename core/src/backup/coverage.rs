@@ -1,6 +1,8 @@
 //! Coverage of an instance's data by its stores, and the match of a host's volumes and folders with a store.
 
-use super::{Coverage, DatabaseEngine, Files, Store, StoreKind, StoreSeen, StoreState};
+use super::{
+    Coverage, DatabaseEngine, Files, MountPlace, Store, StoreGap, StoreKind, StoreSeen, StoreState, UndeclaredData,
+};
 use super::{is_pattern, matches_pattern};
 use crate::names::StoreName;
 use crate::spec::{InstanceSpec, MountAccess, MountSource, MountSpec, VolumeTarget};
@@ -67,7 +69,7 @@ pub fn coverage(
     stores: &BTreeMap<StoreName, Store>,
     spec: &InstanceSpec,
     mounted: &Mounted,
-    forbidden: &BTreeMap<StoreName, String>,
+    forbidden: &BTreeMap<StoreName, StoreGap>,
 ) -> Coverage {
     let seen = stores.iter().map(|(name, store)| StoreSeen {
         name: name.clone(),
@@ -81,7 +83,7 @@ pub fn coverage(
     let is_open = |mount: &&MountFound| {
         mount.owner == Owner::Instance && is_data(mount, spec) && !covered.contains(&mount.source)
     };
-    let undeclared: BTreeSet<String> = mounted.mounts.iter().filter(is_open).map(describe).collect();
+    let undeclared: BTreeSet<UndeclaredData> = mounted.mounts.iter().filter(is_open).map(describe).collect();
     Coverage { stores: seen.collect(), undeclared: undeclared.into_iter().collect() }
 }
 
@@ -131,11 +133,11 @@ fn state(store: &Store, spec: &InstanceSpec, mounted: &Mounted) -> StoreState {
     if store.kind == StoreKind::Derivable {
         return StoreState::Derivable;
     }
-    let missing = |reason: String| StoreState::Missing { reason };
+    let missing = |reason| StoreState::Missing { reason };
     match &store.engine {
         DatabaseEngine::Volume(files) if chosen(files, spec, mounted).is_empty() => match files {
-            Files::Volume(name) if !is_pattern(name) => missing(format!("there is no volume `{name}`")),
-            Files::Path(path) => missing(format!("no container has the folder `{path}`")),
+            Files::Volume(name) if !is_pattern(name) => missing(StoreGap::VolumeMissing(name.clone())),
+            Files::Path(path) => missing(StoreGap::FolderMissing(path.clone())),
             // They change at run time.
             Files::Volume(_) | Files::Containers(_) | Files::Image(_) => StoreState::Covered,
         },
@@ -148,7 +150,9 @@ fn state(store: &Store, spec: &InstanceSpec, mounted: &Mounted) -> StoreState {
         | DatabaseEngine::Neo4j(_)
         | DatabaseEngine::S3(_)
         | DatabaseEngine::Command(_) => match store.engine.service() {
-            Some(service) if !mounted.services.contains(service) => missing(format!("`{service}` has no container")),
+            Some(service) if !mounted.services.contains(service) => {
+                missing(StoreGap::ContainerMissing(service.to_owned()))
+            }
             Some(_) | None => StoreState::Covered,
         },
     }
@@ -201,18 +205,17 @@ fn is_data(mount: &MountFound, spec: &InstanceSpec) -> bool {
     mount.at.as_ref().is_none_or(is_writable) && !is_ours && !is_device
 }
 
-fn describe(mount: &MountFound) -> String {
-    let place = mount.at.as_ref().map(|at| {
-        let name = at.service.as_ref().unwrap_or(&at.container);
-        format!(" of {name} at {}", at.target)
+fn describe(mount: &MountFound) -> UndeclaredData {
+    let at = mount.at.as_ref().map(|at| {
+        let service = at.service.as_ref().unwrap_or(&at.container).clone();
+        MountPlace { service, target: at.target.clone() }
     });
-    let place = place.unwrap_or_default();
     match &mount.source {
         MountedFrom::Volume(name) if name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-            format!("unnamed volume{place}")
+            UndeclaredData::UnnamedVolume { at }
         }
-        MountedFrom::Volume(name) => format!("volume {name}{place}"),
-        MountedFrom::Folder(path) => format!("folder {path}{place}"),
+        MountedFrom::Volume(name) => UndeclaredData::Volume { name: name.clone(), at },
+        MountedFrom::Folder(path) => UndeclaredData::Folder { path: path.clone(), at },
     }
 }
 

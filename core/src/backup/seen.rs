@@ -1,6 +1,6 @@
 //! Facts about an instance's backups and stores.
 
-use super::{AskedBy, Cause, EngineKind, Manifest, Snapshots};
+use super::{AskedBy, Cause, EngineKind, Manifest, Snapshots, StoreGap, UndeclaredData};
 use crate::names::{BackupId, HostName, RepositoryName, StoreName};
 use crate::order_failure::OrderFailure;
 use crate::release::Release;
@@ -159,7 +159,7 @@ pub struct Coverage {
     /// Declared stores.
     pub stores: Vec<StoreSeen>,
     /// Volumes and folders of the instance that no store declares.
-    pub undeclared: Vec<String>,
+    pub undeclared: Vec<UndeclaredData>,
 }
 
 /// Store as its host reports it.
@@ -183,8 +183,8 @@ pub enum StoreState {
     Derivable,
     /// Declared, but does not exist.
     Missing {
-        /// Reason, for people.
-        reason: String,
+        /// Reason.
+        reason: StoreGap,
     },
 }
 

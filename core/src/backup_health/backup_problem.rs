@@ -1,7 +1,8 @@
 //! Problems of an instance's backups, as values. `fleet` turns them into words.
 
 use super::health_level::HealthLevel;
-use crate::names::RepositoryName;
+use crate::backup::{StoreGap, UndeclaredData};
+use crate::names::{RepositoryName, StoreName};
 use crate::order_failure::OrderFailure;
 use crate::plain_text::ShortText;
 use crate::time::Time;
@@ -74,13 +75,13 @@ pub enum BackupProblem {
     /// No policy asks for backups.
     NoPolicy,
     /// No store declares a volume or folder.
-    Undeclared(ShortText),
+    Undeclared(UndeclaredData),
     /// A declared store is missing.
     StoreMissing {
         /// Name of the store.
-        store: ShortText,
+        store: StoreName,
         /// Reason of the host.
-        reason: ShortText,
+        reason: StoreGap,
     },
     /// The newest backup lacks stores.
     Incomplete {

@@ -1,7 +1,7 @@
 //! Level of backup health, and its reason.
 
 use super::*;
-use crate::backup::{DrillMade, EngineKind, Proof, StoreSeen};
+use crate::backup::{DrillMade, EngineKind, Proof, StoreGap, StoreSeen, UndeclaredData};
 use crate::facts::Running;
 use crate::order_failure::OrderFailure;
 use crate::plan::PlanContext;
@@ -187,12 +187,13 @@ fn what_nobody_asks_for_or_declares_is_uncovered() {
     let stores = vec![store("files", StoreState::Covered), store("index", StoreState::Derivable)];
     let well = Coverage { stores: stores.clone(), undeclared: Vec::new() };
     assert_eq!(found(well), (HealthLevel::Ok, Vec::new(), (1, 1)));
-    let more = Coverage { stores: stores.clone(), undeclared: vec!["the volume a_extra".to_owned()] };
-    let undeclared = BackupProblem::Undeclared("the volume a_extra".into());
+    let more = Coverage { stores: stores.clone(), undeclared: vec![UndeclaredData::other("the volume a_extra")] };
+    let undeclared = BackupProblem::Undeclared(UndeclaredData::other("the volume a_extra"));
     assert_eq!(found(more), (HealthLevel::Uncovered, vec![undeclared], (1, 2)));
-    let missing = StoreState::Missing { reason: "there is no service db".to_owned() };
+    let reason = StoreGap::ContainerMissing("db".to_owned());
+    let missing = StoreState::Missing { reason: reason.clone() };
     let less = Coverage { stores: vec![store("db", missing)], undeclared: Vec::new() };
-    let missing = BackupProblem::StoreMissing { store: "db".into(), reason: "there is no service db".into() };
+    let missing = BackupProblem::StoreMissing { store: read("db"), reason };
     assert_eq!(found(less), (HealthLevel::Uncovered, vec![missing], (0, 1)));
 }
 
@@ -233,9 +234,10 @@ fn what_the_newest_backup_lacks_is_named() {
     // A backup from before names were recorded.
     assert_eq!(found(seen(2, Vec::new()), None), [lacks(2, 0, &[])]);
     // Problems in the host's present report are not repeated, and hide no database.
-    let coverage = Coverage { stores: Vec::new(), undeclared: vec!["volume a_extra".to_owned()] };
+    let extra = UndeclaredData::Volume { name: "a_extra".to_owned(), at: None };
+    let coverage = Coverage { stores: Vec::new(), undeclared: vec![extra.clone()] };
     let both = vec!["volume a_extra: no store declares it".to_owned(), sales.clone()];
-    let undeclared = BackupProblem::Undeclared("volume a_extra".into());
+    let undeclared = BackupProblem::Undeclared(extra);
     assert_eq!(found(seen(3, both), Some(&coverage)), [undeclared, lacks(3, 0, &[&sales])]);
 }
 

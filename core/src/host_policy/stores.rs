@@ -2,7 +2,7 @@
 
 use super::reach::joined;
 use super::{HostPolicy, Leads, Reaches};
-use crate::backup::{DatabaseEngine, Mounted, Store, chosen};
+use crate::backup::{DatabaseEngine, Mounted, Store, StoreGap, chosen};
 use crate::names::StoreName;
 use crate::spec::InstanceSpec;
 use std::collections::BTreeMap;
@@ -36,11 +36,11 @@ pub fn forbidden_stores(
     policy: &HostPolicy,
     reaches: &BTreeMap<StoreName, Reaches>,
     leads: &Leads,
-) -> BTreeMap<StoreName, String> {
+) -> BTreeMap<StoreName, StoreGap> {
     let reason = |(name, reaches): (&StoreName, &Reaches)| {
         let mut refusals = policy.refusals(reaches);
         refusals.extend(policy.refusals_of_links(reaches, leads));
-        (!refusals.is_empty()).then(|| (name.clone(), joined(&refusals)))
+        (!refusals.is_empty()).then(|| (name.clone(), StoreGap::Forbidden { refusal: joined(&refusals) }))
     };
     reaches.iter().filter_map(reason).collect()
 }

@@ -215,7 +215,7 @@ fn forbidden(policy: &HostPolicy, engine: DatabaseEngine, found: &[MountFound]) 
     let reaches = store_reaches(&stores, &spec, &mounted);
     let leads = reaches.values().flat_map(|reaches| policy.paths_to_follow(reaches));
     let leads = leads.map(|path| (path.clone(), Ok(path))).collect();
-    forbidden_stores(policy, &reaches, &leads).remove(&name)
+    forbidden_stores(policy, &reaches, &leads).remove(&name).map(|gap| gap.to_string())
 }
 
 fn foreign(source: MountedFrom, devices: &[&str]) -> MountFound {

@@ -6,6 +6,7 @@
 use super::{after, at, joined, listed};
 use crate::activity::Activity;
 use crate::health_problem::{HealthProblem, LostVolume};
+use crate::store_gap::StoreGap;
 use crate::time::Time;
 use crate::units::Period;
 use serde::{Deserialize, Serialize};
@@ -285,7 +286,7 @@ order_failures! {
     CopyFailed = "copy_failed" { repository: String, failure: Box<OrderFailure> },
     /// A backup does not have a store: the host's policy forbids to read it, or it has no data.
     #[error("it does not have the store `{store}`: {problem}")]
-    StoreNotBackedUp = "store_not_backed_up" { store: String, problem: String },
+    StoreNotBackedUp = "store_not_backed_up" { store: String, problem: StoreGap },
     /// A repository received other bytes of a store than were sent.
     #[error("what arrived of the store `{store}` is not what was sent")]
     CopyDiffers = "copy_differs" { store: String },

@@ -1,8 +1,9 @@
 //! Coverage of an instance's data by its stores.
 
-use super::{ConvertError, LIST_LIMIT, at_most, bounded, cut, enumeration, needed, texts};
+use super::arguments::{Argument, coded_message};
+use super::{ConvertError, LIST_LIMIT, at_most, bounded, cut, enumeration, needed};
 use crate::v1;
-use fleet_core::backup::{Coverage, EngineKind, StoreSeen, StoreState};
+use fleet_core::backup::{Coverage, EngineKind, MountPlace, StoreGap, StoreSeen, StoreState, UndeclaredData};
 use v1::store_coverage::State;
 
 enumeration!(EngineKind, StoreEngine, "store.engine":
@@ -17,9 +18,57 @@ enumeration!(EngineKind, StoreEngine, "store.engine":
     Command => Command,
 );
 
+coded_message! {
+    StoreGap, StoreGap, StoreGapCode, incoming_store_gap:
+    Other { text },
+    Unknown { number, arguments },
+    VolumeMissing(a),
+    FolderMissing(a),
+    ContainerMissing(a),
+    VolumeRemoved(a),
+    Forbidden { refusal },
+    PolicyUnreadable { problem },
+}
+
+coded_message! {
+    UndeclaredData, UndeclaredData, UndeclaredDataCode, incoming_undeclared_data:
+    Other { text },
+    Volume { name, at },
+    UnnamedVolume { at },
+    Folder { path, at },
+}
+
+/// The last field: the service, and the path in its container.
+impl Argument for MountPlace {
+    fn put(self, to: &mut Vec<String>) {
+        self.service.put(to);
+        self.target.put(to);
+    }
+
+    fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
+        let service = String::take(from)?;
+        Some(Self { service, target: String::take(from)? })
+    }
+}
+
+/// Reads the reason of a report. One that this version does not know keeps its number and its arguments.
+fn reported_gap(message: v1::StoreGap) -> StoreGap {
+    let unknown = StoreGap::Unknown { number: message.code, arguments: bounded(message.arguments.join(", ")) };
+    incoming_store_gap(message).unwrap_or(unknown)
+}
+
+/// Reads the undeclared data of a report. Data of a kind that this version does not know keeps its arguments.
+fn reported_data(message: v1::UndeclaredData) -> UndeclaredData {
+    let unknown = UndeclaredData::other(bounded(message.arguments.join(", ")));
+    incoming_undeclared_data(message).unwrap_or(unknown)
+}
+
 impl From<Coverage> for v1::Coverage {
     fn from(coverage: Coverage) -> Self {
-        Self { stores: coverage.stores.into_iter().map(Into::into).collect(), undeclared: cut(coverage.undeclared) }
+        Self {
+            stores: coverage.stores.into_iter().map(Into::into).collect(),
+            undeclared: cut(coverage.undeclared).into_iter().map(Into::into).collect(),
+        }
     }
 }
 
@@ -27,9 +76,10 @@ impl TryFrom<v1::Coverage> for Coverage {
     type Error = ConvertError;
     fn try_from(message: v1::Coverage) -> Result<Self, ConvertError> {
         let stores = at_most("coverage.stores", LIST_LIMIT, message.stores)?;
+        let undeclared = at_most("coverage.undeclared", LIST_LIMIT, message.undeclared)?;
         Ok(Self {
             stores: stores.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
-            undeclared: texts("coverage.undeclared", LIST_LIMIT, message.undeclared)?,
+            undeclared: undeclared.into_iter().map(reported_data).collect(),
         })
     }
 }
@@ -39,7 +89,7 @@ impl From<StoreSeen> for v1::StoreCoverage {
         let state = match seen.state {
             StoreState::Covered => State::Covered(v1::Empty {}),
             StoreState::Derivable => State::Derivable(v1::Empty {}),
-            StoreState::Missing { reason } => State::Missing(reason),
+            StoreState::Missing { reason } => State::Missing(reason.into()),
         };
         Self { store: seen.name.into(), engine: v1::StoreEngine::from(seen.engine).into(), state: Some(state) }
     }
@@ -52,8 +102,52 @@ impl TryFrom<v1::StoreCoverage> for StoreSeen {
         let state = match needed("coverage.state", message.state)? {
             State::Covered(_) => StoreState::Covered,
             State::Derivable(_) => StoreState::Derivable,
-            State::Missing(reason) => StoreState::Missing { reason: bounded(reason) },
+            State::Missing(reason) => StoreState::Missing { reason: reported_gap(reason) },
         };
         Ok(Self { name: message.store.parse()?, engine, state })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_of_each_code_comes_back_as_it_was_and_a_newer_one_keeps_its_arguments() {
+        let name = || "a".to_owned();
+        let all = [
+            StoreGap::other("words"),
+            StoreGap::Unknown { number: 99, arguments: name() },
+            StoreGap::VolumeMissing(name()),
+            StoreGap::FolderMissing(name()),
+            StoreGap::ContainerMissing(name()),
+            StoreGap::VolumeRemoved(name()),
+            StoreGap::Forbidden { refusal: name() },
+            StoreGap::PolicyUnreadable { problem: name() },
+        ];
+        let codes = (1..10_000).map_while(|number| v1::StoreGapCode::try_from(number).ok());
+        assert_eq!(codes.count(), all.len());
+        for gap in all {
+            assert_eq!(incoming_store_gap(gap.clone().into()), Some(gap));
+        }
+        let newer = v1::StoreGap { code: 10_000, arguments: vec![name(), name()] };
+        assert_eq!(reported_gap(newer), StoreGap::Unknown { number: 10_000, arguments: "a, a".to_owned() });
+    }
+
+    #[test]
+    fn undeclared_data_of_each_code_comes_back_as_it_was() {
+        let at = Some(MountPlace { service: "db".to_owned(), target: "/data".to_owned() });
+        for at in [at, None] {
+            for data in [
+                UndeclaredData::other("words"),
+                UndeclaredData::Volume { name: "a".to_owned(), at: at.clone() },
+                UndeclaredData::UnnamedVolume { at: at.clone() },
+                UndeclaredData::Folder { path: "/srv".to_owned(), at: at.clone() },
+            ] {
+                assert_eq!(incoming_undeclared_data(data.clone().into()), Some(data));
+            }
+        }
+        let newer = v1::UndeclaredData { code: 10_000, arguments: vec!["a".to_owned(), "b".to_owned()] };
+        assert_eq!(reported_data(newer), UndeclaredData::other("a, b"));
     }
 }

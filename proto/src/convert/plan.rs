@@ -117,7 +117,8 @@ mod tests {
         read: impl Fn(M) -> Option<K>,
     ) {
         const BACKUP: &str = "0123456789abcdef01234567";
-        let arguments: [&[&str]; 10] = [
+        let arguments: [&[&str]; 11] = [
+            &["a", "STORE_GAP_CODE_VOLUME_MISSING", "b"],
             &["a", "2", "2", "RECREATE_REASON_CODE_FIELD", "mounts", "1", "RECREATE_REASON_CODE_DESCRIPTION"],
             &["a", "2", "NOT_ASKED_REASON_CODE_NO_ANSWER", "6000"],
             &["a", "b", "2", "NOT_ASKED_REASON_CODE_NO_ANSWER", "6000"],

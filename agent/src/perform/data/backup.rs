@@ -23,8 +23,8 @@ use crate::repositories;
 use fleet_core::activity::Activity;
 use fleet_core::app::Rendered;
 use fleet_core::backup::{
-    BackupPhase, BackupPlan, Cause, CopyMade, Coverage, DataResult, Hold, Store, backup_plan, coverage, side_path,
-    uncovered, uncovered_side_files,
+    BackupPhase, BackupPlan, Cause, CopyMade, Coverage, DataResult, Hold, Store, StoreGap, backup_plan, coverage,
+    side_path, uncovered, uncovered_side_files,
 };
 use fleet_core::claims::ClaimKind;
 use fleet_core::names::{RepositoryName, StoreName};
@@ -49,12 +49,12 @@ pub struct Taken {
     pub copies: Vec<CopyMade>,
     /// Stores that are in no repository's copy, each with the reason: the host's policy forbids reading them, or they
     /// have no data.
-    pub refused: BTreeMap<StoreName, String>,
+    pub refused: BTreeMap<StoreName, StoreGap>,
 }
 
 /// Returns the outcome. A backup that lacks a store has failed, even if its copies are good: they exist, and can be
 /// restored.
-fn outcome(copies: &[CopyMade], refused: &BTreeMap<StoreName, String>) -> Outcome {
+fn outcome(copies: &[CopyMade], refused: &BTreeMap<StoreName, StoreGap>) -> Outcome {
     let failed = copies.iter().filter_map(|copy| Some((&copy.repository, copy.result.as_ref().err()?)));
     let failed = failed.map(|(name, failure)| OrderFailure::CopyFailed {
         repository: name.to_string(),
@@ -128,7 +128,7 @@ pub async fn take(
 
 /// Returns the plan of the backup: all stores that the host's policy allows to be read. The others are not covered, and
 /// are named.
-fn course_of(settled: &Settled, refused: &BTreeMap<StoreName, String>) -> Result<BackupPlan, DataError> {
+fn course_of(settled: &Settled, refused: &BTreeMap<StoreName, StoreGap>) -> Result<BackupPlan, DataError> {
     let Rendered { spec, stores, .. } = &settled.rendered;
     let is_read = |(name, _): &(&StoreName, &Store)| !refused.contains_key(*name);
     let read = stores.iter().filter(is_read).map(|(name, store)| (name.clone(), store.clone())).collect();
@@ -168,7 +168,7 @@ struct Taking<'a> {
     settled: &'a Settled,
     backup_plan: &'a BackupPlan,
     /// Stores that are not read, each with the reason.
-    refused: BTreeMap<StoreName, String>,
+    refused: BTreeMap<StoreName, StoreGap>,
     part: Part,
     holds: Vec<Hold>,
     /// Time since which services are stopped, or were.

@@ -8,7 +8,7 @@ use crate::perform::heal::{lost_names, lost_volumes};
 use crate::perform::prepare::{PrepareError, look};
 use crate::perform::work::Finish;
 use crate::runtime::RuntimeError;
-use fleet_core::backup::{DataAction, DatabaseEngine, Files, Store, data_mounts, is_files, takes_volume};
+use fleet_core::backup::{DataAction, DatabaseEngine, Files, Store, StoreGap, data_mounts, is_files, takes_volume};
 use fleet_core::health_problem::LostVolume;
 use fleet_core::names::StoreName;
 use fleet_core::order::Action;
@@ -23,7 +23,7 @@ const LOOK_LIMIT: Duration = Duration::from_secs(600);
 
 /// Returns the stores whose servers cannot be read, with the reason: a volume of theirs was removed, and the present
 /// one of that name is empty. A volume with content is read in any case.
-pub async fn bereft(data: &DataWork<'_>, settled: &Settled) -> Result<BTreeMap<StoreName, String>, DataError> {
+pub async fn bereft(data: &DataWork<'_>, settled: &Settled) -> Result<BTreeMap<StoreName, StoreGap>, DataError> {
     let spec = &settled.rendered.spec;
     let found = look(data.context(), spec).await?;
     let lost = lost_names(&found, settled);
@@ -32,10 +32,7 @@ pub async fn bereft(data: &DataWork<'_>, settled: &Settled) -> Result<BTreeMap<S
         for mount in data_mounts(store, spec) {
             let Some(volume) = lost.iter().find(|volume| takes(&mount, spec, volume)) else { continue };
             if is_empty(data, spec, &mount).await? {
-                bereft.insert(
-                    name.clone(),
-                    format!("the volume `{volume}` was removed, and there is nothing in its place"),
-                );
+                bereft.insert(name.clone(), StoreGap::VolumeRemoved((*volume).to_owned()));
             }
         }
     }

@@ -2,6 +2,7 @@ use super::harness::{Harness, check_refused, install, installed, instance, power
 use crate::fake::Behaviour;
 use crate::ledger::Ledger;
 use fleet_core::activity::Activity;
+use fleet_core::backup::{MountPlace, UndeclaredData};
 use fleet_core::facts::{InstanceHealth, Running};
 use fleet_core::health_problem::HealthProblem;
 use fleet_core::hint::Hint;
@@ -42,7 +43,8 @@ async fn what_no_store_covers_is_said() {
     match agent.running() {
         Some(Running::Settled(said)) => {
             let coverage = said.coverage.expect("it was looked at");
-            assert_eq!(coverage.undeclared, ["volume oasis-1_data of db at /data"]);
+            let at = Some(MountPlace { service: "db".to_owned(), target: "/data".to_owned() });
+            assert_eq!(coverage.undeclared, [UndeclaredData::Volume { name: "oasis-1_data".to_owned(), at }]);
         }
         other => panic!("expected a settled instance, found {other:?}"),
     }

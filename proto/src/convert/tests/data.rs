@@ -7,7 +7,7 @@ use crate::v1;
 use fleet_core::backup::{
     BackupSource, Cause, CopyMade, Coverage, DataAction, DataResult, DrillMade, EngineKind, FilesParent, Hold,
     HoldKind, Kept, LocationAccess, Manifest, Others, Part, Privileges, Proof, RepositoryAccess, RestoreMade, Root,
-    Secret, Snapshots, StoreSeen, StoreState,
+    Secret, Snapshots, StoreGap, StoreSeen, StoreState, UndeclaredData,
 };
 use fleet_core::names::BackupId;
 use fleet_core::order::order_id;
@@ -114,11 +114,15 @@ pub fn access() -> Vec<RepositoryAccess> {
 }
 
 pub fn coverage() -> Coverage {
-    let states =
-        [StoreState::Covered, StoreState::Derivable, StoreState::Missing { reason: word("there is no volume") }];
+    let states = [
+        StoreState::Covered,
+        StoreState::Derivable,
+        StoreState::Missing { reason: StoreGap::VolumeMissing(word("a")) },
+    ];
+    let undeclared = UndeclaredData::Volume { name: word("notes-1_cache"), at: None };
     let seen = ENGINES.into_iter().zip(states.into_iter().cycle());
     let store = |(engine, state)| StoreSeen { name: name("database"), engine, state };
-    Coverage { stores: seen.map(store).collect(), undeclared: vec![word("notes-1_cache")] }
+    Coverage { stores: seen.map(store).collect(), undeclared: vec![undeclared] }
 }
 
 fn manifest(cause: Cause) -> Manifest {
@@ -290,7 +294,7 @@ fn a_coverage_that_is_not_said_in_full_is_refused() {
     assert_eq!(read(&|_| {}), Ok(()));
     assert_eq!(read(&|it| it.stores[0].state = None), Err(ConvertError::Missing("coverage.state")));
     assert_eq!(read(&|it| it.stores[0].engine = 99), Err(ConvertError::Unknown { field: "store.engine" }));
-    let many = |it: &mut v1::Coverage| it.undeclared = vec![String::new(); LIST_LIMIT + 1];
+    let many = |it: &mut v1::Coverage| it.undeclared = vec![v1::UndeclaredData::default(); LIST_LIMIT + 1];
     assert_eq!(read(&many), Err(ConvertError::TooLarge { field: "coverage.undeclared", limit: LIST_LIMIT }));
 }
 

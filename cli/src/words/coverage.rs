@@ -1,0 +1,71 @@
+//! Words of data that no store covers.
+
+use fleet_core::backup::{MountPlace, StoreGap, UndeclaredData};
+use fleet_proto::convert::{incoming_store_gap, incoming_undeclared_data};
+use fleet_proto::v1;
+
+/// Returns the words of a gap as it came over the wire.
+pub fn shown_gap(message: &v1::StoreGap) -> String {
+    let known = incoming_store_gap(message.clone()).as_ref().map(gap);
+    known.unwrap_or_else(|| super::unknown::<v1::StoreGapCode>(message.code, &message.arguments))
+}
+
+/// Returns the words of undeclared data as it came over the wire.
+pub fn shown_undeclared(message: &v1::UndeclaredData) -> String {
+    let known = incoming_undeclared_data(message.clone()).as_ref().map(undeclared);
+    known.unwrap_or_else(|| super::unknown::<v1::UndeclaredDataCode>(message.code, &message.arguments))
+}
+
+/// Returns the words of a reason why a store is not backed up.
+pub fn gap(gap: &StoreGap) -> String {
+    match gap {
+        StoreGap::Other { text } => text.clone(),
+        StoreGap::Unknown { number: 0, .. } => "its host gave no reason".to_owned(),
+        StoreGap::Unknown { number, arguments } if arguments.is_empty() => {
+            format!("for a reason that the coordinator does not know ({number})")
+        }
+        StoreGap::Unknown { number, arguments } => {
+            format!("for a reason that the coordinator does not know ({number}): {arguments}")
+        }
+        StoreGap::VolumeMissing(name) => format!("there is no volume `{name}`"),
+        StoreGap::FolderMissing(path) => format!("no container has the folder `{path}`"),
+        StoreGap::ContainerMissing(service) => format!("`{service}` has no container"),
+        StoreGap::VolumeRemoved(name) => {
+            format!("the volume `{name}` was removed, and there is nothing in its place")
+        }
+        StoreGap::Forbidden { refusal } => refusal.clone(),
+        StoreGap::PolicyUnreadable { problem } => {
+            format!("the host's policy cannot be read, so nothing is allowed: {problem}")
+        }
+    }
+}
+
+/// Returns the words of a volume or folder that no store declares.
+pub fn undeclared(data: &UndeclaredData) -> String {
+    match data {
+        UndeclaredData::Other { text } => text.clone(),
+        UndeclaredData::Volume { name, at } => format!("volume {name}{}", place(at.as_ref())),
+        UndeclaredData::UnnamedVolume { at } => format!("unnamed volume{}", place(at.as_ref())),
+        UndeclaredData::Folder { path, at } => format!("folder {path}{}", place(at.as_ref())),
+    }
+}
+
+fn place(at: Option<&MountPlace>) -> String {
+    at.map(|MountPlace { service, target }| format!(" of {service} at {target}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn undeclared_data_is_named_with_its_place() {
+        let at = Some(MountPlace { service: "db".to_owned(), target: "/data".to_owned() });
+        assert_eq!(
+            undeclared(&UndeclaredData::Volume { name: "a".to_owned(), at: at.clone() }),
+            "volume a of db at /data"
+        );
+        assert_eq!(undeclared(&UndeclaredData::UnnamedVolume { at }), "unnamed volume of db at /data");
+        assert_eq!(undeclared(&UndeclaredData::Folder { path: "/srv".to_owned(), at: None }), "folder /srv");
+    }
+}
