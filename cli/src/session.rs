@@ -2,11 +2,12 @@
 
 use crate::context::Context;
 use crate::folder;
-use crate::words::hints;
+use crate::words::{hints, reasons};
 use fleet_core::command_error::CommandError;
 use fleet_core::units::Period;
 use fleet_link::{Identity, LinkError};
-use fleet_proto::refusal::RefusalReason;
+use fleet_proto::refusal::{RefusalReason, left_out_of};
+use fleet_proto::v1::LeftOutList;
 use fleet_proto::v1::backups_client::BackupsClient;
 use fleet_proto::v1::operators_client::OperatorsClient;
 use std::time::Duration;
@@ -76,8 +77,20 @@ impl Session {
 
     /// The error for a status that came while something was read.
     pub fn no(&self, what: &str, status: Status) -> CommandError {
-        link_error(&format!("could not {what}"), &LinkError::from_status(&self.address, status))
+        let left_out = left_out_of(&status);
+        let error = link_error(&format!("could not {what}"), &LinkError::from_status(&self.address, status));
+        match left_out {
+            Some(left_out) => because_of_each(error, &left_out),
+            None => error,
+        }
     }
+}
+
+/// Adds the instances that would be left out to the cause of a refusal.
+fn because_of_each(error: CommandError, left_out: &LeftOutList) -> CommandError {
+    let each = reasons::all_left_out(left_out);
+    let because = error.cause().map(|cause| format!("{cause}: {each}"));
+    error.because(because.unwrap_or(each))
 }
 
 fn silent(what: &str, address: &str, limit: Duration) -> CommandError {
@@ -165,4 +178,25 @@ fn refusal(what: &str, text: &str) -> CommandError {
         Some(_) | None => text,
     };
     CommandError::refused(what).because(reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_core::reason::LeftOutReason;
+    use fleet_proto::v1::LeftOutView;
+
+    #[test]
+    fn a_refusal_says_who_is_left_out_and_why() {
+        let view = |instance: &str, reason: LeftOutReason| LeftOutView {
+            instance: instance.to_owned(),
+            reason: Some(reason.into()),
+        };
+        let first = vec![view("a", LeftOutReason::AlreadyThere), view("b", LeftOutReason::NotInstalled)];
+        let refused = refusal("could not roll out 1.2", "could not roll out: no instance can be moved to app@1.2");
+        let error = because_of_each(refused, &LeftOutList { first, more: 2 });
+        let expect =
+            "no instance can be moved to app@1.2: a: it is at that version already, b: it is not installed, and 2 more";
+        assert_eq!(error.cause(), Some(expect));
+    }
 }

@@ -276,19 +276,14 @@ impl WaitReason {
 
 /// Reason why a rollout or its undo leaves an instance out. Kept facts have it as `{"code": "elsewhere", "with": {…}}`, earlier ones
 /// as a text.
-///
-/// `Display` is for errors and logs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "code", content = "with")]
 pub enum LeftOutReason {
     /// Being removed.
-    #[error("it is being removed")]
     BeingRemoved,
     /// Removed.
-    #[error("it was removed")]
     Removed,
     /// Its host's policy does not allow the app.
-    #[error("the policy of {host} does not allow {app}")]
     Forbidden {
         /// The host.
         host: HostName,
@@ -296,43 +291,34 @@ pub enum LeftOutReason {
         app: AppName,
     },
     /// No report about the instance.
-    #[error("it has not reported")]
     NotReported,
     /// Not installed.
-    #[error("it is not installed")]
     NotInstalled,
     /// Being installed.
-    #[error("it is being installed")]
     BeingInstalled,
     /// Already at the version.
-    #[error("it is at that version already")]
     AlreadyThere,
     /// Another version than the undone rollout left.
-    #[error("it is at {version} now")]
     Elsewhere {
         /// Version that it has.
         version: Version,
     },
     /// Former values that are no longer kept.
-    #[error("its values of revision {revision} are lost")]
     ValuesLost {
         /// Revision of the values.
         revision: u64,
     },
     /// Former value that cannot be opened.
-    #[error("its former value `{value}` cannot be opened")]
     ValueSealed {
         /// Name of the value.
         value: String,
     },
     /// Refused by its host, or in conflict with another instance.
-    #[error("{reason}")]
     Refused {
         /// Words of the refusal.
         reason: String,
     },
     /// Words of an earlier version.
-    #[error("{0}")]
     #[serde(untagged)]
     Text(String),
 }

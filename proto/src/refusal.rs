@@ -1,9 +1,11 @@
-//! Refusals of the coordinator: a gRPC status with a stable word for programs and a hint.
+//! Refusals of the coordinator: a gRPC status with a stable word for programs, a hint, and the instances that are left out.
 
 use crate::convert::incoming_hint;
 use crate::protocol::ProtocolRange;
 use crate::v1;
 use fleet_core::hint::Hint;
+use fleet_core::plain_text::ShortText;
+use fleet_core::rollout::LeftOut;
 use prost::Message;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Status};
@@ -12,6 +14,7 @@ const WORD_KEY: &str = "fleet-error";
 /// Not `fleet-hint-bin`: protocol 1 reads a text there.
 const HINT_KEY: &str = "fleet-hint-code-bin";
 const HINT_TEXT_KEY: &str = "fleet-hint-bin";
+const LEFT_OUT_KEY: &str = "fleet-left-out-bin";
 const PROTOCOLS_KEY: &str = "fleet-protocols";
 
 /// Reason why a call was refused, for the program that must act on it.
@@ -93,6 +96,32 @@ pub fn refuse_as(code: Code, word: RefusalReason, text: impl Into<String>, hint:
     status
 }
 
+/// Maximum number of instances that a refusal lists; the others are counted.
+const LEFT_OUT: usize = 3;
+
+/// Adds the instances that are left out to a refusal, with their reasons. Long texts are cut: they travel in a header.
+#[must_use]
+pub fn with_left_out(mut status: Status, left_out: &[LeftOut]) -> Status {
+    if left_out.is_empty() {
+        return status;
+    }
+    let view = |one: &LeftOut| {
+        let mut reason = v1::LeftOutReason::from(one.reason.clone());
+        reason.arguments.iter_mut().for_each(|text| *text = ShortText::from(text.as_str()).into());
+        v1::LeftOutView { instance: one.instance.to_string(), reason: Some(reason) }
+    };
+    let more = u32::try_from(left_out.len().saturating_sub(LEFT_OUT)).unwrap_or(u32::MAX);
+    let list = v1::LeftOutList { first: left_out.iter().take(LEFT_OUT).map(view).collect(), more };
+    status.metadata_mut().insert_bin(LEFT_OUT_KEY, MetadataValue::from_bytes(&list.encode_to_vec()));
+    status
+}
+
+/// Returns the instances that are left out, if a refusal lists any.
+pub fn left_out_of(status: &Status) -> Option<v1::LeftOutList> {
+    let bytes = status.metadata().get_bin(LEFT_OUT_KEY)?.to_bytes().ok()?;
+    v1::LeftOutList::decode(bytes).ok()
+}
+
 /// Makes the status of a refusal without a common protocol, with those that this program supports.
 pub fn refuse_protocol(word: RefusalReason, text: impl Into<String>, hint: impl Into<Option<Hint>>) -> Status {
     let mut status = refuse(word, text, hint);
@@ -125,6 +154,8 @@ pub fn hint_of(status: &Status) -> Option<Hint> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::convert::incoming_left_out_reason;
+    use fleet_core::reason::LeftOutReason;
 
     #[test]
     fn a_refusal_comes_back_as_it_was() {
@@ -137,6 +168,24 @@ mod tests {
         assert_eq!(word_of(&Status::internal("x")), None);
         let status = refuse_protocol(RefusalReason::ProtocolNew, "could not talk", None);
         assert_eq!(protocols_of(&status), Some(ProtocolRange::OWN));
+    }
+
+    #[test]
+    fn instances_that_are_left_out_come_back_with_their_reasons_and_the_others_are_counted() {
+        let long = LeftOutReason::Refused { reason: "x".repeat(2 * ShortText::LIMIT) };
+        let left_out = |number: usize| LeftOut {
+            instance: format!("notes-{number}").parse().expect("a name"),
+            reason: if number == 2 { long.clone() } else { LeftOutReason::NotInstalled },
+        };
+        let all: Vec<_> = (1..=5).map(left_out).collect();
+        let status = with_left_out(refuse(RefusalReason::Other, "could not roll out", None), &all);
+        let list = left_out_of(&status).expect("it has one");
+        let reason = |view: &v1::LeftOutView| view.reason.clone().and_then(incoming_left_out_reason);
+        let cut = LeftOutReason::Refused { reason: "x".repeat(ShortText::LIMIT) };
+        let expect = [LeftOutReason::NotInstalled, cut, LeftOutReason::NotInstalled];
+        assert_eq!(list.first.iter().filter_map(reason).collect::<Vec<_>>(), expect);
+        assert_eq!(list.more, 2);
+        assert_eq!(left_out_of(&with_left_out(Status::internal("x"), &[])), None);
     }
 
     #[test]

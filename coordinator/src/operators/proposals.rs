@@ -22,6 +22,7 @@ use fleet_core::release::Release;
 use fleet_core::rollout::{Concurrency, LeftOut, Member, StrategyRequest};
 use fleet_core::time::Time;
 use fleet_core::window::Window;
+use fleet_proto::refusal::with_left_out;
 use fleet_proto::v1::{self, WaveKind};
 use fleet_render::{RenderError, Session};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -94,7 +95,7 @@ impl OperatorsService {
         let mut proposal = propose_in(&self.shared.facts.read(), wanted, now)?;
         self.check_values(&proposal)?;
         self.refused_members(session, &proposal, &HashMap::new(), asked).await?;
-        leave_out(&mut proposal, &asked.refused)?;
+        leave_out(ATTEMPT, &mut proposal, &asked.refused)?;
         let shown = self.proposal_view(session, &proposal, &asked.not_asked).await?;
         Ok((proposal, shown))
     }
@@ -237,11 +238,15 @@ fn wave_kind(index: usize, has_canary: bool, waves: usize) -> (WaveKind, u32) {
 
 pub fn propose_in(snapshot: &StateSnapshot, wanted: &RolloutRequest, now: Time) -> Result<Proposal, Status> {
     let proposal = propose(snapshot.desired(), snapshot.asked(), snapshot.observed(), wanted, now);
-    proposal.map_err(|refusal| refused_rollout(&refusal))
+    proposal.map_err(|refusal| refused_rollout(ATTEMPT, &refusal))
 }
 
 /// Leaves out members that conflict with other instances or would be refused by their hosts, with the reason.
-pub fn leave_out(proposal: &mut Proposal, refused: &HashMap<InstanceName, String>) -> Result<(), Status> {
+pub fn leave_out(
+    attempt: &str,
+    proposal: &mut Proposal,
+    refused: &HashMap<InstanceName, String>,
+) -> Result<(), Status> {
     if refused.is_empty() {
         return Ok(());
     }
@@ -259,15 +264,16 @@ pub fn leave_out(proposal: &mut Proposal, refused: &HashMap<InstanceName, String
     let (group, canary) = (proposal.members.len(), proposal.strategy.canary);
     if group == 0 {
         let (release, left_out) = (proposal.to.name.clone(), proposal.left_out.clone());
-        return Err(refused_rollout(&RolloutRefusal::NothingToMove { release, left_out }));
+        return Err(refused_rollout(attempt, &RolloutRefusal::NothingToMove { release, left_out }));
     }
     // The canary is a part of the members: left-out ones do not count in it.
     proposal.strategy.canary = canary.min(u32::try_from(group - 1).unwrap_or(u32::MAX));
     Ok(())
 }
 
-pub fn refused_rollout(refusal: &RolloutRefusal) -> Status {
-    refused(Code::FailedPrecondition, format!("could not {ATTEMPT}: {refusal}"), refusal.hint())
+pub fn refused_rollout(attempt: &str, refusal: &RolloutRefusal) -> Status {
+    let status = refused(Code::FailedPrecondition, format!("could not {attempt}: {refusal}"), refusal.hint());
+    with_left_out(status, refusal.left_out())
 }
 
 fn strategy_request(request: &v1::ProposeRolloutRequest) -> Result<StrategyRequest, Status> {

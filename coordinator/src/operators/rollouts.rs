@@ -54,7 +54,7 @@ impl OperatorsService {
         let lost = self.lost_revisions(&proposal)?;
         let change = |change: &mut DesiredChange<'_>| {
             let mut again = propose_in(change.snapshot(), &wanted, now)?;
-            leave_out(&mut again, &asked.refused)?;
+            leave_out(ATTEMPT, &mut again, &asked.refused)?;
             if again != proposal {
                 return Err(plan_changed(ATTEMPT).into());
             }

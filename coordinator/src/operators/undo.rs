@@ -13,7 +13,7 @@ use fleet_core::event::EventKind;
 use fleet_core::facts::InstanceDesired;
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName, RolloutId};
-use fleet_core::proposal::{Proposal, propose_undo};
+use fleet_core::proposal::{Proposal, RolloutRefusal, propose_undo};
 use fleet_core::reason::LeftOutReason;
 use fleet_core::rollout::{LeftOut, Rollout, RolloutIntent};
 use fleet_core::time::Time;
@@ -67,7 +67,7 @@ impl OperatorsService {
         let change = |change: &mut DesiredChange<'_>| {
             let rollout = find(change.snapshot(), id)?;
             let mut proposal = propose(change.snapshot(), &rollout, now)?;
-            leave_out(&mut proposal, &said.refused)?;
+            leave_out(ATTEMPT, &mut proposal, &said.refused)?;
             put_back(change, &rollout, &mut proposal, &mut previous)?;
             lost.forget_in(&mut proposal);
             change.tell(id, EventKind::UndoRequested { by: by.clone() });
@@ -108,7 +108,7 @@ fn find(snapshot: &StateSnapshot, id: &RolloutId) -> Result<Rollout, Status> {
 
 fn propose(snapshot: &StateSnapshot, rollout: &Rollout, now: Time) -> Result<Proposal, Status> {
     let proposal = propose_undo(rollout, snapshot.desired(), snapshot.asked(), snapshot.observed(), now);
-    proposal.map_err(|refusal| refused_rollout(&refusal))
+    proposal.map_err(|refusal| refused_rollout(ATTEMPT, &refusal))
 }
 
 /// Returns the members with recorded old values, the present state of those, and the revision under which they may be
@@ -157,8 +157,8 @@ fn put_back(
         }
     }
     let Some(first) = proposal.members.first() else {
-        let why = proposal.left_out.first().map_or_else(String::new, |one| format!("{}: {}", one.instance, one.reason));
-        return Err(hindered(ATTEMPT, why, Hint::ShowRollout(rollout.id.clone())));
+        let (rollout, left_out) = (rollout.id.clone(), proposal.left_out.clone());
+        return Err(refused_rollout(ATTEMPT, &RolloutRefusal::NothingGoesBack { rollout, left_out }));
     };
     proposal.to = first.to.clone();
     proposal.members.iter_mut().for_each(|member| member.to_revision = brought.get(&member.instance).copied());

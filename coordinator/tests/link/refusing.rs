@@ -8,6 +8,9 @@ use crate::stories::{fleet, until};
 use fleet_core::event::EventKind;
 use fleet_core::not_asked::{MemberNotAsked, NotAskedReason};
 use fleet_core::planned_change::PlannedChange;
+use fleet_core::reason::LeftOutReason;
+use fleet_proto::convert::incoming_left_out_reason;
+use fleet_proto::refusal::left_out_of;
 use fleet_proto::v1::{self, from_agent, host_query, query_reply};
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
@@ -54,7 +57,10 @@ fn to_1_2() -> v1::ProposeRolloutRequest {
 #[track_caller]
 fn check_refused(refused: &Status, words: &str) {
     assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
-    assert!(refused.message().contains(words), "`{words}` is not in `{refused}`");
+    let left_out = left_out_of(refused).expect("it says who is left out").first;
+    let reasons: Vec<_> = left_out.into_iter().filter_map(|one| incoming_left_out_reason(one.reason?)).collect();
+    let is_it = |one: &LeftOutReason| matches!(one, LeftOutReason::Refused { reason } if reason.contains(words));
+    assert!(reasons.iter().all(is_it), "`{words}` is not in {reasons:?}");
 }
 
 /// Proposes until the host's new policy has arrived.

@@ -5,7 +5,8 @@ use crate::names::{AppName, ReleaseName, RolloutId};
 use crate::rollout::LeftOut;
 use std::time::Duration;
 
-/// A request that cannot work, with the reason. [`RolloutRefusal::hint`] has the alternative.
+/// A request that cannot work, with the reason. [`RolloutRefusal::hint`] has the alternative, [`RolloutRefusal::left_out`] the
+/// instances that are left out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RolloutRefusal {
     /// No instance of the app.
@@ -31,7 +32,7 @@ pub enum RolloutRefusal {
         count: usize,
     },
     /// Each instance is left out.
-    #[error("no instance can be moved to {release}: {}", reasons(left_out))]
+    #[error("no instance can be moved to {release}")]
     NothingToMove {
         /// Release of the request.
         release: ReleaseName,
@@ -86,6 +87,14 @@ pub enum RolloutRefusal {
         /// The rollout.
         rollout: RolloutId,
     },
+    /// Each instance of an undo is left out.
+    #[error("no instance of rollout {rollout} can go back")]
+    NothingGoesBack {
+        /// The rollout.
+        rollout: RolloutId,
+        /// Instances with their reasons.
+        left_out: Vec<LeftOut>,
+    },
     /// No member has moved.
     #[error("rollout {rollout} moved nothing that could go back")]
     NothingToUndo {
@@ -112,21 +121,34 @@ impl RolloutRefusal {
             Self::NoFailureAllowed => Hint::LimitFailures,
             Self::NoTime => Hint::GiveDeadline,
             Self::UnderWay { rollout } => Hint::PauseRollout(rollout.clone()),
-            Self::NothingToUndo { rollout } => Hint::ShowRollout(rollout.clone()),
+            Self::NothingGoesBack { rollout, .. } | Self::NothingToUndo { rollout } => {
+                Hint::ShowRollout(rollout.clone())
+            }
+        }
+    }
+
+    /// Returns the instances that are left out, with their reasons, where these are why nothing can be done.
+    pub fn left_out(&self) -> &[LeftOut] {
+        match self {
+            Self::NothingToMove { left_out, .. } | Self::NothingGoesBack { left_out, .. } => left_out,
+            Self::NoInstances { .. }
+            | Self::NoneSelected { .. }
+            | Self::AllThere { .. }
+            | Self::CanaryNotSmaller { .. }
+            | Self::WindowTooShort { .. }
+            | Self::AnotherActive { .. }
+            | Self::NoSuchLabel { .. }
+            | Self::NonePer { .. }
+            | Self::NoFailureAllowed
+            | Self::NoTime
+            | Self::UnderWay { .. }
+            | Self::NothingToUndo { .. } => &[],
         }
     }
 }
 
 fn minutes(duration: &Duration) -> u64 {
     duration.as_secs().div_ceil(60)
-}
-
-/// The first few, so that the sentence stays one.
-fn reasons(left_out: &[LeftOut]) -> String {
-    let shown: Vec<String> = left_out.iter().take(3).map(|one| format!("{}: {}", one.instance, one.reason)).collect();
-    let more = left_out.len().saturating_sub(3);
-    let tail = if more > 0 { format!(", and {more} more") } else { String::new() };
-    format!("{}{tail}", shown.join(", "))
 }
 
 fn all_of(instances: usize) -> String {

@@ -27,15 +27,26 @@ fn request(text: &str) -> RolloutRequest {
     RolloutRequest { to, selector, strategy }
 }
 
+fn without(left_out: &LeftOut) -> String {
+    format!("without {}: {:?}", left_out.instance, left_out.reason)
+}
+
 fn show(result: Result<Proposal, RolloutRefusal>) -> Vec<String> {
     let proposal = match result {
         Ok(proposal) => proposal,
-        Err(refusal) => return vec![refusal.to_string(), format!("hint: {:?}", refusal.hint())],
+        Err(refusal) => {
+            let left_out = refusal.left_out().iter().map(without);
+            return [refusal.to_string()]
+                .into_iter()
+                .chain(left_out)
+                .chain([format!("hint: {:?}", refusal.hint())])
+                .collect();
+        }
     };
     let names = |names: &[InstanceName]| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     let member = |m: &Member| format!("{} {} -> {}", m.instance, m.from.name.version, m.to.name.version);
     let mut lines: Vec<String> = proposal.members.iter().map(member).collect();
-    lines.extend(proposal.left_out.iter().map(|one| format!("without {}: {}", one.instance, one.reason)));
+    lines.extend(proposal.left_out.iter().map(without));
     lines.extend(proposal.waves.iter().map(|wave| format!("wave {}", names(wave))));
     if !proposal.offline.is_empty() {
         lines.push(format!("offline {}", names(&proposal.offline)));
@@ -79,9 +90,9 @@ fn who_is_left_out_is_said_with_the_reason() {
     check(
         "a 1.1\nb 1.2\nc 1.1 removing\nd 1.1 forbids\ne absent\nf silent\ng busy other",
         "1.2",
-        "a 1.1 -> 1.2\ng 1.1 -> 1.2\nwithout b: it is at that version already\nwithout c: it is being removed
-         without d: the policy of d does not allow app\nwithout e: it is not installed
-         without f: it has not reported\nwave a\nwave g",
+        "a 1.1 -> 1.2\ng 1.1 -> 1.2\nwithout b: AlreadyThere\nwithout c: BeingRemoved
+         without d: Forbidden { host: HostName(\"d\"), app: AppName(\"app\") }\nwithout e: NotInstalled
+         without f: NotReported\nwave a\nwave g",
     );
 }
 
@@ -103,7 +114,7 @@ fn a_version_that_all_have_is_refused() {
     check(
         "a 1.2\nb absent",
         "1.2",
-        "no instance can be moved to app@1.2: a: it is at that version already, b: it is not installed
+        "no instance can be moved to app@1.2\nwithout a: AlreadyThere\nwithout b: NotInstalled
          hint: SeeStatus",
     );
 }
@@ -175,7 +186,7 @@ fn an_undo_takes_back_what_was_moved() {
     );
     check_undo(
         "a 1.2 sick\nb 1.3\nc 1.2\nrollout 1.2\nended a upgrade done 900\nended b upgrade done 910",
-        "a 1.2 -> 1.1\nwithout b: it is at 1.3 now\nwave a",
+        "a 1.2 -> 1.1\nwithout b: Elsewhere { version: Version(\"1.3\") }\nwave a",
     );
 }
 

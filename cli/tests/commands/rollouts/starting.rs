@@ -75,7 +75,13 @@ fn a_dry_run_is_the_answer() {
     assert!(output.stdout.starts_with("labnotes -> 1.2"));
     assert_eq!(fake.heard().lines().count(), 1, "it is proposed, not started");
     let json = environment.run("fleet rollout --version 1.2 --dry-run -o json").done();
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&json).expect("it is JSON")["waves"][0]["kind"], "canary");
+    let json: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    assert_eq!(json["waves"][0]["kind"], "canary");
+    assert_eq!((&json["strategy"][0], &json["strategy_values"]["canary"]), (&"1 goes first, alone".into(), &1.into()));
+    let change = &json["waves"][0]["changes"][0];
+    assert_eq!(change["changes"][1], "file docker-compose.yaml (changed)");
+    assert_eq!(change["changes_values"][1]["code"], "file changed");
+    assert_eq!(change["changes_values"][1]["arguments"], serde_json::json!(["docker-compose.yaml"]));
 }
 
 #[test]
