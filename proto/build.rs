@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "#[serde(flatten, serialize_with = \"crate::words::strategy\")]",
         );
     }
-    for field in ["ProposedChange.changes", "InstanceChange.plan", "MemberView.puts_back"] {
+    for field in ["ProposedChange.changes", "InstanceChange.plan", "MemberView.puts_back", "BackupCopyView.why"] {
         let function = field.split('.').next_back().unwrap_or_default();
         let attribute = format!("#[serde(flatten, serialize_with = \"crate::words::{function}\")]");
         builder = builder.field_attribute(format!("fleet.v1.{field}"), attribute);

@@ -42,6 +42,7 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::NotAskedReason(reason) => plans::shown_not_asked(reason),
         CodedMessage::MemberNotAsked(member) => plans::shown_member_not_asked(member),
         CodedMessage::Problem(problem) => problems::shown(Some(problem)),
+        CodedMessage::RetentionReason(reason) => results::shown_reason(reason),
         CodedMessage::RepositoryProblem(problem) => problems::shown_repository(problem),
         CodedMessage::StoreGap(gap) => coverage::shown_gap(gap),
         CodedMessage::UndeclaredData(data) => coverage::shown_undeclared(data),

@@ -61,6 +61,7 @@ wire_enums!(
     RecreateReasonCode,
     RepositoryKind,
     RepositoryProblemCode,
+    RetentionReasonCode,
     RolloutPhase,
     SteerAction,
     StoreEngine,
@@ -172,6 +173,7 @@ coded_messages!(
     Problem: ProblemCode,
     RecreateReason: RecreateReasonCode,
     RepositoryProblem: RepositoryProblemCode,
+    RetentionReason: RetentionReasonCode,
     StoreGap: StoreGapCode,
     UndeclaredData: UndeclaredDataCode,
     UndeliverableReason: UndeliverableReasonCode,
@@ -265,6 +267,18 @@ planned_changes! {
     puts_back, puts_back_values;
 }
 
+/// Writes why a backup stays or goes as one line of words, and beside it the values.
+pub(crate) fn why<S: Serializer>(reasons: &[v1::RetentionReason], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct WhyData {
+        why: String,
+        why_values: Vec<CodedData>,
+    }
+    let why_values: Vec<CodedData> = reasons.iter().cloned().map(Into::into).collect();
+    let why = why_values.iter().map(|reason| reason.text.as_str()).collect::<Vec<_>>().join(", ");
+    WhyData { why, why_values }.serialize(serializer)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,6 +313,15 @@ mod tests {
             (&2.into(), &25.into())
         );
         assert_eq!(json(None)["strategy"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn json_has_the_reasons_of_the_retention_beside_their_words() {
+        let reason = v1::RetentionReason { code: v1::RetentionReasonCode::Held.into(), arguments: Vec::new() };
+        let copy = v1::BackupCopyView { why: vec![reason], ..Default::default() };
+        let json = serde_json::to_value(&copy).expect("it is a message");
+        assert!(json["why"].is_string(), "{json}");
+        assert_eq!(json["why_values"][0]["code"], "held");
     }
 
     #[test]

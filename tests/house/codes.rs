@@ -2,7 +2,7 @@
 
 use fleet_proto::convert::{
     incoming_backup_problem, incoming_change_result, incoming_event_kind, incoming_order_summary, incoming_problem,
-    incoming_repository_problem, incoming_undeliverable_reason,
+    incoming_repository_problem, incoming_retention_reason, incoming_undeliverable_reason,
 };
 use fleet_proto::v1;
 use fleet_proto::words::CodedMessage;
@@ -82,6 +82,21 @@ checks! {
     each_reason_of_a_withheld_order_is_read_and_has_words: UndeliverableReason, UndeliverableReasonCode, incoming_undeliverable_reason;
     each_order_in_short_is_read_and_has_words: OrderSummary, OrderSummaryCode, incoming_order_summary;
     each_event_is_read_as_it_was_written_and_has_words: EventKind, EventCode, incoming_event_kind;
+}
+
+#[test]
+fn each_reason_of_the_retention_has_words() {
+    let texts = [&["2", "3f9a12bc0011223344556677", "3"][..], &["1"; 6], &["1", "ORDER_FAILURE_CODE_UNKNOWN_OUTCOME"]];
+    for code in (1..1000).map_while(|code| v1::RetentionReasonCode::try_from(code).ok()) {
+        let message = |texts: &&[&str]| {
+            let arguments = texts.iter().map(ToString::to_string).collect();
+            v1::RetentionReason { code: code.into(), arguments }
+        };
+        let readable = texts.iter().map(message).find(|it| incoming_retention_reason(it.clone()).is_some());
+        let reason = readable.unwrap_or_else(|| panic!("{code:?} cannot be read with {texts:?}"));
+        let words = fleet_cli::words_of(CodedMessage::RetentionReason(&reason));
+        assert!(!words.is_empty() && !words.contains('_'), "{reason:?}: {words}");
+    }
 }
 
 #[test]

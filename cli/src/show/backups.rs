@@ -3,7 +3,7 @@
 use super::{pairs, section};
 use crate::format::{age, bytes, moment, one_line, or_dash, short, until};
 use crate::output::{Column, grid};
-use crate::words::{failures, problems};
+use crate::words::{failures, problems, results};
 use fleet_core::grammar::count;
 use fleet_core::time::Time;
 use fleet_proto::v1::{
@@ -115,7 +115,8 @@ pub const BACKUPS: &[Column<Row>] = &[
 ];
 
 fn stays(copy: &BackupCopyView) -> String {
-    let why = if copy.kept { one_line(&copy.why) } else { format!("no: {}", one_line(&copy.why)) };
+    let why = one_line(&results::shown_retention(&copy.why));
+    let why = if copy.kept { why } else { format!("no: {why}") };
     match copy.doubles {
         0 => why,
         doubles => format!("{why}; {} with its id not used", count(doubles, "other set")),
@@ -176,7 +177,7 @@ fn whose(backup: &BackupView) -> String {
 
 fn copy_lines(copy: &BackupCopyView, now: Time) -> Vec<String> {
     let word = if copy.kept { "stays" } else { "may go" };
-    let mut lines = vec![format!("{}: {word}, {}", copy.repository, one_line(&copy.why))];
+    let mut lines = vec![format!("{}: {word}, {}", copy.repository, one_line(&results::shown_retention(&copy.why)))];
     if !copy.damaged.is_empty() {
         lines.push(format!("  damaged: {}", one_line(&copy.damaged)));
     }

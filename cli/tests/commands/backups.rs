@@ -3,6 +3,7 @@
 use crate::environment::NOW;
 use crate::fake::logged_in;
 use crate::scene::{Scene, change, coded, progress};
+use fleet_core::backup::{Keep, RetentionReason};
 use fleet_core::backup_health::BackupProblem;
 use fleet_core::change_result::ChangeResult;
 use fleet_core::names::RepositoryName;
@@ -39,12 +40,12 @@ fn standing(number: u32, word: &str, reasons: &[BackupProblem]) -> BackupHealthV
 }
 
 fn backup() -> BackupView {
-    let copy = |repository: &str, kept: bool, why: &str| BackupCopyView {
+    let copy = |repository: &str, kept: bool, why: &[RetentionReason]| BackupCopyView {
         repository: repository.to_owned(),
         proof_ms: NOW - HOUR,
         checks: vec!["db.notes: 120 rows".to_owned()],
         kept,
-        why: why.to_owned(),
+        why: why.iter().cloned().map(Into::into).collect(),
         ..Default::default()
     };
     BackupView {
@@ -60,7 +61,10 @@ fn backup() -> BackupView {
         added: 70 << 20,
         covered: 2,
         declared: 2,
-        copies: vec![copy("central", true, "the newest, last 1 of 3"), copy("offsite", false, "not among those")],
+        copies: vec![
+            copy("central", true, &[RetentionReason::Newest, RetentionReason::Last { number: 1, limit: 3 }]),
+            copy("offsite", false, &[RetentionReason::NotKept(Keep { last: 3, ..Keep::default() })]),
+        ],
         ..Default::default()
     }
 }
@@ -103,7 +107,7 @@ fn each_copy_says_why_it_stays() {
     stdout:
     BACKUP    AGE  IN       VERSION  CAUSE      SIZE     ADDED     PROVEN   STAYS
     3f9a12bc  9h   central  1.1      scheduled  3.0 GiB  70.0 MiB  60m ago  the newest, last 1 of 3
-    3f9a12bc  9h   offsite  1.1      scheduled  3.0 GiB  70.0 MiB  60m ago  no: not among those
+    3f9a12bc  9h   offsite  1.1      scheduled  3.0 GiB  70.0 MiB  60m ago  no: not among those that the policy keeps (3 last)
     ");
     assert_snapshot!(environment.run("fleet backup show 3f9a12").text(), @r"
     exit 0
@@ -121,7 +125,7 @@ fn each_copy_says_why_it_stays() {
       central: stays, the newest, last 1 of 3
         proven 60m ago, in 0ms
           db.notes: 120 rows
-      offsite: may go, not among those
+      offsite: may go, not among those that the policy keeps (3 last)
         proven 60m ago, in 0ms
           db.notes: 120 rows
 

@@ -3,7 +3,7 @@
 use crate::harness::{LIMIT, now, planned, restore, settled};
 use crate::import::named;
 use crate::scene::{accepted_drill, backups, data, end, read, scene, standing, until};
-use fleet_core::backup::{DataAction, DataResult, DrillMade, Others, Proof, RestoreMade};
+use fleet_core::backup::{DataAction, DataResult, DrillMade, Others, Proof, RestoreMade, RetentionReason};
 use fleet_core::change_result::ChangeResult;
 use fleet_core::event::EventKind;
 use fleet_core::order_failure::OrderFailure;
@@ -29,7 +29,8 @@ async fn a_policy_asks_for_a_backup_and_what_came_of_it_is_seen() {
     assert_eq!(status.backups.expect("it is told").ok, 1);
     let request = v1::ListBackupsRequest { instance: "notes-1".to_owned() };
     let list = scene.backups.list_backups(request).await.expect("it may be seen").into_inner().backups;
-    assert!(list[0].copies[0].kept && list[0].copies[0].why.contains("the newest"), "{list:?}");
+    let newest = v1::RetentionReason::from(RetentionReason::Newest);
+    assert!(list[0].copies[0].kept && list[0].copies[0].why.contains(&newest), "{list:?}");
     let hold = v1::HoldBackupRequest { backup: order.id[..6].to_owned(), release: false };
     let held = scene.backups.hold_backup(hold.clone()).await.expect("it is there").into_inner();
     assert_eq!(held.held_by, "bo");

@@ -5,7 +5,7 @@
 //! no order asked for. The last kind causes no removal of others.
 
 use super::policy::Keep;
-use super::{BackupKey, BackupSeen, Cause};
+use super::{BackupKey, BackupSeen, Cause, RetentionReason};
 use crate::names::BackupId;
 use crate::time::Time;
 use crate::zone::Zone;
@@ -34,13 +34,13 @@ pub struct Retained {
 pub enum RetentionVerdict {
     /// The backup stays.
     Keep {
-        /// Reasons, for people.
-        reasons: Vec<String>,
+        /// Reasons.
+        reasons: Vec<RetentionReason>,
     },
     /// The backup may be removed.
     Forget {
-        /// Reason, for people.
-        reason: String,
+        /// Reasons.
+        reasons: Vec<RetentionReason>,
     },
 }
 
@@ -53,11 +53,10 @@ impl RetentionVerdict {
         }
     }
 
-    /// Returns all of its reasons in one line.
-    pub fn words(&self) -> String {
+    /// Returns its reasons.
+    pub fn reasons(&self) -> &[RetentionReason] {
         match self {
-            Self::Keep { reasons } => reasons.join(", "),
-            Self::Forget { reason } => reason.clone(),
+            Self::Keep { reasons } | Self::Forget { reasons } => reasons,
         }
     }
 }
@@ -80,22 +79,18 @@ pub fn retention(
         let mut reasons = always(seen, now);
         let is_restorable = restorable == Some(key) && newest != restorable;
         let said = [
-            (newest == Some(key), "the newest"),
-            (is_restorable, "the newest that no drill failed on"),
-            (proven == Some(key), "the newest proven"),
+            (newest == Some(key), RetentionReason::Newest),
+            (is_restorable, RetentionReason::NewestRestorable),
+            (proven == Some(key), RetentionReason::NewestProven),
+            (held.contains(&key.backup), RetentionReason::Held),
+            (restorable.is_none(), RetentionReason::NoGoodBackup),
+            (*keep == Keep::default(), RetentionReason::NothingRemoved),
         ];
-        reasons.extend(said.into_iter().filter(|(is_so, _)| *is_so).map(|(_, reason)| reason.to_owned()));
-        reasons.extend(held.contains(&key.backup).then(|| "held".to_owned()));
-        if restorable.is_none() {
-            reasons.push("there is no good one".to_owned());
-        }
-        if *keep == Keep::default() {
-            reasons.push("the policy forgets nothing".to_owned());
-        }
+        reasons.extend(said.into_iter().filter(|(is_so, _)| *is_so).map(|(_, reason)| reason));
         if seen.is_restorable() {
             reasons.extend(rules.pick(zone.zoned(seen.began)));
         }
-        let forgotten = || RetentionVerdict::Forget { reason: why_forgotten(seen, keep) };
+        let forgotten = || RetentionVerdict::Forget { reasons: vec![why_forgotten(seen, keep)] };
         let verdict = if reasons.is_empty() { forgotten() } else { RetentionVerdict::Keep { reasons } };
         Retained { key: key.clone(), verdict }
     };
@@ -103,34 +98,34 @@ pub fn retention(
 }
 
 /// Reasons that lie in a backup itself.
-fn always(seen: &BackupSeen, now: Time) -> Vec<String> {
+fn always(seen: &BackupSeen, now: Time) -> Vec<RetentionReason> {
     // Its moments are a host's word, so nothing is worked out from them.
     if !seen.asked_by.counts() {
-        return vec!["no order asked for it".to_owned()];
+        return vec![RetentionReason::NotAskedFor];
     }
     if seen.is_ambiguous() {
-        return vec!["several snapshots carry its id, and nobody noted which one it is".to_owned()];
+        return vec![RetentionReason::Ambiguous];
     }
     let age = now.since(seen.began);
     let mut reasons = Vec::new();
     if age < YOUNG {
-        reasons.push("younger than a day".to_owned());
+        reasons.push(RetentionReason::Young);
     }
     if seen.cause == Cause::Safety && age < SAFETY {
-        reasons.push("saved before a restore, less than 30 days ago".to_owned());
+        reasons.push(RetentionReason::SafetyBackup);
     }
     if !seen.is_restorable() && age < DAMAGED {
-        let word = if seen.damaged.is_some() { "damaged" } else { "not restorable in a drill" };
-        reasons.push(format!("{word}, and younger than 30 days"));
+        let is_damaged = seen.damaged.is_some();
+        reasons.push(if is_damaged { RetentionReason::DamagedLately } else { RetentionReason::FailedLately });
     }
     reasons
 }
 
-fn why_forgotten(seen: &BackupSeen, keep: &Keep) -> String {
+fn why_forgotten(seen: &BackupSeen, keep: &Keep) -> RetentionReason {
     match (&seen.damaged, seen.failed_drill()) {
-        (Some(damage), _) => format!("damaged: {damage}"),
-        (None, Some(failure)) => format!("not restorable in a drill: {failure}"),
-        (None, None) => format!("not among those that the policy keeps ({keep})"),
+        (Some(damage), _) => RetentionReason::Damaged(damage.clone()),
+        (None, Some(failure)) => RetentionReason::NotRestorable(Box::new(failure.shortened())),
+        (None, None) => RetentionReason::NotKept(*keep),
     }
 }
 
@@ -138,58 +133,89 @@ fn why_forgotten(seen: &BackupSeen, keep: &Keep) -> String {
 struct Rules([Rule; 6]);
 
 struct Rule {
-    name: &'static str,
     most: u32,
     taken: u32,
     /// The hour, day … of the one that was taken last.
     last: Option<String>,
-    period: fn(&Zoned) -> String,
+    period: Period,
+}
+
+/// Period of which a rule keeps one backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Period {
+    Moment,
+    Hour,
+    Day,
+    Week,
+    Month,
+    Year,
+}
+
+impl Period {
+    /// Returns the period that a moment is in.
+    fn of(self, at: &Zoned) -> String {
+        match self {
+            Self::Moment => at.timestamp().to_string(),
+            Self::Hour => at.strftime("%Y-%m-%d %H:00%:z").to_string(),
+            Self::Day => at.strftime("%Y-%m-%d").to_string(),
+            Self::Week => at.strftime("%G-W%V").to_string(),
+            Self::Month => at.strftime("%Y-%m").to_string(),
+            Self::Year => at.strftime("%Y").to_string(),
+        }
+    }
+
+    fn reason(self, number: u32, limit: u32, period: String) -> RetentionReason {
+        match self {
+            Self::Moment => RetentionReason::Last { number, limit },
+            Self::Hour => RetentionReason::Hourly { number, limit, period },
+            Self::Day => RetentionReason::Daily { number, limit, period },
+            Self::Week => RetentionReason::Weekly { number, limit, period },
+            Self::Month => RetentionReason::Monthly { number, limit, period },
+            Self::Year => RetentionReason::Yearly { number, limit, period },
+        }
+    }
 }
 
 impl Rules {
     fn of(keep: &Keep) -> Self {
-        let rule = |name, most, period| Rule { name, most, taken: 0, last: None, period };
+        let rule = |most, period| Rule { most, taken: 0, last: None, period };
         Self([
-            rule("last", keep.last, |at| at.timestamp().to_string()),
-            rule("hourly", keep.hourly, |at| at.strftime("%Y-%m-%d %H:00%:z").to_string()),
-            rule("daily", keep.daily, |at| at.strftime("%Y-%m-%d").to_string()),
-            rule("weekly", keep.weekly, |at| at.strftime("%G-W%V").to_string()),
-            rule("monthly", keep.monthly, |at| at.strftime("%Y-%m").to_string()),
-            rule("yearly", keep.yearly, |at| at.strftime("%Y").to_string()),
+            rule(keep.last, Period::Moment),
+            rule(keep.hourly, Period::Hour),
+            rule(keep.daily, Period::Day),
+            rule(keep.weekly, Period::Week),
+            rule(keep.monthly, Period::Month),
+            rule(keep.yearly, Period::Year),
         ])
     }
 
     /// Returns the rules that keep the next backup. A backup with an invalid time is kept.
-    fn pick(&mut self, began: Option<Zoned>) -> Vec<String> {
-        let Some(began) = began else { return vec!["its moment cannot be told".to_owned()] };
+    fn pick(&mut self, began: Option<Zoned>) -> Vec<RetentionReason> {
+        let Some(began) = began else { return vec![RetentionReason::TimeUnknown] };
         self.0.iter_mut().filter_map(|rule| rule.pick(&began)).collect()
     }
 }
 
 impl Rule {
-    fn pick(&mut self, began: &Zoned) -> Option<String> {
+    fn pick(&mut self, began: &Zoned) -> Option<RetentionReason> {
         if self.taken >= self.most {
             return None;
         }
-        let period = (self.period)(began);
+        let period = self.period.of(began);
         // Two of the very same moment are two all the same.
-        if self.name != "last" && self.last.as_ref() == Some(&period) {
+        if self.period != Period::Moment && self.last.as_ref() == Some(&period) {
             return None;
         }
         self.taken += 1;
-        let said = match self.name {
-            "last" => format!("{} {} of {}", self.name, self.taken, self.most),
-            _ => format!("{} {} of {} ({period})", self.name, self.taken, self.most),
-        };
-        self.last = Some(period);
-        Some(said)
+        self.last = Some(period.clone());
+        Some(self.period.reason(self.taken, self.most, period))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backup::testing::{NOW, key, seen};
+    use crate::backup::testing::{NOW, drawn, key, seen};
     use proptest::prelude::*;
 
     fn history(lines: &str) -> (BTreeMap<BackupKey, BackupSeen>, BTreeSet<BackupId>) {
@@ -204,7 +230,7 @@ mod tests {
         let said = evaluate.iter().map(|one| {
             let age = NOW.since(backups[&one.key].began).as_secs() / 3600;
             let word = if one.verdict.is_keep() { "keep" } else { "forget" };
-            format!("{age}: {word}, {}", one.verdict.words())
+            format!("{age}: {word}, {}", drawn(&one.verdict))
         });
         assert_eq!(said.collect::<Vec<_>>().join("\n"), expect);
     }
@@ -216,12 +242,12 @@ mod tests {
         check(
             keep,
             "2\n3\n30\n40\n170\n400",
-            "2: keep, younger than a day, the newest, last 1 of 1, daily 1 of 2 (2026-11-18), weekly 1 of 2 (2026-W47)\n\
-             3: keep, younger than a day\n\
-             30: keep, daily 2 of 2 (2026-11-17)\n\
-             40: forget, not among those that the policy keeps (1 last, 2 daily, 2 weekly)\n\
-             170: keep, weekly 2 of 2 (2026-W46)\n\
-             400: forget, not among those that the policy keeps (1 last, 2 daily, 2 weekly)",
+            "2: keep, Young, Newest, Last 1/1, Daily 1/2 2026-11-18, Weekly 1/2 2026-W47\n\
+             3: keep, Young\n\
+             30: keep, Daily 2/2 2026-11-17\n\
+             40: forget, NotKept\n\
+             170: keep, Weekly 2/2 2026-W46\n\
+             400: forget, NotKept",
         );
     }
 
@@ -230,14 +256,14 @@ mod tests {
         check(
             Keep { last: 1, ..Keep::default() },
             "50\n60\n70 proven\n80 proven\n90 held\n100 safety\n800 safety\n110 failed",
-            "50: keep, the newest, last 1 of 1\n\
-             60: forget, not among those that the policy keeps (1 last)\n\
-             70: keep, the newest proven\n\
-             80: forget, not among those that the policy keeps (1 last)\n\
-             90: keep, held\n\
-             100: keep, saved before a restore, less than 30 days ago\n\
-             110: keep, not restorable in a drill, and younger than 30 days\n\
-             800: forget, not among those that the policy keeps (1 last)",
+            "50: keep, Newest, Last 1/1\n\
+             60: forget, NotKept\n\
+             70: keep, NewestProven\n\
+             80: forget, NotKept\n\
+             90: keep, Held\n\
+             100: keep, SafetyBackup\n\
+             110: keep, FailedLately\n\
+             800: forget, NotKept",
         );
     }
 
@@ -246,11 +272,11 @@ mod tests {
         check(
             Keep { last: 1, daily: 1, ..Keep::default() },
             "0 proven unasked\n1 proven unasked\n50\n60 proven\n70",
-            "0: keep, no order asked for it\n\
-             1: keep, no order asked for it\n\
-             50: keep, the newest, last 1 of 1, daily 1 of 1 (2026-11-16)\n\
-             60: keep, the newest proven\n\
-             70: forget, not among those that the policy keeps (1 last, 1 daily)",
+            "0: keep, NotAskedFor\n\
+             1: keep, NotAskedFor\n\
+             50: keep, Newest, Last 1/1, Daily 1/1 2026-11-16\n\
+             60: keep, NewestProven\n\
+             70: forget, NotKept",
         );
     }
 
@@ -259,12 +285,12 @@ mod tests {
         check(
             Keep { last: 1, ..Keep::default() },
             "50 damaged proven\n60\n70\n900 damaged",
-            "50: keep, damaged, and younger than 30 days\n\
-             60: keep, the newest, last 1 of 1\n\
-             70: forget, not among those that the policy keeps (1 last)\n\
-             900: forget, damaged: a pack is gone",
+            "50: keep, DamagedLately\n\
+             60: keep, Newest, Last 1/1\n\
+             70: forget, NotKept\n\
+             900: forget, Damaged(\"a pack is gone\")",
         );
-        check(Keep { last: 1, ..Keep::default() }, "900 damaged", "900: keep, there is no good one");
+        check(Keep { last: 1, ..Keep::default() }, "900 damaged", "900: keep, NoGoodBackup");
     }
 
     #[test]
@@ -274,7 +300,13 @@ mod tests {
         let days = |zone: &str| {
             let zone: Zone = zone.parse().expect("a zone");
             let evaluate = retention(&Keep { daily: 9, ..Keep::default() }, &zone, &backups, &held, NOW);
-            evaluate.iter().filter(|one| one.verdict.is_keep() && one.verdict.words().contains("daily")).count()
+            evaluate
+                .iter()
+                .filter(|one| {
+                    let is_daily = |reason: &RetentionReason| matches!(reason, RetentionReason::Daily { .. });
+                    one.verdict.is_keep() && one.verdict.reasons().iter().any(is_daily)
+                })
+                .count()
         };
         assert_eq!((days("UTC"), days("America/New_York")), (2, 1));
     }
@@ -357,7 +389,7 @@ mod tests {
             let (backups, held) = history(&lines);
             let evaluate = retention(&keep, &Zone::default(), &backups, &held, NOW);
             prop_assert_eq!(evaluate.len(), backups.len());
-            prop_assert!(evaluate.iter().all(|one| !one.verdict.words().is_empty()));
+            prop_assert!(evaluate.iter().all(|one| !one.verdict.reasons().is_empty()));
         }
     }
 }

@@ -7,12 +7,10 @@
 
 use super::retention::{Retained, RetentionVerdict, retention};
 use super::shrunk::{Shrunk, shrunk};
-use super::{BackupKey, BackupPolicy, BackupSeen};
+use super::{BackupKey, BackupPolicy, BackupSeen, RetentionReason};
 use crate::names::BackupId;
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
-
-const EARLIER: &str = "of an earlier instance of its name";
 
 /// The verdicts, and the reason why nothing is removed, if that was stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,23 +61,21 @@ fn keep_oldest_unproven(retained: &mut [Retained], own: &BTreeMap<BackupKey, Bac
     }
     let oldest = retained.iter_mut().rfind(|one| own[&one.key].is_good());
     if let Some(Retained { verdict, .. }) = oldest.filter(|one| !one.verdict.is_keep()) {
-        *verdict = RetentionVerdict::Keep { reasons: vec!["the oldest, while none is proven".to_owned()] };
+        *verdict = RetentionVerdict::Keep { reasons: vec![RetentionReason::OldestUnproven] };
     }
 }
 
 fn halt(verdict: &mut RetentionVerdict, shrunk: &Shrunk) {
     if !verdict.is_keep() {
-        let reasons = vec![format!("nothing is forgotten before somebody has looked: {shrunk}")];
-        *verdict = RetentionVerdict::Keep { reasons };
+        *verdict = RetentionVerdict::Keep { reasons: vec![shrunk.into()] };
     }
 }
 
 fn of_earlier(verdict: RetentionVerdict) -> RetentionVerdict {
+    let earlier = |reasons: Vec<_>| std::iter::once(RetentionReason::EarlierInstance).chain(reasons).collect();
     match verdict {
-        RetentionVerdict::Keep { reasons } => {
-            RetentionVerdict::Keep { reasons: std::iter::once(EARLIER.to_owned()).chain(reasons).collect() }
-        }
-        RetentionVerdict::Forget { reason } => RetentionVerdict::Forget { reason: format!("{EARLIER}, {reason}") },
+        RetentionVerdict::Keep { reasons } => RetentionVerdict::Keep { reasons: earlier(reasons) },
+        RetentionVerdict::Forget { reasons } => RetentionVerdict::Forget { reasons: earlier(reasons) },
     }
 }
 
@@ -87,7 +83,7 @@ fn of_earlier(verdict: RetentionVerdict) -> RetentionVerdict {
 mod tests {
     use super::*;
     use crate::backup::Keep;
-    use crate::backup::testing::{NOW, key, policy, seen};
+    use crate::backup::testing::{NOW, drawn, key, policy, seen};
     use crate::units::Period;
 
     /// Asserts the verdicts about backups written as `AGE MIB`, of an instance of the given age.
@@ -102,7 +98,7 @@ mod tests {
         let said = evaluate.retained.iter().map(|one| {
             let age = NOW.since(backups[&one.key].began).as_secs() / 3600;
             let word = if one.verdict.is_keep() { "keep" } else { "forget" };
-            format!("{age}: {word}, {}", one.verdict.words())
+            format!("{age}: {word}, {}", drawn(&one.verdict))
         });
         assert_eq!(said.collect::<Vec<_>>().join("\n"), expect);
     }
@@ -112,11 +108,11 @@ mod tests {
         check(
             100,
             "50\n60\n110\n120 1 proven\n130",
-            "50: keep, the newest, last 1 of 1\n\
-             60: forget, not among those that the policy keeps (1 last)\n\
-             110: keep, of an earlier instance of its name, the newest, last 1 of 1\n\
-             120: keep, of an earlier instance of its name, the newest proven\n\
-             130: forget, of an earlier instance of its name, not among those that the policy keeps (1 last)",
+            "50: keep, Newest, Last 1/1\n\
+             60: forget, NotKept\n\
+             110: keep, EarlierInstance, Newest, Last 1/1\n\
+             120: keep, EarlierInstance, NewestProven\n\
+             130: forget, EarlierInstance, NotKept",
         );
     }
 
@@ -129,30 +125,25 @@ mod tests {
             let policy = BackupPolicy { keep: Keep { last: 1, ..Keep::default() }, drill, ..policy() };
             let evaluate = policy.judge(backups.clone(), &BTreeSet::new(), Time(NOW.0 - 1000 * 3_600_000), NOW);
             let kept = evaluate.retained.iter().filter(|one| one.verdict.is_keep());
-            kept.map(|one| (NOW.since(backups[&one.key].began).as_secs() / 3600, one.verdict.words()))
+            kept.map(|one| (NOW.since(backups[&one.key].began).as_secs() / 3600, drawn(&one.verdict)))
                 .collect::<Vec<_>>()
         };
         let weekly = Some("7d".parse().expect("a period"));
-        let newest = (50, "the newest, last 1 of 1".to_owned());
-        assert_eq!(with(lines, weekly), [newest.clone(), (80, "the oldest, while none is proven".to_owned())]);
+        let newest = (50, "Newest, Last 1/1".to_owned());
+        assert_eq!(with(lines, weekly), [newest.clone(), (80, "OldestUnproven".to_owned())]);
         assert_eq!(with(lines, None), std::slice::from_ref(&newest), "nobody asks for proof");
-        let proven = (60, "the newest proven".to_owned());
+        let proven = (60, "NewestProven".to_owned());
         assert_eq!(with(&lines.replace("60", "60 proven"), weekly), [newest, proven]);
     }
 
     #[test]
     fn one_that_became_much_smaller_stops_all_forgetting_and_it_is_said_of_each() {
-        let halted = "nothing is forgotten before somebody has looked: its newest backup has 1 MiB, and \
-                      000000000000000000000001 had 100 MiB";
+        let halted = "Shrunk 1 000000000000000000000001 100";
         check(
             900,
             "50 1\n60 100\n70 90",
-            &format!("50: keep, the newest, last 1 of 1\n60: keep, {halted}\n70: keep, {halted}"),
+            &format!("50: keep, Newest, Last 1/1\n60: keep, {halted}\n70: keep, {halted}"),
         );
-        check(
-            55,
-            "50 1\n60 100",
-            "50: keep, the newest, last 1 of 1\n60: keep, of an earlier instance of its name, the newest, last 1 of 1",
-        );
+        check(55, "50 1\n60 100", "50: keep, Newest, Last 1/1\n60: keep, EarlierInstance, Newest, Last 1/1");
     }
 }

@@ -7,7 +7,6 @@ use super::{BackupKey, BackupSeen};
 use crate::names::BackupId;
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::time::Duration;
 
 /// Age up to which backups are compared.
@@ -28,14 +27,6 @@ pub struct Shrunk {
     pub before: BackupId,
     /// Size of the larger backup in bytes.
     pub before_bytes: u64,
-}
-
-impl fmt::Display for Shrunk {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mib = |bytes: u64| bytes >> 20;
-        let (bytes, before_bytes) = (mib(self.bytes), mib(self.before_bytes));
-        write!(f, "its newest backup has {bytes} MiB, and {} had {before_bytes} MiB", self.before)
-    }
 }
 
 /// Looks at the backups of one instance in one repository. One that is held is safe: it has been looked at.

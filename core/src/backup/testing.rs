@@ -1,6 +1,6 @@
 //! Backups drawn from a few words, for tests.
 
-use super::{AskedBy, BackupKey, BackupPolicy, BackupSeen, Cause, Proof};
+use super::{AskedBy, BackupKey, BackupPolicy, BackupSeen, Cause, Proof, RetentionReason, RetentionVerdict};
 use crate::order_failure::OrderFailure;
 use crate::time::Time;
 
@@ -56,4 +56,19 @@ pub fn policy() -> BackupPolicy {
 pub fn key(number: usize) -> BackupKey {
     let backup = format!("{number:024x}").parse().expect("an id");
     BackupKey { repository: "central".parse().expect("a name"), backup }
+}
+
+/// Draws the reasons of a verdict: the name of each, with the numbers of a rule.
+pub fn drawn(verdict: &RetentionVerdict) -> String {
+    let one = |reason: &RetentionReason| match reason {
+        RetentionReason::Last { number, limit } => format!("Last {number}/{limit}"),
+        RetentionReason::Daily { number, limit, period } => format!("Daily {number}/{limit} {period}"),
+        RetentionReason::Weekly { number, limit, period } => format!("Weekly {number}/{limit} {period}"),
+        RetentionReason::NotKept(_) => "NotKept".to_owned(),
+        RetentionReason::Shrunk { bytes, before, before_bytes } => {
+            format!("Shrunk {} {before} {}", bytes >> 20, before_bytes >> 20)
+        }
+        other => format!("{other:?}"),
+    };
+    verdict.reasons().iter().map(one).collect::<Vec<_>>().join(", ")
 }

@@ -1,7 +1,8 @@
-//! Results of changes and their codes.
+//! Results of changes, reasons of the retention, and their codes.
 
 use super::arguments::{Argument, coded_message};
 use crate::v1;
+use fleet_core::backup::{Keep, RetentionReason};
 use fleet_core::change_result::ChangeResult;
 
 coded_message! {
@@ -9,6 +10,50 @@ coded_message! {
     Gone,
     Proven { backup, repository, host, took, checks },
     Restored { more, notes },
+}
+
+coded_message! {
+    RetentionReason, RetentionReason, RetentionReasonCode, incoming_retention_reason:
+    EarlierInstance,
+    NoPolicy,
+    NotAskedFor,
+    Ambiguous,
+    Young,
+    SafetyBackup,
+    DamagedLately,
+    FailedLately,
+    Newest,
+    NewestRestorable,
+    NewestProven,
+    OldestUnproven,
+    Held,
+    NoGoodBackup,
+    NothingRemoved,
+    TimeUnknown,
+    Last { number, limit },
+    Hourly { number, limit, period },
+    Daily { number, limit, period },
+    Weekly { number, limit, period },
+    Monthly { number, limit, period },
+    Yearly { number, limit, period },
+    Shrunk { bytes, before, before_bytes },
+    Damaged(a),
+    NotRestorable(a),
+    NotKept(a),
+}
+
+impl Argument for Keep {
+    fn put(self, to: &mut Vec<String>) {
+        let Self { last, hourly, daily, weekly, monthly, yearly } = self;
+        [last, hourly, daily, weekly, monthly, yearly].into_iter().for_each(|number| number.put(to));
+    }
+
+    fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
+        let mut number = || u32::take(from);
+        let (last, hourly, daily) = (number()?, number()?, number()?);
+        let (weekly, monthly, yearly) = (number()?, number()?, number()?);
+        Some(Self { last, hourly, daily, weekly, monthly, yearly })
+    }
 }
 
 #[cfg(test)]
@@ -32,6 +77,25 @@ mod tests {
         assert_eq!(codes.count(), results.len());
         for result in results {
             assert_eq!(incoming_change_result(result.clone().into()), Some(result));
+        }
+    }
+
+    #[test]
+    fn a_reason_of_each_code_comes_back_as_it_was() {
+        let arguments = [
+            vec!["2", "3f9a12bc0011223344556677", "3"],
+            vec!["1", "2", "3", "4", "5", "6"],
+            vec!["1", "ORDER_FAILURE_CODE_NO_STORES"],
+        ];
+        for code in (1..1000).map_while(|number| v1::RetentionReasonCode::try_from(number).ok()) {
+            let read = |arguments: &Vec<&str>| {
+                let arguments = arguments.iter().map(ToString::to_string).collect();
+                incoming_retention_reason(v1::RetentionReason { code: code.into(), arguments })
+            };
+            let found = arguments.iter().find_map(read).unwrap_or_else(|| panic!("{code:?} cannot be read"));
+            let message = v1::RetentionReason::from(found.clone());
+            assert_eq!(message.code(), code);
+            assert_eq!(incoming_retention_reason(message), Some(found));
         }
     }
 }

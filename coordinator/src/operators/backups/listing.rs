@@ -7,7 +7,7 @@ use crate::operators::request::{ChangeError, absent, hindered, read, wrong};
 use crate::operators::service::OperatorsService;
 use crate::repositories::Candidate;
 use crate::rpc_status::failed;
-use fleet_core::backup::{BackupSeen, Held, Retained, RetentionVerdict};
+use fleet_core::backup::{BackupSeen, Held, Retained, RetentionReason, RetentionVerdict};
 use fleet_core::event::EventKind;
 use fleet_core::hint::Hint;
 use fleet_core::names::{BackupId, InstanceName, OperatorName, RepositoryName};
@@ -197,6 +197,7 @@ fn view(name: &InstanceName, id: &BackupId, seen: &BackupSeen, held: Option<&Hel
 
 fn copy(repository: &RepositoryName, seen: &BackupSeen, verdict: Option<&RetentionVerdict>) -> v1::BackupCopyView {
     let proof = seen.proof.as_ref();
+    let reasons = verdict.map_or(&[RetentionReason::NoPolicy][..], RetentionVerdict::reasons);
     v1::BackupCopyView {
         repository: repository.to_string(),
         proof_ms: proof.map_or(0, |proof| proof.at.0),
@@ -207,6 +208,6 @@ fn copy(repository: &RepositoryName, seen: &BackupSeen, verdict: Option<&Retenti
         kept: verdict.is_none_or(RetentionVerdict::is_keep),
         not_asked: !seen.asked_by.counts(),
         doubles: seen.doubles,
-        why: verdict.map_or_else(|| "no policy forgets it".to_owned(), RetentionVerdict::words),
+        why: reasons.iter().cloned().map(Into::into).collect(),
     }
 }
