@@ -70,7 +70,7 @@ fn a_dump_that_fails_is_said_with_its_reason() {
     let fleet = Fleet::with_rows(&["lab-1"]);
     policy(&fleet, "--all");
     wait_word(&fleet, "notes-1", "ok");
-    for (fault, why) in [(ToolFault::FailsHalfway, "ended with 1"), (ToolFault::CutsOff, "rows")] {
+    for (fault, why) in [(ToolFault::FailsHalfway, "exited with code 1"), (ToolFault::CutsOff, "rows")] {
         fleet.on_all(|world| world.tool_faults.insert("db".to_owned(), fault));
         fleet.refused("backup now notes-1").says("the store `rows`").says(why);
         let output = fleet.admin.run("backup status");
