@@ -19,7 +19,7 @@ fn a_bad_release_comes_back_by_itself_and_halts_the_rollout() {
     let last: Vec<&str> = output.stderr.lines().rev().take(3).collect();
     assert_eq!(last[2], "error: could not roll out 1.3", "{}", output.text());
     assert!(last[1].starts_with("  because the canary failed: notes-1 was rolled back to 1.1: "), "{}", output.text());
-    assert!(last[1].ends_with("no answer"), "{}", output.text());
+    assert!(last[1].ends_with("no answer in 1 s"), "{}", output.text());
     assert!(last[0].starts_with("hint: ") && last[0].contains("fleet rollout explain notes-1"), "{}", output.text());
     assert!(output.stdout.starts_with("notes-1: halted"), "{}", output.text());
     fleet.wait_version("notes-1", "1.1");
@@ -122,7 +122,7 @@ fn each_step_there_and_back_is_told_in_a_pipe_as_it_happens() {
         ("pull notes-web:1.3", "stop notes-1-web-1"),
         ("stop notes-1-web-1", "start notes-1-web-1"),
         ("start notes-1-web-1", "stop notes-1-web-1"),
-        ("waiting until it is healthy: probe of web: no answer", "stop notes-1-web-1"),
+        ("waiting until it is healthy: GET web:80/: no answer in 1 s", "stop notes-1-web-1"),
         ("going back: stop notes-1-web-1", "nothing more"),
     ] {
         rollout.wait_for(&format!("  notes-1  lab-1  under way: {step}\n"));
