@@ -239,8 +239,8 @@ fn mask_running(mask: &Mask, running: &mut Running) {
     for drift in &mut said.drift {
         *drift = drift.clone().map_texts(|kind, text| mask.argument(kind, text));
     }
-    for text in &mut said.leftovers {
-        *text = mask.apply(std::mem::take(text));
+    for left in &mut said.leftovers {
+        *left = left.clone().map_texts(|kind, text| mask.argument(kind, text));
     }
 }
 

@@ -24,6 +24,7 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::Activity(doing) => steps::shown(Some(doing)),
         CodedMessage::BackupProblem(problem) => problems::shown_backup(problem),
         CodedMessage::ChangeResult(result) => results::shown_change(result),
+        CodedMessage::DataLeftover(left) => coverage::shown_leftover(left),
         CodedMessage::Drift(drift) => drift::shown(drift),
         CodedMessage::EventKind(kind) => events::shown(Some(kind)),
         CodedMessage::HealthProblem(problem) => health::shown(Some(problem)),

@@ -15,6 +15,7 @@ pub mod change_result;
 pub mod claims;
 pub mod coded_text;
 pub mod command_error;
+pub mod data_leftover;
 pub mod drift;
 pub mod due;
 pub mod duplicate;

@@ -2,6 +2,7 @@
 
 use crate::backup::RepositoryProblem;
 use crate::backup_health::BackupProblem;
+use crate::data_leftover::DataLeftover;
 use crate::drift::Drift;
 use crate::duplicate::Machine;
 use crate::halt_reason::HaltReason;
@@ -85,7 +86,7 @@ pub enum Problem {
         /// Number of further ones.
         more: usize,
         /// The first ones.
-        lines: Vec<ShortText>,
+        first: Vec<DataLeftover>,
     },
     /// An instance was changed by hand.
     Drift {

@@ -28,7 +28,7 @@ mod result_code;
 mod strategy;
 
 pub use activity::{incoming_activity, incoming_progress};
-pub use coverage::{incoming_store_gap, incoming_undeclared_data};
+pub use coverage::{incoming_data_leftover, incoming_store_gap, incoming_undeclared_data};
 pub use drift::incoming_drift;
 pub use event::incoming_event_kind;
 pub use failure::incoming_order_failure;

@@ -34,6 +34,7 @@ wire_enums!(
     ChangeState,
     ContainerHealth,
     ContainerState,
+    DataLeftoverCode,
     DriftCode,
     DriftRule,
     EventCode,
@@ -41,6 +42,7 @@ wire_enums!(
     HintCode,
     HostLink,
     InstanceHealth,
+    InstancePart,
     LeftOutReasonCode,
     LogStream,
     MemberNotAskedCode,
@@ -156,6 +158,7 @@ macro_rules! coded_messages {
 
 coded_messages!(
     Activity: ActivityCode,
+    DataLeftover: DataLeftoverCode,
     Drift: DriftCode,
     BackupProblem: BackupProblemCode,
     ChangeResult: ChangeResultCode,

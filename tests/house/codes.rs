@@ -11,7 +11,7 @@ use std::fmt::Debug;
 
 /// Texts that are the argument of some code: a number, a name that is also a backup's id, a release, a role, a machine, and the
 /// names of codes.
-const ARGUMENTS: [&str; 17] = [
+const ARGUMENTS: [&str; 18] = [
     "1",
     "2",
     "abcdefabcdefabcdefabcdef",
@@ -27,6 +27,7 @@ const ARGUMENTS: [&str; 17] = [
     "UNDELIVERABLE_REASON_CODE_TEXT",
     "HEALTH_PROBLEM_CODE_HOST_DUPLICATE",
     "STORE_GAP_CODE_VOLUME_MISSING",
+    "DATA_LEFTOVER_CODE_OTHER",
     "UNDECLARED_DATA_CODE_UNNAMED_VOLUME",
     "0",
 ];

@@ -5,12 +5,12 @@ use crate::house;
 use clap::Command;
 use clap::error::ErrorKind;
 use fleet_proto::convert::{
-    incoming_activity, incoming_health_problem, incoming_hint, incoming_probe_failure, incoming_probe_target,
-    incoming_store_gap, incoming_undeclared_data, incoming_wait_reason,
+    incoming_activity, incoming_data_leftover, incoming_health_problem, incoming_hint, incoming_probe_failure,
+    incoming_probe_target, incoming_store_gap, incoming_undeclared_data, incoming_wait_reason,
 };
 use fleet_proto::v1::{
-    self, ActivityCode, DriftCode, HealthProblemCode, HintCode, LeftOutReasonCode, ProbeFailureCode, ProbeTargetCode,
-    StoreGapCode, UndeclaredDataCode, WaitReasonCode,
+    self, ActivityCode, DataLeftoverCode, DriftCode, HealthProblemCode, HintCode, LeftOutReasonCode, ProbeFailureCode,
+    ProbeTargetCode, StoreGapCode, UndeclaredDataCode, WaitReasonCode,
 };
 use fleet_proto::words::CodedMessage;
 use std::collections::BTreeSet;
@@ -241,8 +241,13 @@ fn each_problem_of_health_has_words() {
 }
 
 #[test]
-fn each_gap_in_coverage_has_words() {
-    let texts: [&[&str]; 2] = [&["1", "a"], &["a", "db", "/data"]];
+fn each_gap_in_coverage_and_each_leftover_has_words() {
+    let texts: [&[&str]; 3] = [&["1", "a"], &["a", "db", "/data"], &["a", "1", "b"]];
+    for code in (1..10_000).map_while(|number| DataLeftoverCode::try_from(number).ok()) {
+        let message = |arguments| v1::DataLeftover { code: code.into(), arguments };
+        let message = message(readable(|arguments| incoming_data_leftover(message(arguments)), &texts));
+        assert!(!fleet_cli::words_of(CodedMessage::DataLeftover(&message)).is_empty(), "{code:?}");
+    }
     for code in (1..10_000).map_while(|number| StoreGapCode::try_from(number).ok()) {
         let message = |arguments| v1::StoreGap { code: code.into(), arguments };
         let message = message(readable(|arguments| incoming_store_gap(message(arguments)), &texts));

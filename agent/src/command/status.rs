@@ -60,7 +60,7 @@ fn kept(ledger: &Ledger) -> String {
     for left in ledger.leftovers().values() {
         for folder in &left.folders {
             let (instance, since, path) = (&left.instance, left.since, folder.aside.waits.display());
-            let reason = &folder.reason;
+            let reason = folder.reason.as_deref().unwrap_or("it took too long");
             let _ = writeln!(
                 text,
                 "  {instance}  left by a restore since {since}: {path}: {reason}; removing it is tried again every minute"

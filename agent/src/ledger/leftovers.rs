@@ -27,8 +27,8 @@ pub struct Leftover {
 pub struct LeftFolder {
     /// The folder with its old content.
     pub aside: Aside,
-    /// Reason why it could not be removed, as text for people.
-    pub reason: String,
+    /// Words of the operating system; none if its removal took too long.
+    pub reason: Option<String>,
 }
 
 impl Ledger {

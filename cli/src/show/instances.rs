@@ -5,10 +5,11 @@ use crate::format::{age, or_dash, short_digest};
 use crate::output::{Column, grid};
 use crate::words::drift::all_shown;
 use crate::words::reasons::shown_wait;
-use crate::words::{failures, health, hints, problems, steps};
+use crate::words::{coverage, failures, health, hints, problems, steps};
 use fleet_core::time::Time;
 use fleet_proto::v1::{
-    BackupLevel, ContainerHealth, ContainerState, DriftRule, InstanceHealth, InstanceView, OrderOutcome,
+    BackupLevel, ContainerHealth, ContainerState, DriftRule, InstanceHealth, InstancePart, InstanceView, NotKnown,
+    OrderOutcome,
 };
 use fleet_proto::words::word;
 
@@ -83,12 +84,17 @@ pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
         ("created", format!("{} ago", age(now, instance.created_ms))),
     ]);
     lines.extend(section("drift", all_shown(&instance.drift)));
-    lines.extend(section("left by restores", instance.leftovers.clone()));
+    lines.extend(section("left by restores", instance.leftovers.iter().map(coverage::shown_leftover).collect()));
     lines.extend(section("containers", containers(instance)));
     lines.extend(section("values", instance.values.iter().map(|(name, value)| format!("{name}={value}")).collect()));
     lines.extend(section("volumes", instance.volumes.clone()));
-    lines.extend(section("not known", instance.not_known.clone()));
+    lines.extend(section("not known", instance.not_known.iter().map(not_known).collect()));
     lines
+}
+
+/// Returns the part that could not be told, and the reason.
+fn not_known(part: &NotKnown) -> String {
+    format!("its {}: {}", word::<InstancePart>(part.part), part.reason)
 }
 
 /// Returns the health of its backups; nothing if none are wanted and none exist.
@@ -130,6 +136,7 @@ mod tests {
     use super::*;
     use crate::output::{Format, table};
     use fleet_core::activity::Activity;
+    use fleet_core::data_leftover::DataLeftover;
     use fleet_core::facts::StepProgress;
     use fleet_core::hint::Hint;
     use fleet_core::reason::WaitReason;
@@ -173,16 +180,19 @@ mod tests {
 
     #[test]
     fn what_is_not_known_of_an_instance_is_named() {
-        let not_known = vec!["its volumes: you render releases".to_owned()];
+        let reason = "you render releases".to_owned();
+        let not_known = vec![NotKnown { part: InstancePart::Volumes.into(), reason }];
         let shown = lines(&InstanceView { not_known, ..notes() }, Time(100_000)).join("\n");
         assert!(shown.contains("not known\n  its volumes: you render releases"), "{shown}");
     }
 
     #[test]
     fn what_restores_left_is_named_with_the_instance() {
-        let left = vec!["`/data/_data.before-1`: Operation not permitted".to_owned()];
-        let shown = lines(&InstanceView { leftovers: left.clone(), ..notes() }, Time(100_000)).join("\n");
-        assert!(shown.contains("left by restores") && shown.contains(&left[0]), "{shown}");
+        let (path, cause) = ("/data/_data.before-1".to_owned(), "Operation not permitted".to_owned());
+        let left = DataLeftover::NotRemoved { path, since: Time(7), cause };
+        let shown = lines(&InstanceView { leftovers: vec![left.into()], ..notes() }, Time(100_000)).join("\n");
+        let is_named = shown.contains("`/data/_data.before-1`: Operation not permitted");
+        assert!(shown.contains("left by restores") && is_named, "{shown}");
         assert!(!lines(&notes(), Time(100_000)).join("\n").contains("left by restores"));
     }
 

@@ -1,7 +1,9 @@
-//! Words of data that no store covers.
+//! Words of data that no store covers, and of data that restores left.
 
 use fleet_core::backup::{MountPlace, StoreGap, UndeclaredData};
-use fleet_proto::convert::{incoming_store_gap, incoming_undeclared_data};
+use fleet_core::data_leftover::DataLeftover;
+use fleet_core::time::Time;
+use fleet_proto::convert::{incoming_data_leftover, incoming_store_gap, incoming_undeclared_data};
 use fleet_proto::v1;
 
 /// Returns the words of a gap as it came over the wire.
@@ -14,6 +16,27 @@ pub fn shown_gap(message: &v1::StoreGap) -> String {
 pub fn shown_undeclared(message: &v1::UndeclaredData) -> String {
     let known = incoming_undeclared_data(message.clone()).as_ref().map(undeclared);
     known.unwrap_or_else(|| super::unknown::<v1::UndeclaredDataCode>(message.code, &message.arguments))
+}
+
+/// Returns the words of a leftover as it came over the wire.
+pub fn shown_leftover(message: &v1::DataLeftover) -> String {
+    let known = incoming_data_leftover(message.clone()).as_ref().map(leftover);
+    known.unwrap_or_else(|| super::unknown::<v1::DataLeftoverCode>(message.code, &message.arguments))
+}
+
+/// Returns the words of a folder that a restore left.
+pub fn leftover(left: &DataLeftover) -> String {
+    let sentence = |path: &str, since: Time, cause: &str| {
+        format!(
+            "the data of before its restore could not be removed since {since}: `{path}`: {cause} (`lsattr -R` on the host shows \
+             files that are protected by `chattr +i`); that is tried again every minute"
+        )
+    };
+    match left {
+        DataLeftover::Other { text } => text.clone(),
+        DataLeftover::NotRemoved { path, since, cause } => sentence(path, *since, cause),
+        DataLeftover::RemovalTooSlow { path, since } => sentence(path, *since, "it took too long"),
+    }
 }
 
 /// Returns the words of a reason why a store is not backed up.

@@ -100,8 +100,9 @@ pub fn words(problem: &Problem) -> String {
         Problem::OrderRefused(failure) => format!("its last order was refused: {}", failures::words(failure)),
         Problem::OrderFailed(failure) => format!("its last order failed: {}", failures::words(failure)),
         Problem::Unhealthy(problem) => format!("unhealthy: {}", health::words(problem)),
-        Problem::Leftovers { more, lines } => {
-            format!("left by its restores: {}{}", listed(lines, "; "), and_more(*more, "folder"))
+        Problem::Leftovers { more, first } => {
+            let first: Vec<_> = first.iter().map(coverage::leftover).collect();
+            format!("left by its restores: {}{}", first.join("; "), and_more(*more, "folder"))
         }
         Problem::Drift { more, changes } => {
             let changes: Vec<_> = changes.iter().map(drift::words).collect();

@@ -12,6 +12,7 @@ use crate::panics::CaughtPanics;
 use crate::shared::Shared;
 use fleet_core::backup::{DataKind, RepositoryProblem};
 use fleet_core::backup_health::HealthLevel;
+use fleet_core::data_leftover::DataLeftover;
 use fleet_core::drift::Drift;
 use fleet_core::event::EventSubject;
 use fleet_core::facts::{DriftRule, HostObserved, InstanceDesired, LinkState};
@@ -211,8 +212,8 @@ fn of_instance(
     let Some(said) = seen.and_then(|seen| seen.running.last()) else { return found };
     found.extend(health::of_health(name, &said.health, &found));
     if !said.leftovers.is_empty() {
-        let lines = said.leftovers.iter().take(LINES).map(|text| text.as_str().into()).collect();
-        found.push(say(name, Problem::Leftovers { more: said.leftovers.len().saturating_sub(LINES), lines }, show()));
+        let first = said.leftovers.iter().take(LINES).map(DataLeftover::shortened).collect();
+        found.push(say(name, Problem::Leftovers { more: said.leftovers.len().saturating_sub(LINES), first }, show()));
     }
     if !said.drift.is_empty() && instance.drift == DriftRule::Report {
         let changes = said.drift.iter().take(LINES).map(Drift::shortened).collect();

@@ -54,13 +54,13 @@ impl OperatorsService {
         };
         match volumes {
             Ok(volumes) => view.volumes = volumes,
-            Err(status) => view.not_known.push(format!("its volumes: {}", status.message())),
+            Err(status) => view.not_known.push(not_known(v1::InstancePart::Volumes, status.message())),
         }
         let revision = self.shared.facts.read().instance(name).map(|desired| desired.revision);
         let shown = revision.map(|revision| Values::shown(self.shared.facts.store(), name, revision)).transpose();
         match shown {
             Ok(shown) => view.values = shown.unwrap_or_default().into_iter().collect(),
-            Err(error) => view.not_known.push(format!("its values: {error}")),
+            Err(error) => view.not_known.push(not_known(v1::InstancePart::Values, &error.to_string())),
         }
     }
 
@@ -70,4 +70,8 @@ impl OperatorsService {
         let views = InstanceViews::of_one(&snapshot, name);
         Some(views.view(name, instance))
     }
+}
+
+fn not_known(part: v1::InstancePart, reason: &str) -> v1::NotKnown {
+    v1::NotKnown { part: part.into(), reason: reason.to_owned() }
 }

@@ -5,10 +5,12 @@ use crate::import::named;
 use crate::scene::{accepted_drill, backups, data, end, read, scene, standing, until};
 use fleet_core::backup::{DataAction, DataResult, DrillMade, Others, Proof, RestoreMade, RetentionReason};
 use fleet_core::change_result::ChangeResult;
+use fleet_core::data_leftover::DataLeftover;
 use fleet_core::event::EventKind;
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::planned_change::PlannedChange;
 use fleet_core::problem::Problem;
+use fleet_core::time::Time;
 use fleet_proto::v1::{self, from_agent, order_report::Outcome};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -119,7 +121,8 @@ async fn what_a_restore_left_is_named_at_its_end_with_the_instance_and_in_the_st
     let recorded = timeout(LIMIT, over).await.expect("it is over in time");
     let restored = ChangeResult::Restored { more: 0, notes: vec![left.clone()] };
     assert_eq!((recorded.state(), recorded.result), (v1::ChangeState::Done, Some(restored.into())));
-    for leftovers in [vec![left.clone()], Vec::new()] {
+    let folder = DataLeftover::NotRemoved { path: "/data/_data.before-1".to_owned(), since: Time(7), cause: left };
+    for leftovers in [vec![folder.clone().into()], Vec::new()] {
         let goal = v1::Goal { release: Some(scene.release.clone()), revision: 1, ..Default::default() };
         let mut said = settled("notes-1", &goal, 0);
         if let from_agent::Kind::Instance(report) = &mut said
@@ -131,7 +134,7 @@ async fn what_a_restore_left_is_named_at_its_end_with_the_instance_and_in_the_st
         let is_said = |view: &Option<v1::InstanceView>| view.as_ref().is_some_and(|view| view.leftovers == leftovers);
         crate::stories::until(&mut scene.admin, "notes-1", is_said).await;
         let status = scene.admin.get_status(v1::GetStatusRequest {}).await.expect("it may be seen").into_inner();
-        let problem = Some(Problem::Leftovers { more: 0, lines: vec![left.as_str().into()] }.into());
+        let problem = Some(Problem::Leftovers { more: 0, first: vec![folder.clone()] }.into());
         let is_named =
             status.attention.iter().any(|it| named(&it.subject) == "instance notes-1" && it.problem == problem);
         assert_eq!(is_named, !leftovers.is_empty(), "{:?}", status.attention);

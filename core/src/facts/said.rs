@@ -5,6 +5,7 @@ use crate::activity::Activity;
 use crate::backup::{Coverage, DataKind, DataResult};
 use crate::capability::Capability;
 use crate::claims::Claims;
+use crate::data_leftover::DataLeftover;
 use crate::drift::Drift;
 use crate::health_problem::HealthProblem;
 use crate::host_policy::HostPolicy;
@@ -118,9 +119,9 @@ pub struct InstanceSaid {
     /// Its claims on the host. None from an agent that does not report them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claims: Option<Claims>,
-    /// Data of before its restores that could not be removed, a line for each folder.
+    /// Data of before its restores that could not be removed, by folder.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub leftovers: Vec<String>,
+    pub leftovers: Vec<DataLeftover>,
 }
 
 /// Container as its host reports it.

@@ -4,6 +4,7 @@ use super::arguments::{Argument, coded_message};
 use super::{ConvertError, LIST_LIMIT, at_most, bounded, cut, enumeration, needed};
 use crate::v1;
 use fleet_core::backup::{Coverage, EngineKind, MountPlace, StoreGap, StoreSeen, StoreState, UndeclaredData};
+use fleet_core::data_leftover::DataLeftover;
 use v1::store_coverage::State;
 
 enumeration!(EngineKind, StoreEngine, "store.engine":
@@ -36,6 +37,19 @@ coded_message! {
     Volume { name, at },
     UnnamedVolume { at },
     Folder { path, at },
+}
+
+coded_message! {
+    DataLeftover, DataLeftover, DataLeftoverCode, incoming_data_leftover:
+    Other { text },
+    NotRemoved { path, since, cause },
+    RemovalTooSlow { path, since },
+}
+
+/// Reads a leftover of a report. One of a kind that this version does not know keeps its arguments.
+pub(super) fn reported_leftover(message: v1::DataLeftover) -> DataLeftover {
+    let unknown = DataLeftover::other(bounded(message.arguments.join(", ")));
+    incoming_data_leftover(message).unwrap_or(unknown)
 }
 
 /// The last field: the service, and the path in its container.
@@ -132,6 +146,20 @@ mod tests {
         }
         let newer = v1::StoreGap { code: 10_000, arguments: vec![name(), name()] };
         assert_eq!(reported_gap(newer), StoreGap::Unknown { number: 10_000, arguments: "a, a".to_owned() });
+    }
+
+    #[test]
+    fn a_leftover_of_each_code_comes_back_as_it_was_and_a_newer_one_keeps_its_arguments() {
+        let (path, since) = ("/data/_data.before-1".to_owned(), fleet_core::time::Time(7));
+        for left in [
+            DataLeftover::other("words"),
+            DataLeftover::NotRemoved { path: path.clone(), since, cause: "Operation not permitted".to_owned() },
+            DataLeftover::RemovalTooSlow { path: path.clone(), since },
+        ] {
+            assert_eq!(incoming_data_leftover(left.clone().into()), Some(left));
+        }
+        let newer = v1::DataLeftover { code: 10_000, arguments: vec![path.clone()] };
+        assert_eq!(reported_leftover(newer), DataLeftover::other(path));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! essential part is refused.
 
 use super::activity::{incoming_activity, incoming_progress};
+use super::coverage::reported_leftover;
 use super::drift::incoming_drift;
 use super::failure::incoming_failure;
 use super::health::reported_problem;
@@ -37,7 +38,7 @@ impl From<InstanceSaid> for v1::InstanceSaid {
             containers: said.containers.into_iter().map(Into::into).collect(),
             coverage: said.coverage.map(Into::into),
             claims: said.claims.map(Into::into),
-            leftovers: said.leftovers,
+            leftovers: said.leftovers.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -101,7 +102,7 @@ fn read_said(message: v1::InstanceSaid, left_out: &mut Vec<ConvertError>) -> Res
         containers: containers.into_iter().map(Into::into).collect(),
         coverage: message.coverage.and_then(|coverage| or_left_out(coverage.try_into(), left_out)),
         claims: message.claims.and_then(|claims| or_left_out(claims.try_into(), left_out)),
-        leftovers: leftovers.into_iter().map(bounded).collect(),
+        leftovers: leftovers.into_iter().map(reported_leftover).collect(),
     })
 }
 

@@ -26,7 +26,7 @@ coded_message! {
     OrderRefused(a),
     OrderFailed(a),
     Unhealthy(a),
-    Leftovers { more, lines },
+    Leftovers { more, first },
     Drift { more, changes },
     Undeliverable { reason, order },
     OrderOverdue { host, asked },

@@ -5,6 +5,7 @@ use crate::v1;
 use fleet_core::access::Joiner;
 use fleet_core::activity::Activity;
 use fleet_core::claims::Claims;
+use fleet_core::data_leftover::DataLeftover;
 use fleet_core::drift::Drift;
 use fleet_core::facts::{
     ContainerSaid, ContainerStatus, Doing, DriftRule, HealthcheckStatus, InstanceHealth, InstanceSaid, Running,
@@ -148,7 +149,10 @@ fn said(health: InstanceHealth) -> InstanceSaid {
             health: HealthcheckStatus::Healthy,
         }],
         coverage: Some(data::coverage()),
-        leftovers: vec![word("_data.before-1")],
+        leftovers: vec![DataLeftover::RemovalTooSlow {
+            path: word("_data.before-1"),
+            since: fleet_core::time::Time(7),
+        }],
         claims: Some(Claims {
             project: word("notes-1"),
             containers: [word("notes-1-web-1")].into(),

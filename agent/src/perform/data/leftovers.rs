@@ -8,7 +8,9 @@ use crate::agent_context::AgentContext;
 use crate::clock;
 use crate::ledger::{Aside, LeftFolder, Leftover};
 use fleet_core::activity::Activity;
+use fleet_core::data_leftover::DataLeftover;
 use fleet_core::names::InstanceName;
+use fleet_core::time::Time;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -22,7 +24,7 @@ pub async fn remove_old(data: &DataWork<'_>, asides: &[Aside]) -> Vec<String> {
     let mut folders = Vec::new();
     for aside in asides {
         data.work.say(Activity::RemovingFolder(aside.waits.display().to_string()));
-        folders.extend(remove(aside).await.err().map(|error| left(aside, reason_of(&error))));
+        folders.extend(remove(aside).await.err().map(|error| left(aside, Some(reason_of(&error)))));
     }
     let now = clock::now();
     let (order, instance) = (data.order.id.clone(), data.order.instance.clone());
@@ -45,13 +47,14 @@ fn reason_of(error: &DataError) -> String {
     }
 }
 
-fn left(aside: &Aside, reason: String) -> LeftFolder {
+fn left(aside: &Aside, reason: Option<String>) -> LeftFolder {
     LeftFolder { aside: aside.clone(), reason }
 }
 
 /// Returns one remaining folder with the advice for it, in one line for people.
 fn words(folder: &LeftFolder) -> String {
     let LeftFolder { aside, reason } = folder;
+    let reason = reason.as_deref().unwrap_or("it took too long");
     format!(
         "the data of before its restore could not be removed: `{}`: {reason} (`lsattr -R` on the host shows files that are \
          protected by `chattr +i`); that is tried again every minute",
@@ -59,11 +62,19 @@ fn words(folder: &LeftFolder) -> String {
     )
 }
 
-/// Returns the remains of an instance's restores, one line for each folder.
-pub fn left_of(context: &AgentContext, instance: &InstanceName) -> Vec<String> {
+/// Returns the remains of an instance's restores, by folder.
+pub fn left_of(context: &AgentContext, instance: &InstanceName) -> Vec<DataLeftover> {
     let ledger = context.ledger();
     let of_instance = ledger.leftovers().values().filter(|left| left.instance == *instance);
-    of_instance.flat_map(|left| left.folders.iter().map(words)).collect()
+    of_instance.flat_map(|left| left.folders.iter().map(|folder| leftover(folder, left.since))).collect()
+}
+
+fn leftover(folder: &LeftFolder, since: Time) -> DataLeftover {
+    let path = folder.aside.waits.display().to_string();
+    match folder.reason.clone() {
+        Some(cause) => DataLeftover::NotRemoved { path, since, cause },
+        None => DataLeftover::RemovalTooSlow { path, since },
+    }
 }
 
 fn tell(context: &AgentContext, left: &Leftover) {
@@ -92,8 +103,8 @@ pub async fn try_again(context: &AgentContext, instance: &InstanceName) {
                     tracing::warn!(%instance, "{text}");
                     context.status_writer.tell(clock::now(), Some(instance), text);
                 }
-                Ok(Err(error)) => folders.push(left(aside, reason_of(&error))),
-                Err(_) => folders.push(left(aside, "it took too long".to_owned())),
+                Ok(Err(error)) => folders.push(left(aside, Some(reason_of(&error)))),
+                Err(_) => folders.push(left(aside, None)),
             }
         }
         keep(context, before, folders).await;

@@ -100,7 +100,7 @@ impl<'a> InstanceViews<'a> {
             created_ms: instance.created.0,
             backup: None,
             progress: doing.progress.map(Into::into),
-            leftovers: said.map(|said| said.leftovers.clone()).unwrap_or_default(),
+            leftovers: said.map(|said| said.leftovers.iter().cloned().map(Into::into).collect()).unwrap_or_default(),
             not_known: Vec::new(),
         }
     }

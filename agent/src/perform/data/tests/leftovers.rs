@@ -6,6 +6,7 @@ use super::restores::changed_since;
 use crate::ledger::Ledger;
 use crate::status_board::StatusBoard;
 use fleet_core::backup::DataResult;
+use fleet_core::data_leftover::DataLeftover;
 use fleet_core::facts::Running;
 use fleet_core::order::Outcome;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,7 @@ fn chattr(flag: &str, path: &Path) {
 }
 
 /// Waits until the report of the instance is as expected; pauses between tries are skipped.
-async fn until_said(agent: &Agent, is_so: impl Fn(&[String]) -> bool) {
+async fn until_said(agent: &Agent, is_so: impl Fn(&[DataLeftover]) -> bool) {
     let mut status_board = agent.context.status_writer.reader();
     let said = |status_board: &StatusBoard| match status_board.instances.get(&instance()) {
         Some(Running::Settled(said)) => is_so(&said.leftovers),
@@ -63,7 +64,11 @@ async fn old_data_that_cannot_be_removed_is_named_until_it_is_gone() {
     let named = |text: &String| text.contains(&format!("`{}`", waits.display())) && text.contains("not permitted");
     let Some(DataResult::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };
     assert!(made.notes.iter().any(named), "the end of the order names it: {:?}", made.notes);
-    until_said(&agent, |left| left.iter().any(named)).await;
+    let is_it = |left: &DataLeftover| match left {
+        DataLeftover::NotRemoved { path, cause, .. } => Path::new(path) == waits && cause.contains("not permitted"),
+        DataLeftover::RemovalTooSlow { .. } | DataLeftover::Other { .. } => false,
+    };
+    until_said(&agent, |left| left.iter().any(is_it)).await;
 
     // An agent that is started again knows it, too.
     agent.kill().await;
@@ -82,7 +87,7 @@ async fn old_data_that_cannot_be_removed_is_named_until_it_is_gone() {
         tokio::task::yield_now().await;
     }
     assert!(!waits.exists());
-    assert_eq!(super::super::left_of(&agent.context, &instance()), Vec::<String>::new());
+    assert_eq!(super::super::left_of(&agent.context, &instance()), Vec::<DataLeftover>::new());
     assert_eq!(harness.state(), before);
     harness.check_calm("after the old data is gone");
 }
