@@ -18,3 +18,4 @@ pub mod paths;
 pub mod spec;
 pub mod store;
 pub mod units;
+pub mod version;
