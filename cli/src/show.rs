@@ -9,6 +9,7 @@ pub mod proposal;
 pub mod releases;
 pub mod rollouts;
 pub mod status;
+pub mod upgrades;
 
 use crate::format::one_line;
 

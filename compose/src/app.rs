@@ -17,6 +17,7 @@ mod render;
 mod sandbox;
 mod stores;
 mod template;
+mod upgrades;
 mod values;
 mod variables;
 mod yaml;
@@ -31,6 +32,7 @@ pub use pins::Pins;
 pub use render::{Placement, Rendered, render, render_telling};
 pub use sandbox::sandbox;
 pub use stores::{CheckDeclaration, PasswordDeclaration, StoreDeclaration};
+pub use upgrades::{DataEffect, RequiredStop, UpgradeEdge, Upgrades};
 pub use values::{CheckedValue, CheckedValues, Given, ValueProblem};
 
 #[cfg(any(test, feature = "testing"))]

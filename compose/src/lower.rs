@@ -6,6 +6,7 @@ mod labels;
 use crate::compose::{Network, Project, Service, Volume};
 use crate::names::{AppName, Digest, HostName, InstanceName, Version};
 use crate::spec::{FLEET_CONFIG_HASH, FileSpec, InstanceSpec, NetworkSpec, VolumeSpec, hash};
+use crate::version::VersionScheme;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The instance for which a project is lowered.
@@ -21,6 +22,8 @@ pub struct Context<'a> {
     pub app: &'a AppName,
     /// Version of the release.
     pub version: &'a Version,
+    /// Order of the app's versions.
+    pub scheme: &'a VersionScheme,
     /// The release's digest.
     pub digest: &'a Digest,
     /// The absolute path of the instance's folder on its host.
@@ -40,6 +43,7 @@ pub fn lower(project: &Project, files: Vec<FileSpec>, context: &Context) -> Inst
         instance: context.instance.clone(),
         app: context.app.clone(),
         version: context.version.clone(),
+        scheme: context.scheme.clone(),
         digest: context.digest.clone(),
         project: lowering.name.clone(),
         working_dir: context.working_dir.to_owned(),

@@ -46,7 +46,7 @@ struct Later<T: 'static> {
 }
 
 /// Keys and engines that came after protocol 2.
-const OF_APPS: &[Later<AppDefinition>] = &[];
+const OF_APPS: &[Later<AppDefinition>] = &[Later { name: "key:upgrades", is_needed: |app| app.upgrades.is_some() }];
 
 /// Actions and fields of them that came after protocol 2.
 const OF_ACTIONS: &[Later<Action>] = &[];

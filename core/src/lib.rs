@@ -44,7 +44,8 @@ pub mod steps;
 pub mod store_gap;
 pub mod time;
 pub mod undeliverable_reason;
+pub mod upgrade_path;
 pub mod window;
 mod zone;
 
-pub use fleet_compose::{app, compose, guess, image, names, paths, spec, units};
+pub use fleet_compose::{app, compose, guess, image, names, paths, spec, units, version};

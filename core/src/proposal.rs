@@ -5,13 +5,16 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 mod undo;
+mod ways;
 
 pub use refusal::RolloutRefusal;
 pub use undo::propose_undo;
 
+use self::ways::Ways;
+use crate::app::Upgrades;
 use crate::facts::{Asked, Desired, InstanceDesired, LinkState, Observed};
 use crate::labels::Selector;
-use crate::names::{HostName, InstanceName, OperatorName, RolloutId};
+use crate::names::{HostName, InstanceName, OperatorName, RolloutId, Version};
 use crate::plan::PlanContext;
 use crate::release::Release;
 use crate::rollout::{LeftOut, Member, Rollout, RolloutIntent, Strategy, StrategyRequest};
@@ -22,6 +25,10 @@ use crate::time::Time;
 pub struct RolloutRequest {
     /// Release to move to.
     pub to: Release,
+    /// Its upgrade graph, if its app has one.
+    pub upgrades: Option<Upgrades>,
+    /// Versions of the app that were pushed.
+    pub pushed: Vec<Version>,
     /// Hosts whose instances move.
     pub selector: Selector,
     /// Pace and limits, as far as they are given.
@@ -86,9 +93,9 @@ pub fn propose(
     }
     checks::limits_can_work(desired, &request.strategy)?;
     checks::no_other_is_active(&PlanContext::new(desired, asked, observed, now), app)?;
-    let (members, left_out) = sort(observed, &request.to, &selected);
+    let (members, left_out) = sort(observed, request, &selected);
     if members.is_empty() {
-        return Err(checks::nothing_to_move(&request.to, left_out));
+        return Err(checks::nothing_to_move(desired, &request.to, left_out));
     }
     let strategy = request.strategy.settle(members.len());
     checks::canary_is_smaller(&strategy, members.len())?;
@@ -97,10 +104,12 @@ pub fn propose(
 
 type Named<'a> = (&'a InstanceName, &'a InstanceDesired);
 
-fn sort(observed: &Observed, to: &Release, selected: &[Named]) -> (Vec<Member>, Vec<LeftOut>) {
+fn sort(observed: &Observed, request: &RolloutRequest, selected: &[Named]) -> (Vec<Member>, Vec<LeftOut>) {
     let (mut members, mut left_out) = (Vec::new(), Vec::new());
+    let (to, mut ways) = (&request.to, Ways::new(request));
     for (name, instance) in selected {
-        match checks::present(observed, to, name, instance) {
+        let present = checks::present(observed, to, name, instance);
+        match present.and_then(|said| ways.check(&said.release.name.version).map(|()| said)) {
             Ok(said) => members.push(Member {
                 instance: (*name).clone(),
                 from: said.release.clone(),

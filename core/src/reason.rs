@@ -1,12 +1,15 @@
 //! Reasons that operators read, as values. Words are made by whoever shows them.
 
+mod left_out;
+
+pub use left_out::LeftOutReason;
+
 use crate::activity::Activity;
 use crate::capability::Capability;
-use crate::names::{AppName, BackupId, HostName, InstanceName, RolloutId, Version};
+use crate::names::{AppName, BackupId, InstanceName, RolloutId};
 use crate::order_failure::OrderFailure;
 use crate::order_kind::OrderKind;
 use crate::time::Time;
-use serde::{Deserialize, Serialize};
 
 /// Reason why an instance, or a member of a rollout, waits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -270,74 +273,6 @@ impl WaitReason {
             | Self::OtherDrill
             | Self::DataLimit { .. }
             | Self::NoMoreAttempts { .. } => None,
-        }
-    }
-}
-
-/// Reason why a rollout or its undo leaves an instance out. Kept facts have it as `{"code": "elsewhere", "with": {…}}`, earlier ones
-/// as a text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "code", content = "with")]
-pub enum LeftOutReason {
-    /// Being removed.
-    BeingRemoved,
-    /// Removed.
-    Removed,
-    /// Its host's policy does not allow the app.
-    Forbidden {
-        /// The host.
-        host: HostName,
-        /// The app.
-        app: AppName,
-    },
-    /// No report about the instance.
-    NotReported,
-    /// Not installed.
-    NotInstalled,
-    /// Being installed.
-    BeingInstalled,
-    /// Already at the version.
-    AlreadyThere,
-    /// Another version than the undone rollout left.
-    Elsewhere {
-        /// Version that it has.
-        version: Version,
-    },
-    /// Former values that are no longer kept.
-    ValuesLost {
-        /// Revision of the values.
-        revision: u64,
-    },
-    /// Former value that cannot be opened.
-    ValueSealed {
-        /// Name of the value.
-        value: String,
-    },
-    /// Refused by its host, or in conflict with another instance.
-    Refused {
-        /// Words of the refusal.
-        reason: String,
-    },
-    /// Words of an earlier version.
-    #[serde(untagged)]
-    Text(String),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_reason_of_a_left_out_instance_is_kept_as_a_code_and_read_as_a_text_too() {
-        let kept = |reason: &LeftOutReason| serde_json::to_string(reason).expect("it can be written");
-        let read = |text: &str| serde_json::from_str::<LeftOutReason>(text).expect("it can be read");
-        for (reason, expect) in [
-            (LeftOutReason::NotInstalled, r#"{"code":"not_installed"}"#),
-            (LeftOutReason::ValuesLost { revision: 3 }, r#"{"code":"values_lost","with":{"revision":3}}"#),
-            (LeftOutReason::Text("it is not installed".to_owned()), r#""it is not installed""#),
-        ] {
-            assert_eq!(kept(&reason), expect);
-            assert_eq!(read(expect), reason);
         }
     }
 }

@@ -26,6 +26,7 @@ mod repository;
 mod result;
 mod result_code;
 mod strategy;
+mod upgrades;
 
 pub use activity::{incoming_activity, incoming_progress};
 pub use coverage::{incoming_data_leftover, incoming_store_gap, incoming_undeclared_data};

@@ -34,6 +34,7 @@ wire_enums!(
     ChangeState,
     ContainerHealth,
     ContainerState,
+    DataEffect,
     DataLeftoverCode,
     DriftCode,
     DriftRule,
@@ -73,6 +74,7 @@ wire_enums!(
     UndeclaredDataCode,
     UndeliverableReasonCode,
     VerifyState,
+    VersionScheme,
     WaitReasonCode,
     WaveKind,
 );

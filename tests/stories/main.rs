@@ -18,3 +18,4 @@ mod seeing;
 mod skew;
 mod spans;
 mod trouble;
+mod versions;

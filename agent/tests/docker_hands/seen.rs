@@ -56,6 +56,16 @@ async fn an_instance_that_says_another_version_does_not_pass() {
 }
 
 #[tokio::test]
+async fn an_instance_may_spell_its_version_otherwise() {
+    let Some(it) = instance() else { return };
+    let health = "health: { minimum_healthy: 500ms, deadline: 20s, probes: [{version: { service: web, port: 8080, path: /version }}] }";
+    let mut rendered = it.render(&web(ONE), &[], health);
+    it.apply_well(&rendered.spec).await;
+    rendered.spec.version = "v1.0".parse().expect("a version");
+    it.pass_gate(&rendered).await.expect("`1` and `v1.0` are one version");
+}
+
+#[tokio::test]
 async fn a_wrong_answer_and_no_answer_are_told_apart() {
     let Some(it) = instance() else { return };
     let end = gate(&it, &web(ONE), "{http: { service: web, port: 8080, path: /nothing }}").await;

@@ -1,5 +1,6 @@
 //! `fleet app`: apps and their releases.
 
+mod graph;
 mod images;
 mod lint;
 mod ls;
@@ -20,6 +21,7 @@ pub enum AppCommand {
     #[command(visible_alias = "list")]
     Ls(ls::AppLsArgs),
     Show(show::AppShowArgs),
+    Graph(graph::AppGraphArgs),
 }
 
 pub async fn run(context: &Context, command: &AppCommand) -> Result<ExitStatus, CommandError> {
@@ -28,5 +30,6 @@ pub async fn run(context: &Context, command: &AppCommand) -> Result<ExitStatus, 
         AppCommand::Push(args) => push::run(context, args).await,
         AppCommand::Ls(args) => ls::run(context, args).await,
         AppCommand::Show(args) => show::run(context, args).await,
+        AppCommand::Graph(args) => graph::run(context, args).await,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::bundle::check_path;
 use super::stores::{StoreDeclaration, rebuilds_declared};
+use super::upgrades::Upgrades;
 use super::yaml::problem_at;
 use super::{Bundle, Declaration, HealthRules};
 use crate::compose::{Problem, Problems, ProjectNaming};
@@ -46,6 +47,9 @@ pub struct AppDefinition {
     /// Each database and each set of files that matters.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stores: BTreeMap<StoreName, StoreDeclaration>,
+    /// Upgrade graph: how instances of other releases get to this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrades: Option<Upgrades>,
 }
 
 /// A file that is made from a template and the instance's values.
@@ -78,6 +82,9 @@ impl AppDefinition {
         let mut problems = Problems::default();
         definition.check_values(bytes, &mut problems);
         definition.check_templates(bundle, bytes, &mut problems);
+        if let Some(upgrades) = &definition.upgrades {
+            upgrades.check(bytes, &mut problems);
+        }
         if let Err(problem) = definition.compose_file(bundle) {
             problems.push(problem);
         }

@@ -2,7 +2,7 @@
 
 use super::definition::{AppDefinition, TemplateFile};
 use super::stores::{CheckDeclaration, PasswordDeclaration, RebuildDeclaration, StoreDeclaration};
-use super::{Declaration, ExecProbe, HealthRules, HttpProbe, Probe, VersionProbe};
+use super::{Declaration, ExecProbe, HealthRules, HttpProbe, Probe, RequiredStop, UpgradeEdge, Upgrades, VersionProbe};
 use serde::de::value::Error;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
@@ -80,5 +80,8 @@ fn each_key_of_app_yaml_is_documented() {
     check::<PasswordDeclaration>("`stores.NAME.password`");
     check::<CheckDeclaration>("`stores.NAME.checks[]`");
     check::<RebuildDeclaration>("`stores.NAME.rebuild`");
+    check::<Upgrades>("`upgrades`");
+    check::<RequiredStop>("`upgrades.stops[]`");
+    check::<UpgradeEdge>("`upgrades.edges[]`");
     assert_eq!(keys::<Probe>(), ["exec", "http", "version"].into());
 }

@@ -67,6 +67,7 @@ pub fn render_telling(
         project: &name,
         app: &definition.app,
         version: &placement.version,
+        scheme: &definition.upgrades.as_ref().map(|upgrades| upgrades.scheme.clone()).unwrap_or_default(),
         digest: &bundle.digest(),
         working_dir: placement.working_dir.trim_end_matches('/'),
         pins: &pins.0,

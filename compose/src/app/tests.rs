@@ -168,7 +168,7 @@ fn a_definition_says_where_it_is_wrong() {
     check("", "app.yaml: the bundle has no such file");
     check(
         "app: demo\nvolums: {}\n",
-        "app.yaml:2:1: unknown field `volums`, expected one of app, title, compose, project, profiles, values, templates, health, stores",
+        "app.yaml:2:1: unknown field `volums`, expected one of app, title, compose, project, profiles, values, templates, health, stores, upgrades",
     );
     check("app: Demo\n", "app.yaml:1:6: `Demo` is not an app name: use lower-case letters, digits, `-` and `_`");
     check(

@@ -3,6 +3,7 @@
 use super::hash::digest_of_bytes;
 use super::{ContainerSpec, MountSource};
 use crate::names::{AppName, Digest, InstanceName, Version};
+use crate::version::VersionScheme;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,9 @@ pub struct InstanceSpec {
     pub app: AppName,
     /// Version of the release.
     pub version: Version,
+    /// Order of the app's versions.
+    #[serde(default, skip_serializing_if = "VersionScheme::is_default")]
+    pub scheme: VersionScheme,
     /// The release's digest.
     pub digest: Digest,
     /// The Compose project's name.

@@ -7,6 +7,7 @@ use super::labels::{COMPOSE_PROJECT, FLEET_HOST, FLEET_INSTANCE};
 use super::sandbox::{FLEET_THROWAWAY, is_throwaway_project, project_of};
 use super::{InstanceSpec, VolumeSpec};
 use crate::names::{Digest, HostName, InstanceName};
+use crate::version::VersionScheme;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -113,6 +114,7 @@ impl InstanceSpec {
             instance: instance.clone(),
             app: UNRECORDED_APP.parse().expect("it is a name"),
             version: "0".parse().expect("it is a version"),
+            scheme: VersionScheme::default(),
             digest: no_digest(),
             project: instance.to_string(),
             working_dir,

@@ -47,6 +47,14 @@ pub enum VersionError {
     NotListed(String),
 }
 
+impl VersionError {
+    /// Returns the text that is not a version of the scheme.
+    pub fn version(&self) -> &str {
+        let (Self::NotPep440(text) | Self::NotSemver(text) | Self::NotListed(text)) = self;
+        text
+    }
+}
+
 impl VersionScheme {
     /// Returns the position of a version.
     ///
@@ -83,6 +91,11 @@ impl VersionScheme {
         }
     }
 
+    /// Returns whether it is the scheme of an app that names none.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Returns the problem of a list: empty, too long, or with a version that stands twice.
     pub fn problem(&self) -> Option<String> {
         let Self::Listed(versions) = self else { return None };
@@ -103,10 +116,27 @@ impl VersionKey {
             Key::Listed(_) => false,
         }
     }
+
+    /// Returns it with two newer ones that stand between it and any version that people would name. A list has none.
+    pub(crate) fn with_newer(self) -> Vec<Self> {
+        let newer = |number: u64| match &self.0 {
+            Key::Pep440(version) => {
+                let release = version.release().iter().chain([&0, &number]).copied();
+                Some(Key::Pep440(Box::new(pep440_rs::Version::new(release))))
+            }
+            Key::Semver(version) => {
+                let patch = version.patch.checked_add(number)?;
+                Some(Key::Semver(Box::new(semver::Version::new(version.major, version.minor, patch))))
+            }
+            Key::Listed(_) => None,
+        };
+        let newer: Vec<Self> = [1, 2].into_iter().filter_map(newer).map(Self).collect();
+        std::iter::once(self).chain(newer).collect()
+    }
 }
 
 /// Reads a version of one to three numbers; what follows a `+` does not count in the order.
-pub(super) fn semantic(text: &str) -> Option<semver::Version> {
+fn semantic(text: &str) -> Option<semver::Version> {
     let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
     let end = text.find(['-', '+']).unwrap_or(text.len());
     let (numbers, rest) = text.split_at(end);

@@ -1,13 +1,13 @@
 //! Ranges of versions, such as `>=1.1,<1.3.1` or `==0.16.*`.
 
-use super::order::{Key, VersionError, VersionKey, VersionScheme, semantic};
+use super::order::{Key, VersionError, VersionKey, VersionScheme};
 use crate::names::Version;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// The most comparisons of a range.
-const LIMIT: usize = 16;
+const LIMIT: usize = 8;
 
 /// Range of versions: comparisons that all hold. Which versions it has depends on the scheme.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -89,12 +89,11 @@ impl VersionRange {
     ///
     /// # Errors
     ///
-    /// Fails if the version, or one that the range names, is not a version of the scheme.
-    pub fn contains(&self, scheme: &VersionScheme, version: &Version) -> Result<bool, VersionError> {
-        let key = scheme.key(version)?;
+    /// Fails if a version that the range names is not one of the scheme.
+    pub fn contains(&self, scheme: &VersionScheme, version: &VersionKey) -> Result<bool, VersionError> {
         let mut is_in = true;
         for comparison in &self.0 {
-            is_in &= comparison.holds(scheme, &key)?;
+            is_in &= comparison.holds(scheme, version)?;
         }
         Ok(is_in)
     }
@@ -169,7 +168,7 @@ fn is_prerelease_of(version: &VersionKey, bound: &VersionKey) -> bool {
 fn starts_with(version: &semver::Version, prefix: &semver::Version, text: &str) -> bool {
     let numbers = text.matches('.').count() + 1;
     let of = |version: &semver::Version| [version.major, version.minor, version.patch];
-    semantic(text).is_some() && of(version)[..numbers.min(3)] == of(prefix)[..numbers.min(3)]
+    of(version)[..numbers.min(3)] == of(prefix)[..numbers.min(3)]
 }
 
 impl fmt::Display for Comparison {

@@ -85,7 +85,7 @@ fn a_range_has_what_its_comparisons_have() {
     ];
     for (scheme, range, inside, outside) in rows {
         let range: VersionRange = range.parse().expect(range);
-        let is_in = |text: &&&str| range.contains(&scheme, &version(text)).expect(text);
+        let is_in = |text: &&&str| range.contains(&scheme, &scheme.key(&version(text)).expect(text)).expect(text);
         assert_eq!(inside.iter().filter(is_in).count(), inside.len(), "{range} of {scheme:?} has {inside:?}");
         assert_eq!(outside.iter().filter(is_in).count(), 0, "{range} of {scheme:?} lacks {outside:?}");
     }
@@ -98,7 +98,7 @@ fn what_is_no_range_is_refused() {
         assert!(matches!(wrong(text), RangeError::NotAComparison(_)), "{text}");
     }
     assert_eq!(wrong(">=1.*"), RangeError::Prefix(">=1.*".to_owned()));
-    assert_eq!(wrong(&[">1"; 17].join(",")), RangeError::TooMany);
+    assert_eq!(wrong(&[">1"; 9].join(",")), RangeError::TooMany);
 }
 
 #[test]
@@ -139,7 +139,7 @@ proptest! {
             let key = |text: &str| scheme.key(&version(text)).expect("it is a version");
             for (sign, holds) in [("<", key(&one) < key(&other)), ("==", key(&one) == key(&other)), (">", key(&one) > key(&other))] {
                 let range: VersionRange = format!("{sign}{other}").parse().expect("it is a range");
-                prop_assert_eq!(range.contains(&scheme, &version(&one)).expect("they are versions"), holds, "{} {} {}", one, sign, other);
+                prop_assert_eq!(range.contains(&scheme, &key(&one)).expect("they are versions"), holds, "{} {} {}", one, sign, other);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A release as stored: everything that people ask about it, without its bundle.
 
-use fleet_core::app::Declaration;
+use fleet_core::app::{Declaration, Upgrades};
 use fleet_core::capability::Capability;
 use fleet_core::names::OperatorName;
 use fleet_core::release::Release;
@@ -26,6 +26,9 @@ pub struct ReleaseKept {
     /// Capabilities beyond protocol 2 that agents need for it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub needs: BTreeSet<Capability>,
+    /// Its upgrade graph, if its `app.yaml` has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrades: Option<Upgrades>,
     /// Number of pieces of its bundle.
     pub pieces: u32,
 }

@@ -6,6 +6,8 @@ use crate::facts::{ReleaseKept, StateSnapshot};
 use fleet_core::app::{Declaration, ValueType};
 use fleet_core::hint::Hint;
 use fleet_core::names::{AppName, ReleaseName, Version};
+use fleet_core::reason::LeftOutReason;
+use fleet_core::upgrade_path::upgrade_path;
 use fleet_proto::v1;
 use std::cmp::Reverse;
 use tonic::Status;
@@ -34,18 +36,44 @@ impl OperatorsService {
         if !request.version.is_empty() {
             let version: Version = read(ATTEMPT, &request.version)?;
             let release = self.find_release(ATTEMPT, &app, &version)?;
-            return Ok(view(&self.shared.facts.read(), &release));
+            return Ok(view_whole(&self.shared.facts.read(), &release));
         }
         let snapshot = self.shared.facts.read();
         let newest = snapshot.releases().get(&app).and_then(|all| all.values().max_by_key(|release| release.pushed));
         let newest = newest.ok_or_else(|| absent(ATTEMPT, format!("app `{app}`"), Hint::SeeApps))?;
-        Ok(view(&snapshot, newest))
+        Ok(view_whole(&snapshot, newest))
     }
 
     pub fn release_view(&self, name: &ReleaseName) -> Result<v1::ReleaseView, Status> {
         let release = self.find_release("show the release", &name.app, &name.version)?;
         Ok(view(&self.shared.facts.read(), &release))
     }
+}
+
+/// The view of a release with its upgrade graph, and the ways from the other releases to it.
+fn view_whole(snapshot: &StateSnapshot, kept: &ReleaseKept) -> v1::ReleaseView {
+    let graph = kept.upgrades.clone().unwrap_or_default();
+    let ReleaseName { app, version } = &kept.release.name;
+    let mut pushed: Vec<Version> =
+        snapshot.releases().get(app).into_iter().flat_map(|all| all.keys().cloned()).collect();
+    pushed.retain(|other| other != version);
+    pushed.sort_by_cached_key(|version| {
+        let key = graph.scheme.key(version).ok();
+        (key.is_none(), key)
+    });
+    let path = |from: &Version| match upgrade_path(&graph, from, version, &pushed) {
+        Ok(hops) => {
+            v1::UpgradePath { from: from.to_string(), hops: hops.into_iter().map(Into::into).collect(), refusal: None }
+        }
+        Err(refusal) => v1::UpgradePath {
+            from: from.to_string(),
+            hops: Vec::new(),
+            refusal: Some(LeftOutReason::from(refusal).into()),
+        },
+    };
+    let paths = pushed.iter().map(path).collect();
+    let upgrades = Some(v1::UpgradeGraph { paths, ..graph.clone().into() });
+    v1::ReleaseView { upgrades, ..view(snapshot, kept) }
 }
 
 fn view(snapshot: &StateSnapshot, kept: &ReleaseKept) -> v1::ReleaseView {
@@ -64,6 +92,7 @@ fn view(snapshot: &StateSnapshot, kept: &ReleaseKept) -> v1::ReleaseView {
         images: kept.images.iter().map(|image| image_view(&image.service, &image.image)).collect(),
         values: kept.values.iter().map(|(name, declaration)| value_view(name, declaration)).collect(),
         already_there: false,
+        upgrades: None,
         instances: snapshot.desired().instances.keys().filter(runs_it).map(ToString::to_string).collect(),
     }
 }

@@ -8,7 +8,7 @@ use super::request::{absent, hindered, read, wrong};
 use super::service::OperatorsService;
 use super::subject::definition;
 use super::views::rollout::left_out;
-use crate::facts::StateSnapshot;
+use crate::facts::{ReleaseKept, StateSnapshot};
 use crate::rpc_status::{failed, refused};
 use fleet_core::app::{AppDefinition, Bundle};
 use fleet_core::hint::Hint;
@@ -47,9 +47,11 @@ impl OperatorsService {
             name => read(ATTEMPT, name)?,
         };
         let version: Version = read(ATTEMPT, &request.version)?;
-        let to = self.find_release(ATTEMPT, &app, &version)?.release;
+        let ReleaseKept { release: to, upgrades, .. } = self.find_release(ATTEMPT, &app, &version)?;
+        let snapshot = self.shared.facts.read();
+        let pushed = snapshot.releases().get(&app).into_iter().flat_map(BTreeMap::keys).cloned().collect();
         let selector: Selector = read(ATTEMPT, &request.selector)?;
-        Ok(RolloutRequest { to, selector, strategy: strategy_request(request)? })
+        Ok(RolloutRequest { to, upgrades, pushed, selector, strategy: strategy_request(request)? })
     }
 
     fn only_app(&self) -> Result<AppName, Status> {

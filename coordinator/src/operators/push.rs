@@ -5,7 +5,7 @@ use super::request::{ChangeError, read, taken, wrong};
 use super::service::OperatorsService;
 use crate::agents::{PIECE, kept_piece};
 use crate::clock;
-use crate::facts::{DesiredChange, ReleaseImage, ReleaseKept};
+use crate::facts::{DesiredChange, ReleaseImage, ReleaseKept, StateSnapshot};
 use crate::keys;
 use fleet_core::app::{AppDefinition, Bundle, ENCODED_LIMIT, LintReport};
 use fleet_core::capability::needed_by_app;
@@ -14,6 +14,7 @@ use fleet_core::event::EventKind;
 use fleet_core::hint::Hint;
 use fleet_core::names::{Digest, OperatorName, ReleaseName, Version};
 use fleet_core::release::Release;
+use fleet_core::version::VersionScheme;
 use fleet_proto::v1::{self, push_release_piece::Kind};
 use tonic::{Status, Streaming};
 
@@ -54,6 +55,9 @@ impl OperatorsService {
                 let is_same = kept.release.digest == release.release.digest;
                 return if is_same { Ok(true) } else { Err(refuse_other(&name).into()) };
             }
+            if let Some(other) = spelled_otherwise(change.snapshot(), &release) {
+                return Err(refuse_spelling(&name, &other).into());
+            }
             for (number, piece) in (0..).zip(&pieces) {
                 change.batch().put(keys::bundle(&release.release.digest, number), piece);
             }
@@ -69,6 +73,18 @@ impl OperatorsService {
 
 fn refuse_other(name: &ReleaseName) -> Status {
     taken(ATTEMPT, format!("{name} exists with another digest"), Hint::PushUnderOtherVersion)
+}
+
+/// Returns the release of the same app that has this one's version in another spelling, such as `1.2.0` for `1.2`.
+fn spelled_otherwise(snapshot: &StateSnapshot, release: &ReleaseKept) -> Option<Version> {
+    let scheme = release.upgrades.as_ref().map_or(&VersionScheme::Pep440, |upgrades| &upgrades.scheme);
+    let ReleaseName { app, version } = &release.release.name;
+    let is_same = |other: &&Version| scheme.is_same(other.as_str(), version.as_str());
+    snapshot.releases().get(app)?.keys().find(is_same).cloned()
+}
+
+fn refuse_spelling(name: &ReleaseName, other: &Version) -> Status {
+    taken(ATTEMPT, format!("{name} is the version {other}, which was pushed already"), Hint::PushUnderOtherVersion)
 }
 
 async fn collect(mut pieces: Streaming<v1::PushReleasePiece>) -> Result<Vec<u8>, Status> {
@@ -106,6 +122,7 @@ fn judge(
         by: by.clone(),
         images: services.into_iter().map(|(service, image)| ReleaseImage { service, image }).collect(),
         values: definition.values,
+        upgrades: definition.upgrades,
         pieces: 0,
     })
 }

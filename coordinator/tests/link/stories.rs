@@ -112,6 +112,8 @@ async fn what_cannot_work_is_refused_when_it_is_said() {
     refused(configure(&mut admin, request).await.expect_err("wrong type"), Code::InvalidArgument, "`port` must be");
     let other = push(&mut admin, "1.1", &bundle("notes:other")).await.expect_err("another digest");
     refused(other, Code::AlreadyExists, "another digest");
+    let spelled = push(&mut admin, "v1.1.0", &bundle("notes:1.1")).await.expect_err("another spelling");
+    refused(spelled, Code::AlreadyExists, "notes@v1.1.0 is the version 1.1");
     assert!(push(&mut admin, "1.1", &bundle("notes:1.1")).await.expect("the same").already_there);
     let request = v1::RemoveHostRequest { name: "lab-1".to_owned(), with_instances: false };
     refused(admin.remove_host(request).await.expect_err("it has one"), Code::FailedPrecondition, "notes-1");

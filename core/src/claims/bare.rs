@@ -5,6 +5,7 @@ use crate::names::{HostName, InstanceName};
 use crate::spec::{
     COMPOSE_PROJECT, ContainerSpec, FLEET_HOST, FLEET_INSTANCE, InstanceSpec, NetworkSpec, PortSpec, VolumeSpec,
 };
+use crate::version::VersionScheme;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Name and folder of an instance.
@@ -39,6 +40,7 @@ impl Claims {
             instance: place.instance.clone(),
             app: "unknown".parse().expect("it is a name"),
             version: "0".parse().expect("it is a version"),
+            scheme: VersionScheme::default(),
             digest: format!("sha256:{}", "0".repeat(64)).parse().expect("it is a digest"),
             project: project.clone(),
             working_dir: place.working_dir.to_owned(),

@@ -31,6 +31,7 @@ impl Reaches {
             instance: _,
             app,
             version: _,
+            scheme: _,
             digest: _,
             project: _,
             working_dir,

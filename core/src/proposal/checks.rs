@@ -6,7 +6,8 @@ use crate::names::{AppName, InstanceName};
 use crate::plan::{PlanContext, RolloutPhase, forbids_another};
 use crate::reason::LeftOutReason;
 use crate::release::Release;
-use crate::rollout::{LeftOut, Strategy, StrategyRequest};
+use crate::rollout::{LeftOut, Rollout, Strategy, StrategyRequest};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The limits, each by itself.
@@ -79,8 +80,21 @@ pub(super) fn present<'a>(
     if said.release == *to { Err(LeftOutReason::AlreadyThere) } else { Ok(said) }
 }
 
-pub(super) fn nothing_to_move(to: &Release, left_out: Vec<LeftOut>) -> RolloutRefusal {
+pub(super) fn nothing_to_move(desired: &Desired, to: &Release, left_out: Vec<LeftOut>) -> RolloutRefusal {
     let release = to.name.clone();
+    let newer = |one: &LeftOut| match &one.reason {
+        LeftOutReason::Newer { version } => Some(version.clone()),
+        _ => None,
+    };
+    if let Some(newer) = left_out.iter().map(newer).collect::<Option<BTreeSet<_>>>() {
+        let brought = |rollout: &&Rollout| rollout.app == release.app && newer.contains(&rollout.version);
+        let rollout = desired.rollouts.values().filter(brought).max_by_key(|rollout| rollout.created);
+        return RolloutRefusal::Older {
+            count: left_out.len(),
+            rollout: rollout.map(|rollout| rollout.id.clone()),
+            release,
+        };
+    }
     if left_out.iter().all(|one| one.reason == LeftOutReason::AlreadyThere) {
         return RolloutRefusal::AllThere { release, count: left_out.len() };
     }

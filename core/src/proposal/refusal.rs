@@ -31,6 +31,16 @@ pub enum RolloutRefusal {
         /// Number of instances.
         count: usize,
     },
+    /// All instances have newer releases.
+    #[error("{release} is older than what {} now", runs(*count))]
+    Older {
+        /// Release of the request.
+        release: ReleaseName,
+        /// Number of instances.
+        count: usize,
+        /// Last rollout that brought a newer release.
+        rollout: Option<RolloutId>,
+    },
     /// Each instance is left out.
     #[error("no instance can be moved to {release}")]
     NothingToMove {
@@ -110,6 +120,8 @@ impl RolloutRefusal {
             Self::NoInstances { app } => Hint::InstallFirst(Some(app.clone())),
             Self::NoneSelected { .. } => Hint::SeeHostLabels,
             Self::AllThere { .. } => Hint::SeeInstances,
+            Self::Older { rollout: Some(rollout), .. } => Hint::UndoToGoBack(rollout.clone()),
+            Self::Older { rollout: None, .. } => Hint::SeeRollouts,
             Self::NothingToMove { .. } => Hint::SeeStatus,
             Self::CanaryNotSmaller { group, .. } => match group {
                 0 | 1 => Hint::LeaveOutCanary,
@@ -134,6 +146,7 @@ impl RolloutRefusal {
             Self::NoInstances { .. }
             | Self::NoneSelected { .. }
             | Self::AllThere { .. }
+            | Self::Older { .. }
             | Self::CanaryNotSmaller { .. }
             | Self::WindowTooShort { .. }
             | Self::AnotherActive { .. }
@@ -145,6 +158,10 @@ impl RolloutRefusal {
             | Self::NothingToUndo { .. } => &[],
         }
     }
+}
+
+fn runs(instances: usize) -> String {
+    if instances == 1 { "the one instance runs".to_owned() } else { format!("all {instances} instances run") }
 }
 
 fn minutes(duration: &Duration) -> u64 {

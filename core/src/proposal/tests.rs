@@ -1,6 +1,7 @@
 //! Refusals of requests, and the content of proposals.
 
 use super::*;
+use crate::app::{DataEffect, RequiredStop, UpgradeEdge};
 use crate::plan::tests::given::{given, read, release};
 use std::time::Duration;
 
@@ -9,12 +10,23 @@ fn request(text: &str) -> RolloutRequest {
     let mut words = text.split_whitespace();
     let to = release(words.next().expect("a version"));
     let (mut selector, mut strategy) = (Selector::default(), StrategyRequest::default());
+    let (mut upgrades, mut pushed) = (None::<Upgrades>, Vec::new());
     while let (Some(option), Some(value)) = (words.next(), words.next()) {
         match option {
             "--on" => selector = read(value),
             "--canary" => strategy.canary = Some(read(value)),
             "--at-once" => strategy.at_once = Some(read(value)),
             "--max-failures" => strategy.max_failures = Some(read(value)),
+            "--stop" => {
+                let stop = RequiredStop { version: read(value), why: "tags".to_owned() };
+                upgrades.get_or_insert_default().stops.push(stop);
+            }
+            "--edge" => {
+                let (from, to) = value.split_once(':').expect("FROM:TO");
+                let edge = UpgradeEdge { from: read(from), to: read(to), data: DataEffect::AtStart };
+                upgrades.get_or_insert_default().edges.push(edge);
+            }
+            "--pushed" => pushed.push(read(value)),
             "--deadline" => strategy.deadline = Some(Duration::from_secs(read(value))),
             "--window" => strategy.window = Some(read(value)),
             "--per" => {
@@ -24,7 +36,7 @@ fn request(text: &str) -> RolloutRequest {
             other => panic!("`{other}` is no option"),
         }
     }
-    RolloutRequest { to, selector, strategy }
+    RolloutRequest { to, upgrades, pushed, selector, strategy }
 }
 
 fn without(left_out: &LeftOut) -> String {
@@ -83,6 +95,46 @@ fn one_goes_first_and_then_a_quarter_at_a_time() {
 #[test]
 fn one_alone_is_its_own_wave() {
     check("a 1.1", "1.2", "a 1.1 -> 1.2\nwave a");
+}
+
+#[test]
+fn an_instance_moves_only_where_one_upgrade_leads() {
+    check("a 1.1\nb 1.3", "1.2", "a 1.1 -> 1.2\nwithout b: Newer { version: Version(\"1.3\") }\nwave a");
+    check("a 1.9\nb 1.10", "1.10", "a 1.9 -> 1.10\nwithout b: AlreadyThere\nwave a");
+    check(
+        "a 1.1\nb 1.3\nc 1.2",
+        "1.4 --stop 1.3 --pushed 1.3",
+        "b 1.3 -> 1.4\nwithout a: HopFirst { version: Version(\"1.3\"), why: Some(\"tags\") }\nwithout c: HopFirst { version: Version(\"1.3\"), why: Some(\"tags\") }\nwave b",
+    );
+    check(
+        "a 1.1\nb 1.3",
+        "1.4 --stop 1.3",
+        "b 1.3 -> 1.4\nwithout a: StopMissing { version: Version(\"1.3\"), why: \"tags\" }\nwave b",
+    );
+    check(
+        "a 1.1\nb 1.3\nc 0.9",
+        "1.4 --edge ==1.3:==1.4 --edge ==1.1:==1.3 --pushed 1.3",
+        "b 1.3 -> 1.4\nwithout a: HopFirst { version: Version(\"1.3\"), why: None }\nwithout c: NoUpgrade { from: Version(\"0.9\"), to: Version(\"1.4\") }\nwave b",
+    );
+    check(
+        "a 1.1\nb 1.2",
+        "1.4 --edge ==1.1:==1.4 --edge ==1.*:==1.4",
+        "b 1.2 -> 1.4\nwithout a: TwoUpgrades { from: Version(\"1.1\"), to: Version(\"1.4\") }\nwave b",
+    );
+}
+
+#[test]
+fn versions_without_an_order_move_as_they_are_told() {
+    check("a main-7f", "nightly", "a main-7f -> nightly\nwave a");
+    let expect = "no instance can be moved to app@1.2\nwithout a: NotOrdered { version: \"main-7f\" }\nhint: SeeStatus";
+    check("a main-7f", "1.2 --stop 1.1", expect);
+}
+
+#[test]
+fn an_older_version_is_refused_and_the_rollout_to_undo_is_named() {
+    let expect = "app@1.1 is older than what all 2 instances run now\nhint: UndoToGoBack(RolloutId(\"r1\"))";
+    check("a 1.2\nb 1.2\nrollout 1.2 of a,b", "1.1", expect);
+    check("a 1.2", "1.2rc1", "app@1.2rc1 is older than what the one instance runs now\nhint: SeeRollouts");
 }
 
 #[test]

@@ -24,8 +24,13 @@ pub fn each_state(hosts: usize, mut look: impl FnMut(&str, &dyn Fn() -> Plan)) {
     desired.policies.values_mut().for_each(|policy| policy.schedule = "@hourly".parse().expect("a schedule"));
     look("backups_all_due", &|| planned(&desired, &observed));
     desired.policies.clear();
-    let request =
-        RolloutRequest { to: release(2), selector: Selector::default(), strategy: StrategyRequest::default() };
+    let request = RolloutRequest {
+        to: release(2),
+        upgrades: None,
+        pushed: Vec::new(),
+        selector: Selector::default(),
+        strategy: StrategyRequest::default(),
+    };
     let proposal = propose(&desired, &Asked::default(), &observed, &request, NOW).expect("it can begin");
     let rollout = proposal.into_rollout("app-1".parse().expect("an id"), "ada".parse().expect("a name"), NOW);
     desired.rollouts.insert(rollout.id.clone(), rollout);

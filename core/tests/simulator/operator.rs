@@ -37,7 +37,13 @@ pub fn act(random: &mut Random, desired: &mut Desired, asked: &Asked, observed: 
 pub fn begin_rollout(random: &mut Random, desired: &mut Desired, asked: &Asked, observed: &Observed, now: Time) {
     let newest = 2 + desired.rollouts.len() as u64;
     let selector = read(["", "", "", "site=fr", "tier!=live"][random.index(5)]);
-    let request = RolloutRequest { to: release(newest), selector, strategy: strategy(random) };
+    let request = RolloutRequest {
+        to: release(newest),
+        upgrades: None,
+        pushed: Vec::new(),
+        selector,
+        strategy: strategy(random),
+    };
     if let Ok(proposal) = propose(desired, asked, observed, &request, now) {
         accept(desired, proposal, now);
     }

@@ -140,6 +140,7 @@ hint_codes! {
         ReadLogsLater,
         EndOneFirst,
         SeeRollouts,
+        UndoToGoBack(a),
         ShowRollout(a),
         ExplainRollout(a),
         ExplainOrAbort(a),

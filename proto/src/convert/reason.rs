@@ -63,6 +63,12 @@ coded_message! {
     ValuesLost { revision },
     ValueSealed { value },
     Refused { reason },
+    Newer { version },
+    HopFirst { version, why },
+    StopMissing { version, why },
+    NoUpgrade { from, to },
+    TwoUpgrades { from, to },
+    NotOrdered { version },
 }
 
 #[cfg(test)]

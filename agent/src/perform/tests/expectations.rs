@@ -11,6 +11,7 @@ use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::Goal;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
+use fleet_core::version::VersionScheme;
 use std::collections::BTreeMap;
 
 fn entry(version: u32, revision: u64, power_serial: u64) -> InstanceEntry {
@@ -19,6 +20,7 @@ fn entry(version: u32, revision: u64, power_serial: u64) -> InstanceEntry {
         instance: "oasis-1".parse().expect("a name"),
         app: release.name.app.clone(),
         version: release.name.version.clone(),
+        scheme: VersionScheme::default(),
         digest: release.digest.clone(),
         project: "oasis-1".to_owned(),
         working_dir: "/x".to_owned(),

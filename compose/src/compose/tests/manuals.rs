@@ -4,6 +4,7 @@ use crate::compose::testing::read_text;
 use crate::lower::{Context, lower};
 use crate::names::Digest;
 use crate::spec::{ContainerSpec, InstanceSpec, MountSource, NetworkMode};
+use crate::version::VersionScheme;
 use std::collections::BTreeMap;
 
 fn lowered(text: &str) -> InstanceSpec {
@@ -13,6 +14,7 @@ fn lowered(text: &str) -> InstanceSpec {
         &project,
         Vec::new(),
         &Context {
+            scheme: &VersionScheme::Pep440,
             instance: &"oasis-1".parse().expect("the name is good"),
             host: &"lab-1".parse().expect("the name is good"),
             project: "oasis-1",

@@ -11,6 +11,7 @@ use crate::steps::{
     ContainerHealth, ContainerState, DEFAULT_GRACE, FileOrigin, FoundContainer, FoundFile, FoundNetwork, FoundProject,
     Ownership, Stage,
 };
+use crate::version::VersionScheme;
 use std::str::FromStr;
 
 fn read<T: FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
@@ -27,6 +28,7 @@ pub fn spec(text: &str) -> InstanceSpec {
         instance: read::<InstanceName>("p"),
         app: read::<AppName>("app"),
         version: read("1"),
+        scheme: VersionScheme::default(),
         digest: read::<Digest>(&format!("sha256:{}", "0".repeat(64))),
         project: "p".to_owned(),
         working_dir: "/instances/p".to_owned(),

@@ -1,0 +1,126 @@
+//! Layout of the upgrades that lead to a release.
+
+use super::{pairs, section};
+use crate::output::grid;
+use crate::words::reasons::shown_left_out;
+use fleet_proto::v1::{DataEffect, ReleaseView, UpgradeEdge, UpgradeGraph, UpgradeHop, UpgradePath, VersionScheme};
+
+/// Returns the required stops, the edges, and the way from each other release.
+pub fn lines(release: &ReleaseView) -> Vec<String> {
+    let graph = release.upgrades.clone().unwrap_or_default();
+    let mut lines = pairs(&[("release", format!("{}@{}", release.app, release.version)), ("versions", order(&graph))]);
+    let stops = graph.stops.iter().map(|stop| vec![stop.version.clone(), stop.why.clone()]);
+    lines.extend(section("required stops", grid(Vec::new(), stops.collect())));
+    let edges = match graph.edges.as_slice() {
+        [] => vec!["from any version to any newer one; data may be migrated at the start".to_owned()],
+        edges => grid(Vec::new(), edges.iter().map(edge).collect()),
+    };
+    lines.extend(section("upgrades", edges));
+    lines.extend(section("from the other releases", grid(Vec::new(), graph.paths.iter().map(path).collect())));
+    lines
+}
+
+fn order(graph: &UpgradeGraph) -> String {
+    match graph.scheme() {
+        VersionScheme::Unspecified => String::new(),
+        VersionScheme::Pep440 => "by PEP 440".to_owned(),
+        VersionScheme::Semver => "by Semantic Versioning".to_owned(),
+        VersionScheme::Listed => graph.listed.join(" < "),
+    }
+}
+
+fn edge(edge: &UpgradeEdge) -> Vec<String> {
+    vec![edge.from.clone(), format!("-> {}", edge.to), data(edge.data()).to_owned()]
+}
+
+fn data(effect: DataEffect) -> &'static str {
+    match effect {
+        DataEffect::Unspecified => "",
+        DataEffect::None => "data is left alone",
+        DataEffect::AtStart => "data may be migrated at the start",
+    }
+}
+
+fn path(path: &UpgradePath) -> Vec<String> {
+    let hop = |hop: &UpgradeHop| if hop.stop.is_empty() { hop.to.clone() } else { format!("{} (stop)", hop.to) };
+    let way = match &path.refusal {
+        Some(refusal) => format!("none: {}", shown_left_out(Some(refusal))),
+        None => format!("-> {}", path.hops.iter().map(hop).collect::<Vec<_>>().join(" -> ")),
+    };
+    vec![path.from.clone(), way]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_core::reason::LeftOutReason;
+    use fleet_proto::v1::RequiredStop;
+
+    fn shown(upgrades: UpgradeGraph) -> String {
+        let (app, version) = ("labnotes".to_owned(), "1.4".to_owned());
+        lines(&ReleaseView { app, version, upgrades: Some(upgrades), ..Default::default() }).join("\n")
+    }
+
+    fn hop(to: &str, stop: &str) -> UpgradeHop {
+        UpgradeHop { to: to.to_owned(), data: DataEffect::AtStart.into(), stop: stop.to_owned() }
+    }
+
+    #[test]
+    fn a_graph_shows_stops_edges_and_the_way_from_each_release() {
+        let edge = |from: &str, to: &str, data: DataEffect| UpgradeEdge {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            data: data.into(),
+        };
+        let newer = LeftOutReason::Newer { version: "1.5".parse().expect("a version") };
+        let path = |from: &str, hops: Vec<UpgradeHop>, refusal: Option<LeftOutReason>| UpgradePath {
+            from: from.to_owned(),
+            hops,
+            refusal: refusal.map(Into::into),
+        };
+        let graph = UpgradeGraph {
+            scheme: VersionScheme::Pep440.into(),
+            stops: vec![RequiredStop {
+                version: "1.3.1".to_owned(),
+                why: "moves tags to a table of their own".to_owned(),
+            }],
+            edges: vec![
+                edge(">=1.1,<1.3.1", "==1.3.1", DataEffect::AtStart),
+                edge("==1.3.1", ">=1.4,<2", DataEffect::None),
+            ],
+            paths: vec![
+                path("1.1", vec![hop("1.3.1", "moves tags"), hop("1.4", "")], None),
+                path("1.5", Vec::new(), Some(newer)),
+            ],
+            ..Default::default()
+        };
+        insta::assert_snapshot!(shown(graph), @r"
+        release   labnotes@1.4
+        versions  by PEP 440
+
+        required stops
+          1.3.1  moves tags to a table of their own
+
+        upgrades
+          >=1.1,<1.3.1  -> ==1.3.1   data may be migrated at the start
+          ==1.3.1       -> >=1.4,<2  data is left alone
+
+        from the other releases
+          1.1  -> 1.3.1 (stop) -> 1.4
+          1.5  none: 1.5, which it has, is newer
+        ");
+    }
+
+    #[test]
+    fn a_release_without_a_graph_says_what_holds() {
+        let scheme = VersionScheme::Listed.into();
+        let listed = vec!["warty".to_owned(), "hoary".to_owned()];
+        insta::assert_snapshot!(shown(UpgradeGraph { scheme, listed, ..Default::default() }), @r"
+        release   labnotes@1.4
+        versions  warty < hoary
+
+        upgrades
+          from any version to any newer one; data may be migrated at the start
+        ");
+    }
+}

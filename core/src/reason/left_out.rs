@@ -1,0 +1,110 @@
+//! Reasons why an instance is left out of a rollout or of its undo.
+
+use crate::names::{AppName, HostName, Version};
+use serde::{Deserialize, Serialize};
+
+/// Reason why a rollout or its undo leaves an instance out. Kept facts have it as `{"code": "elsewhere", "with": {…}}`, earlier ones
+/// as a text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "code", content = "with")]
+pub enum LeftOutReason {
+    /// Being removed.
+    BeingRemoved,
+    /// Removed.
+    Removed,
+    /// Its host's policy does not allow the app.
+    Forbidden {
+        /// The host.
+        host: HostName,
+        /// The app.
+        app: AppName,
+    },
+    /// No report about the instance.
+    NotReported,
+    /// Not installed.
+    NotInstalled,
+    /// Being installed.
+    BeingInstalled,
+    /// Already at the version.
+    AlreadyThere,
+    /// Newer than the wanted version. An older one is reached by undoing a rollout.
+    Newer {
+        /// Version that it has.
+        version: Version,
+    },
+    /// Another version stands between: it must be upgraded to that one first.
+    HopFirst {
+        /// Version to upgrade to first.
+        version: Version,
+        /// Reason of the app's author, if that version is a required stop.
+        why: Option<String>,
+    },
+    /// A required stop of the app is not a release.
+    StopMissing {
+        /// The required stop.
+        version: Version,
+        /// Reason of the app's author.
+        why: String,
+    },
+    /// The app's upgrade graph does not lead there.
+    NoUpgrade {
+        /// Version from which nothing leads on.
+        from: Version,
+        /// Version that should come next.
+        to: Version,
+    },
+    /// Two edges of the app's upgrade graph lead there.
+    TwoUpgrades {
+        /// Version that they lead from.
+        from: Version,
+        /// Version that they lead to.
+        to: Version,
+    },
+    /// A version that has no place in the app's order.
+    NotOrdered {
+        /// The version.
+        version: String,
+    },
+    /// Another version than the undone rollout left.
+    Elsewhere {
+        /// Version that it has.
+        version: Version,
+    },
+    /// Former values that are no longer kept.
+    ValuesLost {
+        /// Revision of the values.
+        revision: u64,
+    },
+    /// Former value that cannot be opened.
+    ValueSealed {
+        /// Name of the value.
+        value: String,
+    },
+    /// Refused by its host, or in conflict with another instance.
+    Refused {
+        /// Words of the refusal.
+        reason: String,
+    },
+    /// Words of an earlier version.
+    #[serde(untagged)]
+    Text(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_of_a_left_out_instance_is_kept_as_a_code_and_read_as_a_text_too() {
+        let kept = |reason: &LeftOutReason| serde_json::to_string(reason).expect("it can be written");
+        let read = |text: &str| serde_json::from_str::<LeftOutReason>(text).expect("it can be read");
+        for (reason, expect) in [
+            (LeftOutReason::NotInstalled, r#"{"code":"not_installed"}"#),
+            (LeftOutReason::ValuesLost { revision: 3 }, r#"{"code":"values_lost","with":{"revision":3}}"#),
+            (LeftOutReason::Text("it is not installed".to_owned()), r#""it is not installed""#),
+        ] {
+            assert_eq!(kept(&reason), expect);
+            assert_eq!(read(expect), reason);
+        }
+    }
+}

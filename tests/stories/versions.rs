@@ -1,0 +1,68 @@
+//! Versions: their order, their spellings, and the stops on the way from one to another.
+
+use fleet_tests::fleet::{App, Fleet, Operator};
+use std::fs;
+
+const ROLLOUT: &str = "rollout --yes --canary 0 --soak 0s --version";
+
+/// Pushes a version whose `app.yaml` has these lines too.
+fn push(fleet: &Fleet, version: &str, upgrades: &str) {
+    let folder = App::new(version).write(fleet.folder());
+    let text = fs::read_to_string(folder.join("app.yaml")).expect("it is there");
+    fs::write(folder.join("app.yaml"), format!("{text}{upgrades}")).expect("it can be written");
+    fleet.done(&format!("app push {} --version {version} --no-pin", folder.display()));
+}
+
+#[test]
+fn a_rollout_goes_forward_and_an_undo_goes_back() {
+    let fleet = Fleet::running(&["lab-1"]);
+    fleet.done(&format!("{ROLLOUT} 1.2"));
+    fleet.wait_version("notes-1", "1.2");
+    fleet
+        .refused(&format!("{ROLLOUT} 1.1"))
+        .says("notes@1.1 is older than what the one instance runs")
+        .hints("fleet rollout undo notes-1");
+    fleet.done("rollout undo notes-1 --yes");
+    fleet.wait_version("notes-1", "1.1");
+}
+
+#[test]
+fn one_version_is_pushed_under_one_spelling() {
+    let fleet = Fleet::running(&["lab-1"]);
+    let folder = App::new("1.2.0").write(fleet.folder());
+    let push = format!("app push {} --version v1.2.0 --no-pin", folder.display());
+    fleet
+        .refused(&push)
+        .says("notes@v1.2.0 is the version 1.2, which was pushed already")
+        .hints("under another version");
+}
+
+#[test]
+fn a_required_stop_is_not_passed_by() {
+    let fleet = Fleet::running(&["lab-1"]);
+    push(&fleet, "1.4", "upgrades: { stops: [{ version: 1.3.1, why: moves tags }] }\n");
+    fleet
+        .refused(&format!("{ROLLOUT} 1.4"))
+        .says("1.3.1 is a required stop before it (moves tags), and was not pushed");
+    push(&fleet, "1.3.1", "");
+    fleet.refused(&format!("{ROLLOUT} 1.4")).says("it must be upgraded to 1.3.1 first: moves tags");
+    let graph = fleet.done("app graph notes@1.4");
+    assert!(graph.contains("1.3.1  -> 1.4") && graph.contains("1.1    -> 1.3.1 (stop) -> 1.4"), "{graph}");
+    for version in ["1.3.1", "1.4"] {
+        fleet.done(&format!("{ROLLOUT} {version}"));
+        fleet.wait_version("notes-1", version);
+    }
+}
+
+#[test]
+fn a_graph_that_cannot_work_is_refused_with_its_line() {
+    let fleet = tempfile::tempdir().expect("a folder can be made");
+    let folder = App::new("1.1").write(fleet.path());
+    let text = fs::read_to_string(folder.join("app.yaml")).expect("it is there");
+    let line = text.lines().count() + 3;
+    let upgrades = "upgrades:\n  edges:\n    - { from: '>=2', to: '<2' }\n";
+    fs::write(folder.join("app.yaml"), format!("{text}{upgrades}")).expect("it can be written");
+    let person = Operator::new(&fleet.path().join("person"));
+    let output = person.refused(&format!("app lint {}", folder.display()));
+    output.says(&format!("app.yaml:{line}")).says("no version in >=2 is older than one in <2");
+}
