@@ -4,7 +4,7 @@ mod probe;
 
 pub use probe::{ProbeFailure, ProbeTarget};
 
-use crate::coded_text::{self, ArgumentKind, kept_as_code, plain};
+use crate::coded_text::{self, ArgumentKind, kept_as_code};
 use crate::plain_text::ShortText;
 use crate::units::Period;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -12,16 +12,18 @@ use std::fmt;
 
 /// Reason why an instance is not healthy. Kept facts have it as `{"code": "container_dead", "with": …}`, earlier ones as a text.
 ///
-/// `Display` is for logs and for texts on the host: the code in words, then the arguments.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// `Display` is for logs and for the host's own screen.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "code", content = "with", remote = "Self")]
 pub enum HealthProblem {
     /// Words of an earlier version.
+    #[error("{text}")]
     Other {
         /// The words.
         text: String,
     },
     /// A problem that only the version of its host knows.
+    #[error("an unknown problem ({number}): {arguments}")]
     Unknown {
         /// Number of its code. 0: none was given.
         number: i32,
@@ -29,28 +31,40 @@ pub enum HealthProblem {
         arguments: String,
     },
     /// A container does not exist.
+    #[error("{0} does not exist")]
     ContainerMissing(String),
     /// A container has not started yet.
+    #[error("{0} has not started yet")]
     ContainerNotStarted(String),
     /// A container that runs once has not completed yet.
+    #[error("{0} has not completed yet")]
     ContainerNotCompleted(String),
     /// A container starts, by its health check.
+    #[error("{0} is starting")]
     ContainerStarting(String),
     /// A container is unhealthy, by its health check.
+    #[error("{0} is unhealthy")]
     ContainerUnhealthy(String),
     /// A container ended, with its exit code. The Engine may start it again.
+    #[error("{0} ended with {1}")]
     ContainerExited(String, i64),
     /// A container ended, with its exit code, and nothing starts it again.
+    #[error("{0} ended with {1}, and nothing starts it again")]
     ContainerExitedForGood(String, i64),
     /// A container keeps ending and being started again.
+    #[error("{0} keeps ending and being started again")]
     ContainerRestarting(String),
     /// A container ended and was started again since the last look.
+    #[error("{0} ended and was started again")]
     ContainerRestarted(String),
     /// A container is paused.
+    #[error("{0} is paused")]
     ContainerPaused(String),
     /// The Engine failed to remove a container.
+    #[error("{0} is dead")]
     ContainerDead(String),
     /// A probe of the app failed.
+    #[error("{probe}: {failure}")]
     ProbeFailed {
         /// The probe.
         probe: Box<ProbeTarget>,
@@ -58,13 +72,16 @@ pub enum HealthProblem {
         failure: ProbeFailure,
     },
     /// The instance could not be looked at.
+    #[error("{cause}")]
     NotObserved {
         /// Words of the Engine.
         cause: String,
     },
     /// Volumes with its data were removed by somebody, and are not made again.
+    #[error("its data is gone: somebody removed {}", listed(.0))]
     VolumesGone(Vec<LostVolume>),
     /// Healthy in the end, and not for long enough when its deadline was over.
+    #[error("it was healthy for {healthy_for} only when its {deadline} were over")]
     HealthyTooLate {
         /// Time for which it was healthy.
         healthy_for: Period,
@@ -72,6 +89,7 @@ pub enum HealthProblem {
         deadline: Period,
     },
     /// Not healthy when its deadline was over.
+    #[error("not healthy within {deadline}: {problem}")]
     NotHealthyInTime {
         /// Deadline of the app.
         deadline: Period,
@@ -79,6 +97,7 @@ pub enum HealthProblem {
         problem: Box<HealthProblem>,
     },
     /// Two machines connect as its host, so that its health is not known.
+    #[error("two machines connect as its host")]
     HostDuplicate,
 }
 
@@ -120,13 +139,8 @@ impl HealthProblem {
     }
 }
 
-impl fmt::Display for HealthProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Other { text } => f.write_str(text),
-            other => f.write_str(&plain(&serde_json::to_value(other).map_err(|_| fmt::Error)?)),
-        }
-    }
+fn listed(lost: &[LostVolume]) -> String {
+    lost.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 kept_as_code!(HealthProblem);

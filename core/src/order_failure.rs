@@ -40,10 +40,16 @@ impl OrderFailure {
         }
     }
 
-    /// Returns the number of levels of failures in it.
+    /// Returns the number of levels of failures, and of what is in them.
     pub fn depth(&self) -> usize {
-        let of_health = if let Self::NotHealthy { problem } = self { problem.depth() } else { 0 };
-        1 + self.parts().into_iter().map(Self::depth).max().unwrap_or(of_health)
+        let inside = match self {
+            Self::NotHealthy { problem } => problem.depth(),
+            Self::DeadlineOver { doing, .. } | Self::RollbackTooLong { doing, .. } => {
+                doing.as_ref().map(Activity::depth).unwrap_or_default()
+            }
+            _without => 0,
+        };
+        1 + self.parts().into_iter().map(Self::depth).max().unwrap_or(inside)
     }
 
     /// Returns the failure with other texts in its arguments, for example with secrets masked. If a name in it is no longer valid,

@@ -88,7 +88,7 @@ checks! {
 #[test]
 fn each_reason_of_the_retention_has_words() {
     let texts = [&["2", "3f9a12bc0011223344556677", "3"][..], &["1"; 6], &["1", "ORDER_FAILURE_CODE_UNKNOWN_OUTCOME"]];
-    for code in (1..1000).map_while(|code| v1::RetentionReasonCode::try_from(code).ok()) {
+    for code in (1..1000).filter_map(|code| v1::RetentionReasonCode::try_from(code).ok()) {
         let message = |texts: &&[&str]| {
             let arguments = texts.iter().map(ToString::to_string).collect();
             v1::RetentionReason { code: code.into(), arguments }
@@ -103,7 +103,7 @@ fn each_reason_of_the_retention_has_words() {
 #[test]
 fn each_result_of_a_change_has_words() {
     let texts = [&[][..], &["3f9a12bc0011223344556677", "central", "lab-1", "40000", "5"], &["0", "a note"]];
-    for code in (1..1000).map_while(|code| v1::ChangeResultCode::try_from(code).ok()) {
+    for code in (1..1000).filter_map(|code| v1::ChangeResultCode::try_from(code).ok()) {
         let message = |texts: &&[&str]| {
             let arguments = texts.iter().map(ToString::to_string).collect();
             v1::ChangeResult { code: code.into(), arguments }

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// A probe of the app, as far as people have to know it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "code", content = "with")]
 pub enum ProbeTarget {
     /// A GET request.
+    #[error("GET {service}:{port}{path}")]
     Http {
         /// Service that is asked.
         service: String,
@@ -18,6 +19,7 @@ pub enum ProbeTarget {
         path: String,
     },
     /// A question for the version.
+    #[error("version by {service}:{port}{path}")]
     Version {
         /// Service that is asked.
         service: String,
@@ -27,6 +29,7 @@ pub enum ProbeTarget {
         path: String,
     },
     /// A command in a container.
+    #[error("`{command}` in {service}")]
     Exec {
         /// Service of the container.
         service: String,
@@ -36,23 +39,29 @@ pub enum ProbeTarget {
 }
 
 /// Reason why a probe failed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "code", content = "with")]
 pub enum ProbeFailure {
     /// The release has no such service.
+    #[error("the release has no service {0}")]
     ServiceMissing(String),
     /// The container to ask does not exist.
+    #[error("{0} does not exist")]
     ContainerMissing(String),
     /// The container to ask does not run.
+    #[error("{0} does not run")]
     ContainerNotRunning(String),
     /// The container to ask has no address that its host reaches.
+    #[error("{0} has no address")]
     NoAddress(String),
     /// Nothing listens at the address.
+    #[error("nothing listens at {address}")]
     ConnectionRefused {
         /// Address with the port.
         address: String,
     },
     /// There is no connection to the address.
+    #[error("no connection to {address}: {cause}")]
     NoConnection {
         /// Address with the port.
         address: String,
@@ -60,11 +69,13 @@ pub enum ProbeFailure {
         cause: String,
     },
     /// The connection broke.
+    #[error("the connection broke: {cause}")]
     ConnectionBroken {
         /// Words of the library.
         cause: String,
     },
     /// The path of the probe is not valid.
+    #[error("`{path}` is not a path: {problem}")]
     InvalidPath {
         /// The path.
         path: String,
@@ -72,17 +83,20 @@ pub enum ProbeFailure {
         problem: String,
     },
     /// No answer came in time.
+    #[error("no answer in {} s", limit.as_secs_f32())]
     NoAnswer {
         /// Time limit of the probe.
         #[serde(with = "crate::time::serde_millis")]
         limit: Duration,
     },
     /// The answer broke off, or is longer than the limit.
+    #[error("its answer broke off, or is longer than {} KiB", limit / 1024)]
     AnswerIncomplete {
         /// Limit in bytes.
         limit: u64,
     },
     /// The answer has another status than the wanted one.
+    #[error("it answered {found} instead of {expected}")]
     OtherStatus {
         /// Status of the answer.
         found: u32,
@@ -90,11 +104,13 @@ pub enum ProbeFailure {
         expected: u32,
     },
     /// The answer lacks a text.
+    #[error("its answer does not contain `{text}`")]
     LacksText {
         /// The text.
         text: String,
     },
     /// The app says that it has another version.
+    #[error("it says it is `{answer}`, not {expected}")]
     OtherVersion {
         /// Beginning of its answer.
         answer: String,
@@ -102,6 +118,7 @@ pub enum ProbeFailure {
         expected: Version,
     },
     /// The command ended with an error.
+    #[error("it ended with {code}: {output}")]
     CommandFailed {
         /// Exit code.
         code: i64,
@@ -109,17 +126,20 @@ pub enum ProbeFailure {
         output: String,
     },
     /// The command did not end in time.
+    #[error("it did not end in {} s", limit.as_secs_f32())]
     CommandTooSlow {
         /// Time limit of the probe.
         #[serde(with = "crate::time::serde_millis")]
         limit: Duration,
     },
     /// The Engine did not run the command.
+    #[error("{cause}")]
     CommandNotRun {
         /// Words of the Engine.
         cause: String,
     },
     /// The host's policy forbids the command.
+    #[error("the host's own policy forbids it: {refusal}")]
     Forbidden {
         /// Words of the refusal.
         refusal: String,

@@ -34,7 +34,11 @@ pub fn propose_undo(
         }
     }
     let Some(first) = members.first() else {
-        return Err(RolloutRefusal::NothingToUndo { rollout: rollout.id.clone() });
+        let rollout = rollout.id.clone();
+        return Err(match left_out.is_empty() {
+            true => RolloutRefusal::NothingToUndo { rollout },
+            false => RolloutRefusal::NothingGoesBack { rollout, left_out },
+        });
     };
     let to = first.to.clone();
     let strategy = Strategy { canary: 0, ..rollout.strategy.clone() };

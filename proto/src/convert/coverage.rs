@@ -139,7 +139,7 @@ mod tests {
             StoreGap::Forbidden { refusal: name() },
             StoreGap::PolicyUnreadable { problem: name() },
         ];
-        let codes = (1..10_000).map_while(|number| v1::StoreGapCode::try_from(number).ok());
+        let codes = (1..10_000).filter_map(|number| v1::StoreGapCode::try_from(number).ok());
         assert_eq!(codes.count(), all.len());
         for gap in all {
             assert_eq!(incoming_store_gap(gap.clone().into()), Some(gap));

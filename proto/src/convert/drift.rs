@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn a_change_of_each_code_comes_back_as_it_was_and_a_newer_one_is_not_known() {
         let arguments = [vec!["a", "b", "c"], vec!["a", "1"], vec!["3", "10m"]];
-        for code in (1..10_000).map_while(|number| v1::DriftCode::try_from(number).ok()) {
+        for code in (1..10_000).filter_map(|number| v1::DriftCode::try_from(number).ok()) {
             let with = |arguments: &Vec<&str>| {
                 let arguments = arguments.iter().map(ToString::to_string).collect();
                 read_drift(v1::Drift { code: code.into(), arguments })

@@ -115,3 +115,29 @@ pub(super) fn incoming_failure(message: Option<v1::OrderFailure>) -> OrderFailur
     let unknown = OrderFailure::Unknown { number: message.code, arguments: bounded(message.arguments.join(", ")) };
     incoming_order_failure(message).filter(|failure| failure.depth() <= DEPTH_LIMIT).unwrap_or(unknown)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_core::activity::Activity;
+    use std::time::Duration;
+
+    /// The failure of an order whose deadline was over at a step within this many others.
+    fn over(levels: usize) -> OrderFailure {
+        let step = |inner, _| Activity::GoingBack(Box::new(inner));
+        let doing = (1..levels).fold(Activity::PuttingRight, step);
+        OrderFailure::DeadlineOver { deadline: Duration::from_secs(60), doing: Some(doing) }
+    }
+
+    #[test]
+    fn steps_within_steps_count_as_levels_so_that_what_is_kept_can_be_read() {
+        let read = |failure: OrderFailure| incoming_failure(Some(failure.into()));
+        assert_eq!(read(over(DEPTH_LIMIT - 1)), over(DEPTH_LIMIT - 1));
+        for levels in [DEPTH_LIMIT, 200] {
+            let kept = read(over(levels));
+            assert!(matches!(kept, OrderFailure::Unknown { .. }), "{levels} levels: {kept:?}");
+            let text = serde_json::to_string(&kept).expect("it can be written");
+            assert_eq!(serde_json::from_str::<OrderFailure>(&text).expect("it can be read"), kept);
+        }
+    }
+}

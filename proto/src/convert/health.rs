@@ -169,7 +169,7 @@ mod tests {
             let failure = OrderFailure::Several { failures: vec![failure.clone(), failure, OrderFailure::NoStores] };
             assert_eq!(incoming_order_failure(failure.clone().into()), Some(failure));
         }
-        let all = (1..10_000).map_while(|number| v1::HealthProblemCode::try_from(number).ok());
+        let all = (1..10_000).filter_map(|number| v1::HealthProblemCode::try_from(number).ok());
         assert_eq!(codes, all.map(Into::into).collect());
     }
 

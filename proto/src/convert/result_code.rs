@@ -73,7 +73,7 @@ mod tests {
             ChangeResult::Proven { backup: id("3"), repository: name, host, took, checks: 5 },
             ChangeResult::Restored { more: 2, notes },
         ];
-        let codes = (1..1000).map_while(|number| v1::ChangeResultCode::try_from(number).ok());
+        let codes = (1..1000).filter_map(|number| v1::ChangeResultCode::try_from(number).ok());
         assert_eq!(codes.count(), results.len());
         for result in results {
             assert_eq!(incoming_change_result(result.clone().into()), Some(result));
@@ -87,7 +87,7 @@ mod tests {
             vec!["1", "2", "3", "4", "5", "6"],
             vec!["1", "ORDER_FAILURE_CODE_NO_STORES"],
         ];
-        for code in (1..1000).map_while(|number| v1::RetentionReasonCode::try_from(number).ok()) {
+        for code in (1..1000).filter_map(|number| v1::RetentionReasonCode::try_from(number).ok()) {
             let read = |arguments: &Vec<&str>| {
                 let arguments = arguments.iter().map(ToString::to_string).collect();
                 incoming_retention_reason(v1::RetentionReason { code: code.into(), arguments })

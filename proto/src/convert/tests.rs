@@ -325,8 +325,8 @@ fn of_a_failure_that_is_newer_the_arguments_are_kept() {
 
 #[test]
 fn the_state_of_a_container_comes_back_as_it_was_and_one_of_a_newer_kind_is_unknown() {
-    let states = (0..).map_while(|number| v1::ContainerState::try_from(number).ok());
-    let healths = (0..).map_while(|number| v1::ContainerHealth::try_from(number).ok());
+    let states = (0..100).filter_map(|number| v1::ContainerState::try_from(number).ok());
+    let healths = (0..100).filter_map(|number| v1::ContainerHealth::try_from(number).ok());
     for (state, health) in states.flat_map(|state| healths.clone().map(move |health| (state, health))) {
         let message = v1::ContainerSaid { state: state.into(), health: health.into(), ..Default::default() };
         assert_eq!(v1::ContainerSaid::from(ContainerSaid::from(message.clone())), message);

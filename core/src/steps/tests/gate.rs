@@ -62,7 +62,7 @@ fn health_must_last() {
 fn a_failed_probe_begins_the_time_anew() {
     check(
         &[(0, "web:1", 0, "-"), (4, "web:1", 0, "no answer"), (5, "web:1", 0, "-"), (10, "web:1", 0, "-")],
-        "well for 0s of 5s\nwaiting: probe failed no answer 1000, http /, 80, web\nwell for 0s of 5s\nhealthy",
+        "well for 0s of 5s\nwaiting: GET web:80/: no answer in 1 s\nwell for 0s of 5s\nhealthy",
     );
 }
 
@@ -70,7 +70,7 @@ fn a_failed_probe_begins_the_time_anew() {
 fn a_restart_between_two_looks_begins_the_time_anew() {
     check(
         &[(0, "web:1", 0, "-"), (5, "web:1", 1, "-"), (6, "web:1", 1, "-"), (11, "web:1", 1, "-")],
-        "well for 0s of 5s\nwaiting: container restarted p-web-1\n\
+        "well for 0s of 5s\nwaiting: p-web-1 ended and was started again\n\
          well for 0s of 5s\nhealthy",
     );
 }
@@ -79,19 +79,22 @@ fn a_restart_between_two_looks_begins_the_time_anew() {
 fn the_deadline_says_what_was_missing() {
     check(
         &[(29, "web:1", 0, "no answer"), (30, "web:1", 0, "no answer")],
-        "waiting: probe failed no answer 1000, http /, 80, web\n\
-         failed: not healthy in time 30s, probe failed no answer 1000, http /, 80, web",
+        "waiting: GET web:80/: no answer in 1 s\n\
+         failed: not healthy within 30s: GET web:80/: no answer in 1 s",
     );
 }
 
 #[test]
 fn health_that_comes_too_late_is_none() {
-    check(&[(28, "web:1", 0, "-"), (31, "web:1", 0, "-")], "well for 0s of 5s\nfailed: healthy too late 30s, 3s");
+    check(
+        &[(28, "web:1", 0, "-"), (31, "web:1", 0, "-")],
+        "well for 0s of 5s\nfailed: it was healthy for 3s only when its 30s were over",
+    );
 }
 
 #[test]
 fn a_container_that_ended_and_may_come_back_is_waited_for() {
-    check(&[(1, "web:1 exited 1", 0, "-")], "waiting: container exited p-web-1, 1");
+    check(&[(1, "web:1 exited 1", 0, "-")], "waiting: p-web-1 ended with 1");
 }
 
 #[test]
@@ -104,7 +107,7 @@ fn a_job_that_has_completed_is_well() {
 
 #[test]
 fn a_missing_container_is_not_well() {
-    check(&[(1, "", 0, "-")], "waiting: container missing p-web-1");
+    check(&[(1, "", 0, "-")], "waiting: p-web-1 does not exist");
 }
 
 #[test]
