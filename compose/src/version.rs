@@ -6,4 +6,4 @@ mod range;
 mod tests;
 
 pub use order::{VersionError, VersionKey, VersionScheme};
-pub use range::{RangeError, VersionRange};
+pub use range::{RangeError, ResolvedRange, VersionRange};

@@ -164,6 +164,8 @@ pub enum Hint {
     EndOneFirst,
     /// List the rollouts.
     SeeRollouts,
+    /// Show the upgrades that lead to a release.
+    SeeUpgrades(ReleaseName),
     /// Undo a rollout to go back to the version before it.
     UndoToGoBack(RolloutId),
     /// Show a rollout.

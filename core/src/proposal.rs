@@ -5,12 +5,12 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 mod undo;
-mod ways;
+mod upgrade_check;
 
 pub use refusal::RolloutRefusal;
 pub use undo::propose_undo;
 
-use self::ways::Ways;
+use self::upgrade_check::UpgradeCheck;
 use crate::app::Upgrades;
 use crate::facts::{Asked, Desired, InstanceDesired, LinkState, Observed};
 use crate::labels::Selector;
@@ -95,7 +95,7 @@ pub fn propose(
     checks::no_other_is_active(&PlanContext::new(desired, asked, observed, now), app)?;
     let (members, left_out) = sort(observed, request, &selected);
     if members.is_empty() {
-        return Err(checks::nothing_to_move(desired, &request.to, left_out));
+        return Err(checks::nothing_to_move(desired, request, left_out));
     }
     let strategy = request.strategy.settle(members.len());
     checks::canary_is_smaller(&strategy, members.len())?;
@@ -106,10 +106,10 @@ type Named<'a> = (&'a InstanceName, &'a InstanceDesired);
 
 fn sort(observed: &Observed, request: &RolloutRequest, selected: &[Named]) -> (Vec<Member>, Vec<LeftOut>) {
     let (mut members, mut left_out) = (Vec::new(), Vec::new());
-    let (to, mut ways) = (&request.to, Ways::new(request));
+    let (to, mut upgrades) = (&request.to, UpgradeCheck::new(request));
     for (name, instance) in selected {
         let present = checks::present(observed, to, name, instance);
-        match present.and_then(|said| ways.check(&said.release.name.version).map(|()| said)) {
+        match present.and_then(|said| upgrades.check(&said.release.name.version).map(|()| said)) {
             Ok(said) => members.push(Member {
                 instance: (*name).clone(),
                 from: said.release.clone(),

@@ -1,268 +1,250 @@
-//! The way from the release that an instance runs to the one that is wanted, hop by hop.
+//! The path from the release that an instance runs to the one that is wanted, hop by hop.
 //!
-//! **Invariant:** a path visits each required stop between its ends, each hop leads to a newer version, and the same graph, versions
-//! and ends give the same path anywhere.
+//! **Invariant:** a path stops at each required stop between its ends, each hop leads to a newer version, and the same graph,
+//! versions and ends give the same path anywhere.
 
 #[cfg(test)]
 mod tests;
 
-use crate::app::{DataEffect, Upgrades};
+use crate::app::{DataEffect, RequiredStop, UpgradeEdge, Upgrades};
 use crate::names::Version;
 use crate::reason::LeftOutReason;
-use crate::version::{VersionError, VersionKey, VersionRange, VersionScheme};
+use crate::version::{ResolvedRange, VersionError, VersionKey, VersionRange, VersionScheme};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// One step of a path, from one release to another.
+/// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hop {
-    /// Version that it leads from.
-    pub from: Version,
     /// Version that it leads to.
     pub to: Version,
     /// Effect on data.
     pub data: DataEffect,
-    /// Reason why the path stops at its end, if it is a required stop.
-    pub stop: Option<String>,
+    /// Reason of the required stop at its end, if there is one.
+    pub stop_reason: Option<String>,
 }
 
-/// Reason why there is no path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PathRefusal {
-    /// A version that has no place in the order.
-    NotOrdered(VersionError),
-    /// The wanted version is older.
-    Downgrade {
-        /// Version that runs.
-        from: Version,
-        /// Version that is wanted.
-        to: Version,
-    },
-    /// Another spelling of the version that runs.
-    SameVersion {
-        /// Version that runs.
-        from: Version,
-        /// Version that is wanted.
-        to: Version,
-    },
-    /// A required stop is not a release that was pushed.
-    StopMissing {
-        /// The required stop.
-        stop: Version,
-        /// Reason for the stop, by the app's author.
-        why: String,
-    },
-    /// No edge of the graph leads on.
-    Gap {
-        /// Version from which nothing leads on.
-        from: Version,
-        /// Version that should come next: a required stop, or the end.
-        to: Version,
-    },
-    /// Two edges of the graph are about one hop.
-    Ambiguous {
-        /// Version that the hop leads from.
-        from: Version,
-        /// Version that it leads to.
-        to: Version,
-        /// Position of the one edge in the graph.
-        first: usize,
-        /// Position of the other edge.
-        second: usize,
-    },
+/// Paths to one release, by its own graph.
+#[derive(Debug)]
+pub struct UpgradePaths<'a> {
+    scheme: VersionScheme,
+    target: &'a Version,
+    /// Position of the target and the rest; an error if the graph cannot be used for it.
+    graph: Result<Graph<'a>, VersionError>,
+    /// True if the app has no graph of its own: its versions may be of any kind.
+    is_without_graph: bool,
 }
 
-impl From<VersionError> for PathRefusal {
-    fn from(error: VersionError) -> Self {
-        Self::NotOrdered(error)
-    }
+#[derive(Debug)]
+struct Graph<'a> {
+    /// Releases up to the target in their order. The target is the last.
+    nodes: Vec<Node<'a>>,
+    /// Required stops up to the target in their order, each with its release, if it was pushed.
+    stops: Vec<Stop>,
+    edges: Vec<Edge>,
 }
 
-impl From<PathRefusal> for LeftOutReason {
-    fn from(refusal: PathRefusal) -> Self {
-        match refusal {
-            PathRefusal::NotOrdered(error) => Self::NotOrdered { version: error.version().to_owned() },
-            PathRefusal::Downgrade { from, .. } => Self::Newer { version: from },
-            PathRefusal::SameVersion { .. } => Self::AlreadyThere,
-            PathRefusal::StopMissing { stop, why } => Self::StopMissing { version: stop, why },
-            PathRefusal::Gap { from, to } => Self::NoUpgrade { from, to },
-            PathRefusal::Ambiguous { from, to, .. } => Self::TwoUpgrades { from, to },
-        }
-    }
-}
-
-/// Returns the hops from a version to another by the graph of the wanted release: through all required stops, then with the
-/// fewest hops, then through the newest releases. Releases that are pre-releases are passed through only as required stops.
-///
-/// # Errors
-///
-/// Fails if the graph has no such path.
-pub fn upgrade_path(
-    graph: &Upgrades,
-    from: &Version,
-    to: &Version,
-    pushed: &[Version],
-) -> Result<Vec<Hop>, PathRefusal> {
-    let (start, end) = (graph.scheme.key(from)?, graph.scheme.key(to)?);
-    if start == end {
-        return Err(PathRefusal::SameVersion { from: from.clone(), to: to.clone() });
-    }
-    if end < start {
-        return Err(PathRefusal::Downgrade { from: from.clone(), to: to.clone() });
-    }
-    let releases = releases(&graph.scheme, pushed, to);
-    let mut hops = Vec::new();
-    let mut last = Node { key: start, version: from };
-    for stop in stops_between(graph, &last.key, &end, &releases)? {
-        let between = segment(graph, &last, &stop.node, &releases)?;
-        last = stop.node;
-        hops.extend(between);
-        if let Some(hop) = hops.last_mut() {
-            hop.stop = Some(stop.why.to_owned());
-        }
-    }
-    if last.key < end {
-        hops.extend(segment(graph, &last, &Node { key: end, version: to }, &releases)?);
-    }
-    Ok(hops)
-}
-
-/// A release with its position in the order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 struct Node<'a> {
     key: VersionKey,
     version: &'a Version,
 }
 
-struct Stop<'a> {
-    node: Node<'a>,
-    why: &'a str,
+#[derive(Debug)]
+struct Stop {
+    key: VersionKey,
+    node: Option<usize>,
+    stop: RequiredStop,
 }
 
-type Releases<'a> = BTreeMap<VersionKey, &'a Version>;
-
-/// Releases that have a place in the order. Of two spellings of one version, the wanted one counts.
-fn releases<'a>(scheme: &VersionScheme, pushed: &'a [Version], wanted: &'a Version) -> Releases<'a> {
-    let all = pushed.iter().chain([wanted]);
-    all.filter_map(|version| Some((scheme.key(version).ok()?, version))).collect()
-}
-
-/// Required stops after the one version, up to the other one, in order.
-fn stops_between<'a>(
-    graph: &'a Upgrades,
-    start: &VersionKey,
-    end: &VersionKey,
-    releases: &Releases<'a>,
-) -> Result<Vec<Stop<'a>>, PathRefusal> {
-    let mut stops = Vec::new();
-    for stop in &graph.stops {
-        let key = graph.scheme.key(&stop.version)?;
-        if key <= *start || key > *end {
-            continue;
-        }
-        let missing = || PathRefusal::StopMissing { stop: stop.version.clone(), why: stop.why.clone() };
-        let version = releases.get(&key).copied().ok_or_else(missing)?;
-        stops.push(Stop { node: Node { key, version }, why: &stop.why });
-    }
-    stops.sort_by(|one, other| one.node.key.cmp(&other.node.key));
-    Ok(stops)
-}
-
-/// The hops of a part of a path that has no required stop inside.
-fn segment(graph: &Upgrades, from: &Node, to: &Node, releases: &Releases) -> Result<Vec<Hop>, PathRefusal> {
-    let inside = releases.range(from.key.clone()..to.key.clone()).skip_while(|(key, _)| **key == from.key);
-    let passed = inside.filter(|(key, _)| !key.is_prerelease());
-    let mut nodes = vec![from.clone()];
-    nodes.extend(passed.map(|(key, version)| Node { key: key.clone(), version }));
-    nodes.push(to.clone());
-    let edges = Edge::all(graph, &nodes)?;
-    let distances = distances(&edges, nodes.len());
-    let gap =
-        || PathRefusal::Gap { from: nodes[farthest(&edges, nodes.len())].version.clone(), to: to.version.clone() };
-    let mut hops = Vec::new();
-    let mut at = 0;
-    while at + 1 < nodes.len() {
-        let left = distances[at].ok_or_else(gap)?;
-        let is_next = |next: &usize| {
-            distances[*next].is_some_and(|further| further + 1 == left)
-                && edges.iter().any(|edge| edge.leads(at, *next))
-        };
-        let next = (at + 1..nodes.len()).rev().find(is_next).ok_or_else(gap)?;
-        hops.push(hop(&edges, &nodes, at, next)?);
-        at = next;
-    }
-    Ok(hops)
-}
-
-/// An edge of the graph over the nodes of a part of a path.
+#[derive(Debug)]
 struct Edge {
     data: DataEffect,
+    /// Range that it leads from; none: any version.
+    from: Option<ResolvedRange>,
     /// For each node whether the edge leads from it.
     leaves: Vec<bool>,
     /// For each node whether the edge leads to it.
     enters: Vec<bool>,
 }
 
-impl Edge {
-    /// Returns the edges of a graph in its order. A graph that names none has one between any two nodes.
-    fn all(graph: &Upgrades, nodes: &[Node]) -> Result<Vec<Self>, VersionError> {
-        if graph.edges.is_empty() {
-            let any = vec![true; nodes.len()];
-            return Ok(vec![Self { data: DataEffect::AtStart, leaves: any.clone(), enters: any }]);
-        }
-        let has = |range: &VersionRange| -> Result<Vec<bool>, VersionError> {
-            nodes.iter().map(|node| range.contains(&graph.scheme, &node.key)).collect()
+/// Version from which a part of a path begins.
+struct Start {
+    version: Version,
+    /// For each edge whether it leads from the version.
+    leaves: Vec<bool>,
+}
+
+impl<'a> UpgradePaths<'a> {
+    /// Prepares the paths to a release among those that were pushed. Of two spellings of one version, the target's counts.
+    pub fn new(graph: Option<&Upgrades>, pushed: &'a [Version], target: &'a Version) -> Self {
+        let upgrades = graph.cloned().unwrap_or_default();
+        let graph = Graph::new(&upgrades, pushed, target);
+        let is_without_graph = upgrades == Upgrades::default();
+        Self { scheme: upgrades.scheme, target, graph, is_without_graph }
+    }
+
+    /// Returns the hops from a version: through all required stops, then with the fewest hops, then through the newest releases.
+    /// Pre-releases are passed only as required stops.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the reason if there is no path.
+    pub fn from(&self, from: &Version) -> Result<Vec<Hop>, LeftOutReason> {
+        let one = || Ok(vec![Hop { to: self.target.clone(), data: DataEffect::AtStart, stop_reason: None }]);
+        let key = self.scheme.key(from);
+        let (graph, start) = match (&self.graph, key) {
+            (Ok(graph), Ok(key)) => (graph, key),
+            (Err(_), _) | (_, Err(_)) if self.is_without_graph || from == self.target => return one(),
+            (Err(error), _) => return Err(LeftOutReason::NotOrdered { version: error.version().to_owned() }),
+            (_, Err(error)) => return Err(LeftOutReason::NotOrdered { version: error.version().to_owned() }),
         };
-        graph
-            .edges
-            .iter()
-            .map(|edge| Ok(Self { data: edge.data, leaves: has(&edge.from)?, enters: has(&edge.to)? }))
-            .collect()
-    }
-
-    fn leads(&self, from: usize, to: usize) -> bool {
-        self.leaves[from] && self.enters[to]
+        match graph.target_key().map(|target| start.cmp(target)) {
+            // Another spelling, or another release of this version by a coordinator that was restored.
+            None | Some(std::cmp::Ordering::Equal) => one(),
+            Some(std::cmp::Ordering::Greater) => Err(LeftOutReason::Newer { version: from.clone() }),
+            Some(std::cmp::Ordering::Less) => graph.path(from, &start),
+        }
     }
 }
 
-/// For each node the least number of hops to the last one; none where no hops lead there.
-fn distances(edges: &[Edge], nodes: usize) -> Vec<Option<usize>> {
-    let mut distances: Vec<Option<usize>> = vec![None; nodes];
-    // For each edge the least distance of the newer nodes that it leads to.
-    let mut least: Vec<Option<usize>> = vec![None; edges.len()];
-    for at in (0..nodes).rev() {
-        let onward = edges.iter().zip(&least).filter(|(edge, _)| edge.leaves[at]).filter_map(|(_, least)| *least);
-        distances[at] = if at + 1 == nodes { Some(0) } else { onward.min().map(|further| further + 1) };
-        for (_, least) in edges.iter().zip(&mut least).filter(|(edge, _)| edge.enters[at]) {
-            *least = [*least, distances[at]].into_iter().flatten().min();
+impl<'a> Graph<'a> {
+    fn new(upgrades: &Upgrades, pushed: &'a [Version], target: &'a Version) -> Result<Self, VersionError> {
+        let scheme = &upgrades.scheme;
+        let end = scheme.key(target)?;
+        let mut releases: BTreeMap<VersionKey, &Version> =
+            pushed.iter().filter_map(|version| Some((scheme.key(version).ok()?, version))).collect();
+        releases.retain(|key, _| *key <= end);
+        releases.insert(end.clone(), target);
+        let nodes: Vec<Node> = releases.into_iter().map(|(key, version)| Node { key, version }).collect();
+        let mut stops = Vec::new();
+        for stop in &upgrades.stops {
+            let key = scheme.key(&stop.version)?;
+            if key <= end {
+                let node = nodes.iter().position(|node| node.key == key);
+                stops.push(Stop { key, node, stop: stop.clone() });
+            }
+        }
+        stops.sort_by(|one, other| one.key.cmp(&other.key));
+        let edges = Edge::all(upgrades, &nodes)?;
+        Ok(Self { nodes, stops, edges })
+    }
+
+    fn target_key(&self) -> Option<&VersionKey> {
+        self.nodes.last().map(|node| &node.key)
+    }
+
+    fn path(&self, from: &Version, key: &VersionKey) -> Result<Vec<Hop>, LeftOutReason> {
+        let leaves = self.edges.iter().map(|edge| edge.from.as_ref().is_none_or(|range| range.contains(key))).collect();
+        let mut start = Start { version: from.clone(), leaves };
+        let mut first = self.nodes.partition_point(|node| node.key <= *key);
+        let mut hops = Vec::new();
+        for Stop { node, stop, .. } in self.stops.iter().filter(|stop| stop.key > *key) {
+            let RequiredStop { version, why } = stop.clone();
+            let node = node.ok_or(LeftOutReason::StopMissing { version, why })?;
+            hops.extend(self.segment(&start, first, node)?);
+            if let Some(last) = hops.last_mut() {
+                last.stop_reason = Some(stop.why.clone());
+            }
+            (start, first) = (self.start_at(node), node + 1);
+        }
+        if first < self.nodes.len() {
+            hops.extend(self.segment(&start, first, self.nodes.len() - 1)?);
+        }
+        Ok(hops)
+    }
+
+    fn start_at(&self, node: usize) -> Start {
+        let leaves = self.edges.iter().map(|edge| edge.leaves[node]).collect();
+        Start { version: self.nodes[node].version.clone(), leaves }
+    }
+
+    /// The hops of a part of a path that has no required stop inside: over the nodes from `first` to `end`.
+    fn segment(&self, start: &Start, first: usize, end: usize) -> Result<Vec<Hop>, LeftOutReason> {
+        let is_passed = |node: &usize| *node == end || !self.nodes[*node].key.is_prerelease();
+        let nodes: Vec<usize> = (first..=end).filter(is_passed).collect();
+        let distances = self.distances(&nodes);
+        let mut start = Start { version: start.version.clone(), leaves: start.leaves.clone() };
+        let (mut hops, mut rest) = (Vec::new(), 0);
+        while rest < nodes.len() {
+            let leads =
+                |index: &usize| distances[*index].is_some() && self.leading(&start, nodes[*index]).next().is_some();
+            let next = (rest..nodes.len()).filter(leads).min_by_key(|index| (distances[*index], Reverse(*index)));
+            let Some(next) = next else {
+                let from = self.farthest(&start, &nodes[rest..]);
+                return Err(LeftOutReason::NoUpgrade { from, to: self.nodes[end].version.clone() });
+            };
+            hops.push(self.hop(&start, nodes[next])?);
+            (start, rest) = (self.start_at(nodes[next]), next + 1);
+        }
+        Ok(hops)
+    }
+
+    /// Edges from a version to a node, by their position in the graph.
+    fn leading(&self, start: &Start, node: usize) -> impl Iterator<Item = (usize, &Edge)> {
+        let edges = self.edges.iter().enumerate();
+        edges
+            .zip(start.leaves.clone())
+            .filter(move |((_, edge), leaves)| *leaves && edge.enters[node])
+            .map(|(edge, _)| edge)
+    }
+
+    fn hop(&self, start: &Start, node: usize) -> Result<Hop, LeftOutReason> {
+        let to = self.nodes[node].version.clone();
+        let mut leading = self.leading(start, node);
+        match (leading.next(), leading.next()) {
+            (Some((first, _)), Some((second, _))) => {
+                Err(LeftOutReason::TwoUpgrades { from: start.version.clone(), to, first, second })
+            }
+            (Some((_, edge)), None) => Ok(Hop { to, data: edge.data, stop_reason: None }),
+            (None, _) => Err(LeftOutReason::NoUpgrade { from: start.version.clone(), to }),
         }
     }
-    distances
-}
 
-/// The newest of the nodes to which hops lead from the first one.
-fn farthest(edges: &[Edge], nodes: usize) -> usize {
-    let mut is_open = vec![false; edges.len()];
-    let mut farthest = 0;
-    for at in 0..nodes {
-        if at > 0 && !edges.iter().zip(&is_open).any(|(edge, is_open)| *is_open && edge.enters[at]) {
-            continue;
+    /// For each of these nodes the least number of hops to the last of them; none where no hops lead there.
+    fn distances(&self, nodes: &[usize]) -> Vec<Option<usize>> {
+        let mut distances: Vec<Option<usize>> = vec![None; nodes.len()];
+        // For each edge the least distance of the newer nodes that it leads to.
+        let mut least: Vec<Option<usize>> = vec![None; self.edges.len()];
+        for (at, node) in nodes.iter().enumerate().rev() {
+            let onward = self.edges.iter().zip(&least).filter(|(edge, _)| edge.leaves[*node]);
+            let nearest = onward.filter_map(|(_, least)| *least).min();
+            distances[at] = if at + 1 == nodes.len() { Some(0) } else { nearest.map(|further| further + 1) };
+            for (_, least) in self.edges.iter().zip(&mut least).filter(|(edge, _)| edge.enters[*node]) {
+                *least = [*least, distances[at]].into_iter().flatten().min();
+            }
         }
-        farthest = at;
-        for (edge, is_open) in edges.iter().zip(&mut is_open) {
-            *is_open |= edge.leaves[at];
-        }
+        distances
     }
-    farthest
+
+    /// The newest version to which hops lead from the start.
+    fn farthest(&self, start: &Start, nodes: &[usize]) -> Version {
+        let mut is_open = start.leaves.clone();
+        let mut farthest = &start.version;
+        for node in nodes {
+            if self.edges.iter().zip(&is_open).any(|(edge, is_open)| *is_open && edge.enters[*node]) {
+                farthest = self.nodes[*node].version;
+                self.edges.iter().zip(&mut is_open).for_each(|(edge, is_open)| *is_open |= edge.leaves[*node]);
+            }
+        }
+        farthest.clone()
+    }
 }
 
-/// The hop between two nodes that an edge connects.
-fn hop(edges: &[Edge], nodes: &[Node], from: usize, to: usize) -> Result<Hop, PathRefusal> {
-    let mut leading = edges.iter().enumerate().filter(|(_, edge)| edge.leads(from, to));
-    let (first, second) = (leading.next(), leading.next());
-    let (from, to) = (nodes[from].version.clone(), nodes[to].version.clone());
-    match (first, second) {
-        (Some((first, _)), Some((second, _))) => Err(PathRefusal::Ambiguous { from, to, first, second }),
-        (Some((_, edge)), None) => Ok(Hop { from, to, data: edge.data, stop: None }),
-        (None, _) => Err(PathRefusal::Gap { from, to }),
+impl Edge {
+    /// Returns the edges of a graph in its order. A graph that names none has one from any version to any other.
+    fn all(upgrades: &Upgrades, nodes: &[Node]) -> Result<Vec<Self>, VersionError> {
+        if upgrades.edges.is_empty() {
+            let any = vec![true; nodes.len()];
+            return Ok(vec![Self { data: DataEffect::AtStart, from: None, leaves: any.clone(), enters: any }]);
+        }
+        upgrades.edges.iter().map(|edge| Self::new(edge, &upgrades.scheme, nodes)).collect()
+    }
+
+    fn new(edge: &UpgradeEdge, scheme: &VersionScheme, nodes: &[Node]) -> Result<Self, VersionError> {
+        let has = |range: &ResolvedRange| nodes.iter().map(|node| range.contains(&node.key)).collect();
+        let resolve = |range: &VersionRange| range.resolve(scheme);
+        let (from, to) = (resolve(&edge.from)?, resolve(&edge.to)?);
+        Ok(Self { data: edge.data, leaves: has(&from), enters: has(&to), from: Some(from) })
     }
 }

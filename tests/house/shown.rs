@@ -157,7 +157,7 @@ fn each_reason_for_waiting_has_words() {
         vec!["ACTIVITY_CODE_ASKED_TO_START"],
     ];
     let arguments = arguments.map(|texts| texts.into_iter().map(str::to_owned).collect::<Vec<_>>());
-    for code in (1..10_000).map_while(|number| WaitReasonCode::try_from(number).ok()) {
+    for code in (1..10_000).filter_map(|number| WaitReasonCode::try_from(number).ok()) {
         let reasons =
             arguments.iter().map(|arguments| v1::WaitReason { code: code.into(), arguments: arguments.clone() });
         let reason = reasons.into_iter().find(|reason| incoming_wait_reason(reason.clone()).is_some());
@@ -169,8 +169,9 @@ fn each_reason_for_waiting_has_words() {
 
 #[test]
 fn each_reason_for_leaving_an_instance_out_has_words() {
-    for code in (1..10_000).map_while(|number| LeftOutReasonCode::try_from(number).ok()) {
-        let reason = v1::LeftOutReason { code: code.into(), arguments: vec!["1".to_owned(), "app".to_owned()] };
+    for code in (1..10_000).filter_map(|number| LeftOutReasonCode::try_from(number).ok()) {
+        let reason =
+            v1::LeftOutReason { code: code.into(), arguments: ["1", "app", "1", "2"].map(str::to_owned).to_vec() };
         let words = fleet_cli::words_of(CodedMessage::LeftOutReason(&reason));
         assert!(!words.is_empty() && !words.contains("does not know"), "{reason:?}: {words}");
     }
@@ -178,7 +179,7 @@ fn each_reason_for_leaving_an_instance_out_has_words() {
 
 #[test]
 fn each_change_by_hand_has_words() {
-    for code in (2..1000).map_while(|number| DriftCode::try_from(number).ok()) {
+    for code in (2..1000).filter_map(|number| DriftCode::try_from(number).ok()) {
         let shown = |texts: &[&str]| {
             let arguments = texts.iter().map(ToString::to_string).collect();
             fleet_cli::words_of(CodedMessage::Drift(&v1::Drift { code: code.into(), arguments }))
@@ -229,7 +230,7 @@ fn each_problem_of_health_has_words() {
     ];
     let late: [&[&str]; 2] = [&["1m", "2", "HEALTH_PROBLEM_CODE_CONTAINER_DEAD", "a"], &["a", "true"]];
     let texts: Vec<&[&str]> = texts.into_iter().chain(late).collect();
-    for code in (1..10_000).map_while(|number| HealthProblemCode::try_from(number).ok()) {
+    for code in (1..10_000).filter_map(|number| HealthProblemCode::try_from(number).ok()) {
         let message = |arguments| v1::HealthProblem { code: code.into(), arguments };
         let message = message(readable(|arguments| incoming_health_problem(message(arguments)), &texts));
         let words = fleet_cli::words_of(CodedMessage::HealthProblem(&message));
@@ -243,17 +244,17 @@ fn each_problem_of_health_has_words() {
 #[test]
 fn each_gap_in_coverage_and_each_leftover_has_words() {
     let texts: [&[&str]; 3] = [&["1", "a"], &["a", "db", "/data"], &["a", "1", "b"]];
-    for code in (1..10_000).map_while(|number| DataLeftoverCode::try_from(number).ok()) {
+    for code in (1..10_000).filter_map(|number| DataLeftoverCode::try_from(number).ok()) {
         let message = |arguments| v1::DataLeftover { code: code.into(), arguments };
         let message = message(readable(|arguments| incoming_data_leftover(message(arguments)), &texts));
         assert!(!fleet_cli::words_of(CodedMessage::DataLeftover(&message)).is_empty(), "{code:?}");
     }
-    for code in (1..10_000).map_while(|number| StoreGapCode::try_from(number).ok()) {
+    for code in (1..10_000).filter_map(|number| StoreGapCode::try_from(number).ok()) {
         let message = |arguments| v1::StoreGap { code: code.into(), arguments };
         let message = message(readable(|arguments| incoming_store_gap(message(arguments)), &texts));
         assert!(!fleet_cli::words_of(CodedMessage::StoreGap(&message)).is_empty(), "{code:?}");
     }
-    for code in (1..10_000).map_while(|number| UndeclaredDataCode::try_from(number).ok()) {
+    for code in (1..10_000).filter_map(|number| UndeclaredDataCode::try_from(number).ok()) {
         let message = |arguments| v1::UndeclaredData { code: code.into(), arguments };
         let message = message(readable(|arguments| incoming_undeclared_data(message(arguments)), &texts));
         assert!(!fleet_cli::words_of(CodedMessage::UndeclaredData(&message)).is_empty(), "{code:?}");
@@ -263,12 +264,12 @@ fn each_gap_in_coverage_and_each_leftover_has_words() {
 #[test]
 fn each_failure_of_a_probe_has_words() {
     let texts: [&[&str]; 3] = [&["a", "b"], &["1", "2"], &["a", "80", "/"]];
-    for code in (1..10_000).map_while(|number| ProbeFailureCode::try_from(number).ok()) {
+    for code in (1..10_000).filter_map(|number| ProbeFailureCode::try_from(number).ok()) {
         let message = |arguments| v1::ProbeFailure { code: code.into(), arguments };
         let message = message(readable(|arguments| incoming_probe_failure(message(arguments)), &texts));
         assert!(!fleet_cli::words_of(CodedMessage::ProbeFailure(&message)).is_empty(), "{code:?}");
     }
-    for code in (1..10_000).map_while(|number| ProbeTargetCode::try_from(number).ok()) {
+    for code in (1..10_000).filter_map(|number| ProbeTargetCode::try_from(number).ok()) {
         let message = |arguments| v1::ProbeTarget { code: code.into(), arguments };
         let message = message(readable(|arguments| incoming_probe_target(message(arguments)), &texts));
         assert!(!fleet_cli::words_of(CodedMessage::ProbeTarget(&message)).is_empty(), "{code:?}");

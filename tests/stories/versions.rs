@@ -1,4 +1,4 @@
-//! Versions: their order, their spellings, and the stops on the way from one to another.
+//! Versions: their order, their spellings, and the stops on the path from one to another.
 
 use fleet_tests::fleet::{App, Fleet, Operator};
 use std::fs;
@@ -43,7 +43,8 @@ fn a_required_stop_is_not_passed_by() {
     push(&fleet, "1.4", "upgrades: { stops: [{ version: 1.3.1, why: moves tags }] }\n");
     fleet
         .refused(&format!("{ROLLOUT} 1.4"))
-        .says("1.3.1 is a required stop before it (moves tags), and was not pushed");
+        .says("1.3.1 is a required stop on the way (moves tags), and was not pushed")
+        .hints("fleet app graph notes@1.4");
     push(&fleet, "1.3.1", "");
     fleet.refused(&format!("{ROLLOUT} 1.4")).says("it must be upgraded to 1.3.1 first: moves tags");
     let graph = fleet.done("app graph notes@1.4");

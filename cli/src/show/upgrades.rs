@@ -5,7 +5,7 @@ use crate::output::grid;
 use crate::words::reasons::shown_left_out;
 use fleet_proto::v1::{DataEffect, ReleaseView, UpgradeEdge, UpgradeGraph, UpgradeHop, UpgradePath, VersionScheme};
 
-/// Returns the required stops, the edges, and the way from each other release.
+/// Returns the required stops, the edges, and the path from each other release.
 pub fn lines(release: &ReleaseView) -> Vec<String> {
     let graph = release.upgrades.clone().unwrap_or_default();
     let mut lines = pairs(&[("release", format!("{}@{}", release.app, release.version)), ("versions", order(&graph))]);
@@ -42,12 +42,12 @@ fn data(effect: DataEffect) -> &'static str {
 }
 
 fn path(path: &UpgradePath) -> Vec<String> {
-    let hop = |hop: &UpgradeHop| if hop.stop.is_empty() { hop.to.clone() } else { format!("{} (stop)", hop.to) };
-    let way = match &path.refusal {
+    let hop = |hop: &UpgradeHop| if hop.stop_reason.is_some() { format!("{} (stop)", hop.to) } else { hop.to.clone() };
+    let hops = match &path.refusal {
         Some(refusal) => format!("none: {}", shown_left_out(Some(refusal))),
         None => format!("-> {}", path.hops.iter().map(hop).collect::<Vec<_>>().join(" -> ")),
     };
-    vec![path.from.clone(), way]
+    vec![path.from.clone(), hops]
 }
 
 #[cfg(test)]
@@ -61,12 +61,12 @@ mod tests {
         lines(&ReleaseView { app, version, upgrades: Some(upgrades), ..Default::default() }).join("\n")
     }
 
-    fn hop(to: &str, stop: &str) -> UpgradeHop {
-        UpgradeHop { to: to.to_owned(), data: DataEffect::AtStart.into(), stop: stop.to_owned() }
+    fn hop(to: &str, stop: Option<&str>) -> UpgradeHop {
+        UpgradeHop { to: to.to_owned(), data: DataEffect::AtStart.into(), stop_reason: stop.map(str::to_owned) }
     }
 
     #[test]
-    fn a_graph_shows_stops_edges_and_the_way_from_each_release() {
+    fn a_graph_shows_stops_edges_and_the_path_from_each_release() {
         let edge = |from: &str, to: &str, data: DataEffect| UpgradeEdge {
             from: from.to_owned(),
             to: to.to_owned(),
@@ -89,7 +89,7 @@ mod tests {
                 edge("==1.3.1", ">=1.4,<2", DataEffect::None),
             ],
             paths: vec![
-                path("1.1", vec![hop("1.3.1", "moves tags"), hop("1.4", "")], None),
+                path("1.1", vec![hop("1.3.1", Some("moves tags")), hop("1.4", None)], None),
                 path("1.5", Vec::new(), Some(newer)),
             ],
             ..Default::default()
@@ -107,7 +107,7 @@ mod tests {
 
         from the other releases
           1.1  -> 1.3.1 (stop) -> 1.4
-          1.5  none: 1.5, which it has, is newer
+          1.5  none: 1.5 is newer
         ");
     }
 

@@ -148,6 +148,7 @@ pub fn words(hint: &Hint) -> String {
         Hint::EndOneFirst => "end one of them first".to_owned(),
         // Rollouts.
         Hint::SeeRollouts => "see them with `fleet rollout ls`".to_owned(),
+        Hint::SeeUpgrades(release) => format!("see the upgrades that lead to it with `fleet app graph {release}`"),
         Hint::UndoToGoBack(rollout) => format!("to go back to an older version: `fleet rollout undo {rollout}`"),
         Hint::ShowRollout(rollout) => format!("see `fleet rollout show {rollout}`"),
         Hint::ExplainRollout(rollout) => format!("see why: `fleet rollout explain {rollout}`"),

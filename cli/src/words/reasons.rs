@@ -136,15 +136,19 @@ pub fn left_out(reason: &LeftOutReason) -> String {
         LeftOutReason::Elsewhere { version } => format!("it is at {version} now"),
         LeftOutReason::ValuesLost { revision } => format!("its values of revision {revision} are lost"),
         LeftOutReason::ValueSealed { value } => format!("its former value `{value}` cannot be opened"),
-        LeftOutReason::Newer { version } => format!("{version}, which it has, is newer"),
+        LeftOutReason::Newer { version } => format!("{version} is newer"),
         LeftOutReason::HopFirst { version, why: Some(why) } => format!("it must be upgraded to {version} first: {why}"),
         LeftOutReason::HopFirst { version, why: None } => format!("it must be upgraded to {version} first"),
         LeftOutReason::StopMissing { version, why } => {
-            format!("{version} is a required stop before it ({why}), and was not pushed")
+            format!("{version} is a required stop on the way ({why}), and was not pushed")
         }
         LeftOutReason::NoUpgrade { from, to } => format!("no upgrade of the app leads from {from} to {to}"),
-        LeftOutReason::TwoUpgrades { from, to } => format!("two upgrades of the app lead from {from} to {to}"),
-        LeftOutReason::NotOrdered { version } => format!("the app's order of versions does not have `{version}`"),
+        LeftOutReason::TwoUpgrades { from, to, first, second } => {
+            format!("edges[{first}] and edges[{second}] of the app's upgrades both lead from {from} to {to}")
+        }
+        LeftOutReason::NotOrdered { version } => {
+            format!("`{version}` has no place in the app's order of versions (`upgrades.scheme`)")
+        }
         LeftOutReason::Refused { reason } | LeftOutReason::Text(reason) => reason.clone(),
     }
 }

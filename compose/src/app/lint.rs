@@ -1,5 +1,6 @@
 //! Checks a bundle before it becomes a release: returns all problems and a summary.
 
+use super::definition::FILE;
 use super::{
     AppDefinition, Bundle, CheckedValues, Declaration, Given, Pins, Placement, Rendered, ValueType, pins, render,
     render_telling,
@@ -78,11 +79,20 @@ fn attempt(
     begun: &dyn Fn(&str),
 ) -> Result<(AppDefinition, Rendered), Problems> {
     let definition = AppDefinition::of(bundle)?;
+    check_upgrades(&definition, bundle, version)?;
     let placement = placement(version)?;
     let rendered = render_telling(bundle, &stand_ins(&definition, Which::All)?, &placement, begun)?;
     // Rendering must succeed without the optional values.
     render_telling(bundle, &stand_ins(&definition, Which::Required)?, &placement, begun)?;
     Ok((definition, rendered))
+}
+
+fn check_upgrades(definition: &AppDefinition, bundle: &Bundle, version: Option<&Version>) -> Result<(), Problems> {
+    let mut problems = Problems::default();
+    if let Some(upgrades) = &definition.upgrades {
+        upgrades.check_whole(version, bundle.file(FILE).unwrap_or_default(), &mut problems);
+    }
+    problems.or(())
 }
 
 fn notes(

@@ -61,13 +61,19 @@ pub enum DataEffect {
 }
 
 impl Upgrades {
-    /// Finds what cannot work in the graph, each with its line.
+    /// Finds what cannot work in the parts of the graph, each with its line.
     pub(super) fn check(&self, bytes: &[u8], problems: &mut Problems) {
-        let mut found = self.problems_of_parts();
-        if found.is_empty() {
-            found = self.problems_of_edges();
+        for (path, text) in self.problems_of_parts() {
+            problems.push(problem_at(bytes, &path, text));
         }
-        for (path, text) in found {
+    }
+
+    /// Finds what cannot work in the whole graph, and for a release of this version. It takes longer, and is done once for a release.
+    pub(super) fn check_whole(&self, version: Option<&Version>, bytes: &[u8], problems: &mut Problems) {
+        if let Some(error) = version.and_then(|version| self.scheme.key(version).err()) {
+            problems.push(problem_at(bytes, "upgrades.scheme", format!("this release: {error}")));
+        }
+        for (path, text) in self.problems_of_edges() {
             problems.push(problem_at(bytes, &path, text));
         }
     }
@@ -100,8 +106,9 @@ impl Upgrades {
         if let Some(first) = self.stops[..index].iter().find(is_before) {
             return Some(format!("{} is a required stop already, as {}", stop.version, first.version));
         }
-        let is_plain = stop.why.chars().count() <= WHY_LIMIT && !stop.why.chars().any(char::is_control);
-        (!is_plain).then(|| format!("`why` has at most {WHY_LIMIT} characters on one line"))
+        let length = stop.why.trim().chars().count();
+        let is_plain = (1..=WHY_LIMIT).contains(&length) && !stop.why.chars().any(char::is_control);
+        (!is_plain).then(|| format!("`why` has 1 to {WHY_LIMIT} characters on one line"))
     }
 
     /// Returns the problems of edges with each other. Ranges are compared by samples: within one gap between the versions that the
@@ -109,7 +116,8 @@ impl Upgrades {
     fn problems_of_edges(&self) -> Vec<(String, String)> {
         let samples = self.samples();
         let inside = |range: &VersionRange| -> Vec<bool> {
-            samples.iter().map(|key| range.contains(&self.scheme, key).unwrap_or(false)).collect()
+            let range = range.resolve(&self.scheme).ok();
+            samples.iter().map(|key| range.as_ref().is_some_and(|range| range.contains(key))).collect()
         };
         let sides: Vec<_> = self.edges.iter().map(|edge| (inside(&edge.from), inside(&edge.to))).collect();
         let path = |index: usize| format!("upgrades.edges[{index}]");
@@ -135,16 +143,15 @@ impl Upgrades {
         found
     }
 
-    /// Positions of the versions that the graph names, and of two in the gap after each and before them all, in order.
+    /// Positions by which the ranges of the graph can be compared, in order.
     fn samples(&self) -> Vec<VersionKey> {
-        let of_edges = self.edges.iter().flat_map(|edge| edge.from.named().chain(edge.to.named()));
-        let named = of_edges.chain(self.stops.iter().map(|stop| stop.version.as_str()));
+        let ranges = self.edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
         let mut samples: Vec<VersionKey> = match &self.scheme {
             VersionScheme::Listed(versions) => versions.iter().filter_map(|one| self.scheme.key(one).ok()).collect(),
-            VersionScheme::Pep440 | VersionScheme::Semver => named
-                .chain(["0"])
-                .flat_map(|text| self.scheme.key_of(text).into_iter().flat_map(VersionKey::with_newer))
-                .collect(),
+            VersionScheme::Pep440 | VersionScheme::Semver => {
+                let oldest = self.scheme.key_of("0").into_iter().flat_map(VersionKey::with_newer);
+                ranges.flat_map(|range| range.samples(&self.scheme)).chain(oldest).collect()
+            }
         };
         samples.sort();
         samples.dedup();
@@ -225,8 +232,29 @@ mod tests {
     }
 
     #[test]
+    fn a_release_has_a_place_in_its_own_order() {
+        let app = format!("{APP}upgrades: {{ scheme: [warty, hoary] }}\n");
+        let problems = |version: &str| {
+            let version: crate::names::Version = version.parse().expect("a version");
+            lint(&bundle(&[("app.yaml", &app)]), Some(&version)).problems.0
+        };
+        assert!(problems("hoary").is_empty());
+        assert_eq!(problems("breezy")[0].text, "this release: `breezy` is not in the list of `upgrades.scheme`");
+    }
+
+    #[test]
     fn edges_that_only_touch_do_not_overlap() {
-        let graph = "  edges:\n    - { from: '>=1,<2', to: '==2.0' }\n    - { from: '>=1,<2', to: '>2.0' }\n    - { from: '>=2', to: '>=2.1' }\n";
-        assert_eq!(problems(graph), [""; 0]);
+        let graphs: [&[(&str, &str)]; 5] = [
+            &[(">=1,<2", "==2.0"), (">=1,<2", ">2.0"), (">=2", ">=2.1")],
+            &[("==0.16.*", "==0.18.*"), ("==0.17.*", "==0.18.*")],
+            &[("==1.2.*", "==1.4.*"), ("==1.3.*", "==1.4.*"), ("==1", "==2")],
+            &[(">2026-03,<2026-06", ">=2027")],
+            &[("==1.2.*", "!=1.2.*")],
+        ];
+        for edges in graphs {
+            let lines = edges.iter().map(|(from, to)| format!("    - {{ from: '{from}', to: '{to}' }}\n"));
+            let graph = format!("  edges:\n{}", lines.collect::<String>());
+            assert_eq!(problems(&graph), [""; 0], "{graph}");
+        }
     }
 }

@@ -117,22 +117,38 @@ impl VersionKey {
         }
     }
 
-    /// Returns it with two newer ones that stand between it and any version that people would name. A list has none.
+    /// Returns it with newer ones that stand between it and any version that people would name. A list has none.
     pub(crate) fn with_newer(self) -> Vec<Self> {
-        let newer = |number: u64| match &self.0 {
-            Key::Pep440(version) => {
-                let release = version.release().iter().chain([&0, &number]).copied();
-                Some(Key::Pep440(Box::new(pep440_rs::Version::new(release))))
-            }
-            Key::Semver(version) => {
-                let patch = version.patch.checked_add(number)?;
-                Some(Key::Semver(Box::new(semver::Version::new(version.major, version.minor, patch))))
-            }
-            Key::Listed(_) => None,
+        let newer = match &self.0 {
+            Key::Pep440(version) => newer_by_pep440(version).map(|version| Key::Pep440(Box::new(version))).collect(),
+            Key::Semver(version) => newer_by_semver(version).map(|version| Key::Semver(Box::new(version))).collect(),
+            Key::Listed(_) => Vec::new(),
         };
-        let newer: Vec<Self> = [1, 2].into_iter().filter_map(newer).map(Self).collect();
-        std::iter::once(self).chain(newer).collect()
+        std::iter::once(self).chain(newer.into_iter().map(Self)).collect()
     }
+}
+
+/// The next post-release, two versions after all post-releases, and the next pre-release of a pre-release.
+fn newer_by_pep440(version: &pep440_rs::Version) -> impl Iterator<Item = pep440_rs::Version> {
+    let of = |more: &[u64]| {
+        let release = version.release().iter().chain(more).copied().collect::<Vec<_>>();
+        pep440_rs::Version::new(release).with_epoch(version.epoch())
+    };
+    let post = version.clone().with_dev(None).with_post(Some(version.post().map_or(0, |post| post.saturating_add(1))));
+    let pre = version.pre().map(|pre| {
+        let next = pep440_rs::Prerelease { kind: pre.kind, number: pre.number.saturating_add(1) };
+        of(&[]).with_pre(Some(next))
+    });
+    [post, of(&[0, 1]), of(&[0, 2])].into_iter().chain(pre)
+}
+
+/// The next two patches, and the version of a pre-release.
+fn newer_by_semver(version: &semver::Version) -> impl Iterator<Item = semver::Version> {
+    let patch = |more: u64| {
+        let patch = version.patch.checked_add(more)?;
+        Some(semver::Version::new(version.major, version.minor, patch))
+    };
+    [0, 1, 2].into_iter().filter_map(patch)
 }
 
 /// Reads a version of one to three numbers; what follows a `+` does not count in the order.

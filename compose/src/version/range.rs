@@ -84,91 +84,123 @@ fn comparison(part: &str) -> Result<Comparison, RangeError> {
     Ok(Comparison { operator, version: version.into(), is_prefix })
 }
 
+/// Range of versions, read by a scheme.
+#[derive(Debug, Clone)]
+pub struct ResolvedRange(Vec<Test>);
+
+/// Comparison with a version that was read.
+#[derive(Debug, Clone)]
+enum Test {
+    /// By the position in the order.
+    Order(Operator, VersionKey),
+    /// By the epoch of PEP 440 and the first numbers; true if versions that begin with them are in the range.
+    Prefix { epoch: u64, first: Vec<u64>, is_inside: bool },
+}
+
 impl VersionRange {
-    /// Returns whether a version is in the range.
+    /// Reads the versions that the range names.
     ///
     /// # Errors
     ///
-    /// Fails if a version that the range names is not one of the scheme.
-    pub fn contains(&self, scheme: &VersionScheme, version: &VersionKey) -> Result<bool, VersionError> {
-        let mut is_in = true;
-        for comparison in &self.0 {
-            is_in &= comparison.holds(scheme, version)?;
-        }
-        Ok(is_in)
+    /// Fails if one of them is not a version of the scheme.
+    pub fn resolve(&self, scheme: &VersionScheme) -> Result<ResolvedRange, VersionError> {
+        self.0.iter().map(|comparison| comparison.resolve(scheme)).collect::<Result<_, _>>().map(ResolvedRange)
     }
 
     /// Returns why the range cannot be used with a scheme, if it cannot.
     pub fn problem(&self, scheme: &VersionScheme) -> Option<String> {
-        let of_comparison = |comparison: &Comparison| {
-            if comparison.is_prefix && matches!(scheme, VersionScheme::Listed(_)) {
-                return Some(format!("`{comparison}`: versions of a list have no `.*`"));
+        let prefix = self.0.iter().find(|comparison| comparison.is_prefix);
+        match (scheme, prefix) {
+            (VersionScheme::Listed(_), Some(prefix)) => Some(format!("`{prefix}`: versions of a list have no `.*`")),
+            (VersionScheme::Listed(_) | VersionScheme::Pep440 | VersionScheme::Semver, _) => {
+                self.resolve(scheme).err().map(|error| error.to_string())
             }
-            scheme.key_of(&comparison.version).err().map(|error| error.to_string())
-        };
-        self.0.iter().find_map(of_comparison)
-    }
-
-    /// Returns the one version that the range names by `==`, if it is of that kind.
-    pub fn exact(&self) -> Option<&str> {
-        match self.0.as_slice() {
-            [Comparison { operator: Operator::Equal, version, is_prefix: false }] => Some(version),
-            _ => None,
         }
     }
 
-    /// Returns each version that the range names: its bounds.
-    pub fn named(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|comparison| &*comparison.version)
+    /// Returns positions by which ranges can be compared: each version that the range names and some after it, in the gap before
+    /// any other that people would name. Without those of a list, which are all known.
+    pub(crate) fn samples(&self, scheme: &VersionScheme) -> Vec<VersionKey> {
+        let of_comparison = |comparison: &Comparison| {
+            let named = scheme.key_of(&comparison.version).ok();
+            let after = if comparison.is_prefix { scheme.key_of(&comparison.after_prefix()).ok() } else { None };
+            named.into_iter().chain(after).flat_map(VersionKey::with_newer).collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(of_comparison).collect()
+    }
+}
+
+impl ResolvedRange {
+    /// Returns whether a version is in the range.
+    pub fn contains(&self, version: &VersionKey) -> bool {
+        self.0.iter().all(|test| test.holds(version))
     }
 }
 
 impl Comparison {
-    fn holds(&self, scheme: &VersionScheme, version: &VersionKey) -> Result<bool, VersionError> {
+    fn resolve(&self, scheme: &VersionScheme) -> Result<Test, VersionError> {
         let bound = scheme.key_of(&self.version)?;
-        Ok(match (&version.0, &bound.0) {
-            (Key::Semver(version), Key::Semver(bound)) if self.is_prefix => {
-                self.has_prefix(starts_with(version, bound, &self.version))
+        if !self.is_prefix {
+            return Ok(Test::Order(self.operator, bound));
+        }
+        let count = self.version.matches('.').count() + 1;
+        let (epoch, first) = numbers(&bound, count);
+        Ok(Test::Prefix { epoch, first, is_inside: self.operator == Operator::Equal })
+    }
+
+    /// Returns the first version after those of the prefix: `1.3` for `1.2.*`.
+    fn after_prefix(&self) -> String {
+        let (before, last) = self.version.rsplit_once('.').unwrap_or(("", &self.version));
+        let next = last.parse::<u64>().ok().and_then(|last| last.checked_add(1)).unwrap_or_default();
+        if before.is_empty() { next.to_string() } else { format!("{before}.{next}") }
+    }
+}
+
+impl Test {
+    fn holds(&self, version: &VersionKey) -> bool {
+        match self {
+            Self::Order(operator, bound) => holds_by_order(*operator, version, bound),
+            Self::Prefix { epoch, first, is_inside } => {
+                *is_inside == (numbers(version, first.len()) == (*epoch, first.clone()))
             }
-            (Key::Pep440(version), Key::Pep440(_)) => self.holds_by_pep440(version),
-            _ => self.holds_by_order(version, &bound),
-        })
-    }
-
-    fn has_prefix(&self, starts: bool) -> bool {
-        (self.operator == Operator::Equal) == starts
-    }
-
-    fn holds_by_pep440(&self, version: &pep440_rs::Version) -> bool {
-        let text = self.to_string();
-        // It was checked by the scheme that the version can be read; a text that the library refuses holds for nothing.
-        text.parse::<pep440_rs::VersionSpecifier>().is_ok_and(|specifier| specifier.contains(version))
-    }
-
-    /// Compares positions. As in PEP 440, `<2` does not have the pre-releases of 2.
-    fn holds_by_order(&self, version: &VersionKey, bound: &VersionKey) -> bool {
-        match self.operator {
-            Operator::Equal => version == bound,
-            Operator::NotEqual => version != bound,
-            Operator::AtLeast => version >= bound,
-            Operator::Above => version > bound,
-            Operator::AtMost => version <= bound,
-            Operator::Below => version < bound && !is_prerelease_of(version, bound),
         }
     }
 }
 
-fn is_prerelease_of(version: &VersionKey, bound: &VersionKey) -> bool {
-    let (Key::Semver(version), Key::Semver(bound)) = (&version.0, &bound.0) else { return false };
-    let numbers = |version: &semver::Version| (version.major, version.minor, version.patch);
-    !version.pre.is_empty() && bound.pre.is_empty() && numbers(version) == numbers(bound)
+/// The epoch and the first numbers of a version, with zeros for those that it does not spell.
+fn numbers(version: &VersionKey, count: usize) -> (u64, Vec<u64>) {
+    let padded = |numbers: &[u64]| numbers.iter().copied().chain(std::iter::repeat(0)).take(count).collect();
+    match &version.0 {
+        Key::Pep440(version) => (version.epoch(), padded(version.release())),
+        Key::Semver(version) => (0, padded(&[version.major, version.minor, version.patch])),
+        Key::Listed(_) => (0, Vec::new()),
+    }
 }
 
-/// Compares as many numbers as the prefix has: `1.2` has `1.2.7`.
-fn starts_with(version: &semver::Version, prefix: &semver::Version, text: &str) -> bool {
-    let numbers = text.matches('.').count() + 1;
-    let of = |version: &semver::Version| [version.major, version.minor, version.patch];
-    of(version)[..numbers.min(3)] == of(prefix)[..numbers.min(3)]
+/// Compares positions. As in PEP 440, `<2` does not have the pre-releases of 2, and `>2` not its post-releases, unless the bound
+/// is one itself.
+fn holds_by_order(operator: Operator, version: &VersionKey, bound: &VersionKey) -> bool {
+    match operator {
+        Operator::Equal => version == bound,
+        Operator::NotEqual => version != bound,
+        Operator::AtLeast => version >= bound,
+        Operator::Above => version > bound && !is_postrelease_of(version, bound),
+        Operator::AtMost => version <= bound,
+        Operator::Below => version < bound && !is_prerelease_of(version, bound),
+    }
+}
+
+/// The most numbers of a version that are compared.
+const NUMBERS: usize = 32;
+
+fn is_prerelease_of(version: &VersionKey, bound: &VersionKey) -> bool {
+    version.is_prerelease() && !bound.is_prerelease() && numbers(version, NUMBERS) == numbers(bound, NUMBERS)
+}
+
+fn is_postrelease_of(version: &VersionKey, bound: &VersionKey) -> bool {
+    let (Key::Pep440(post), Key::Pep440(of)) = (&version.0, &bound.0) else { return false };
+    let is_post = post.post().is_some() && of.post().is_none() && post.pre() == of.pre();
+    is_post && numbers(version, NUMBERS) == numbers(bound, NUMBERS)
 }
 
 impl fmt::Display for Comparison {

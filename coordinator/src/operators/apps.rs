@@ -3,13 +3,15 @@
 use super::request::{absent, read};
 use super::service::OperatorsService;
 use crate::facts::{ReleaseKept, StateSnapshot};
-use fleet_core::app::{Declaration, ValueType};
+use crate::rpc_status::failed;
+use fleet_core::app::{Declaration, Upgrades, ValueType};
 use fleet_core::hint::Hint;
 use fleet_core::names::{AppName, ReleaseName, Version};
-use fleet_core::reason::LeftOutReason;
-use fleet_core::upgrade_path::upgrade_path;
+use fleet_core::upgrade_path::UpgradePaths;
 use fleet_proto::v1;
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use tokio::task::spawn_blocking;
 use tonic::Status;
 
 impl OperatorsService {
@@ -30,18 +32,34 @@ impl OperatorsService {
         v1::AppList { apps: apps.collect() }
     }
 
-    pub fn show_release_now(&self, request: &v1::ShowReleaseRequest) -> Result<v1::ReleaseView, Status> {
+    pub async fn show_release_now(&self, request: &v1::ShowReleaseRequest) -> Result<v1::ReleaseView, Status> {
         const ATTEMPT: &str = "show the release";
         let app: AppName = read(ATTEMPT, &request.app)?;
-        if !request.version.is_empty() {
-            let version: Version = read(ATTEMPT, &request.version)?;
-            let release = self.find_release(ATTEMPT, &app, &version)?;
-            return Ok(view_whole(&self.shared.facts.read(), &release));
+        let kept = match request.version.as_str() {
+            "" => self.pushed_last(&app).ok_or_else(|| absent(ATTEMPT, format!("app `{app}`"), Hint::SeeApps))?,
+            version => self.find_release(ATTEMPT, &app, &read(ATTEMPT, version)?)?,
+        };
+        let view = view(&self.shared.facts.read(), &kept);
+        if !request.upgrades {
+            return Ok(view);
         }
+        let pushed = self.versions_of(&app);
+        // Each pushed version has a path of its own: that is work for a thread of its own.
+        let graph =
+            spawn_blocking(move || graph_view(kept.upgrades.as_ref(), pushed, &kept.release.name.version)).await;
+        let upgrades = Some(graph.map_err(|error| failed(&format!("could not {ATTEMPT}"), &error))?);
+        Ok(v1::ReleaseView { upgrades, ..view })
+    }
+
+    fn pushed_last(&self, app: &AppName) -> Option<ReleaseKept> {
         let snapshot = self.shared.facts.read();
-        let newest = snapshot.releases().get(&app).and_then(|all| all.values().max_by_key(|release| release.pushed));
-        let newest = newest.ok_or_else(|| absent(ATTEMPT, format!("app `{app}`"), Hint::SeeApps))?;
-        Ok(view_whole(&snapshot, newest))
+        snapshot.releases().get(app)?.values().max_by_key(|release| release.pushed).cloned()
+    }
+
+    /// Returns the versions of an app that were pushed.
+    pub fn versions_of(&self, app: &AppName) -> Vec<Version> {
+        let snapshot = self.shared.facts.read();
+        snapshot.releases().get(app).into_iter().flat_map(BTreeMap::keys).cloned().collect()
     }
 
     pub fn release_view(&self, name: &ReleaseName) -> Result<v1::ReleaseView, Status> {
@@ -50,30 +68,23 @@ impl OperatorsService {
     }
 }
 
-/// The view of a release with its upgrade graph, and the ways from the other releases to it.
-fn view_whole(snapshot: &StateSnapshot, kept: &ReleaseKept) -> v1::ReleaseView {
-    let graph = kept.upgrades.clone().unwrap_or_default();
-    let ReleaseName { app, version } = &kept.release.name;
-    let mut pushed: Vec<Version> =
-        snapshot.releases().get(app).into_iter().flat_map(|all| all.keys().cloned()).collect();
-    pushed.retain(|other| other != version);
+/// Returns the upgrade graph of a release, with the paths from the other releases to it, oldest first.
+fn graph_view(upgrades: Option<&Upgrades>, mut pushed: Vec<Version>, version: &Version) -> v1::UpgradeGraph {
+    let graph = upgrades.cloned().unwrap_or_default();
     pushed.sort_by_cached_key(|version| {
         let key = graph.scheme.key(version).ok();
         (key.is_none(), key)
     });
-    let path = |from: &Version| match upgrade_path(&graph, from, version, &pushed) {
-        Ok(hops) => {
-            v1::UpgradePath { from: from.to_string(), hops: hops.into_iter().map(Into::into).collect(), refusal: None }
-        }
-        Err(refusal) => v1::UpgradePath {
-            from: from.to_string(),
-            hops: Vec::new(),
-            refusal: Some(LeftOutReason::from(refusal).into()),
-        },
+    let paths = UpgradePaths::new(upgrades, &pushed, version);
+    let path = |from: &Version| {
+        let (hops, refusal) = match paths.from(from) {
+            Ok(hops) => (hops.into_iter().map(Into::into).collect(), None),
+            Err(refusal) => (Vec::new(), Some(refusal.into())),
+        };
+        v1::UpgradePath { from: from.to_string(), hops, refusal }
     };
-    let paths = pushed.iter().map(path).collect();
-    let upgrades = Some(v1::UpgradeGraph { paths, ..graph.clone().into() });
-    v1::ReleaseView { upgrades, ..view(snapshot, kept) }
+    let paths = pushed.iter().filter(|other| *other != version).map(path).collect();
+    v1::UpgradeGraph { paths, ..graph.into() }
 }
 
 fn view(snapshot: &StateSnapshot, kept: &ReleaseKept) -> v1::ReleaseView {

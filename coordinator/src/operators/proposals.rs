@@ -48,8 +48,7 @@ impl OperatorsService {
         };
         let version: Version = read(ATTEMPT, &request.version)?;
         let ReleaseKept { release: to, upgrades, .. } = self.find_release(ATTEMPT, &app, &version)?;
-        let snapshot = self.shared.facts.read();
-        let pushed = snapshot.releases().get(&app).into_iter().flat_map(BTreeMap::keys).cloned().collect();
+        let pushed = self.versions_of(&app);
         let selector: Selector = read(ATTEMPT, &request.selector)?;
         Ok(RolloutRequest { to, upgrades, pushed, selector, strategy: strategy_request(request)? })
     }
@@ -186,9 +185,11 @@ impl OperatorsService {
 
     fn proposed(&self, member: &Member, online: bool, changes: Vec<v1::PlannedChange>) -> v1::ProposedChange {
         let snapshot = self.shared.facts.read();
+        let instance = snapshot.instance(&member.instance);
         v1::ProposedChange {
             instance: member.instance.to_string(),
-            host: snapshot.instance(&member.instance).map(|one| one.host.to_string()).unwrap_or_default(),
+            host: instance.map(|one| one.host.to_string()).unwrap_or_default(),
+            revision: instance.map(|one| one.revision).unwrap_or_default(),
             from: member.from.name.version.to_string(),
             to: member.to.name.version.to_string(),
             online,

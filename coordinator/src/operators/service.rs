@@ -128,7 +128,7 @@ impl Operators for OperatorsService {
 
     async fn show_release(&self, request: Request<v1::ShowReleaseRequest>) -> Reply<v1::ReleaseView> {
         self.caller(&request, Role::Viewer)?;
-        self.show_release_now(request.get_ref()).map(Response::new)
+        self.show_release_now(request.get_ref()).await.map(Response::new)
     }
 
     async fn resolve_images(&self, request: Request<v1::ResolveImagesRequest>) -> Reply<v1::ResolveImagesReply> {

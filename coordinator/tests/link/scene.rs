@@ -131,7 +131,7 @@ pub struct Scene {
 pub async fn scene() -> Scene {
     let (harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
-    let shown = v1::ShowReleaseRequest { app: "notes".to_owned(), version: String::new() };
+    let shown = v1::ShowReleaseRequest { app: "notes".to_owned(), ..Default::default() };
     let kept = release(&admin.show_release(shown).await.expect("it is there").into_inner());
     let release = v1::Release {
         app: kept.name.app.to_string(),

@@ -192,7 +192,7 @@ async fn a_rollout_goes_through_with_an_agent_of_the_next_protocol() {
 }
 
 async fn released(admin: &mut Operators, version: &str) -> Option<v1::Release> {
-    let request = v1::ShowReleaseRequest { app: "notes".to_owned(), version: version.to_owned() };
+    let request = v1::ShowReleaseRequest { app: "notes".to_owned(), version: version.to_owned(), upgrades: false };
     let view = admin.show_release(request).await.ok()?.into_inner();
     Some(v1::Release { app: "notes".to_owned(), version: view.version, digest: view.digest })
 }

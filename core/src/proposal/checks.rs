@@ -1,13 +1,13 @@
 //! Checks of a request before it becomes a rollout.
 
-use super::RolloutRefusal;
+use super::{RolloutRefusal, RolloutRequest};
 use crate::facts::{Desired, InstanceDesired, InstanceSaid, Observed, Running};
-use crate::names::{AppName, InstanceName};
+use crate::names::{AppName, InstanceName, RolloutId};
 use crate::plan::{PlanContext, RolloutPhase, forbids_another};
 use crate::reason::LeftOutReason;
 use crate::release::Release;
-use crate::rollout::{LeftOut, Rollout, Strategy, StrategyRequest};
-use std::collections::BTreeSet;
+use crate::rollout::{LeftOut, Member, Strategy, StrategyRequest};
+use crate::version::VersionScheme;
 use std::time::Duration;
 
 /// The limits, each by itself.
@@ -80,23 +80,47 @@ pub(super) fn present<'a>(
     if said.release == *to { Err(LeftOutReason::AlreadyThere) } else { Ok(said) }
 }
 
-pub(super) fn nothing_to_move(desired: &Desired, to: &Release, left_out: Vec<LeftOut>) -> RolloutRefusal {
-    let release = to.name.clone();
-    let newer = |one: &LeftOut| match &one.reason {
-        LeftOutReason::Newer { version } => Some(version.clone()),
-        _ => None,
-    };
-    if let Some(newer) = left_out.iter().map(newer).collect::<Option<BTreeSet<_>>>() {
-        let brought = |rollout: &&Rollout| rollout.app == release.app && newer.contains(&rollout.version);
-        let rollout = desired.rollouts.values().filter(brought).max_by_key(|rollout| rollout.created);
-        return RolloutRefusal::Older {
-            count: left_out.len(),
-            rollout: rollout.map(|rollout| rollout.id.clone()),
-            release,
-        };
+pub(super) fn nothing_to_move(desired: &Desired, request: &RolloutRequest, left_out: Vec<LeftOut>) -> RolloutRefusal {
+    let release = request.to.name.clone();
+    if left_out.iter().all(|one| matches!(one.reason, LeftOutReason::Newer { .. })) {
+        let rollout = brought(desired, request, &left_out);
+        return RolloutRefusal::Older { count: left_out.len(), rollout, release };
     }
     if left_out.iter().all(|one| one.reason == LeftOutReason::AlreadyThere) {
         return RolloutRefusal::AllThere { release, count: left_out.len() };
     }
     RolloutRefusal::NothingToMove { release, left_out }
+}
+
+/// Returns the last rollout that moved one of these instances forward to the version that it has.
+fn brought(desired: &Desired, request: &RolloutRequest, left_out: &[LeftOut]) -> Option<RolloutId> {
+    let scheme = request.upgrades.as_ref().map_or(&VersionScheme::Pep440, |upgrades| &upgrades.scheme);
+    let key = |release: &Release| scheme.key(&release.name.version).ok();
+    let has = |name: &InstanceName| {
+        left_out.iter().find(|one| one.instance == *name).and_then(|one| match &one.reason {
+            LeftOutReason::Newer { version } => Some(version),
+            LeftOutReason::BeingRemoved
+            | LeftOutReason::Removed
+            | LeftOutReason::Forbidden { .. }
+            | LeftOutReason::NotReported
+            | LeftOutReason::NotInstalled
+            | LeftOutReason::BeingInstalled
+            | LeftOutReason::AlreadyThere
+            | LeftOutReason::HopFirst { .. }
+            | LeftOutReason::StopMissing { .. }
+            | LeftOutReason::NoUpgrade { .. }
+            | LeftOutReason::TwoUpgrades { .. }
+            | LeftOutReason::NotOrdered { .. }
+            | LeftOutReason::Elsewhere { .. }
+            | LeftOutReason::ValuesLost { .. }
+            | LeftOutReason::ValueSealed { .. }
+            | LeftOutReason::Refused { .. }
+            | LeftOutReason::Text(_) => None,
+        })
+    };
+    let moved =
+        |member: &Member| has(&member.instance) == Some(&member.to.name.version) && key(&member.from) < key(&member.to);
+    let of_app = desired.rollouts.values().filter(|rollout| rollout.app == request.to.name.app);
+    let brought = of_app.filter(|rollout| rollout.members.iter().any(moved));
+    brought.max_by_key(|rollout| rollout.created).map(|rollout| rollout.id.clone())
 }

@@ -121,8 +121,13 @@ impl RolloutRefusal {
             Self::NoneSelected { .. } => Hint::SeeHostLabels,
             Self::AllThere { .. } => Hint::SeeInstances,
             Self::Older { rollout: Some(rollout), .. } => Hint::UndoToGoBack(rollout.clone()),
-            Self::Older { rollout: None, .. } => Hint::SeeRollouts,
-            Self::NothingToMove { .. } => Hint::SeeStatus,
+            Self::Older { rollout: None, .. } => Hint::SeeInstances,
+            Self::NothingToMove { release, left_out } => {
+                match left_out.iter().any(|one| one.reason.is_about_upgrades()) {
+                    true => Hint::SeeUpgrades(release.clone()),
+                    false => Hint::SeeStatus,
+                }
+            }
             Self::CanaryNotSmaller { group, .. } => match group {
                 0 | 1 => Hint::LeaveOutCanary,
                 more => Hint::ShrinkCanary(u32::try_from(*more).unwrap_or(u32::MAX)),

@@ -119,14 +119,14 @@ fn an_instance_moves_only_where_one_upgrade_leads() {
     check(
         "a 1.1\nb 1.2",
         "1.4 --edge ==1.1:==1.4 --edge ==1.*:==1.4",
-        "b 1.2 -> 1.4\nwithout a: TwoUpgrades { from: Version(\"1.1\"), to: Version(\"1.4\") }\nwave b",
+        "b 1.2 -> 1.4\nwithout a: TwoUpgrades { from: Version(\"1.1\"), to: Version(\"1.4\"), first: 0, second: 1 }\nwave b",
     );
 }
 
 #[test]
 fn versions_without_an_order_move_as_they_are_told() {
     check("a main-7f", "nightly", "a main-7f -> nightly\nwave a");
-    let expect = "no instance can be moved to app@1.2\nwithout a: NotOrdered { version: \"main-7f\" }\nhint: SeeStatus";
+    let expect = "no instance can be moved to app@1.2\nwithout a: NotOrdered { version: \"main-7f\" }\nhint: SeeUpgrades(ReleaseName { app: AppName(\"app\"), version: Version(\"1.2\") })";
     check("a main-7f", "1.2 --stop 1.1", expect);
 }
 
@@ -134,7 +134,10 @@ fn versions_without_an_order_move_as_they_are_told() {
 fn an_older_version_is_refused_and_the_rollout_to_undo_is_named() {
     let expect = "app@1.1 is older than what all 2 instances run now\nhint: UndoToGoBack(RolloutId(\"r1\"))";
     check("a 1.2\nb 1.2\nrollout 1.2 of a,b", "1.1", expect);
-    check("a 1.2", "1.2rc1", "app@1.2rc1 is older than what the one instance runs now\nhint: SeeRollouts");
+    check("a 1.2", "1.2rc1", "app@1.2rc1 is older than what the one instance runs now\nhint: SeeInstances");
+    // An undo moved it back to 1.1: undoing that would move it forward.
+    let undone = "a 1.1\nrollout 1.1 of a from 1.0 created 1\nrollout 1.2 of a from 1.1 created 2\nrollout 1.1 of a from 1.2 created 3";
+    check(undone, "1.0", "app@1.0 is older than what the one instance runs now\nhint: UndoToGoBack(RolloutId(\"r1\"))");
 }
 
 #[test]

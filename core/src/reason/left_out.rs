@@ -59,6 +59,12 @@ pub enum LeftOutReason {
         from: Version,
         /// Version that they lead to.
         to: Version,
+        /// Position of the one edge in the graph.
+        #[serde(default)]
+        first: usize,
+        /// Position of the other edge.
+        #[serde(default)]
+        second: usize,
     },
     /// A version that has no place in the app's order.
     NotOrdered {
@@ -88,6 +94,32 @@ pub enum LeftOutReason {
     /// Words of an earlier version.
     #[serde(untagged)]
     Text(String),
+}
+
+impl LeftOutReason {
+    /// Returns whether the app's upgrade graph is the reason.
+    pub fn is_about_upgrades(&self) -> bool {
+        match self {
+            Self::HopFirst { .. }
+            | Self::StopMissing { .. }
+            | Self::NoUpgrade { .. }
+            | Self::TwoUpgrades { .. }
+            | Self::NotOrdered { .. } => true,
+            Self::BeingRemoved
+            | Self::Removed
+            | Self::Forbidden { .. }
+            | Self::NotReported
+            | Self::NotInstalled
+            | Self::BeingInstalled
+            | Self::AlreadyThere
+            | Self::Newer { .. }
+            | Self::Elsewhere { .. }
+            | Self::ValuesLost { .. }
+            | Self::ValueSealed { .. }
+            | Self::Refused { .. }
+            | Self::Text(_) => false,
+        }
+    }
 }
 
 #[cfg(test)]

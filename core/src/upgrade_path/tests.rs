@@ -1,6 +1,7 @@
-use super::{Hop, PathRefusal, upgrade_path};
+use super::{Hop, UpgradePaths};
 use crate::app::{DataEffect, RequiredStop, UpgradeEdge, Upgrades};
 use crate::names::Version;
+use crate::reason::LeftOutReason;
 use proptest::prelude::*;
 
 fn version(text: &str) -> Version {
@@ -23,9 +24,9 @@ fn graph(stops: &[&str], edges: &[(&str, &str)]) -> Upgrades {
 }
 
 /// The path as its versions, with `!` after those that are required stops.
-fn path(graph: &Upgrades, from: &str, to: &str, pushed: &[&str]) -> Result<Vec<String>, PathRefusal> {
-    let hops = upgrade_path(graph, &version(from), &version(to), &versions(pushed))?;
-    let shown = |hop: &Hop| format!("{}{}", hop.to, if hop.stop.is_some() { "!" } else { "" });
+fn path(graph: &Upgrades, from: &str, to: &str, pushed: &[&str]) -> Result<Vec<String>, LeftOutReason> {
+    let hops = UpgradePaths::new(Some(graph), &versions(pushed), &version(to)).from(&version(from))?;
+    let shown = |hop: &Hop| format!("{}{}", hop.to, if hop.stop_reason.is_some() { "!" } else { "" });
     Ok(hops.iter().map(shown).collect())
 }
 
@@ -55,37 +56,57 @@ fn a_path_goes_through_the_stops_then_with_few_hops_then_through_the_newest() {
 
 #[test]
 fn each_refusal_names_its_versions() {
-    let (from, to) = (|text: &str| version(text), |text: &str| version(text));
     let edges = [("==1.*", "==2.*"), ("==2.*", "==3.0"), (">=2.5", "==3.0")];
-    let why = || "because of 1.1".to_owned();
-    let rows: [(Upgrades, &str, &str, &[&str], PathRefusal); 8] = [
-        (graph(&[], &[]), "1.2", "1.1", &[], PathRefusal::Downgrade { from: from("1.2"), to: to("1.1") }),
-        (graph(&[], &[]), "1.2", "1.2rc9", &[], PathRefusal::Downgrade { from: from("1.2"), to: to("1.2rc9") }),
-        (graph(&[], &[]), "1.2", "v1.2.0", &[], PathRefusal::SameVersion { from: from("1.2"), to: to("v1.2.0") }),
-        (graph(&["1.1"], &[]), "1.0", "1.2", &["1.2"], PathRefusal::StopMissing { stop: version("1.1"), why: why() }),
-        (graph(&[], &edges), "1.0", "3.0", &[], PathRefusal::Gap { from: from("1.0"), to: to("3.0") }),
-        (graph(&[], &edges), "1.0", "4.0", &["2.0", "3.0"], PathRefusal::Gap { from: from("3.0"), to: to("4.0") }),
-        (graph(&["2.0"], &edges), "0.9", "3.0", &["2.0"], PathRefusal::Gap { from: from("0.9"), to: to("2.0") }),
+    let gap = |from: &str, to: &str| LeftOutReason::NoUpgrade { from: version(from), to: version(to) };
+    let newer = || LeftOutReason::Newer { version: version("1.2") };
+    let rows: [(Upgrades, &str, &str, &[&str], LeftOutReason); 8] = [
+        (graph(&[], &[]), "1.2", "1.1", &[], newer()),
+        (graph(&[], &[]), "1.2", "1.2rc9", &[], newer()),
+        (
+            graph(&["1.1"], &[]),
+            "1.0",
+            "1.2",
+            &["1.2"],
+            LeftOutReason::StopMissing { version: version("1.1"), why: "because of 1.1".to_owned() },
+        ),
+        (graph(&[], &edges), "1.0", "3.0", &[], gap("1.0", "3.0")),
+        (graph(&[], &edges), "1.0", "4.0", &["2.0", "3.0"], gap("3.0", "4.0")),
+        (graph(&["2.0"], &edges), "0.9", "3.0", &["2.0"], gap("0.9", "2.0")),
         (
             graph(&[], &edges),
             "1.0",
             "3.0",
             &["2.6"],
-            PathRefusal::Ambiguous { from: from("2.6"), to: to("3.0"), first: 1, second: 2 },
+            LeftOutReason::TwoUpgrades { from: version("2.6"), to: version("3.0"), first: 1, second: 2 },
         ),
+        (graph(&["1.1"], &[]), "main-7f", "1.2", &[], LeftOutReason::NotOrdered { version: "main-7f".to_owned() }),
     ];
     for (graph, from, to, pushed, expect) in rows {
         assert_eq!(path(&graph, from, to, pushed), Err(expect), "{from} to {to} of {pushed:?}");
     }
-    assert!(matches!(path(&graph(&[], &[]), "main-7f", "1.2", &[]), Err(PathRefusal::NotOrdered(_))));
+}
+
+#[test]
+fn an_app_without_a_graph_may_have_versions_of_any_kind() {
+    let path = |from: &str, to: &str| {
+        UpgradePaths::new(None, &versions(&["nightly", "1.2"]), &version(to))
+            .from(&version(from))
+            .map(|hops| hops.len())
+    };
+    for (from, to) in [("main-7f", "nightly"), ("1.1", "nightly"), ("nightly", "1.2"), ("1.1", "1.2")] {
+        assert_eq!(path(from, to), Ok(1), "{from} to {to}");
+    }
+}
+
+#[test]
+fn another_spelling_is_one_hop() {
+    assert_eq!(path(&graph(&["1.1"], &[("==1.1", "==1.2")]), "1.2", "v1.2.0", &["1.2"]), Ok(vec!["v1.2.0".to_owned()]));
 }
 
 #[test]
 fn a_release_whose_version_has_no_place_is_passed_by() {
-    assert_eq!(
-        path(&graph(&[], &[("==1", "==2"), ("==2", "==3")]), "1", "3", &["nightly-7", "2"]).expect("a path"),
-        ["2", "3"]
-    );
+    let ladder = graph(&[], &[("==1", "==2"), ("==2", "==3")]);
+    assert_eq!(path(&ladder, "1", "3", &["nightly-7", "2"]).expect("a path"), ["2", "3"]);
 }
 
 proptest! {
@@ -109,28 +130,23 @@ proptest! {
         let releases: Vec<Version> = pushed.iter().map(|number| version(&text(number))).collect();
         let (from, to) = (version(&text(&ends.0)), version(&text(&ends.1)));
         let number = |version: &Version| version.as_str()[2..].parse::<u32>().expect("a number");
-        match upgrade_path(&graph, &from, &to, &releases) {
+        match UpgradePaths::new(Some(&graph), &releases, &to).from(&from) {
             Ok(hops) => {
-                prop_assert_eq!(&hops[0].from, &from);
-                prop_assert_eq!(&hops[hops.len() - 1].to, &to);
-                for pair in hops.windows(2) {
-                    prop_assert_eq!(&pair[0].to, &pair[1].from);
-                }
-                for hop in &hops {
-                    prop_assert!(number(&hop.from) < number(&hop.to));
-                    prop_assert!(hop.to == to || releases.contains(&hop.to));
-                    prop_assert_eq!(hop.stop.is_some(), stops.contains(&number(&hop.to)));
-                }
                 let visited: Vec<u32> = hops.iter().map(|hop| number(&hop.to)).collect();
+                prop_assert_eq!(visited.last(), Some(&ends.1));
+                prop_assert!(ends.0 == ends.1 || std::iter::once(&ends.0).chain(&visited).is_sorted_by(|older, newer| older < newer));
+                for hop in &hops {
+                    prop_assert!(hop.to == to || releases.contains(&hop.to));
+                    prop_assert_eq!(hop.stop_reason.is_some(), ends.0 != ends.1 && stops.contains(&number(&hop.to)));
+                }
                 for stop in stops.iter().filter(|stop| **stop > ends.0 && **stop <= ends.1) {
                     prop_assert!(visited.contains(stop));
                 }
             }
-            Err(PathRefusal::Downgrade { .. }) => prop_assert!(ends.1 < ends.0),
-            Err(PathRefusal::SameVersion { .. }) => prop_assert_eq!(ends.1, ends.0),
-            Err(PathRefusal::StopMissing { stop, .. }) => prop_assert!(!releases.contains(&stop)),
-            Err(PathRefusal::Gap { .. } | PathRefusal::Ambiguous { .. }) => prop_assert!(!edges.is_empty()),
-            Err(PathRefusal::NotOrdered(error)) => panic!("each is a version: {error}"),
+            Err(LeftOutReason::Newer { .. }) => prop_assert!(ends.1 < ends.0),
+            Err(LeftOutReason::StopMissing { version, .. }) => prop_assert!(!releases.contains(&version)),
+            Err(LeftOutReason::NoUpgrade { .. } | LeftOutReason::TwoUpgrades { .. }) => prop_assert!(!edges.is_empty()),
+            Err(other) => panic!("{other:?}"),
         }
     }
 }

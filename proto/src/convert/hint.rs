@@ -140,6 +140,7 @@ hint_codes! {
         ReadLogsLater,
         EndOneFirst,
         SeeRollouts,
+        SeeUpgrades(a),
         UndoToGoBack(a),
         ShowRollout(a),
         ExplainRollout(a),

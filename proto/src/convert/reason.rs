@@ -67,7 +67,7 @@ coded_message! {
     HopFirst { version, why },
     StopMissing { version, why },
     NoUpgrade { from, to },
-    TwoUpgrades { from, to },
+    TwoUpgrades { from, to, first, second },
     NotOrdered { version },
 }
 
@@ -87,7 +87,7 @@ mod tests {
             vec!["install", "1", "4", "900", "2", "ORDER_FAILURE_CODE_OTHER", "no answer"],
             vec!["backup", "2", "WAIT_REASON_CODE_HOST_OFFLINE", "900"],
         ];
-        let codes = (1..10_000).map_while(|number| v1::WaitReasonCode::try_from(number).ok());
+        let codes = (1..10_000).filter_map(|number| v1::WaitReasonCode::try_from(number).ok());
         for code in codes {
             let with = |arguments: &Vec<&str>| {
                 let arguments = arguments.iter().map(ToString::to_string).collect();
@@ -102,9 +102,9 @@ mod tests {
 
     #[test]
     fn a_reason_of_each_left_out_instance_comes_back_as_it_was() {
-        let codes = (1..10_000).map_while(|number| v1::LeftOutReasonCode::try_from(number).ok());
+        let codes = (1..10_000).filter_map(|number| v1::LeftOutReasonCode::try_from(number).ok());
         for code in codes {
-            let arguments = vec!["1".to_owned(), "app".to_owned()];
+            let arguments = ["1", "app", "1", "2"].map(str::to_owned).to_vec();
             let reason = incoming_left_out_reason(v1::LeftOutReason { code: code.into(), arguments });
             let reason = reason.unwrap_or_else(|| panic!("{code:?} cannot be read"));
             let message = v1::LeftOutReason::from(reason.clone());

@@ -44,7 +44,7 @@ impl From<DataEffect> for v1::DataEffect {
 }
 
 impl From<Hop> for v1::UpgradeHop {
-    fn from(Hop { to, data, stop, .. }: Hop) -> Self {
-        Self { to: to.into(), data: v1::DataEffect::from(data).into(), stop: stop.unwrap_or_default() }
+    fn from(Hop { to, data, stop_reason }: Hop) -> Self {
+        Self { to: to.into(), data: v1::DataEffect::from(data).into(), stop_reason }
     }
 }

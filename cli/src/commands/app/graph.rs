@@ -11,7 +11,7 @@ use fleet_core::command_error::CommandError;
 use fleet_core::names::{AppName, NameError, Version};
 use fleet_proto::v1::{ReleaseView, ShowReleaseRequest};
 
-/// Show the upgrades that lead to a release: required stops, edges, and the way from each other release
+/// Show the upgrades that lead to a release: required stops, edges, and the path from each other release
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  fleet app graph labnotes\n  fleet app graph labnotes@1.4")]
 pub struct AppGraphArgs {
@@ -37,7 +37,7 @@ fn read_subject(text: &str) -> Result<Subject, NameError> {
 pub async fn run(context: &Context, args: &AppGraphArgs) -> Result<ExitStatus, CommandError> {
     let Subject { app, version } = &args.subject;
     let version = version.as_ref().map(ToString::to_string).unwrap_or_default();
-    let request = ShowReleaseRequest { app: app.to_string(), version };
+    let request = ShowReleaseRequest { app: app.to_string(), version, upgrades: true };
     let session = context.session().await?;
     let release = session.ask("show the upgrades", async |mut c| c.show_release(request).await).await?;
     let name = format!("{}@{}", release.app, release.version);

@@ -61,7 +61,7 @@ async fn show_release(
     name: &ReleaseName,
     output: OutputArgs,
 ) -> Result<(), CommandError> {
-    let request = ShowReleaseRequest { app: name.app.to_string(), version: name.version.to_string() };
+    let request = ShowReleaseRequest { app: name.app.to_string(), version: name.version.to_string(), upgrades: false };
     let what = format!("show {name}");
     let release = session.ask(&what, async |mut c| c.show_release(request).await).await?;
     let lines = |release: &ReleaseView| releases::lines(release, context.now());
