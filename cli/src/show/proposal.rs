@@ -80,7 +80,6 @@ mod tests {
             from: "1.1".to_owned(),
             to: "1.2".to_owned(),
             online,
-            revision: 1,
             changes: vec![
                 PlannedChange::ServiceRecreated {
                     service: "web".to_owned(),

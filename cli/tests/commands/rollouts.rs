@@ -29,7 +29,6 @@ fn proposal() -> Proposal {
         from: "1.1".to_owned(),
         to: "1.2".to_owned(),
         online,
-        revision: 1,
         changes: vec![
             PlannedChange::ServiceRecreated {
                 service: "web".to_owned(),

@@ -189,7 +189,6 @@ impl OperatorsService {
         v1::ProposedChange {
             instance: member.instance.to_string(),
             host: instance.map(|one| one.host.to_string()).unwrap_or_default(),
-            revision: instance.map(|one| one.revision).unwrap_or_default(),
             from: member.from.name.version.to_string(),
             to: member.to.name.version.to_string(),
             online,
