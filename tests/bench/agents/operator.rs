@@ -16,8 +16,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::time::timeout;
 use tonic::transport::Channel;
 
-/// Number of parallel requests while the fleet is created.
-const SIDE_BY_SIDE: usize = 64;
+/// Number of parallel requests while the fleet is created. An operator may have 16 calls that render.
+const SIDE_BY_SIDE: usize = 12;
 
 #[derive(Debug, Clone)]
 pub struct Operator {
