@@ -3,7 +3,7 @@
 //! **Invariant:** an activity stays the same from its beginning to its end, so that activities can be compared. How far it is, is
 //! a [`StepProgress`](crate::facts::StepProgress).
 
-use crate::coded_text::{self, ArgumentKind, plain};
+use crate::coded_text::{plain, with_texts};
 use crate::health_problem::HealthProblem;
 use crate::names::{BackupId, ReleaseName, RepositoryName, StoreName, Version};
 use crate::units::Period;
@@ -162,15 +162,9 @@ impl Activity {
         };
         1 + within.iter().map(Self::depth).max().unwrap_or_default()
     }
-
-    /// Returns the activity with other texts in its arguments, for example with secrets masked. If a name in it is no longer
-    /// valid, the activity becomes a text rather than lose its changes.
-    #[must_use]
-    pub fn map_texts(self, change: impl Fn(ArgumentKind, String) -> String) -> Self {
-        let changed = coded_text::map_texts(&self, &change);
-        changed.unwrap_or_else(|| Self::Text(change(ArgumentKind::Words, self.to_string())))
-    }
 }
+
+with_texts!(Activity, Activity::Text);
 
 impl fmt::Display for Activity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -204,6 +198,7 @@ pub fn read_kept<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ac
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::coded_text::ArgumentKind;
 
     #[test]
     fn secrets_are_masked_in_arguments_and_not_in_codes() {

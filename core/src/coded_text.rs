@@ -83,9 +83,41 @@ pub(crate) fn plain(value: &Value) -> String {
     }
 }
 
-/// Reads and writes an enum of codes that serde derives with `remote = "Self"`, and that earlier versions kept as a text.
+/// Gives an enum of codes other texts in its arguments. `$text` makes a value of a text, for one whose name is no longer valid with them:
+/// it loses its code rather than its changes.
+macro_rules! with_texts {
+    ($kind:ident, $text:expr) => {
+        impl $kind {
+            /// Returns it with other texts in its arguments, for example with secrets masked.
+            #[must_use]
+            pub fn map_texts(self, change: impl Fn(crate::coded_text::ArgumentKind, String) -> String) -> Self {
+                let changed = crate::coded_text::map_texts(&self, &change);
+                changed.unwrap_or_else(|| $text(change(crate::coded_text::ArgumentKind::Words, self.to_string())))
+            }
+
+            /// Returns it with short texts, as a record of limited size has it.
+            #[must_use]
+            pub fn shortened(&self) -> Self {
+                self.clone().map_texts(|_, text| crate::plain_text::ShortText::from(text).into())
+            }
+        }
+    };
+}
+pub(crate) use with_texts;
+
+/// Completes an enum of codes that serde derives with `remote = "Self"`, that earlier versions kept as a text, and that has
+/// `Other { text }` for such a text: reading and writing, `other`, `map_texts` and `shortened`.
 macro_rules! kept_as_code {
     ($kind:ident) => {
+        crate::coded_text::with_texts!($kind, $kind::other);
+
+        impl $kind {
+            /// Makes one that has no code of its own.
+            pub fn other(text: impl Into<String>) -> Self {
+                Self::Other { text: text.into() }
+            }
+        }
+
         impl serde::Serialize for $kind {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 Self::serialize(self, serializer)

@@ -1,7 +1,6 @@
 //! Data of before a restore that could not be removed, as codes with arguments. `fleet` turns them into words.
 
-use crate::coded_text::{self, ArgumentKind, kept_as_code, plain};
-use crate::plain_text::ShortText;
+use crate::coded_text::{kept_as_code, plain};
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -37,26 +36,6 @@ pub enum DataLeftover {
 }
 
 kept_as_code!(DataLeftover);
-
-impl DataLeftover {
-    /// Makes a leftover that has no code of its own.
-    pub fn other(text: impl Into<String>) -> Self {
-        Self::Other { text: text.into() }
-    }
-
-    /// Returns the leftover with short texts, as a record of limited size has it.
-    #[must_use]
-    pub fn shortened(&self) -> Self {
-        self.clone().map_texts(|_, text| ShortText::from(text).into())
-    }
-
-    /// Returns the leftover with other texts in its arguments, for example with secrets masked.
-    #[must_use]
-    pub fn map_texts(self, change: impl Fn(ArgumentKind, String) -> String) -> Self {
-        let changed = coded_text::map_texts(&self, &change);
-        changed.unwrap_or_else(|| Self::other(change(ArgumentKind::Words, self.to_string())))
-    }
-}
 
 impl fmt::Display for DataLeftover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

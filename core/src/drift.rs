@@ -1,7 +1,6 @@
 //! Differences of an instance from its applied release, as codes with arguments. `fleet` turns them into words.
 
-use crate::coded_text::{self, ArgumentKind, plain};
-use crate::plain_text::ShortText;
+use crate::coded_text::{plain, with_texts};
 use crate::units::Period;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -59,20 +58,7 @@ pub enum Drift {
     Flapping(usize, Period),
 }
 
-impl Drift {
-    /// Returns the change with other texts in its arguments, for example with secrets masked.
-    #[must_use]
-    pub fn map_texts(self, change: impl Fn(ArgumentKind, String) -> String) -> Self {
-        let changed = coded_text::map_texts(&self, &change);
-        changed.unwrap_or_else(|| Self::Text(change(ArgumentKind::Words, self.to_string())))
-    }
-
-    /// Returns the change with texts of limited length.
-    #[must_use]
-    pub fn shortened(&self) -> Self {
-        self.clone().map_texts(|_, text| ShortText::from(text).into())
-    }
-}
+with_texts!(Drift, Drift::Text);
 
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -103,6 +89,7 @@ pub(crate) fn read_kept<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ve
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::coded_text::ArgumentKind;
     use crate::problem::Problem;
 
     fn read(kept: &str) -> Vec<Drift> {

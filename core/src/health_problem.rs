@@ -4,8 +4,7 @@ mod probe;
 
 pub use probe::{ProbeFailure, ProbeTarget};
 
-use crate::coded_text::{self, ArgumentKind, kept_as_code};
-use crate::plain_text::ShortText;
+use crate::coded_text::kept_as_code;
 use crate::units::Period;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
@@ -111,31 +110,12 @@ pub struct LostVolume {
 }
 
 impl HealthProblem {
-    /// Makes a problem that has no code of its own.
-    pub fn other(text: impl Into<String>) -> Self {
-        Self::Other { text: text.into() }
-    }
-
     /// Returns the number of levels of problems in it.
     pub fn depth(&self) -> usize {
         match self {
             Self::NotHealthyInTime { problem, .. } => 1 + problem.depth(),
             _other => 1,
         }
-    }
-
-    /// Returns the problem with short texts, as a record of limited size has it.
-    #[must_use]
-    pub fn shortened(&self) -> Self {
-        self.clone().map_texts(|_, text| ShortText::from(text).into())
-    }
-
-    /// Returns the problem with other texts in its arguments, for example with secrets masked. If a name in it is no longer valid,
-    /// the problem loses its code rather than its changes.
-    #[must_use]
-    pub fn map_texts(self, change: impl Fn(ArgumentKind, String) -> String) -> Self {
-        let changed = coded_text::map_texts(&self, &change);
-        changed.unwrap_or_else(|| Self::other(change(ArgumentKind::Words, self.to_string())))
     }
 }
 
@@ -169,6 +149,7 @@ pub(crate) fn read_volumes<'de, D: Deserializer<'de>>(deserializer: D) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::coded_text::ArgumentKind;
     use crate::facts::InstanceHealth;
     use crate::order_failure::OrderFailure;
 

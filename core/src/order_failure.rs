@@ -5,22 +5,10 @@ mod kinds;
 pub use kinds::OrderFailure;
 
 use crate::activity::Activity;
-use crate::coded_text::{self, ArgumentKind, kept_as_code};
+use crate::coded_text::kept_as_code;
 use crate::health_problem::LostVolume;
-use crate::plain_text::ShortText;
 
 impl OrderFailure {
-    /// Makes a failure that has no code of its own.
-    pub fn other(text: impl Into<String>) -> Self {
-        Self::Other { text: text.into() }
-    }
-
-    /// Returns the failure with short texts, as a record of limited size has it.
-    #[must_use]
-    pub fn shortened(&self) -> Self {
-        self.clone().map_texts(|_, text| ShortText::from(text).into())
-    }
-
     /// Returns the failures in it.
     pub fn parts(&self) -> Vec<&Self> {
         if let Self::RollbackFailed { because, failure } = self {
@@ -51,14 +39,6 @@ impl OrderFailure {
         };
         1 + self.parts().into_iter().map(Self::depth).max().unwrap_or(inside)
     }
-
-    /// Returns the failure with other texts in its arguments, for example with secrets masked. If a name in it is no longer valid,
-    /// the failure loses its code rather than its changes.
-    #[must_use]
-    pub fn map_texts(self, change: impl Fn(ArgumentKind, String) -> String) -> Self {
-        let changed = coded_text::map_texts(&self, &change);
-        changed.unwrap_or_else(|| Self::other(change(ArgumentKind::Words, self.to_string())))
-    }
 }
 
 fn after(output: &str) -> String {
@@ -82,6 +62,7 @@ kept_as_code!(OrderFailure);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::coded_text::ArgumentKind;
     use crate::order::Outcome;
 
     fn kept(text: &str) -> OrderFailure {

@@ -2,8 +2,7 @@
 //!
 //! **Invariant:** `Display` is the text in manifests, with which later reports are compared; it stays as it is.
 
-use crate::coded_text::{self, ArgumentKind, kept_as_code};
-use crate::plain_text::ShortText;
+use crate::coded_text::kept_as_code;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -93,46 +92,6 @@ pub struct MountPlace {
 
 kept_as_code!(StoreGap);
 kept_as_code!(UndeclaredData);
-
-impl StoreGap {
-    /// Makes a reason that has no code of its own.
-    pub fn other(text: impl Into<String>) -> Self {
-        Self::Other { text: text.into() }
-    }
-
-    /// Returns the reason with short texts, as a record of limited size has it.
-    #[must_use]
-    pub fn shortened(&self) -> Self {
-        self.clone().map_texts(|_, text| ShortText::from(text).into())
-    }
-
-    /// Returns the reason with other texts in its arguments, for example with secrets masked.
-    #[must_use]
-    pub fn map_texts(self, change: impl Fn(ArgumentKind, String) -> String) -> Self {
-        let changed = coded_text::map_texts(&self, &change);
-        changed.unwrap_or_else(|| Self::other(change(ArgumentKind::Words, self.to_string())))
-    }
-}
-
-impl UndeclaredData {
-    /// Makes data that has no code of its own.
-    pub fn other(text: impl Into<String>) -> Self {
-        Self::Other { text: text.into() }
-    }
-
-    /// Returns the data with short texts, as a record of limited size has it.
-    #[must_use]
-    pub fn shortened(&self) -> Self {
-        self.clone().map_texts(|_, text| ShortText::from(text).into())
-    }
-
-    /// Returns the data with other texts in its arguments, for example with secrets masked.
-    #[must_use]
-    pub fn map_texts(self, change: impl Fn(ArgumentKind, String) -> String) -> Self {
-        let changed = coded_text::map_texts(&self, &change);
-        changed.unwrap_or_else(|| Self::other(change(ArgumentKind::Words, self.to_string())))
-    }
-}
 
 impl fmt::Display for UndeclaredData {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
