@@ -5,6 +5,7 @@ use crate::clock;
 use crate::link::{Greeting, OpenSet};
 use crate::policy::PolicyNow;
 use crate::runtime::Changed;
+use fleet_core::event::HostEvent;
 use fleet_core::host_policy::{HostPolicy, Permission};
 use futures_util::StreamExt;
 use std::sync::Arc;
@@ -69,8 +70,8 @@ impl HostInfoTask {
     fn say_policy(&self, policy: &PolicyNow) {
         if let Err(error) = policy {
             tracing::error!(reason = %error, "the policy cannot be read: all orders are refused until it can");
-            let text = format!("the policy cannot be read, so all orders are refused: {error}");
-            self.context.status_writer.tell(clock::now(), None, text);
+            let event = HostEvent::PolicyUnreadable { problem: error.to_string() };
+            self.context.status_writer.tell(clock::now(), None, event);
         }
         let reported = reported(policy);
         self.greeting.send_if_modified(|greeting| {

@@ -195,7 +195,8 @@ impl MaskedBoard {
             masks.entry(name.cloned()).or_insert_with(made).clone()
         };
         for (_, event) in &mut status_board.events {
-            event.text = mask(event.instance.as_ref()).apply(std::mem::take(&mut event.text));
+            let mask = mask(event.instance.as_ref());
+            event.kind = event.kind.clone().map_texts(|kind, text| mask.argument(kind, text));
         }
         for (name, end) in status_board.ends.values_mut() {
             *end = mask(Some(name)).end(end.clone());

@@ -18,6 +18,7 @@ use crate::watch::Watcher;
 use crate::{clock, mask, perform, query};
 use fleet_core::access::Subject;
 use fleet_core::activity::Activity;
+use fleet_core::event::HostEvent;
 use fleet_core::facts::{Doing, Running};
 use fleet_core::names::{HostName, InstanceName};
 use fleet_core::order::{End, order_id};
@@ -270,7 +271,6 @@ fn tell_what_is_left(context: &AgentContext) {
     let ledger = context.ledger();
     for unreadable in ledger.unreadable() {
         tracing::error!(reason = %unreadable, "a part of the ledger cannot be read");
-        let text = format!("stuck: {unreadable}");
         if let Some(instance) = &unreadable.instance {
             // The state is unknown, so it is reported as busy with an order that does not end by itself.
             let order = unreadable.order.clone().unwrap_or_else(|| order_id(&["unreadable", instance.as_str()]));
@@ -283,7 +283,9 @@ fn tell_what_is_left(context: &AgentContext) {
                 },
             );
         }
-        context.status_writer.tell(clock::now(), unreadable.instance.as_ref(), text);
+        let (path, problem) = (unreadable.path.display().to_string(), unreadable.error.to_string());
+        let event = HostEvent::LedgerUnreadable { path, problem };
+        context.status_writer.tell(clock::now(), unreadable.instance.as_ref(), event);
     }
     for entry in ledger.orders().values() {
         if let OrderState::Ended { outcome, made, heard: false, .. } = &entry.state {

@@ -3,6 +3,7 @@
 //! **Invariant:** it holds states, not messages. A late reader misses only outdated states; only events, which are for
 //! people, can be overwritten.
 
+use fleet_core::event::HostEvent;
 use fleet_core::facts::Running;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::End;
@@ -35,8 +36,8 @@ pub struct Event {
     pub at: Time,
     /// Instance of the event, if it has one.
     pub instance: Option<InstanceName>,
-    /// Description of what happened.
-    pub text: String,
+    /// Kind of the event, with its arguments.
+    pub kind: HostEvent,
 }
 
 impl StatusBoard {
@@ -88,8 +89,8 @@ impl StatusWriter {
     }
 
     /// Adds an event.
-    pub fn tell(&self, at: Time, instance: Option<&InstanceName>, text: impl Into<String>) {
-        let event = Event { at, instance: instance.cloned(), text: text.into() };
+    pub fn tell(&self, at: Time, instance: Option<&InstanceName>, kind: HostEvent) {
+        let event = Event { at, instance: instance.cloned(), kind };
         self.write(|status_board| status_board.add_event(event));
     }
 }

@@ -12,6 +12,7 @@ use crate::perform::{Drifted, unlooked, with_leftovers};
 use crate::runtime::{Changed, RuntimeError};
 use crate::status_board::StatusBoard;
 use fleet_core::drift::Drift;
+use fleet_core::event::HostEvent;
 use fleet_core::facts::{InstanceSaid, Running};
 use fleet_core::names::InstanceName;
 use futures_util::StreamExt;
@@ -148,7 +149,8 @@ impl Watcher {
         let text = crate::chain(error);
         if self.trouble.as_ref() != Some(&text) {
             tracing::warn!(error = text, "could not look at the instances; they keep running as they are");
-            self.context.status_writer.tell(clock::now(), None, format!("health is unknown: {text}"));
+            let event = HostEvent::HealthUnknown { failure: Box::new(error.into()) };
+            self.context.status_writer.tell(clock::now(), None, event);
             self.trouble = Some(text);
         }
     }
@@ -166,11 +168,11 @@ impl Watcher {
                 drifted.insert(name.clone(), attempt);
             });
         } else if is_to_heal {
-            let left: Vec<_> = said.drift.iter().map(ToString::to_string).collect();
-            let text = format!("flapping: healed 3 times within 10 minutes, now left: {}", left.join("; "));
             if !patient.is_flapping {
                 patient.is_flapping = true;
-                self.context.status_writer.tell(clock::now(), Some(name), text.clone());
+                let changes = said.drift.clone();
+                let event = HostEvent::Flapping { times: HEALS, within: HEALED_WITHIN.into(), changes };
+                self.context.status_writer.tell(clock::now(), Some(name), event);
             }
             said.drift.insert(0, Drift::Flapping(HEALS, HEALED_WITHIN.into()));
         }

@@ -6,6 +6,7 @@ pub mod events;
 pub mod failures;
 pub mod health;
 pub mod hints;
+pub mod host_events;
 pub mod plans;
 pub mod problems;
 pub mod progress;
@@ -29,6 +30,7 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::EventKind(kind) => events::shown(Some(kind)),
         CodedMessage::HealthProblem(problem) => health::shown(Some(problem)),
         CodedMessage::Hint(hint) => hints::shown(Some(hint)),
+        CodedMessage::HostEvent(event) => host_events::shown(event),
         CodedMessage::OrderFailure(failure) => failures::shown(Some(failure)),
         CodedMessage::HaltReason(reason) => reasons::shown_halt(Some(reason)),
         CodedMessage::Progress(far) => progress::shown(Some(far)),
@@ -45,6 +47,7 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::Problem(problem) => problems::shown(Some(problem)),
         CodedMessage::RetentionReason(reason) => results::shown_reason(reason),
         CodedMessage::RepositoryProblem(problem) => problems::shown_repository(problem),
+        CodedMessage::SandboxPart(part) => host_events::shown_part(part),
         CodedMessage::StoreGap(gap) => coverage::shown_gap(gap),
         CodedMessage::UndeclaredData(data) => coverage::shown_undeclared(data),
         CodedMessage::UndeliverableReason(reason) => problems::shown_undeliverable(reason),

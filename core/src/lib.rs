@@ -40,6 +40,7 @@ pub mod proposal;
 pub mod reason;
 pub mod release;
 pub mod rollout;
+pub mod sandbox_part;
 pub mod steps;
 pub mod store_gap;
 pub mod time;

@@ -6,7 +6,6 @@ pub use kinds::OrderFailure;
 
 use crate::activity::Activity;
 use crate::coded_text::kept_as_code;
-use crate::health_problem::LostVolume;
 
 impl OrderFailure {
     /// Returns the failures in it.
@@ -49,8 +48,8 @@ fn at(doing: Option<&Activity>) -> String {
     doing.map(|doing| format!("; it was at: {doing}")).unwrap_or_default()
 }
 
-fn listed(volumes: &[LostVolume]) -> String {
-    volumes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+fn listed(parts: &[impl ToString]) -> String {
+    parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn joined(failures: &[OrderFailure]) -> String {

@@ -31,7 +31,7 @@ mod upgrades;
 pub use activity::{incoming_activity, incoming_progress};
 pub use coverage::{incoming_data_leftover, incoming_store_gap, incoming_undeclared_data};
 pub use drift::incoming_drift;
-pub use event::incoming_event_kind;
+pub use event::{incoming_event, incoming_event_kind, incoming_host_event, incoming_sandbox_part};
 pub use failure::incoming_order_failure;
 pub use halt::{incoming_halt_reason, incoming_member_failure};
 pub use health::{incoming_health_problem, incoming_probe_failure, incoming_probe_target};

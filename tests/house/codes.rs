@@ -1,8 +1,8 @@
 //! Codes that the programs send are read as they were written, and `fleet` has words for each.
 
 use fleet_proto::convert::{
-    incoming_backup_problem, incoming_change_result, incoming_event_kind, incoming_order_summary, incoming_problem,
-    incoming_repository_problem, incoming_retention_reason, incoming_undeliverable_reason,
+    incoming_backup_problem, incoming_change_result, incoming_event_kind, incoming_host_event, incoming_order_summary,
+    incoming_problem, incoming_repository_problem, incoming_retention_reason, incoming_undeliverable_reason,
 };
 use fleet_proto::v1;
 use fleet_proto::words::CodedMessage;
@@ -11,7 +11,7 @@ use std::fmt::Debug;
 
 /// Texts that are the argument of some code: a number, a name that is also a backup's id, a release, a role, a machine, and the
 /// names of codes.
-const ARGUMENTS: [&str; 18] = [
+const ARGUMENTS: [&str; 20] = [
     "1",
     "2",
     "abcdefabcdefabcdefabcdef",
@@ -30,6 +30,8 @@ const ARGUMENTS: [&str; 18] = [
     "DATA_LEFTOVER_CODE_OTHER",
     "UNDECLARED_DATA_CODE_UNNAMED_VOLUME",
     "0",
+    "HOST_EVENT_CODE_HEALED",
+    "10m",
 ];
 /// Maximum number of arguments of a code.
 const MOST: u32 = 5;
@@ -83,6 +85,7 @@ checks! {
     each_reason_of_a_withheld_order_is_read_and_has_words: UndeliverableReason, UndeliverableReasonCode, incoming_undeliverable_reason;
     each_order_in_short_is_read_and_has_words: OrderSummary, OrderSummaryCode, incoming_order_summary;
     each_event_is_read_as_it_was_written_and_has_words: EventKind, EventCode, incoming_event_kind;
+    each_event_of_a_host_is_read_as_it_was_written_and_has_words: HostEvent, HostEventCode, incoming_host_event;
 }
 
 #[test]

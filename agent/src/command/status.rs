@@ -51,7 +51,8 @@ fn kept(ledger: &Ledger) -> String {
         let _ = writeln!(text, "  stuck: {unreadable}");
     }
     for sandbox in ledger.sandboxes().values() {
-        let (instance, since, parts) = (&sandbox.instance, sandbox.since, sandbox.parts.join(", "));
+        let (instance, since) = (&sandbox.instance, sandbox.since);
+        let parts = sandbox.parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let _ = writeln!(
             text,
             "  {instance}  left by a drill since {since}: {parts}; removing it is tried again every minute"

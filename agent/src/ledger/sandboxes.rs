@@ -3,6 +3,7 @@
 
 use super::{Ledger, LedgerError, LedgerWriter, file};
 use fleet_core::names::{InstanceName, OrderId};
+use fleet_core::sandbox_part::SandboxPart;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ pub struct LeftoverSandbox {
     /// Spec of the sandbox.
     pub spec: Box<InstanceSpec>,
     /// Parts that still existed at the last check, by name.
-    pub parts: Vec<String>,
+    pub parts: Vec<SandboxPart>,
     /// Time of the first failed removal.
     pub since: Time,
     /// Time of the last event about it.

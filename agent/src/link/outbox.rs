@@ -157,7 +157,7 @@ pub fn message(kind: Kind) -> FromAgent {
 
 fn wire_event(event: &Event) -> v1::Event {
     let instance = event.instance.as_ref().map(ToString::to_string).unwrap_or_default();
-    v1::Event { at_ms: event.at.0, instance, text: event.text.clone() }
+    v1::Event { at_ms: event.at.0, instance, event: Some(event.kind.clone().into()) }
 }
 
 #[cfg(test)]

@@ -142,6 +142,7 @@ impl Reporter {
 mod tests {
     use super::*;
     use crate::status_board::StatusWriter;
+    use fleet_core::event::HostEvent;
     use fleet_core::time::Time;
     use futures_util::{FutureExt, StreamExt};
     use std::pin::Pin;
@@ -170,7 +171,7 @@ mod tests {
         }
 
         fn tell(&self, events: &str) {
-            events.split(' ').for_each(|text| self.status_writer.tell(Time(1), None, text));
+            events.split(' ').for_each(|text| self.status_writer.tell(Time(1), None, HostEvent::other(text)));
             self.status_board.send_replace(MaskedBoard::plain(self.status_writer.see(Clone::clone)));
         }
 
@@ -184,7 +185,7 @@ mod tests {
     fn event(words: &mut HarnessStream) -> Option<String> {
         loop {
             if let Some(Kind::Event(event)) = words.next().now_or_never()??.kind {
-                return Some(event.text);
+                return event.event.map(|event| event.arguments.concat());
             }
         }
     }

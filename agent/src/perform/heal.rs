@@ -8,6 +8,8 @@ use crate::agent_context::AgentContext;
 use crate::clock;
 use crate::ledger::Settled;
 use crate::runtime::Notes;
+use fleet_core::activity::Activity;
+use fleet_core::event::HostEvent;
 use fleet_core::health_problem::LostVolume;
 use fleet_core::names::InstanceName;
 use fleet_core::spec::InstanceSpec;
@@ -50,20 +52,20 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 /// Applies the steps again, without a gate: health is watched anyway.
 pub async fn heal(context: &AgentContext, instance: &InstanceName) {
-    let problem = match timeout(LIMIT, apply(context, instance)).await {
-        Ok(Ok(done)) if done.is_empty() => None,
-        Ok(Ok(done)) => Some(format!("healed: {}", done.join(", "))),
-        Ok(Err(error)) => Some(format!("could not be healed: {}", crate::chain(&error))),
-        Err(_) => Some("could not be healed in time".to_owned()),
+    let event = match timeout(LIMIT, apply(context, instance)).await {
+        Ok(Ok(steps)) if steps.is_empty() => None,
+        Ok(Ok(steps)) => Some(HostEvent::Healed { steps }),
+        Ok(Err(error)) => Some(HostEvent::HealingFailed { failure: Box::new((&error).into()) }),
+        Err(_) => Some(HostEvent::HealingTooSlow { limit: LIMIT.into() }),
     };
-    if let Some(text) = problem {
-        tracing::warn!(%instance, "{text}");
-        context.status_writer.tell(clock::now(), Some(instance), text);
+    if let Some(event) = event {
+        tracing::warn!(%instance, %event, "an instance was to be healed");
+        context.status_writer.tell(clock::now(), Some(instance), event);
     }
     let _ = context.attention.send(instance.clone());
 }
 
-async fn apply(context: &AgentContext, instance: &InstanceName) -> Result<Vec<String>, WorkError> {
+async fn apply(context: &AgentContext, instance: &InstanceName) -> Result<Vec<Activity>, WorkError> {
     let Some(settled) = context.ledger().settled(instance).cloned() else { return Ok(Vec::new()) };
     let spec = &settled.rendered.spec;
     let mut done = Vec::new();
@@ -73,14 +75,17 @@ async fn apply(context: &AgentContext, instance: &InstanceName) -> Result<Vec<St
     }
     expect_no_foreign_container(&found)?;
     for stage in stages(&found, &settled) {
-        let steps: Vec<&Step> = stage.steps.iter().filter(|step| **step != Step::Gate).collect();
+        let steps: Vec<Step> = stage.steps.into_iter().filter(|step| *step != Step::Gate).collect();
+        if steps.is_empty() {
+            continue;
+        }
         let notes = Notes::unheard();
         try_join_all(steps.iter().map(async |step| {
             allow_step(step, context, spec).await?;
             Ok::<_, WorkError>(context.runtime.perform(step, spec, &notes).await?)
         }))
         .await?;
-        done.extend(steps.iter().map(ToString::to_string));
+        done.push(Activity::of_steps(&steps));
     }
     Ok(done)
 }

@@ -274,7 +274,7 @@ impl<'a> Work<'a> {
                     let (done, total) = far.iter().fold((0, 0), |(a, b), (done, total)| (a + done, b + total));
                     tell(Some(StepProgress::of_bytes(done, Some(total))));
                 }
-                Note::Said(text) => status_writer.tell(clock::now(), Some(&instance), text),
+                Note::Event(event) => status_writer.tell(clock::now(), Some(&instance), *event),
             })
         };
         (0..steps).map(of_step).collect()

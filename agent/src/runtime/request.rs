@@ -2,6 +2,7 @@
 
 use super::RuntimeError;
 use fleet_core::backup::MountFound;
+use fleet_core::event::HostEvent;
 use fleet_core::names::{Digest, InstanceName};
 use fleet_core::spec::Switch;
 use fleet_core::time::Time;
@@ -136,7 +137,7 @@ pub enum Note {
         total: u64,
     },
     /// Something a person should know, such as that a local image was used.
-    Said(String),
+    Event(Box<HostEvent>),
 }
 
 /// Hears the notes of a step; it must not block.

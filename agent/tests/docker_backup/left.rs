@@ -6,6 +6,7 @@ use super::stories::fill;
 use fleet_core::backup::{DataAction, DataResult};
 use fleet_core::order::{Action, Outcome};
 use fleet_core::order_failure::OrderFailure;
+use fleet_core::sandbox_part::SandboxPart;
 use std::time::{Duration, Instant};
 
 /// Somebody else's container, which has a volume; both are removed when it is dropped.
@@ -48,10 +49,10 @@ async fn a_volume_of_a_double_that_a_stranger_has_is_named_and_goes_when_it_can(
     let volume = format!("fleet-throwaway-{}_uploads", drill.order.id);
     let foreign_container = ForeignHolder::on(&volume);
     let end = lab.carry_out(&drill).await;
-    let Outcome::Stuck { failure: OrderFailure::SandboxNotRemoved { parts }, .. } = &end.outcome else {
+    let Outcome::Stuck { failure: OrderFailure::SandboxNotRemoved { parts, .. }, .. } = &end.outcome else {
         panic!("expected that something is left, found {end:?}")
     };
-    assert!(parts.starts_with(&format!("volume `{volume}`")), "{parts}");
+    assert_eq!(parts.first(), Some(&SandboxPart::Volume(volume.clone())));
     let Some(DataResult::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
     assert_eq!(made.proof.failure, None);
     // The instance continues.

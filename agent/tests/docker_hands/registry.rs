@@ -3,6 +3,7 @@
 use super::images::{ONE, TWO, docker, engine, run, succeeds};
 use super::instance::{Instance, free_port, instance};
 use fleet_agent::runtime::{Containers, DockerRuntime, ImageRegistry, Limits, Note, Notes, Resolved, RuntimeError};
+use fleet_core::event::HostEvent;
 use fleet_core::steps::Step;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -118,7 +119,10 @@ async fn a_tag_that_cannot_be_pulled_but_is_here_is_used_and_said() {
     let resolved = it.runtime.resolve(name).await;
     forget(name);
     let said = notes.expect("the local image is used").pop();
-    assert!(matches!(&said, Some(Note::Said(text)) if text.contains("the one on this host is used")), "{said:?}");
+    assert!(
+        matches!(&said, Some(Note::Event(event)) if matches!(**event, HostEvent::ImageNotPulled { .. })),
+        "{said:?}"
+    );
     assert!(matches!(resolved, Ok(Resolved::OnlyHere(_))), "{resolved:?}");
 }
 
@@ -141,7 +145,7 @@ async fn a_pull_says_how_far_it_is() {
     forget(&name);
     let most = notes.iter().filter_map(|note| match note {
         Note::Bytes { done, .. } => Some(*done),
-        Note::Said(_) => None,
+        Note::Event(_) => None,
     });
     assert!(most.max().is_some_and(|most| most > 1_000_000), "{notes:?}");
 }

@@ -6,7 +6,7 @@ use fleet_core::health_problem::{HealthProblem, LostVolume};
 use fleet_core::spec::EngineOwner;
 use fleet_proto::convert::incoming_health_problem;
 use fleet_proto::v1::from_agent::Kind;
-use fleet_proto::v1::{DriftCode, Health, InstanceSaid, instance_report};
+use fleet_proto::v1::{self, DriftCode, Health, HostEventCode, InstanceSaid, instance_report};
 use tokio::task::JoinSet;
 
 /// Installs an instance and clears the messages received so far.
@@ -37,8 +37,9 @@ fn volumes_gone(said: &InstanceSaid) -> Vec<LostVolume> {
     }
 }
 
-fn says(heard: &Heard, part: &str) -> usize {
-    let is_it = |kind: &&Kind| matches!(kind, Kind::Event(event) if event.text.contains(part));
+fn says(heard: &Heard, code: HostEventCode) -> usize {
+    let is_it =
+        |kind: &&Kind| matches!(kind, Kind::Event(v1::Event { event: Some(event), .. }) if event.code() == code);
     heard.reports.iter().filter(is_it).count()
 }
 
@@ -47,12 +48,12 @@ async fn what_is_removed_by_hand_comes_back_three_times_and_then_it_is_flapping(
     let (lab, _agent) = installed().await;
     for time in 1..=3 {
         lab.runtime.meddle(|world| world.containers.clear());
-        lab.coordinator.wait_for(|heard| says(heard, "healed: ") == time).await;
+        lab.coordinator.wait_for(|heard| says(heard, HostEventCode::Healed) == time).await;
         let well = |heard: &Heard| last(heard).is_some_and(|said| said.drift.is_empty() && said.containers.len() == 1);
         lab.coordinator.wait_for(well).await;
     }
     lab.runtime.meddle(|world| world.containers.clear());
-    let heard = lab.coordinator.wait_for(|heard| says(heard, "flapping") == 1).await;
+    let heard = lab.coordinator.wait_for(|heard| says(heard, HostEventCode::Flapping) == 1).await;
     let said = lab.coordinator.wait_for(|heard| last(heard).is_some_and(|said| said.drift.len() > 1)).await;
     assert!(last(&said).is_some_and(|said| said.drift[0].code() == DriftCode::Flapping), "{:?}", heard.reports.last());
     assert!(lab.runtime.world().containers.is_empty());
@@ -64,7 +65,7 @@ async fn without_an_engine_health_is_unknown_and_comes_back_by_itself() {
     let health = |heard: &Heard| last(heard).map(|said| said.health());
     lab.runtime.meddle(|world| world.is_engine_away = true);
     lab.coordinator.wait_for(|heard| health(heard) == Some(Health::Unknown)).await;
-    lab.coordinator.wait_for(|heard| says(heard, "health is unknown: the Docker Engine") == 1).await;
+    lab.coordinator.wait_for(|heard| says(heard, HostEventCode::HealthUnknown) == 1).await;
     lab.runtime.meddle(|world| world.is_engine_away = false);
     lab.coordinator.wait_for(|heard| health(heard) == Some(Health::Healthy)).await;
 }

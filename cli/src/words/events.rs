@@ -1,8 +1,8 @@
 //! Words of events.
 
-use super::failures;
 use super::plans::member_not_asked;
 use super::problems::{named, order_words, words as problem_words};
+use super::{failures, host_events};
 use fleet_core::duplicate::QUIET;
 use fleet_core::event::EventKind;
 use fleet_core::grammar::{count, verb};
@@ -26,6 +26,7 @@ fn shown_kind(kind: &v1::EventKind) -> String {
 pub fn words(kind: &EventKind) -> String {
     match kind {
         EventKind::Text(text) => text.to_string(),
+        EventKind::Reported(event) => host_events::words(event),
         EventKind::Found(problem) if matches!(**problem, Problem::OtherProtocol { .. }) => {
             format!("refused: {}", problem_words(problem))
         }

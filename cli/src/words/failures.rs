@@ -1,6 +1,6 @@
 //! Sentences about failed orders. They are made only here: a failure comes as a code with arguments.
 
-use super::{coverage, health, steps};
+use super::{coverage, health, host_events, steps};
 use fleet_core::activity::Activity;
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::units::Period;
@@ -254,11 +254,13 @@ pub fn words(failure: &OrderFailure) -> String {
             format!("services were quiesced for {}, the longest time allowed", Period::from(*limit))
         }
         OrderFailure::ServiceNotResumed { service } => format!("`{service}` could not be resumed"),
-        OrderFailure::SandboxLeft { left, cause } => format!("{left}: {cause}"),
-        OrderFailure::SandboxNotRemoved { parts } => {
+        OrderFailure::SandboxLeft { project, parts, cause } => {
+            format!("{}{}", host_events::sandbox_left(project, parts), after(cause))
+        }
+        OrderFailure::SandboxNotRemoved { project, parts } => {
             format!(
-                "the backup is good: it was restored and checked; what its drill made could not all be removed: {parts}. That is \
-                 tried again every minute"
+                "the backup is good: it was restored and checked; {}. That is tried again every minute",
+                host_events::sandbox_left(project, parts)
             )
         }
         OrderFailure::RebuildFailed { problem } => {
@@ -297,7 +299,9 @@ mod tests {
             let at = vec!["7", "ACTIVITY_CODE_ASKED_TO_START"];
             let (health, volumes) = (vec!["HEALTH_PROBLEM_CODE_CONTAINER_DEAD", "a"], vec!["a", "true"]);
             let gap = vec!["db", "STORE_GAP_CODE_VOLUME_MISSING", "a"];
-            let candidates = [vec!["7"; 4], nested.clone(), [&["db"][..], &nested].concat(), at, health, volumes, gap];
+            let parts = vec!["drill", "2", "SANDBOX_PART_CODE_VOLUME", "a"];
+            let in_store = [&["db"][..], &nested].concat();
+            let candidates = [vec!["7"; 4], nested, in_store, at, health, volumes, gap, parts];
             let messages = candidates.map(|texts| v1::OrderFailure {
                 code: code.into(),
                 arguments: texts.into_iter().map(str::to_owned).collect(),

@@ -16,7 +16,7 @@ use fleet_core::facts::Running;
 use fleet_core::host_policy::HostPolicy;
 use fleet_core::names::InstanceName;
 use fleet_core::time::Time;
-use fleet_proto::convert::{ConvertError, IncomingReport, incoming_end, incoming_instance};
+use fleet_proto::convert::{ConvertError, IncomingReport, incoming_end, incoming_event, incoming_instance};
 use fleet_proto::protocol::ProtocolRange;
 use fleet_proto::v1::{self, from_agent::Kind};
 use prost::Message;
@@ -276,10 +276,10 @@ impl Report {
                 own.map_or_else(|| host.into(), EventSubject::from)
             }
         };
-        self.facts
-            .hear_event(host, subject, EventKind::Text(event.text.into()), now)
-            .await
-            .map_err(|error| not_kept(&error))
+        let IncomingReport { report: said, left_out } = incoming_event(event.event);
+        left_out.iter().for_each(|error| self.refuse("a part of an event", error, now));
+        let kind = EventKind::Reported(Box::new(said.shortened()));
+        self.facts.hear_event(host, subject, kind, now).await.map_err(|error| not_kept(&error))
     }
 
     /// Reports about things of other hosts are ignored, without ending the connection.

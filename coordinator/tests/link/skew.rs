@@ -32,7 +32,8 @@ async fn reports_that_cannot_be_read_end_no_stream_and_make_nothing_absent() {
     agent.say(newer("notes-1")).await;
     agent.say(newer("No name!")).await;
     agent.say(Kind::Order(v1::OrderReport::default())).await;
-    let event = v1::Event { at_ms: 1, instance: "No name!".to_owned(), text: "something new".to_owned() };
+    let newer_event = Some(v1::HostEvent { code: 10_000, arguments: vec!["moon".to_owned()] });
+    let event = v1::Event { at_ms: 1, instance: "No name!".to_owned(), event: newer_event };
     agent.say(Kind::Event(event)).await;
     agent.say(Kind::Complete(v1::Complete {})).await;
     until_link(&mut admin, "lab-1", v1::HostLink::Online).await;

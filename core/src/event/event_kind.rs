@@ -1,5 +1,6 @@
 //! Kinds of events.
 
+use super::HostEvent;
 use crate::access::Role;
 use crate::duplicate::Machine;
 use crate::names::{BackupId, HostName, InstanceName, OperatorName, OrderId, ReleaseName, RepositoryName};
@@ -15,8 +16,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "code", content = "with")]
 pub enum EventKind {
-    /// Text of a host, or of a program from before events were codes.
+    /// Text that was kept before events were codes.
     Text(ShortText),
+    /// Event that a host reported.
+    Reported(Box<HostEvent>),
     /// A problem was found.
     Found(Box<Problem>),
 

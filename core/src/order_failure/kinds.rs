@@ -6,6 +6,7 @@
 use super::{after, at, joined, listed};
 use crate::activity::Activity;
 use crate::health_problem::{HealthProblem, LostVolume};
+use crate::sandbox_part::SandboxPart;
 use crate::store_gap::StoreGap;
 use crate::time::Time;
 use crate::units::Period;
@@ -330,11 +331,16 @@ order_failures! {
     #[error("`{service}` could not be resumed")]
     ServiceNotResumed = "service_not_resumed" { service: String },
     /// The sandbox of an earlier drill could not be removed.
-    #[error("{left}: {cause}")]
-    SandboxLeft = "sandbox_left" { left: String, cause: String },
+    #[error("parts of the sandbox of an earlier drill are left: {}: {cause}", listed(parts))]
+    SandboxLeft = "sandbox_left" {
+        #[serde(default)] project: String,
+        #[serde(alias = "left", deserialize_with = "crate::sandbox_part::read_parts")] parts: Vec<SandboxPart>, cause: String,
+    },
     /// A drill proved its backup, and parts of its sandbox could not be removed.
-    #[error("the backup is good; parts of its sandbox could not be removed: {parts}")]
-    SandboxNotRemoved = "sandbox_not_removed" { parts: String },
+    #[error("the backup is good; parts of its sandbox could not be removed: {}", listed(parts))]
+    SandboxNotRemoved = "sandbox_not_removed" {
+        #[serde(default)] project: String, #[serde(deserialize_with = "crate::sandbox_part::read_parts")] parts: Vec<SandboxPart>,
+    },
     /// The data is restored, and derived data could not be rebuilt.
     #[error("the data is restored, but what is derived from it could not be rebuilt: {problem}")]
     RebuildFailed = "rebuild_failed" { problem: String },

@@ -103,8 +103,8 @@ coded_message! {
     NoRepositoryAccess { repository, instance },
     QuiesceTooLong { limit },
     ServiceNotResumed { service },
-    SandboxLeft { left, cause },
-    SandboxNotRemoved { parts },
+    SandboxLeft { project, cause, parts },
+    SandboxNotRemoved { project, parts },
     RebuildFailed { problem },
     NotStopped { cause },
 }

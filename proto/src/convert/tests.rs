@@ -269,7 +269,9 @@ fn failures() -> Vec<v1::OrderFailure> {
         let at = vec!["7", "ACTIVITY_CODE_ASKED_TO_START"];
         let (health, volumes) = (vec!["HEALTH_PROBLEM_CODE_CONTAINER_DEAD", "a"], vec!["a", "true"]);
         let gap = vec!["db", "STORE_GAP_CODE_VOLUME_MISSING", "a"];
-        let candidates = [vec!["7"; 4], nested.clone(), [&["db"][..], &nested].concat(), at, health, volumes, gap];
+        let parts = vec!["drill", "2", "SANDBOX_PART_CODE_VOLUME", "a"];
+        let in_store = [&["db"][..], &nested].concat();
+        let candidates = [vec!["7"; 4], nested.clone(), in_store, at, health, volumes, gap, parts];
         let messages = candidates.map(|texts| v1::OrderFailure {
             code: code.into(),
             arguments: texts.into_iter().map(str::to_owned).collect(),

@@ -1,5 +1,6 @@
 use super::*;
 use fleet_core::activity::Activity;
+use fleet_core::event::HostEvent;
 use fleet_core::facts::Doing;
 use fleet_core::order::{Outcome, order_id};
 use fleet_core::time::Time;
@@ -33,7 +34,7 @@ fn words(due: &Due) -> Vec<String> {
         },
         Kind::Order(_) => "end".to_owned(),
         Kind::Complete(_) => "complete".to_owned(),
-        Kind::Event(event) => event.text.clone(),
+        Kind::Event(event) => event.event.clone().expect("an event").arguments.concat(),
         Kind::Hello(_) | Kind::Heartbeat(_) | Kind::DiskFree(_) => "other".to_owned(),
     };
     due.messages.iter().chain(due.events.iter().map(|(_, event)| event)).map(word).collect()
@@ -96,7 +97,7 @@ fn who_is_not_there_after_an_order_is_said_to_be_absent() {
 fn events_are_said_once_over_all_connections() {
     let now = Instant::now();
     let mut status_board = StatusBoard::default();
-    status_board.add_event(Event { at: Time(1), instance: None, text: "hm".to_owned() });
+    status_board.add_event(Event { at: Time(1), instance: None, kind: HostEvent::other("hm") });
     let mut outbox = Outbox::new(0);
     assert_eq!(words(&outbox.due(&status_board, now)), ["complete", "hm"]);
     let mut outbox = Outbox::new(1);

@@ -13,6 +13,7 @@ use fleet_core::backup::{BackupPlanError, ManifestError};
 use fleet_core::names::{BackupId, HostName, InstanceName, RepositoryName, StoreName};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::Release;
+use fleet_core::sandbox_part::SandboxPart;
 use fleet_core::units::Period;
 use fleet_render::RenderError;
 use fleet_repository::client::RepositoryError;
@@ -178,8 +179,8 @@ pub enum HostFault {
     Release(FetchError),
     #[error("{}", crate::chain(.0))]
     Render(RenderError),
-    #[error("{left}: {failures}; {hint}")]
-    SandboxLeft { left: String, failures: String, hint: String },
+    #[error("parts of the sandbox `{project}` are left: {failures}")]
+    SandboxLeft { project: String, parts: Vec<SandboxPart>, failures: String },
     #[error(transparent)]
     Panicked(tokio::task::JoinError),
 }

@@ -8,7 +8,7 @@ use crate::clock;
 use crate::ledger::{Held, Ledger};
 use crate::runtime::RuntimeError;
 use fleet_core::backup::HoldKind;
-use fleet_core::backup_health::rough;
+use fleet_core::event::HostEvent;
 use fleet_core::names::InstanceName;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::ContainerState;
@@ -46,13 +46,10 @@ pub async fn let_go(context: &AgentContext, instance: &InstanceName) {
             Ok(Ok(())) => {
                 let (of, service) = (instance.clone(), held.service.clone());
                 context.retry_until_ok(move |ledger| ledger.goes_on(&of, &service)).await;
-                let since = rough(clock::now().since(held.since));
-                let text = format!(
-                    "`{}` no longer stands still for a backup: since {since} ago it could not go on",
-                    held.service
-                );
-                tracing::warn!(%instance, "{text}");
-                context.status_writer.tell(clock::now(), Some(instance), text);
+                let (now, service) = (clock::now(), held.service.clone());
+                let event = HostEvent::ServiceResumed { service, after: now.since(held.since).into() };
+                tracing::warn!(%instance, %event, "a service no longer stands still");
+                context.status_writer.tell(now, Some(instance), event);
             }
             Ok(Err(error)) => {
                 let (error, service) = (crate::chain(&error), &held.service);

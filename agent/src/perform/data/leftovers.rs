@@ -9,6 +9,7 @@ use crate::clock;
 use crate::ledger::{Aside, LeftFolder, Leftover};
 use fleet_core::activity::Activity;
 use fleet_core::data_leftover::DataLeftover;
+use fleet_core::event::HostEvent;
 use fleet_core::names::InstanceName;
 use fleet_core::time::Time;
 use std::time::Duration;
@@ -78,9 +79,9 @@ fn leftover(folder: &LeftFolder, since: Time) -> DataLeftover {
 }
 
 fn tell(context: &AgentContext, left: &Leftover) {
-    for text in left.folders.iter().map(words) {
-        tracing::warn!(instance = %left.instance, "{text}");
-        context.status_writer.tell(clock::now(), Some(&left.instance), text);
+    for left_folder in left.folders.iter().map(|folder| leftover(folder, left.since)) {
+        tracing::warn!(instance = %left.instance, %left_folder, "the data of before a restore could not be removed");
+        context.status_writer.tell(clock::now(), Some(&left.instance), HostEvent::OldDataLeft(left_folder));
     }
 }
 
@@ -99,9 +100,9 @@ pub async fn try_again(context: &AgentContext, instance: &InstanceName) {
         for LeftFolder { aside, .. } in &before.folders {
             match timeout(LIMIT, remove(aside)).await {
                 Ok(Ok(())) => {
-                    let text = format!("the data of before its restore is removed now: `{}`", aside.waits.display());
-                    tracing::warn!(%instance, "{text}");
-                    context.status_writer.tell(clock::now(), Some(instance), text);
+                    let path = aside.waits.display().to_string();
+                    tracing::warn!(%instance, path, "the data of before a restore is removed now");
+                    context.status_writer.tell(clock::now(), Some(instance), HostEvent::OldDataRemoved { path });
                 }
                 Ok(Err(error)) => folders.push(left(aside, Some(reason_of(&error)))),
                 Err(_) => folders.push(left(aside, None)),

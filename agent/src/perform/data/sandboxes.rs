@@ -11,11 +11,13 @@ use crate::clock;
 use crate::ledger::{LedgerError, LedgerWriter, LeftoverSandbox};
 use crate::runtime::{Notes, RuntimeError};
 use fleet_core::activity::Activity;
+use fleet_core::event::HostEvent;
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Order, Outcome};
 use fleet_core::order_failure::OrderFailure;
-use fleet_core::spec::{COMPOSE_PROJECT, InstanceSpec};
+use fleet_core::sandbox_part::SandboxPart;
+use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{FoundProject, Ownership, steps_to_remove};
 use fleet_core::time::Time;
 use futures_util::future::join_all;
@@ -49,7 +51,7 @@ pub async fn keep_left(data: &DataWork<'_>, outcome: Outcome) -> Outcome {
     tell(context, &sandbox);
     let failure = match outcome.failure().cloned() {
         Some(failure) => OrderFailure::SomethingLeft { left: words(&sandbox), failure: Box::new(failure) },
-        None => OrderFailure::SandboxNotRemoved { parts: named_parts(&sandbox) },
+        None => OrderFailure::SandboxNotRemoved { project: sandbox.spec.project.clone(), parts: sandbox.parts.clone() },
     };
     Outcome::Stuck { failure, hint: Some(Hint::LookAtSandbox(sandbox.spec.project.clone())) }
 }
@@ -68,28 +70,17 @@ pub fn keep_of_fault(
 
 /// Returns the remains as text for an outcome.
 fn words(sandbox: &LeftoverSandbox) -> String {
-    let parts = named_parts(sandbox);
+    let parts = match sandbox.parts.as_slice() {
+        [] => format!("something of `{}`", sandbox.spec.project),
+        parts => parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    };
     format!("what its drill made could not all be removed: {parts}. That is tried again every minute")
 }
 
-fn named_parts(sandbox: &LeftoverSandbox) -> String {
-    match sandbox.parts.as_slice() {
-        [] => format!("something of `{}`", sandbox.spec.project),
-        parts => parts.join(", "),
-    }
-}
-
-fn look(spec: &InstanceSpec) -> String {
-    let filter = format!("--filter label={COMPOSE_PROJECT}={}", spec.project);
-    format!(
-        "on the host, see `docker ps -a {filter}`, and `docker volume ls` and `docker network ls` with the same filter"
-    )
-}
-
 fn tell(context: &AgentContext, sandbox: &LeftoverSandbox) {
-    let text = format!("{}; {}", words(sandbox), look(&sandbox.spec));
-    tracing::warn!(instance = %sandbox.instance, "{text}");
-    context.status_writer.tell(clock::now(), Some(&sandbox.instance), text);
+    let event = HostEvent::SandboxLeft { project: sandbox.spec.project.clone(), parts: sandbox.parts.clone() };
+    tracing::warn!(instance = %sandbox.instance, %event, "parts of a sandbox could not be removed");
+    context.status_writer.tell(clock::now(), Some(&sandbox.instance), event);
 }
 
 /// Tells people of all that is left, when the agent starts.
@@ -116,8 +107,8 @@ pub async fn clear(data: &DataWork<'_>) -> Result<(), DataError> {
     for sandbox in left_of(data.context(), &data.order.instance) {
         data.work.say(Activity::RemovingEarlierSandbox);
         if let Err(failures) = remove(data.context(), &sandbox).await {
-            let (left, hint) = (words(&sandbox), look(&sandbox.spec));
-            return Err(HostFault::SandboxLeft { left, failures: failures.to_string(), hint }.into());
+            let (project, parts) = (sandbox.spec.project.clone(), sandbox.parts.clone());
+            return Err(HostFault::SandboxLeft { project, parts, failures: failures.to_string() }.into());
         }
     }
     Ok(())
@@ -171,9 +162,9 @@ async fn remove(context: &AgentContext, sandbox: &LeftoverSandbox) -> Result<(),
     }
     let order = sandbox.order.clone();
     context.retry_until_ok(move |ledger| ledger.double_is_gone(&order)).await;
-    let text = format!("all that a drill made is removed now: nothing of `{}` is left", spec.project);
-    tracing::warn!(instance = %sandbox.instance, "{text}");
-    context.status_writer.tell(clock::now(), Some(&sandbox.instance), text);
+    let project = spec.project.clone();
+    tracing::warn!(instance = %sandbox.instance, project, "all parts of a sandbox are removed now");
+    context.status_writer.tell(clock::now(), Some(&sandbox.instance), HostEvent::SandboxRemoved { project });
     Ok(())
 }
 
@@ -182,21 +173,21 @@ fn folders(context: &AgentContext, order: &OrderId, spec: &InstanceSpec) -> [Pat
 }
 
 /// Returns the existing parts of a sandbox by name.
-async fn parts(context: &AgentContext, order: &OrderId, spec: &InstanceSpec) -> Result<Vec<String>, RuntimeError> {
+async fn parts(context: &AgentContext, order: &OrderId, spec: &InstanceSpec) -> Result<Vec<SandboxPart>, RuntimeError> {
     let found = context.runtime.look(spec).await?;
     let folders = folders(context, order, spec).into_iter().filter(|folder| folder.exists());
-    let folders = folders.map(|folder| format!("folder `{}`", folder.display()));
+    let folders = folders.map(|folder| SandboxPart::Folder(folder.display().to_string()));
     Ok(named(&found).into_iter().chain(folders).collect())
 }
 
 /// Returns all parts that it may have, if they cannot be inspected.
-fn all_parts(spec: &InstanceSpec) -> Vec<String> {
+fn all_parts(spec: &InstanceSpec) -> Vec<SandboxPart> {
     named(&FoundProject::of_spec(spec))
 }
 
-fn named(found: &FoundProject) -> Vec<String> {
-    let containers = found.containers.iter().map(|it| format!("container `{}`", it.name));
+fn named(found: &FoundProject) -> Vec<SandboxPart> {
+    let containers = found.containers.iter().map(|it| SandboxPart::Container(it.name.clone()));
     let own = found.networks.iter().filter(|network| network.ownership == Ownership::OfProject);
-    let networks = own.map(|it| format!("network `{}`", it.name));
-    containers.chain(networks).chain(found.volumes.iter().map(|it| format!("volume `{it}`"))).collect()
+    let networks = own.map(|it| SandboxPart::Network(it.name.clone()));
+    containers.chain(networks).chain(found.volumes.iter().cloned().map(SandboxPart::Volume)).collect()
 }

@@ -99,8 +99,8 @@ impl From<&HostFault> for OrderFailure {
             },
             HostFault::Release(error) => error.into(),
             HostFault::Render(error) => Self::ReleaseInvalid { problem: crate::chain(error) },
-            HostFault::SandboxLeft { left, failures, .. } => {
-                Self::SandboxLeft { left: left.clone(), cause: failures.clone() }
+            HostFault::SandboxLeft { project, parts, failures } => {
+                Self::SandboxLeft { project: project.clone(), parts: parts.clone(), cause: failures.clone() }
             }
             HostFault::Panicked(_) => Self::AgentFault,
         }

@@ -23,11 +23,12 @@ async fn nothing_is_healed_or_started_beside_anothers_container_of_the_same_name
     let before = harness.runtime.world().containers.clone();
     crate::perform::heal::heal(&agent.context, &instance()).await;
     assert_eq!(harness.runtime.world().containers, before, "healing touches nothing");
-    let recorded = agent.context.status_writer.see(|status_board| format!("{status_board:?}"));
-    assert!(
-        recorded.contains("could not be healed: the container `oasis-1-web-1` is of the instance oasis-2"),
-        "{recorded}"
-    );
+    let failure = agent.failure_of_healing();
+    let is_it = |failure: &OrderFailure| {
+        matches!(failure, OrderFailure::ForeignContainer { name, owner }
+            if name == "oasis-1-web-1" && owner.starts_with("of the instance oasis-2"))
+    };
+    assert!(failure.as_ref().is_some_and(is_it), "{failure:?}");
     for (request, serial) in [(PowerRequest::Start, 1), (PowerRequest::Restart, 2)] {
         let outcome = harness.carry_out(&agent, power(request, serial)).await;
         check_refused(&outcome, |it| {

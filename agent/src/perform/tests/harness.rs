@@ -11,6 +11,7 @@ use crate::policy::LivePolicy;
 use crate::repositories::Repositories;
 use crate::status_board::StatusWriter;
 use fleet_core::app::Bundle;
+use fleet_core::event::HostEvent;
 use fleet_core::facts::{DriftRule, Running};
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Action, Order, Outcome, PowerRequest, order_id};
@@ -197,6 +198,14 @@ impl Agent {
         self.task.shutdown().await;
         // A write that has begun continues, and holds the folder's lock meanwhile.
         self.context.ledger.close().await;
+    }
+
+    /// Returns why the last healing failed, if an event says so.
+    pub fn failure_of_healing(&self) -> Option<OrderFailure> {
+        self.context.status_writer.see(|status_board| match &status_board.events.back()?.1.kind {
+            HostEvent::HealingFailed { failure } => Some((**failure).clone()),
+            _ => None,
+        })
     }
 
     /// Waits until an order has ended.

@@ -118,8 +118,7 @@ async fn what_is_led_astray_by_now_is_neither_started_nor_healed() {
     lab.harness.runtime.world().containers.retain(|it| it.service != "web");
     crate::perform::heal::heal(&agent.context, &instance()).await;
     assert!(!lab.is_running());
-    let recorded = agent.context.status_writer.see(|status_board| format!("{:?}", status_board.events));
-    assert!(recorded.contains(&format!("could not be healed: {}", lab.failure())), "{recorded}");
+    assert_eq!(agent.failure_of_healing(), Some(lab.failure()));
     lab.unlink();
     crate::perform::heal::heal(&agent.context, &instance()).await;
     assert!(lab.is_running());
@@ -144,11 +143,7 @@ async fn a_volume_that_leads_where_nothing_is_allowed_is_neither_started_nor_hea
     harness.runtime.world().containers.retain(|it| it.service != "db");
     crate::perform::heal::heal(&agent.context, &instance()).await;
     assert!(harness.runtime.world().containers.iter().all(|it| it.service != "db"), "it is not made again");
-    let recorded = agent.context.status_writer.see(|status_board| format!("{:?}", status_board.events));
-    assert!(
-        recorded.contains(&format!("could not be healed: the host's own policy forbids it: {refusal}")),
-        "{recorded}"
-    );
+    assert_eq!(agent.failure_of_healing(), Some(OrderFailure::PolicyForbids { refusal }));
 }
 
 #[tokio::test]

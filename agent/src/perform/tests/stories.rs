@@ -3,6 +3,7 @@ use crate::fake::Behaviour;
 use crate::ledger::Ledger;
 use fleet_core::activity::Activity;
 use fleet_core::backup::{MountPlace, UndeclaredData};
+use fleet_core::event::HostEvent;
 use fleet_core::facts::{InstanceHealth, Running};
 use fleet_core::health_problem::HealthProblem;
 use fleet_core::hint::Hint;
@@ -19,7 +20,10 @@ async fn a_text_is_told_without_the_secrets_of_when_it_was_written() {
         order.values.insert("password".to_owned(), password.to_owned());
         order
     };
-    let say = |text: &str, name| agent.context.status_writer.tell(crate::clock::now(), name, text);
+    let say = |text: &str, name| {
+        let failure = Box::new(OrderFailure::EngineRefused { step: "start it".to_owned(), answer: text.to_owned() });
+        agent.context.status_writer.tell(crate::clock::now(), name, HostEvent::HealingFailed { failure });
+    };
     let name = instance();
     let (previous, failed) = ("Zq8-former-password", "Zq8-failed-password");
     for (order, password) in [(with(install(1), previous), previous), (with(upgrade(2, 3), failed), failed)] {
@@ -32,7 +36,7 @@ async fn a_text_is_told_without_the_secrets_of_when_it_was_written() {
     assert_eq!(harness.carry_out(&agent, upgrade(1, 2)).await, Outcome::Done);
     // Nobody listened until now, when the ledger has neither password any more.
     let recorded = crate::mask::MaskedBoard::of(&agent.context, agent.context.status_writer.see(Clone::clone));
-    let texts: Vec<&str> = recorded.events.iter().map(|(_, event)| event.text.as_str()).collect();
+    let texts: Vec<String> = recorded.events.iter().map(|(_, event)| event.kind.to_string()).collect();
     assert!(texts.iter().filter(|text| text.contains("said ***")).count() >= 6, "{texts:?}");
     assert!(!format!("{recorded:?}").contains("-password"), "{recorded:?}");
 }

@@ -6,6 +6,7 @@ use super::inspect::image_id;
 use crate::runtime::{Note, Notes, Resolved, RuntimeError};
 use bollard::models::CreateImageInfo;
 use bollard::query_parameters::CreateImageOptions;
+use fleet_core::event::HostEvent;
 use futures_util::StreamExt;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -22,7 +23,8 @@ pub async fn pull(engine: &DockerEngine, image: &str, notes: &Notes) -> Result<(
         RuntimeError::NoImage { .. } | RuntimeError::NoRegistry { .. } | RuntimeError::ImageNotAllowed { .. }
     );
     if may_be_local && image_id(engine, image).await?.is_some() {
-        notes.say(Note::Said(format!("{image} could not be pulled ({error}); the one on this host is used")));
+        let failure = Box::new((&error).into());
+        notes.say(Note::Event(Box::new(HostEvent::ImageNotPulled { image: image.to_owned(), failure })));
         return Ok(());
     }
     Err(error)

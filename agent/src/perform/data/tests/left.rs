@@ -4,6 +4,7 @@ use super::actions::backup;
 use super::harness::{Harness, instance};
 use super::lab::Fault;
 use crate::ledger::Ledger;
+use fleet_core::event::HostEvent;
 use fleet_core::order::Outcome;
 
 fn left(harness: &Harness) -> usize {
@@ -40,7 +41,8 @@ async fn what_could_not_go_on_goes_on_when_it_can() {
     harness.lab.plan().fault = None;
     let mut status_board = agent.context.status_writer.reader();
     let said = |status_board: &crate::status_board::StatusBoard| {
-        format!("{status_board:?}").contains("no longer stands still")
+        let is_it = |event: &HostEvent| matches!(event, HostEvent::ServiceResumed { service, .. } if service == "web");
+        status_board.events.iter().any(|(_, event)| is_it(&event.kind))
     };
     status_board.wait_for(said).await.expect("the board is there");
     assert_eq!(left(&harness), 0);

@@ -7,6 +7,7 @@ use crate::ledger::Ledger;
 use crate::status_board::StatusBoard;
 use fleet_core::backup::DataResult;
 use fleet_core::data_leftover::DataLeftover;
+use fleet_core::event::HostEvent;
 use fleet_core::facts::Running;
 use fleet_core::order::Outcome;
 use std::path::{Path, PathBuf};
@@ -61,9 +62,9 @@ async fn old_data_that_cannot_be_removed_is_named_until_it_is_gone() {
     let end = harness.carry_out_order(&agent, &order).await;
     assert_eq!(end.outcome, Outcome::Done, "the restore itself is well");
     assert_eq!(harness.state(), before);
-    let named = |text: &String| text.contains(&format!("`{}`", waits.display())) && text.contains("not permitted");
+    let named = |text: &str| text.contains(&format!("`{}`", waits.display())) && text.contains("not permitted");
     let Some(DataResult::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };
-    assert!(made.notes.iter().any(named), "the end of the order names it: {:?}", made.notes);
+    assert!(made.notes.iter().any(|note| named(note)), "the end of the order names it: {:?}", made.notes);
     let is_it = |left: &DataLeftover| match left {
         DataLeftover::NotRemoved { path, cause, .. } => Path::new(path) == waits && cause.contains("not permitted"),
         DataLeftover::RemovalTooSlow { .. } | DataLeftover::Other { .. } => false,
@@ -73,15 +74,17 @@ async fn old_data_that_cannot_be_removed_is_named_until_it_is_gone() {
     // An agent that is started again knows it, too.
     agent.kill().await;
     let agent = harness.agent();
-    let recorded = |status_board: &StatusBoard| status_board.events.iter().any(|(_, event)| named(&event.text));
+    let is_told = |event: &HostEvent| matches!(event, HostEvent::OldDataLeft(left) if is_it(left));
+    let recorded = |status_board: &StatusBoard| status_board.events.iter().any(|(_, event)| is_told(&event.kind));
     agent.context.status_writer.reader().wait_for(recorded).await.expect("the board is there");
     assert!(waits.exists(), "it is still there");
 
     drop(protected);
     let mut status_board = agent.context.status_writer.reader();
     tokio::time::pause();
-    let gone =
-        |status_board: &StatusBoard| status_board.events.iter().any(|(_, event)| event.text.contains("is removed now"));
+    let is_removed =
+        |event: &HostEvent| matches!(event, HostEvent::OldDataRemoved { path } if Path::new(path) == waits);
+    let gone = |status_board: &StatusBoard| status_board.events.iter().any(|(_, event)| is_removed(&event.kind));
     status_board.wait_for(gone).await.expect("the board is there");
     while !Ledger::look(&harness.data_dir()).expect("it can be read").leftovers().is_empty() {
         tokio::task::yield_now().await;

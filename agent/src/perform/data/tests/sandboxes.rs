@@ -7,10 +7,13 @@ use crate::ledger::Ledger;
 use crate::status_board::StatusBoard;
 use fleet_core::activity::Activity;
 use fleet_core::backup::DataResult;
+use fleet_core::event::HostEvent;
 use fleet_core::facts::Running;
 use fleet_core::hint::Hint;
 use fleet_core::names::BackupId;
 use fleet_core::order::{End, Outcome};
+use fleet_core::order_failure::OrderFailure;
+use fleet_core::sandbox_part::SandboxPart;
 use std::time::Duration;
 
 const FOR_EVER: u32 = u32::MAX;
@@ -44,17 +47,23 @@ fn left(harness: &Harness) -> usize {
 }
 
 /// Waits for an event; pauses between tries are skipped.
-async fn recorded(agent: &Agent, what: &str) -> String {
+async fn recorded(agent: &Agent, is_it: impl Fn(&HostEvent) -> bool) -> HostEvent {
     let mut status_board = agent.context.status_writer.reader();
-    let find = |status_board: &StatusBoard| {
-        status_board.events.iter().map(|(_, it)| it.text.clone()).find(|text| text.contains(what))
-    };
+    let find = |status_board: &StatusBoard| status_board.events.iter().map(|(_, it)| it.kind.clone()).find(&is_it);
     tokio::time::pause();
     let waiting = status_board.wait_for(|status_board| find(status_board).is_some());
     let waited = tokio::time::timeout(Duration::from_secs(2 * 24 * 3600), waiting).await;
-    let text = find(&waited.expect("it is told in time").expect("the board is there"));
+    let event = find(&waited.expect("it is told in time").expect("the board is there"));
     tokio::time::resume();
-    text.expect("it is there")
+    event.expect("it is there")
+}
+
+fn is_left(event: &HostEvent) -> bool {
+    matches!(event, HostEvent::SandboxLeft { .. })
+}
+
+fn is_removed(event: &HostEvent) -> bool {
+    matches!(event, HostEvent::SandboxRemoved { .. })
 }
 
 #[tokio::test]
@@ -62,14 +71,16 @@ async fn what_a_drill_could_not_remove_is_named_and_its_finding_counts() {
     let (harness, agent, id) = backed_up().await;
     let (end, sandbox) = drilled(&harness, &agent, &id).await;
     let Outcome::Stuck { failure, hint } = &end.outcome else { panic!("expected it to be stuck, found {end:?}") };
-    let reason = failure.to_string();
+    let OrderFailure::SandboxNotRemoved { parts, .. } = failure else {
+        panic!("expected its parts, found {failure:?}")
+    };
     for part in [
-        format!("container `{sandbox}-db-1`"),
-        format!("network `{sandbox}_inside`"),
-        format!("volume `{sandbox}_data`"),
-        format!("volume `{sandbox}_uploads`"),
+        SandboxPart::Container(format!("{sandbox}-db-1")),
+        SandboxPart::Network(format!("{sandbox}_inside")),
+        SandboxPart::Volume(format!("{sandbox}_data")),
+        SandboxPart::Volume(format!("{sandbox}_uploads")),
     ] {
-        assert!(reason.contains(&part), "{part} is not in: {reason}");
+        assert!(parts.contains(&part), "{part} is not in: {parts:?}");
     }
     assert_eq!(*hint, Some(Hint::LookAtSandbox(sandbox.to_string())));
     match end.made.as_deref() {
@@ -77,8 +88,9 @@ async fn what_a_drill_could_not_remove_is_named_and_its_finding_counts() {
         other => panic!("expected what the drill found, found {other:?}"),
     }
     assert_eq!(harness.keeping.proofs("near").len(), 1, "it is noted with the backup");
-    let text = recorded(&agent, "could not all be removed").await;
-    assert!(text.contains(&format!("`{sandbox}_data`")) && text.contains("docker volume ls"), "{text}");
+    let event = recorded(&agent, is_left).await;
+    let data = SandboxPart::Volume(format!("{sandbox}_data"));
+    assert!(matches!(&event, HostEvent::SandboxLeft { parts, .. } if parts.contains(&data)), "{event:?}");
 }
 
 #[tokio::test]
@@ -112,8 +124,8 @@ async fn what_is_left_is_removed_when_it_can_be() {
     let before = harness.lab.plan().refused;
     // Five more are refused; each try is one after a minute.
     harness.lab.plan().stays = 5;
-    let text = recorded(&agent, "all that a drill made is removed now").await;
-    assert_eq!((harness.lab.plan().refused - before, left(&harness)), (5, 0), "{text}");
+    recorded(&agent, is_removed).await;
+    assert_eq!((harness.lab.plan().refused - before, left(&harness)), (5, 0));
     harness.check_calm("after it was removed");
 }
 
@@ -124,7 +136,7 @@ async fn a_drill_that_failed_and_left_something_says_both_and_its_instance_is_no
     let (end, sandbox) = drilled(&harness, &agent, &id).await;
     let Outcome::Stuck { failure, hint } = &end.outcome else { panic!("expected it to be stuck, found {end:?}") };
     let reason = failure.to_string();
-    assert!(reason.contains("137") && reason.contains(&format!("volume `{sandbox}_data`")), "{reason}");
+    assert!(reason.contains("137") && reason.contains(&format!("volume {sandbox}_data")), "{reason}");
     assert_eq!((hint, &end.made), (&Some(Hint::LookAtSandbox(sandbox.to_string())), &None));
     assert_eq!((left(&harness), agent.context.ledger().instances()[&instance()].stuck.clone()), (1, None));
 }
@@ -151,7 +163,7 @@ async fn a_removal_that_hangs_ends_the_drill_with_its_finding_and_is_tried_again
     // The next try may have begun already.
     harness.ask(&[]);
     harness.lab.fake.meddle(|world| world.hanging.clear());
-    recorded(&agent, "all that a drill made is removed now").await;
+    recorded(&agent, is_removed).await;
     harness.check_calm("after it went on");
 }
 
@@ -164,12 +176,12 @@ async fn what_is_left_outlives_the_agent_and_its_instance() {
     assert_eq!(harness.carry_out(&agent, remove).await.outcome, Outcome::Done);
     agent.kill().await;
     let agent = harness.agent();
-    let text = recorded(&agent, "could not all be removed").await;
-    assert!(text.contains(&sandbox), "{text}");
+    let event = recorded(&agent, is_left).await;
+    assert!(matches!(&event, HostEvent::SandboxLeft { project, .. } if *project == sandbox), "{event:?}");
     agent.kill().await;
     harness.lab.plan().stays = 0;
     let agent = harness.agent();
-    recorded(&agent, "all that a drill made is removed now").await;
+    recorded(&agent, is_removed).await;
     assert_eq!(left(&harness), 0);
     let world = harness.lab.fake.world();
     assert!(world.containers.is_empty() && world.networks.is_empty() && world.volumes.is_empty(), "{world:?}");
