@@ -7,7 +7,7 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 use std::error::Error;
 use std::path::Path;
 
-const FILES: [&str; 15] = [
+const FILES: [&str; 16] = [
     "fleet/v1/drifts.proto",
     "fleet/v1/failures.proto",
     "fleet/v1/events.proto",
@@ -18,6 +18,7 @@ const FILES: [&str; 15] = [
     "fleet/v1/reasons.proto",
     "fleet/v1/join.proto",
     "fleet/v1/agents.proto",
+    "fleet/v1/notes.proto",
     "fleet/v1/operators.proto",
     "fleet/v1/plans.proto",
     "fleet/v1/problems.proto",
@@ -48,7 +49,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             "#[serde(flatten, serialize_with = \"crate::words::strategy\")]",
         );
     }
-    for field in ["ProposedChange.changes", "InstanceChange.plan", "MemberView.puts_back", "BackupCopyView.why"] {
+    let beside = [
+        "ProposedChange.changes",
+        "InstanceChange.plan",
+        "MemberView.puts_back",
+        "BackupCopyView.why",
+        "BackupCopyView.checks",
+        "PartView.notes",
+    ];
+    for field in beside {
         let function = field.split('.').next_back().unwrap_or_default();
         let attribute = format!("#[serde(flatten, serialize_with = \"crate::words::{function}\")]");
         builder = builder.field_attribute(format!("fleet.v1.{field}"), attribute);

@@ -10,7 +10,7 @@ use crate::agent_context::AgentContext;
 use crate::ledger::InstanceValues;
 use crate::status_board::StatusBoard;
 use data_encoding::BASE64;
-use fleet_core::backup::{CopyMade, Coverage, DataResult, StoreState};
+use fleet_core::backup::{CopyMade, Coverage, DataNote, DataResult, Manifest, Part, StoreState};
 use fleet_core::coded_text::ArgumentKind;
 use fleet_core::facts::{InstanceHealth, Running};
 use fleet_core::names::InstanceName;
@@ -120,12 +120,14 @@ impl Mask {
             DataResult::Backup(copies) => DataResult::Backup(self.copies(copies)),
             DataResult::Drill(mut drill) => {
                 drill.proof.failure = drill.proof.failure.map(|failure| Box::new(self.failure(*failure)));
-                drill.proof.checks = self.all(drill.proof.checks);
+                let checks = drill.proof.checks.into_iter();
+                drill.proof.checks =
+                    checks.map(|check| check.map_texts(|kind, text| self.argument(kind, text))).collect();
                 DataResult::Drill(drill)
             }
             DataResult::Restore(mut restore) => {
                 restore.safety = self.copies(restore.safety);
-                restore.notes = self.all(restore.notes);
+                restore.notes = self.notes(restore.notes);
                 DataResult::Restore(restore)
             }
             DataResult::Forgotten(_) => made,
@@ -133,12 +135,19 @@ impl Mask {
     }
 
     fn copies(&self, copies: Vec<CopyMade>) -> Vec<CopyMade> {
-        let masked = |copy: CopyMade| CopyMade { result: copy.result.map_err(|failure| self.failure(failure)), ..copy };
+        let manifest = |manifest: Manifest| {
+            let part = |part: Part| Part { notes: self.notes(part.notes), ..part };
+            Manifest { parts: manifest.parts.into_iter().map(part).collect(), ..manifest }
+        };
+        let masked = |copy: CopyMade| {
+            let result = copy.result.map(manifest).map_err(|failure| self.failure(failure));
+            CopyMade { result, ..copy }
+        };
         copies.into_iter().map(masked).collect()
     }
 
-    fn all(&self, texts: Vec<String>) -> Vec<String> {
-        texts.into_iter().map(|text| self.apply(text)).collect()
+    fn notes(&self, notes: Vec<DataNote>) -> Vec<DataNote> {
+        notes.into_iter().map(|note| note.map_texts(|kind, text| self.argument(kind, text))).collect()
     }
 }
 
@@ -287,6 +296,7 @@ fn base64_encoded(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::backup::{DrillCheck, DrillMade, Proof, RestoreMade};
 
     #[track_caller]
     fn check(secret: &str, text: &str, expected: &str) {
@@ -322,6 +332,34 @@ mod tests {
         let mask = Mask::new(["mongo", "hunter2hunter2"]);
         assert_eq!(mask.failure(failed("mongo", "mongo")), failed("mongo", MASK));
         assert_eq!(mask.failure(failed("web-hunter2hunter2", "no")), failed("web-***", "no"));
+    }
+
+    #[test]
+    fn words_in_remarks_and_in_answers_to_a_drill_are_masked() {
+        let mask = Mask::new(["hunter2hunter2"]);
+        let store = || "db".parse().expect("a name");
+        let (at, host) = (fleet_core::time::Time(1), "lab-1".parse().expect("a name"));
+        let checks = |text: &str| {
+            let (question, answer) = ("select password".to_owned(), Some(text.to_owned()));
+            vec![DrillCheck::Answered { store: store(), question, answer }]
+        };
+        let (repository, backup) = ("central".parse().expect("a name"), "ab".repeat(12).parse().expect("an id"));
+        let proof = Proof { at, host, took_ms: 1, bytes: 1, checks: checks("it is hunter2hunter2"), failure: None };
+        let DataResult::Drill(drill) = mask.made(DataResult::Drill(DrillMade { repository, backup, proof })) else {
+            panic!("it is a drill")
+        };
+        assert_eq!(drill.proof.checks, checks("it is ***"));
+        let notes = |text: &str| {
+            vec![
+                DataNote::NotCounted { cause: text.to_owned() },
+                DataNote::NotRebuilt { store: store(), failure: Box::new(OrderFailure::other(text)) },
+                DataNote::Different { store: store(), differences: vec![text.to_owned()] },
+            ]
+        };
+        let restore =
+            RestoreMade { backup: drill.backup, safety: vec![], took_ms: 1, bytes: 1, notes: notes("hunter2hunter2") };
+        let DataResult::Restore(restore) = mask.made(DataResult::Restore(restore)) else { panic!("it is a restore") };
+        assert_eq!(restore.notes, notes(MASK));
     }
 
     #[test]

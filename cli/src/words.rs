@@ -7,6 +7,7 @@ pub mod failures;
 pub mod health;
 pub mod hints;
 pub mod host_events;
+pub mod notes;
 pub mod plans;
 pub mod problems;
 pub mod progress;
@@ -26,6 +27,8 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::BackupProblem(problem) => problems::shown_backup(problem),
         CodedMessage::ChangeResult(result) => results::shown_change(result),
         CodedMessage::DataLeftover(left) => coverage::shown_leftover(left),
+        CodedMessage::DataNote(note) => notes::shown_note(note),
+        CodedMessage::DrillCheck(check) => notes::shown_check(check),
         CodedMessage::Drift(drift) => drift::shown(drift),
         CodedMessage::EventKind(kind) => events::shown(Some(kind)),
         CodedMessage::HealthProblem(problem) => health::shown(Some(problem)),

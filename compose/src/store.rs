@@ -263,26 +263,4 @@ impl Store {
     pub fn is_truth(&self) -> bool {
         self.kind == StoreKind::Truth
     }
-
-    /// Returns the limitations of its dump, for people.
-    pub fn caveats(&self) -> Vec<String> {
-        let is_held = !self.stop.is_empty() || !self.pause.is_empty();
-        let text = match &self.engine {
-            DatabaseEngine::Mongodb(_) if !is_held => {
-                "its collections were dumped one after another while others could write; `pause:` names services that wait"
-            }
-            DatabaseEngine::Volume(_) if !is_held => "its files were read while others could write",
-            DatabaseEngine::S3(_) if !is_held => "its objects were read one after another while others could write",
-            DatabaseEngine::Postgresql(_)
-            | DatabaseEngine::Mongodb(_)
-            | DatabaseEngine::Mariadb(_)
-            | DatabaseEngine::Mysql(_)
-            | DatabaseEngine::Redis(_)
-            | DatabaseEngine::Neo4j(_)
-            | DatabaseEngine::Volume(_)
-            | DatabaseEngine::S3(_)
-            | DatabaseEngine::Command(_) => return Vec::new(),
-        };
-        vec![text.to_owned()]
-    }
 }

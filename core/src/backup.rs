@@ -7,6 +7,7 @@ mod counted;
 mod coverage;
 mod data_request;
 mod data_result;
+mod drill_check;
 mod dump_validator;
 mod file_kind;
 mod manifest;
@@ -28,6 +29,7 @@ pub(crate) mod testing;
 mod tool;
 mod version_mismatch;
 
+pub use crate::order_failure::{DataNote, percent};
 pub use crate::store_gap::{MountPlace, StoreGap, UndeclaredData};
 pub use crate::zone::{MomentError, Zone, ZoneError, moment};
 pub use access::{FilesParent, LocationAccess, RepositoryAccess, Secret};
@@ -41,6 +43,7 @@ pub use coverage::{
 };
 pub use data_request::{BackupSource, DataAction, DataKind, DataRequest, Others, Privileges};
 pub use data_result::{CopyMade, DataResult, DrillMade, RestoreMade};
+pub use drill_check::DrillCheck;
 pub use dump_validator::{DumpError, DumpValidator};
 pub use file_kind::FileKind;
 pub use fleet_compose::store::{
@@ -62,9 +65,10 @@ pub use seen::{BackupKey, BackupSeen, Coverage, Proof, StoreSeen, StoreState};
 pub use shrunk::Shrunk;
 pub use side_files::{
     COUNT_LIMIT_OF_FILES, DataPlace, FILE_LIMIT, PutTime, SaidFiles, SideContent, SideFile, SideFiles, SideFolder,
-    TOTAL_LIMIT, UnpackError, can_descend, data_folder, data_place, has_side_files, is_fit, is_log, is_named_log,
-    is_of_server, is_side_file, mentioned, mentioned_logs, pack, put_time, refused_without_side_files, relative,
-    said_files, short, side_file_note, side_files_tool, side_path, uncovered_side_files, unpack, without_side_files,
+    TOTAL_LIMIT, UnpackError, can_descend, data_folder, data_place, first_names, has_side_files, is_fit, is_log,
+    is_named_log, is_of_server, is_side_file, mentioned, mentioned_logs, pack, put_time, refused_without_side_files,
+    relative, said_files, short, side_file_note, side_files_tool, side_path, uncovered_side_files, unpack,
+    without_side_files,
 };
 pub use snapshots::{AskedBy, Snapshots};
 pub use source_note::{Differences, NOTE_LIMIT, NoteError, NotedAt, SourceNote};

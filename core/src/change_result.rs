@@ -1,6 +1,6 @@
 //! Results of changes, as values. `fleet` turns them into words.
 
-use crate::backup::{DataResult, DrillMade, RestoreMade};
+use crate::backup::{DataNote, DataResult, DrillMade, RestoreMade};
 use crate::names::{BackupId, HostName, RepositoryName};
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub enum ChangeResult {
         /// Number of earlier remarks.
         more: usize,
         /// The last remarks: those that need a person come last.
-        notes: Vec<String>,
+        notes: Vec<DataNote>,
     },
 }
 
@@ -62,7 +62,7 @@ impl ChangeResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backup::Proof;
+    use crate::backup::{DrillCheck, Proof};
     use crate::order_failure::OrderFailure;
     use crate::time::Time;
 
@@ -73,7 +73,7 @@ mod tests {
             host: "lab-1".parse().expect("it is a name"),
             took_ms: 40_000,
             bytes: 3,
-            checks: vec!["db: notes: 3".to_owned()],
+            checks: vec![DrillCheck::other("db: notes: 3")],
             failure: failure.map(|text| Box::new(OrderFailure::other(text))),
         };
         let backup: BackupId = "3f9a12bc0011223344556677".parse().expect("it is an id");
@@ -94,13 +94,13 @@ mod tests {
     #[test]
     fn a_restore_tells_its_last_notes() {
         let restored = |count: usize| {
-            let notes = (0..count).map(|number| number.to_string()).collect();
+            let notes = (0..count).map(|number| DataNote::other(number.to_string())).collect();
             let backup = "3f9a12bc0011223344556677".parse().expect("it is an id");
             ChangeResult::of(&DataResult::Restore(RestoreMade { backup, safety: vec![], took_ms: 1, bytes: 1, notes }))
         };
         assert_eq!(restored(0), None);
-        assert_eq!(restored(1), Some(ChangeResult::Restored { more: 0, notes: vec!["0".to_owned()] }));
+        assert_eq!(restored(1), Some(ChangeResult::Restored { more: 0, notes: vec![DataNote::other("0")] }));
         let Some(ChangeResult::Restored { more, notes }) = restored(10) else { panic!("it has notes") };
-        assert_eq!((more, notes.len(), notes.last().map(String::as_str)), (2, NOTES, Some("9")));
+        assert_eq!((more, notes.len(), notes.last()), (2, NOTES, Some(&DataNote::other("9"))));
     }
 }

@@ -16,7 +16,7 @@ pub enum ArgumentKind {
 /// Codes whose arguments without a name are words.
 const CODES_OF_WORDS: [&str; 4] = ["ledger_unreadable", "other", "text", "trying_again"];
 /// Arguments that are words.
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 16] = [
     "answer",
     "arguments",
     "cause",
@@ -29,8 +29,10 @@ const WORDS: [&str; 14] = [
     "output",
     "parts",
     "problem",
+    "question",
     "refusal",
     "text",
+    "what",
 ];
 
 /// Returns the value with other texts in its arguments, those of values in it included; `None` if it cannot be read any more.
@@ -137,6 +139,39 @@ macro_rules! kept_as_code {
     };
 }
 pub(crate) use kept_as_code;
+
+/// Makes a module that serde uses by `flatten` and `with` for a list of codes in a file that earlier versions read: it is written
+/// as texts and, beside them, as codes. The attributes name the field of the texts, then that of the codes.
+macro_rules! codes_beside_texts {
+    ($(#[doc = $doc:literal])* $module:ident: $kind:ident, #[$texts:meta] #[$codes:meta]) => {
+        $(#[doc = $doc])*
+        pub(crate) mod $module {
+            use super::$kind;
+            use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+            #[derive(Serialize, Deserialize)]
+            struct Beside {
+                #[$texts]
+                #[serde(default)]
+                texts: Vec<String>,
+                #[$codes]
+                #[serde(default)]
+                codes: Vec<$kind>,
+            }
+
+            pub(crate) fn serialize<S: Serializer>(all: &[$kind], serializer: S) -> Result<S::Ok, S::Error> {
+                let texts = all.iter().map(ToString::to_string).collect();
+                Beside { texts, codes: all.to_vec() }.serialize(serializer)
+            }
+
+            pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<$kind>, D::Error> {
+                let Beside { texts, codes } = Beside::deserialize(deserializer)?;
+                Ok(if codes.is_empty() { texts.into_iter().map($kind::other).collect() } else { codes })
+            }
+        }
+    };
+}
+pub(crate) use codes_beside_texts;
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use std::fmt;
 /// `{"code": "not_removed", "with": …}`, earlier ones as a text.
 ///
 /// `Display` is for logs: the code in words, then the arguments.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "code", content = "with", remote = "Self")]
 pub enum DataLeftover {
     /// Words of an earlier version, or of a newer one.

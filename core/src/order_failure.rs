@@ -1,7 +1,43 @@
 //! Reasons why orders fail, as codes with arguments. `fleet` turns them into sentences.
 
+/// Declares the enum, and the code of each variant.
+macro_rules! order_failures {
+    ($(
+        #[doc = $doc:literal]
+        #[error($($text:tt)*)]
+        $name:ident = $code:literal $({ $($(#[$with:meta])* $field:ident: $type:ty),+ $(,)? })?,
+    )+) => {
+        /// Reason why an order did not reach its goal. Kept ledgers and facts have it as `{"code": "disk_full", "with": {…}}`,
+        /// earlier ones as a text.
+        ///
+        /// `Display` is for logs.
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+        #[serde(rename_all = "snake_case", tag = "code", content = "with", remote = "Self")]
+        #[allow(missing_docs, reason = "the module has the meaning of arguments that their names do not say")]
+        pub enum OrderFailure {
+            $(
+                #[doc = $doc]
+                #[error($($text)*)]
+                $name $({ $($(#[$with])* $field: $type),+ })?,
+            )+
+        }
+
+        impl OrderFailure {
+            /// Returns the name of its code, for metrics and programs.
+            pub fn code(&self) -> &'static str {
+                match self {
+                    $(Self::$name { .. } => $code,)+
+                }
+            }
+        }
+    };
+}
+
+mod data_note;
 mod kinds;
 
+pub(crate) use data_note::notes;
+pub use data_note::{DataNote, percent};
 pub use kinds::OrderFailure;
 
 use crate::activity::Activity;
@@ -13,14 +49,23 @@ impl OrderFailure {
         if let Self::RollbackFailed { because, failure } = self {
             return vec![because, failure];
         }
+        if let Self::SomethingLeft { left, failure } = self {
+            return left.iter().filter_map(DataNote::failure).chain([&**failure]).collect();
+        }
         if let Self::InStore { failure, .. }
         | Self::NotLoaded { failure, .. }
-        | Self::SomethingLeft { failure, .. }
-        | Self::CopyFailed { failure, .. } = self
+        | Self::CopyFailed { failure, .. }
+        | Self::NotRebuilt { failure, .. }
+        | Self::NeedsNotStarted { failure }
+        | Self::NotStopped { failure } = self
         {
             return vec![failure];
         }
-        if let Self::Several { failures } | Self::SafetyBackupFailed { failures } = self {
+        if let Self::Several { failures }
+        | Self::SafetyBackupFailed { failures }
+        | Self::SafetyBackupMissing { failures }
+        | Self::RebuildFailed { failures } = self
+        {
             failures.iter().collect()
         } else {
             Vec::new()
@@ -52,6 +97,10 @@ fn listed(parts: &[impl ToString]) -> String {
     parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
+fn noted(notes: &[DataNote]) -> String {
+    notes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
 fn joined(failures: &[OrderFailure]) -> String {
     failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
@@ -71,6 +120,8 @@ mod tests {
     #[test]
     fn texts_of_earlier_versions_and_codes_of_newer_ones_are_read() {
         assert_eq!(kept(r#""no answer""#), OrderFailure::other("no answer"));
+        let text = r#"{"code":"rebuild_failed","with":{"problem":"no disk"}}"#;
+        assert_eq!(kept(text), OrderFailure::other("rebuild failed no disk"), "an earlier version kept a text");
         let newer = r#"{"code":"flew_away","with":{"to":"there"}}"#;
         assert_eq!(kept(newer), OrderFailure::other("flew away there"));
         let earlier: Outcome = serde_json::from_str(r#"{"refused":{"reason":"no"}}"#).expect("it can be read");

@@ -15,6 +15,7 @@ mod halt;
 mod health;
 mod hint;
 mod joiner;
+mod note;
 mod observed;
 mod operators;
 mod order;
@@ -37,6 +38,7 @@ pub use halt::{incoming_halt_reason, incoming_member_failure};
 pub use health::{incoming_health_problem, incoming_probe_failure, incoming_probe_target};
 pub use hint::incoming_hint;
 pub use joiner::incoming_joiner;
+pub use note::{incoming_data_note, incoming_drill_check};
 pub use observed::{IncomingReport, incoming_end, incoming_instance};
 pub use order::{OutgoingOrder, incoming_order};
 pub use plan::{

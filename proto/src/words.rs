@@ -36,8 +36,10 @@ wire_enums!(
     ContainerState,
     DataEffect,
     DataLeftoverCode,
+    DataNoteCode,
     DriftCode,
     DriftRule,
+    DrillCheckCode,
     EventCode,
     HealthProblemCode,
     HintCode,
@@ -163,7 +165,9 @@ macro_rules! coded_messages {
 coded_messages!(
     Activity: ActivityCode,
     DataLeftover: DataLeftoverCode,
+    DataNote: DataNoteCode,
     Drift: DriftCode,
+    DrillCheck: DrillCheckCode,
     BackupProblem: BackupProblemCode,
     ChangeResult: ChangeResultCode,
     EventKind: EventCode,
@@ -254,26 +258,28 @@ pub(crate) fn strategy<S: Serializer>(value: &Option<v1::RolloutStrategy>, seria
     StrategyData { strategy, strategy_values }.serialize(serializer)
 }
 
-macro_rules! planned_changes {
-    ($($field:ident, $values:ident;)*) => {
+macro_rules! lines {
+    ($($field:ident, $values:ident: $message:ident;)*) => {
         $(#[doc = concat!("Writes `", stringify!($field), "` as lines of words, and beside them the values.")]
-        pub(crate) fn $field<S: Serializer>(changes: &[v1::PlannedChange], serializer: S) -> Result<S::Ok, S::Error> {
+        pub(crate) fn $field<S: Serializer>(all: &[v1::$message], serializer: S) -> Result<S::Ok, S::Error> {
             #[derive(Serialize)]
-            struct PlanData {
+            struct Lines {
                 $field: Vec<String>,
                 $values: Vec<CodedData>,
             }
-            let $values: Vec<CodedData> = changes.iter().cloned().map(Into::into).collect();
-            let $field = $values.iter().map(|change| change.text.clone()).collect();
-            PlanData { $field, $values }.serialize(serializer)
+            let $values: Vec<CodedData> = all.iter().cloned().map(Into::into).collect();
+            let $field = $values.iter().map(|one| one.text.clone()).collect();
+            Lines { $field, $values }.serialize(serializer)
         })*
     };
 }
 
-planned_changes! {
-    changes, changes_values;
-    plan, plan_values;
-    puts_back, puts_back_values;
+lines! {
+    changes, changes_values: PlannedChange;
+    plan, plan_values: PlannedChange;
+    puts_back, puts_back_values: PlannedChange;
+    checks, checks_values: DrillCheck;
+    notes, notes_values: DataNote;
 }
 
 /// Writes why a backup stays or goes as one line of words, and beside it the values.

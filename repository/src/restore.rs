@@ -12,7 +12,6 @@ use crate::error::{Error, Result, brief};
 use crate::reader::{Blobs, MAX_DEPTH, own, subtree};
 use crate::repository::Repository;
 use fleet_core::backup::Privileges;
-use fleet_core::grammar::count;
 use fleet_core::names::SnapshotId;
 use put::{MadeFile, Put};
 use rustic_core::repofile::{Node, NodeType};
@@ -104,19 +103,6 @@ pub struct Restored {
     /// Number of remarks, including those without a text.
     #[serde(default)]
     pub remarked: u64,
-}
-
-impl Restored {
-    /// Returns remarks about entries that the disk refused without affecting data, and about entries that are never
-    /// created.
-    pub fn notes(&self) -> Vec<String> {
-        let note = |(name, files): (&String, &u64)| {
-            format!("`{name}` of {} could not be set on this host", count(*files, "file"))
-        };
-        let more = self.remarked.saturating_sub(self.remarks.len() as u64);
-        let more = (more > 0).then(|| format!("{more} more like these"));
-        self.refused.iter().map(note).chain(self.remarks.iter().cloned()).chain(more).collect()
-    }
 }
 
 /// Maximum number of remarks that have a text.

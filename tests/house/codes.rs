@@ -1,8 +1,9 @@
 //! Codes that the programs send are read as they were written, and `fleet` has words for each.
 
 use fleet_proto::convert::{
-    incoming_backup_problem, incoming_change_result, incoming_event_kind, incoming_host_event, incoming_order_summary,
-    incoming_problem, incoming_repository_problem, incoming_retention_reason, incoming_undeliverable_reason,
+    incoming_backup_problem, incoming_change_result, incoming_data_note, incoming_drill_check, incoming_event_kind,
+    incoming_host_event, incoming_order_summary, incoming_problem, incoming_repository_problem,
+    incoming_retention_reason, incoming_undeliverable_reason,
 };
 use fleet_proto::v1;
 use fleet_proto::words::CodedMessage;
@@ -11,7 +12,7 @@ use std::fmt::Debug;
 
 /// Texts that are the argument of some code: a number, a name that is also a backup's id, a release, a role, a machine, and the
 /// names of codes.
-const ARGUMENTS: [&str; 20] = [
+const ARGUMENTS: [&str; 21] = [
     "1",
     "2",
     "abcdefabcdefabcdefabcdef",
@@ -27,7 +28,8 @@ const ARGUMENTS: [&str; 20] = [
     "UNDELIVERABLE_REASON_CODE_TEXT",
     "HEALTH_PROBLEM_CODE_HOST_DUPLICATE",
     "STORE_GAP_CODE_VOLUME_MISSING",
-    "DATA_LEFTOVER_CODE_OTHER",
+    "DATA_LEFTOVER_CODE_REMOVAL_TOO_SLOW",
+    "STORE_ENGINE_REDIS",
     "UNDECLARED_DATA_CODE_UNNAMED_VOLUME",
     "0",
     "HOST_EVENT_CODE_HEALED",
@@ -84,6 +86,8 @@ checks! {
     each_problem_of_a_repository_is_read_and_has_words: RepositoryProblem, RepositoryProblemCode, incoming_repository_problem;
     each_reason_of_a_withheld_order_is_read_and_has_words: UndeliverableReason, UndeliverableReasonCode, incoming_undeliverable_reason;
     each_order_in_short_is_read_and_has_words: OrderSummary, OrderSummaryCode, incoming_order_summary;
+    each_remark_of_work_on_data_is_read_and_has_words: DataNote, DataNoteCode, incoming_data_note;
+    each_comparison_of_a_drill_is_read_and_has_words: DrillCheck, DrillCheckCode, incoming_drill_check;
     each_event_is_read_as_it_was_written_and_has_words: EventKind, EventCode, incoming_event_kind;
     each_event_of_a_host_is_read_as_it_was_written_and_has_words: HostEvent, HostEventCode, incoming_host_event;
 }
@@ -105,7 +109,11 @@ fn each_reason_of_the_retention_has_words() {
 
 #[test]
 fn each_result_of_a_change_has_words() {
-    let texts = [&[][..], &["3f9a12bc0011223344556677", "central", "lab-1", "40000", "5"], &["0", "a note"]];
+    let texts = [
+        &[][..],
+        &["3f9a12bc0011223344556677", "central", "lab-1", "40000", "5"],
+        &["0", "2", "DATA_NOTE_CODE_OTHER", "a note"],
+    ];
     for code in (1..1000).filter_map(|code| v1::ChangeResultCode::try_from(code).ok()) {
         let message = |texts: &&[&str]| {
             let arguments = texts.iter().map(ToString::to_string).collect();

@@ -3,7 +3,7 @@
 //!
 //! **Invariant:** whatever is noted may have been done or not: putting it back is safe either way.
 
-use fleet_core::backup::{CopyMade, HoldKind, RestoreMade};
+use fleet_core::backup::{CopyMade, DataNote, HoldKind, RestoreMade};
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
@@ -26,9 +26,9 @@ pub struct Journal {
     /// Volumes that a restore created because they were missing: they belong to no owner until it has passed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub made_volumes: Vec<String>,
-    /// Data that a restore replaced irrevocably, with an operator's consent.
+    /// Remarks of a restore; those of earlier versions as their texts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
+    pub notes: Vec<DataNote>,
     /// Sandbox of a drill, to be removed with its volumes.
     #[serde(default, alias = "throwaway", skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<Box<InstanceSpec>>,

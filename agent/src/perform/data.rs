@@ -55,7 +55,7 @@ use crate::ledger::{
     RestorePhase, StuckMark,
 };
 use fleet_core::activity::Activity;
-use fleet_core::backup::{DataAction, DataResult};
+use fleet_core::backup::{DataAction, DataNote, DataResult};
 use fleet_core::facts::StepProgress;
 use fleet_core::hint::Hint;
 use fleet_core::names::BackupId;
@@ -180,7 +180,7 @@ impl DataWork<'_> {
                 let failure = match self.journal().filled.is_empty() {
                     true => because.clone(),
                     false => OrderFailure::SomethingLeft {
-                        left: left_in_buckets(&self.journal()),
+                        left: vec![left_in_buckets(&self.journal())],
                         failure: Box::new(because.clone()),
                     },
                 };
@@ -208,14 +208,14 @@ impl DataWork<'_> {
     async fn stuck(&self, failure: OrderFailure, journal: &Journal) {
         let (instance, left) = (&self.order.instance, self.journal());
         let waits: Vec<_> = journal.aside.iter().map(|aside| aside.waits.display().to_string()).collect();
-        let waits = (!waits.is_empty()).then(|| format!("its former data is in {}", waits.join(", ")));
+        let waits = (!waits.is_empty()).then_some(DataNote::FormerData { folders: waits });
         let buckets = (!left.filled.is_empty()).then(|| left_in_buckets(&left));
         let held = (!left.held.is_empty()).then(|| left::still(&left.held));
         // Texts are cut at their end on the way: first where the data is.
-        let left_texts: Vec<String> = [waits, buckets, held].into_iter().flatten().collect();
-        let failure = match left_texts.is_empty() {
+        let notes: Vec<DataNote> = [waits, buckets, held].into_iter().flatten().collect();
+        let failure = match notes.is_empty() {
             true => failure,
-            false => OrderFailure::SomethingLeft { left: left_texts.join("; "), failure: Box::new(failure) },
+            false => OrderFailure::SomethingLeft { left: notes, failure: Box::new(failure) },
         };
         let hint = Some(Hint::LookOnHost(instance.clone()));
         // If only these are left, the instance is unchanged once they run again, and a drill's sandbox was never a part
@@ -289,12 +289,11 @@ impl DataWork<'_> {
 }
 
 /// Returns the buckets that are not in their earlier state.
-fn left_in_buckets(journal: &Journal) -> String {
-    let names: Vec<String> = journal.filled.iter().map(ToString::to_string).collect();
-    let names = names.join(", ");
+fn left_in_buckets(journal: &Journal) -> DataNote {
+    let stores = journal.filled.iter().cloned().collect();
     match journal.safety.is_empty() {
-        true => format!("what was put into the bucket of {names} is still there"),
-        false => format!("the bucket of {names} is not what it was: the safety backup has that"),
+        true => DataNote::BucketFilled { stores },
+        false => DataNote::BucketReplaced { stores },
     }
 }
 

@@ -4,7 +4,9 @@ use super::coordinator::Coordinator;
 use super::images::{self, docker};
 use fleet_agent::identity_path;
 use fleet_core::app::{AppDefinition, Bundle};
-use fleet_core::backup::{BackupSource, Cause, DataAction, FilesParent, LocationAccess, RepositoryAccess, Secret};
+use fleet_core::backup::{
+    BackupSource, Cause, DataAction, DrillCheck, FilesParent, LocationAccess, RepositoryAccess, Secret,
+};
 use fleet_core::facts::DriftRule;
 use fleet_core::names::{BackupId, InstanceName, OrderId};
 use fleet_core::order::{Action, End, Order, order_id};
@@ -24,6 +26,14 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 
 const DATABASE: &str = "labnotes-db:1";
+
+/// Asserts that a drill counted so many items of a store.
+#[track_caller]
+pub fn check_counted(checks: &[DrillCheck], store: &str, item: &str, count: u64) {
+    let store = store.parse().expect("a name");
+    let expected = DrillCheck::Counted { store, item: item.to_owned(), count };
+    assert!(checks.contains(&expected), "{expected:?}: {checks:?}");
+}
 
 pub struct Lab {
     pub name: String,

@@ -3,7 +3,7 @@
 use super::images;
 use super::lab::Lab;
 use fleet_core::app::Bundle;
-use fleet_core::backup::{DataAction, DataResult, Others};
+use fleet_core::backup::{DataAction, DataNote, DataResult, Others};
 use fleet_core::hint::Hint;
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, Outcome};
@@ -70,13 +70,17 @@ async fn what_is_derived_is_rebuilt_or_the_restore_says_that_it_was_not() {
     assert_eq!(end.outcome, Outcome::Done);
     assert_eq!(sh(&name, "cat /index/list"), "measured");
     let Some(DataResult::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };
-    assert!(made.notes.iter().any(|note| note.starts_with("index: rebuilt in")), "{:?}", made.notes);
+    let is_rebuilt = |note: &DataNote| matches!(note, DataNote::Rebuilt { store, .. } if store.as_str() == "index");
+    assert!(made.notes.iter().any(is_rebuilt), "{:?}", made.notes);
 
     // One that cannot be rebuilt is no restore that is done; its data are there all the same.
     let end = lab.carry_out(&lab.order(&instance, restore(&backups[1], None))).await;
     let Outcome::Stuck { failure, hint } = &end.outcome else { panic!("expected it to be stuck, found {end:?}") };
-    let is_it = matches!(failure, OrderFailure::RebuildFailed { problem } if problem.contains("index"));
-    assert!(is_it, "{failure:?}");
+    let OrderFailure::RebuildFailed { failures } = failure else {
+        panic!("expected another failure, found {failure:?}")
+    };
+    let is_it = matches!(failures.as_slice(), [OrderFailure::NotRebuilt { store, .. }] if store == "index");
+    assert!(is_it, "{failures:?}");
     let Some(Hint::RebuildRunning(_, commands)) = hint else { panic!("expected commands, found {hint:?}") };
     assert!(commands[0].starts_with(&format!("docker exec {name}-web-1 sh -c")), "{commands:?}");
     assert!(sh(&name, "ls /uploads").contains("broken"));

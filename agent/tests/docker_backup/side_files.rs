@@ -2,9 +2,9 @@
 //! host.
 
 use super::images::{self, docker};
-use super::lab::Lab;
+use super::lab::{Lab, check_counted};
 use fleet_core::app::Bundle;
-use fleet_core::backup::{DataAction, DataResult, Others};
+use fleet_core::backup::{DataAction, DataResult, DrillCheck, Others};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, Outcome};
 use fleet_core::release::Goal;
@@ -170,10 +170,14 @@ async fn accounts_settings_and_access_rules_come_back_in_place_and_elsewhere() {
         .await;
     let Some(DataResult::Drill(made)) = end.made.as_deref() else { panic!("expected a proof, found {end:?}") };
     assert_eq!(made.proof.failure, None);
-    let checks = made.proof.checks.join("\n");
-    for expected in ["cache: db0: 1", "cache: 3 files beside the dump", "rows: 1 file beside the dump", "table: "] {
-        assert!(checks.contains(expected), "{expected}: {checks}");
+    let checks = &made.proof.checks;
+    check_counted(checks, "cache", "db0", 1);
+    for (store, files) in [("cache", 3), ("rows", 1)] {
+        let expected = DrillCheck::SideFiles { store: store.parse().expect("a name"), files };
+        assert!(checks.contains(&expected), "{expected:?}: {checks:?}");
     }
+    let is_loaded = |check: &DrillCheck| matches!(check, DrillCheck::Loaded { store, .. } if store.as_str() == "table");
+    assert!(checks.iter().any(is_loaded), "{checks:?}");
 
     let restore = |goal: Option<Goal>| {
         let (only, safety) = (BTreeSet::new(), BTreeSet::new());

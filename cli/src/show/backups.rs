@@ -3,7 +3,7 @@
 use super::{pairs, section};
 use crate::format::{age, bytes, moment, one_line, or_dash, short, until};
 use crate::output::{Column, grid};
-use crate::words::{failures, problems, results};
+use crate::words::{failures, notes, problems, results};
 use fleet_core::grammar::count;
 use fleet_core::time::Time;
 use fleet_proto::v1::{
@@ -159,8 +159,10 @@ pub fn lines(detail: &BackupDetail, now: Time) -> Vec<String> {
     if !detail.parts.is_empty() {
         lines.extend(section("parts", grid(titles, detail.parts.iter().map(part).collect())));
     }
-    let notes =
-        detail.parts.iter().flat_map(|part| part.notes.iter().map(move |note| format!("{}: {note}", part.store)));
+    let notes = detail
+        .parts
+        .iter()
+        .flat_map(|part| part.notes.iter().map(|note| format!("{}: {}", part.store, notes::shown_note(note))));
     lines.extend(section("notes", notes.map(|note| one_line(&note)).collect()));
     lines.extend(section("compared by a drill", detail.parts.iter().filter_map(compared).collect()));
     lines.extend(section("stood still", detail.holds.iter().map(|line| one_line(line)).collect()));
@@ -193,7 +195,7 @@ fn copy_lines(copy: &BackupCopyView, now: Time) -> Vec<String> {
             Some(failure) => format!("NOT proven: {}", failures::shown(Some(failure))),
         };
         lines.push(format!("  {} {} ago, in {}", one_line(&found), age(now, copy.proof_ms), took(copy.proof_took_ms)));
-        lines.extend(copy.checks.iter().map(|check| format!("    {}", one_line(check))));
+        lines.extend(copy.checks.iter().map(|check| format!("    {}", one_line(&notes::shown_check(check)))));
     }
     lines
 }

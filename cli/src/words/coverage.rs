@@ -56,7 +56,7 @@ pub fn gap(gap: &StoreGap) -> String {
         StoreGap::VolumeRemoved(name) => {
             format!("the volume `{name}` was removed, and there is nothing in its place")
         }
-        StoreGap::Forbidden { refusal } => refusal.clone(),
+        StoreGap::Forbidden { refusal } => format!("the host's own policy forbids it: {refusal}"),
         StoreGap::PolicyUnreadable { problem } => {
             format!("the host's policy cannot be read, so nothing is allowed: {problem}")
         }

@@ -1,6 +1,6 @@
 //! Sentences about failed orders. They are made only here: a failure comes as a code with arguments.
 
-use super::{coverage, health, host_events, steps};
+use super::{coverage, health, host_events, notes, steps};
 use fleet_core::activity::Activity;
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::units::Period;
@@ -33,7 +33,7 @@ pub fn words(failure: &OrderFailure) -> String {
             format!("the store `{store}` could not be loaded: {}", words(failure))
         }
         // Texts may be cut at their end: first where the data is.
-        OrderFailure::SomethingLeft { left, failure } => format!("{left}; {}", words(failure)),
+        OrderFailure::SomethingLeft { left, failure } => format!("{}; {}", notes::notes(left), words(failure)),
         // The host and its Engine.
         OrderFailure::EngineUnreachable { socket } => format!("the Docker Engine does not answer at `{socket}`"),
         OrderFailure::EngineConnectionLost { step, cause } => {
@@ -227,8 +227,13 @@ pub fn words(failure: &OrderFailure) -> String {
                 failures.join("; ")
             )
         }
-        OrderFailure::SafetyBackupMissing { problem } => {
-            format!("a bucket was being replaced and cannot be put back: {problem}")
+        OrderFailure::SafetyBackupMissing { failures } => {
+            let why = failures.iter().map(words).collect::<Vec<_>>().join("; ");
+            let why = if why.is_empty() { "no safety backup was wanted".to_owned() } else { why };
+            format!("a bucket was being replaced and cannot be put back: {why}")
+        }
+        OrderFailure::SafetyBackupLacksBucket => {
+            "the safety backup does not have every bucket that was being replaced".to_owned()
         }
         OrderFailure::RepositoryUnreachable { repository, step, cause }
         | OrderFailure::RepositoryFailed { repository, step, cause }
@@ -263,11 +268,18 @@ pub fn words(failure: &OrderFailure) -> String {
                 host_events::sandbox_left(project, parts)
             )
         }
-        OrderFailure::RebuildFailed { problem } => {
-            format!("the data is restored, but what is derived from it could not be rebuilt: {problem}")
+        OrderFailure::RebuildFailed { failures } => {
+            let failures = failures.iter().map(words).collect::<Vec<_>>().join("; ");
+            format!("the data is restored, but what is derived from it could not be rebuilt: {failures}")
         }
-        OrderFailure::NotStopped { cause } => {
-            format!("what was started to rebuild what is derived could not be stopped: {cause}")
+        OrderFailure::NotRebuilt { store, service, command, failure } => {
+            format!("{store}: `{command}` in {service}: {}", words(failure))
+        }
+        OrderFailure::NeedsNotStarted { failure } => {
+            format!("what it needs could not be started: {}", words(failure))
+        }
+        OrderFailure::NotStopped { failure } => {
+            format!("what was started to rebuild what is derived could not be stopped: {}", words(failure))
         }
     }
 }
@@ -299,14 +311,16 @@ mod tests {
             let at = vec!["7", "ACTIVITY_CODE_ASKED_TO_START"];
             let (health, volumes) = (vec!["HEALTH_PROBLEM_CODE_CONTAINER_DEAD", "a"], vec!["a", "true"]);
             let gap = vec!["db", "STORE_GAP_CODE_VOLUME_MISSING", "a"];
+            let note = ["2", "DATA_NOTE_CODE_OTHER", "a"];
+            let noted = [[&inner[..], &note].concat(), [&["a", "b", "c"][..], &inner].concat()];
             let parts = vec!["drill", "2", "SANDBOX_PART_CODE_VOLUME", "a"];
             let in_store = [&["db"][..], &nested].concat();
             let candidates = [vec!["7"; 4], nested, in_store, at, health, volumes, gap, parts];
-            let messages = candidates.map(|texts| v1::OrderFailure {
+            let mut messages = candidates.into_iter().chain(noted).map(|texts| v1::OrderFailure {
                 code: code.into(),
                 arguments: texts.into_iter().map(str::to_owned).collect(),
             });
-            let readable = messages.iter().find_map(|it| incoming_order_failure(it.clone()));
+            let readable = messages.find_map(|it| incoming_order_failure(it.clone()));
             let failure = readable.unwrap_or_else(|| panic!("{code:?} cannot be read"));
             assert!(!words(&failure).is_empty(), "{code:?} has no words");
             count += 1;

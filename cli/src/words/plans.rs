@@ -1,7 +1,6 @@
 //! Words of plans: what carrying out a request would change.
 
-use super::{coverage, reasons};
-use fleet_core::grammar::count;
+use super::{coverage, notes, reasons};
 use fleet_core::names::{BackupId, HostName, RepositoryName};
 use fleet_core::not_asked::{MemberNotAsked, NotAskedReason};
 use fleet_core::planned_change::PlannedChange;
@@ -123,11 +122,7 @@ pub fn words(change: &PlannedChange) -> String {
             "what else its database servers hold: not known here; the host asks them".to_owned()
         }
         PlannedChange::SideFiles { store, count: number, names } => {
-            let more = match number.saturating_sub(names.len()) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            format!("store {store}: with {} beside its dump: {}{more}", count(*number, "file"), names.join(", "))
+            format!("store {store}: with {}", notes::with_side_files(*number, names))
         }
         PlannedChange::SideFilesKept(store) => format!(
             "store {store}: the backup has no files beside its dump (it is older than they are kept): those of today stay"

@@ -1,6 +1,6 @@
 //! Words of results, and of the retention.
 
-use super::failures;
+use super::{failures, notes};
 use fleet_core::backup::RetentionReason;
 use fleet_core::backup_health::rough;
 use fleet_core::change_result::ChangeResult;
@@ -25,7 +25,7 @@ pub fn change(result: &ChangeResult) -> String {
         ),
         ChangeResult::Restored { more, notes } => {
             let earlier = (*more > 0).then(|| format!("{more} more"));
-            earlier.into_iter().chain(notes.iter().cloned()).collect::<Vec<_>>().join("; ")
+            earlier.into_iter().chain([notes::notes(notes)]).collect::<Vec<_>>().join("; ")
         }
     }
 }
@@ -81,10 +81,12 @@ pub fn retention(reason: &RetentionReason) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::backup::DataNote;
 
     #[test]
     fn a_restore_counts_its_earlier_notes() {
-        let restored = |more| change(&ChangeResult::Restored { more, notes: vec!["a".to_owned(), "b".to_owned()] });
+        let restored =
+            |more| change(&ChangeResult::Restored { more, notes: vec![DataNote::other("a"), DataNote::other("b")] });
         assert_eq!(restored(0), "a; b");
         assert_eq!(restored(3), "3 more; a; b");
     }

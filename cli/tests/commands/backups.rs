@@ -3,9 +3,10 @@
 use crate::environment::NOW;
 use crate::fake::logged_in;
 use crate::scene::{Scene, change, coded, progress};
-use fleet_core::backup::{Keep, RetentionReason};
+use fleet_core::backup::{DataNote, DrillCheck, Keep, RetentionReason};
 use fleet_core::backup_health::BackupProblem;
 use fleet_core::change_result::ChangeResult;
+use fleet_core::data_leftover::DataLeftover;
 use fleet_core::names::RepositoryName;
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::planned_change::PlannedChange;
@@ -43,7 +44,9 @@ fn backup() -> BackupView {
     let copy = |repository: &str, kept: bool, why: &[RetentionReason]| BackupCopyView {
         repository: repository.to_owned(),
         proof_ms: NOW - HOUR,
-        checks: vec!["db.notes: 120 rows".to_owned()],
+        checks: vec![
+            DrillCheck::Counted { store: "db".parse().expect("a name"), item: "notes".to_owned(), count: 120 }.into(),
+        ],
         kept,
         why: why.iter().cloned().map(Into::into).collect(),
         ..Default::default()
@@ -124,10 +127,10 @@ fn each_copy_says_why_it_stays() {
     copies
       central: stays, the newest, last 1 of 3
         proven 60m ago, in 0ms
-          db.notes: 120 rows
+          db: notes: 120
       offsite: may go, not among those that the policy keeps (3 last)
         proven 60m ago, in 0ms
-          db.notes: 120 rows
+          db: notes: 120
 
     parts
       STORE  ENGINE      SIZE     ADDED    TOOK  HOLDS
@@ -293,13 +296,17 @@ fn what_is_extracted_is_whole_or_not_there() {
 
 #[test]
 fn what_a_restore_left_is_named_at_its_end_and_with_the_instance() {
-    let left = "the data of before its restore could not be removed: `/data/_data.before-1`";
-    let result = ChangeResult::Restored { more: 0, notes: vec![left.to_owned()] };
+    let (path, since) = ("/data/_data.before-1".to_owned(), Time(NOW));
+    let left = DataLeftover::NotRemoved { path, since, cause: "Operation not permitted".to_owned() };
+    let result = ChangeResult::Restored { more: 0, notes: vec![DataNote::Leftover { left }] };
     let over = ChangeProgress { result: Some(result.into()), ..progress("done", "") };
     let (_fake, environment) =
         logged_in(Scene { change: change(&[], "0011"), progress: vec![over], ..Default::default() });
     let printed = environment.run("fleet restore notes-1 --yes");
-    assert_eq!(printed.stdout, format!("notes-1: done: {left}\n"), "{}", printed.stderr);
+    let expected = "notes-1: done: the data of before its restore could not be removed since 2026-11-20T06:00:00Z: \
+                    `/data/_data.before-1`: Operation not permitted (`lsattr -R` on the host shows files that are protected by \
+                    `chattr +i`); that is tried again every minute\n";
+    assert_eq!(printed.stdout, expected, "{}", printed.stderr);
 }
 
 #[test]

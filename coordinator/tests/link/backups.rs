@@ -3,7 +3,7 @@
 use crate::harness::{LIMIT, now, planned, restore, settled};
 use crate::import::named;
 use crate::scene::{accepted_drill, backups, data, end, read, scene, standing, until};
-use fleet_core::backup::{DataAction, DataResult, DrillMade, Others, Proof, RestoreMade, RetentionReason};
+use fleet_core::backup::{DataAction, DataNote, DataResult, DrillMade, Others, Proof, RestoreMade, RetentionReason};
 use fleet_core::change_result::ChangeResult;
 use fleet_core::data_leftover::DataLeftover;
 use fleet_core::event::EventKind;
@@ -104,8 +104,9 @@ async fn what_a_restore_left_is_named_at_its_end_with_the_instance_and_in_the_st
     let change = restore(&mut scene.backups, request).await.expect("nothing stands against it").into_inner();
     let order = scene.agent.orders(1).await.remove(0);
     let left = "could not be removed: `/data/_data.before-1`: Operation not permitted".to_owned();
-    let (took_ms, bytes, notes) = (1, 1, vec![left.clone()]);
-    let made = RestoreMade { backup: read(&backup.id), safety: Vec::new(), took_ms, bytes, notes };
+    let notes = vec![DataNote::other(left.clone())];
+    let (took_ms, bytes) = (1, 1);
+    let made = RestoreMade { backup: read(&backup.id), safety: Vec::new(), took_ms, bytes, notes: notes.clone() };
     let done = Outcome::Done(v1::Empty {});
     end(&scene.agent, &order, done, Some(DataResult::Restore(made)), &scene.release).await;
     let request = v1::FollowChangeRequest { instance: "notes-1".to_owned(), order: change.order };
@@ -119,7 +120,7 @@ async fn what_a_restore_left_is_named_at_its_end_with_the_instance_and_in_the_st
         }
     };
     let recorded = timeout(LIMIT, over).await.expect("it is over in time");
-    let restored = ChangeResult::Restored { more: 0, notes: vec![left.clone()] };
+    let restored = ChangeResult::Restored { more: 0, notes };
     assert_eq!((recorded.state(), recorded.result), (v1::ChangeState::Done, Some(restored.into())));
     let folder = DataLeftover::NotRemoved { path: "/data/_data.before-1".to_owned(), since: Time(7), cause: left };
     for leftovers in [vec![folder.clone().into()], Vec::new()] {

@@ -5,8 +5,8 @@ use fleet_coordinator::identity::Seal;
 use fleet_coordinator::repositories::{Disk, RepositoryService};
 use fleet_coordinator::store::{MemoryStore, Store, StoreError};
 use fleet_core::backup::{
-    BackupKey, BackupPolicy, BackupSource, Backups, Cause, CopyMade, Counted, DataAction, DataResult, DrillMade,
-    EngineKind, Keep, Kept, Manifest, Part as KeptPart, Proof, RepositoryProblem, Root, Snapshots,
+    BackupKey, BackupPolicy, BackupSource, Backups, Cause, CopyMade, Counted, DataAction, DataResult, DrillCheck,
+    DrillMade, EngineKind, Keep, Kept, Manifest, Part as KeptPart, Proof, RepositoryProblem, Root, Snapshots,
 };
 use fleet_core::event::EventKind;
 use fleet_core::facts::{CopyOnWrite, DriftRule, HostDesired, InstanceDesired, PowerDesired};
@@ -190,7 +190,7 @@ impl Harness {
             host: read("lab-1"),
             took_ms: 7,
             bytes: 9,
-            checks: vec!["notes: 1 row".to_owned()],
+            checks: vec![DrillCheck::other("notes: 1 row")],
             failure: None,
         };
         let bytes = serde_json::to_vec(&proof).expect("it is JSON");

@@ -1,6 +1,6 @@
 //! Result of an order about data, reported with its end.
 
-use super::{DataKind, Kept, Manifest, Part, Proof, Snapshots};
+use super::{DataKind, DataNote, Kept, Manifest, Part, Proof, Snapshots};
 use crate::names::{BackupId, RepositoryName};
 use crate::order_failure::OrderFailure;
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,7 @@ pub struct RestoreMade {
     pub took_ms: u64,
     /// Bytes that were restored.
     pub bytes: u64,
-    /// Remarks that are no errors, for people.
+    /// Remarks that are no errors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
+    pub notes: Vec<DataNote>,
 }

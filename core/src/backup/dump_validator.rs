@@ -11,8 +11,7 @@ mod rdb;
 mod zstd;
 
 use super::tool::ToolEnd;
-use super::{DatabaseEngine, Store};
-use crate::grammar::count;
+use super::{DataNote, DatabaseEngine, Store};
 use copied::Copied;
 pub use error::DumpError;
 use inserted::Inserted;
@@ -100,9 +99,9 @@ impl DumpValidator {
         }
     }
 
-    /// Decides whether the dump counts. Returns remarks for people, or the reason for rejection. `previous` are the
+    /// Decides whether the dump counts. Returns remarks, or the reason for rejection. `previous` are the
     /// bytes of the last one.
-    pub fn verdict(&self, end: &ToolEnd, previous: Option<u64>) -> Result<Vec<String>, DumpError> {
+    pub fn verdict(&self, end: &ToolEnd, previous: Option<u64>) -> Result<Vec<DataNote>, DumpError> {
         if end.code != 0 {
             return Err(DumpError::ToolFailed { code: end.code, words: end.words.clone() });
         }
@@ -113,7 +112,7 @@ impl DumpValidator {
             return Err(DumpError::NotStarted { reason });
         }
         self.form()?;
-        Ok(shrunk(self.bytes, previous).into_iter().collect())
+        Ok(DataNote::smaller(self.bytes, previous).into_iter().collect())
     }
 
     fn form(&self) -> Result<(), DumpError> {
@@ -153,18 +152,6 @@ fn ends_as_sql(tail: &[u8]) -> bool {
     let Some(rest) = tail.strip_suffix(b"\n") else { return false };
     let line = rest.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     line.starts_with(b"-- Dump completed")
-}
-
-/// Returns a remark about a dump that is smaller than the last one; a warning below half of its size.
-fn shrunk(bytes: u64, previous: Option<u64>) -> Option<String> {
-    let previous = previous.filter(|previous| *previous > 0)?;
-    let percent = u128::from(bytes) * 100 / u128::from(previous);
-    let text = format!("{}, {percent} % of the {previous} of the last one", count(bytes, "byte"));
-    match percent {
-        0..50 => Some(format!("warning: it is much smaller than before: {text}")),
-        50..90 => Some(format!("it is smaller than before: {text}")),
-        90.. => None,
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a backup exists if and only if its manifest does.
 
-use super::{EngineKind, SideFiles, SourceNote};
+use super::{DataNote, EngineKind, SideFiles, SourceNote};
 use crate::names::{BackupId, HostName, InstanceName, StoreName};
 use crate::release::Release;
 use crate::time::Time;
@@ -157,9 +157,9 @@ pub struct Part {
     /// commands and files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceNote>,
-    /// Remarks that are no errors, for people.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
+    /// Remarks that are no errors; those of earlier versions as their texts.
+    #[serde(flatten, with = "crate::order_failure::notes")]
+    pub notes: Vec<DataNote>,
 }
 
 /// Location of a part in the repository.

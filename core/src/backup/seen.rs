@@ -1,6 +1,6 @@
 //! Facts about an instance's backups and stores.
 
-use super::{AskedBy, Cause, EngineKind, Manifest, Snapshots, StoreGap, UndeclaredData};
+use super::{AskedBy, Cause, DrillCheck, EngineKind, Manifest, Snapshots, StoreGap, UndeclaredData};
 use crate::names::{BackupId, HostName, RepositoryName, StoreName};
 use crate::order_failure::OrderFailure;
 use crate::release::Release;
@@ -147,8 +147,9 @@ pub struct Proof {
     pub took_ms: u64,
     /// Bytes that were restored.
     pub bytes: u64,
-    /// Compared items, for people: `labnotes.uploads: 120 rows`.
-    pub checks: Vec<String>,
+    /// Compared items; those of earlier versions as their texts.
+    #[serde(flatten, with = "super::drill_check::checks")]
+    pub checks: Vec<DrillCheck>,
     /// Reason, where the backup did not pass. Earlier versions kept it as a text.
     pub failure: Option<Box<OrderFailure>>,
 }

@@ -12,8 +12,7 @@ pub use location::{DataPlace, data_place, mentioned, mentioned_logs, relative};
 pub use logs::{is_log, is_named_log};
 pub use rules::{PutTime, can_descend, is_of_server, is_side_file, put_time};
 
-use super::{DatabaseEngine, EngineKind, Manifest, Store, Tool};
-use crate::grammar::count;
+use super::{DataNote, DatabaseEngine, EngineKind, Manifest, Store, Tool};
 use crate::names::StoreName;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -156,14 +155,13 @@ impl SideFile {
 impl SideFiles {
     /// The first few names, without control characters and cut if they are long.
     pub fn first_names(&self) -> Vec<String> {
-        self.files.iter().take(SHOWN).map(|file| shown(&file.path)).collect()
+        first_names(self.files.iter().map(|file| file.path.as_str()))
     }
+}
 
-    /// The names, for people; the first few, and how many more there are.
-    pub fn names(&self) -> String {
-        let names: Vec<&str> = self.files.iter().map(|file| file.path.as_str()).collect();
-        short(&names)
-    }
+/// The first few names, without control characters and cut if they are long.
+pub fn first_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    names.into_iter().take(SHOWN).map(shown).collect()
 }
 
 /// A few names, and a number of the rest.
@@ -179,12 +177,12 @@ fn shown(name: &str) -> String {
     name.chars().map(|c| if c.is_control() { '?' } else { c }).take(120).collect()
 }
 
-/// Returns the note about one part's files beside its dump, for people.
-pub fn side_file_note(manifest: &Manifest, part: &super::Part) -> Option<String> {
+/// Returns the note about one part's files beside its dump.
+pub fn side_file_note(manifest: &Manifest, part: &super::Part) -> Option<DataNote> {
     match manifest.side_files.get(&part.store) {
         Some(kept) if kept.files.is_empty() => None,
-        Some(kept) => Some(format!("{} beside its dump: {}", count(kept.files.len(), "file"), kept.names())),
-        None => has_side_files(part.engine).then(|| "it is older than files beside the dump are kept".to_owned()),
+        Some(kept) => Some(DataNote::SideFiles { count: kept.files.len(), names: kept.first_names() }),
+        None => has_side_files(part.engine).then_some(DataNote::SideFilesNotKept),
     }
 }
 

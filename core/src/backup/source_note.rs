@@ -32,7 +32,7 @@ pub struct SourceNote {
     /// Checksums of some rows of each table, by which rows they are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rows: Facts,
-    /// Properties that the dump does not restore, as text.
+    /// Tablespaces that the dump does not restore, by name; earlier versions had a text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
     /// There was more than could be noted.

@@ -3,7 +3,7 @@
 //! An argument `step` is a phrase after "could not", `tool` a noun phrase, `output` is the last output of a program or empty; `problem`, `cause` and
 //! `answer` are the words of a library, of a validator or of the Engine.
 
-use super::{after, at, joined, listed};
+use super::{DataNote, after, at, joined, listed, noted};
 use crate::activity::Activity;
 use crate::health_problem::{HealthProblem, LostVolume};
 use crate::sandbox_part::SandboxPart;
@@ -12,39 +12,6 @@ use crate::time::Time;
 use crate::units::Period;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-
-/// Declares the enum, and the code of each variant.
-macro_rules! order_failures {
-    ($(
-        #[doc = $doc:literal]
-        #[error($($text:tt)*)]
-        $name:ident = $code:literal $({ $($(#[$with:meta])* $field:ident: $type:ty),+ $(,)? })?,
-    )+) => {
-        /// Reason why an order did not reach its goal. Kept ledgers and facts have it as `{"code": "disk_full", "with": {…}}`,
-        /// earlier ones as a text.
-        ///
-        /// `Display` is for logs.
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
-        #[serde(rename_all = "snake_case", tag = "code", content = "with", remote = "Self")]
-        #[allow(missing_docs, reason = "the module has the meaning of arguments that their names do not say")]
-        pub enum OrderFailure {
-            $(
-                #[doc = $doc]
-                #[error($($text)*)]
-                $name $({ $($(#[$with])* $field: $type),+ })?,
-            )+
-        }
-
-        impl OrderFailure {
-            /// Returns the name of its code, for metrics and programs.
-            pub fn code(&self) -> &'static str {
-                match self {
-                    $(Self::$name { .. } => $code,)+
-                }
-            }
-        }
-    };
-}
 
 order_failures! {
     /// Words of an earlier version or of another program that no code stands for.
@@ -69,8 +36,8 @@ order_failures! {
     #[error("the store `{store}` could not be loaded: {failure}")]
     NotLoaded = "not_loaded" { store: String, failure: Box<OrderFailure> },
     /// The order failed, and left something that a person has to look at.
-    #[error("{left}; {failure}")]
-    SomethingLeft = "something_left" { left: String, failure: Box<OrderFailure> },
+    #[error("{}; {failure}", noted(left))]
+    SomethingLeft = "something_left" { left: Vec<DataNote>, failure: Box<OrderFailure> },
     /// The Docker Engine does not answer.
     #[error("the Docker Engine does not answer at `{socket}`")]
     EngineUnreachable = "engine_unreachable" { socket: String },
@@ -298,8 +265,11 @@ order_failures! {
     #[error("the safety backup failed, so nothing was replaced: {}", joined(failures))]
     SafetyBackupFailed = "safety_backup_failed" { failures: Vec<OrderFailure> },
     /// A bucket was being replaced, and no safety backup can put it back.
-    #[error("there is no safety backup to put back: {problem}")]
-    SafetyBackupMissing = "safety_backup_missing" { problem: String },
+    #[error("there is no safety backup to put back: {}", joined(failures))]
+    SafetyBackupMissing = "safety_backup_missing" { failures: Vec<OrderFailure> },
+    /// A bucket was being replaced, and the safety backup does not have it.
+    #[error("the safety backup does not have every bucket that was being replaced")]
+    SafetyBackupLacksBucket = "safety_backup_lacks_bucket",
     /// The storage of a repository failed or cannot be reached.
     #[error("the repository `{repository}`: could not {step}: {cause}")]
     RepositoryUnreachable = "repository_unreachable" { repository: String, step: String, cause: String },
@@ -342,9 +312,15 @@ order_failures! {
         #[serde(default)] project: String, #[serde(deserialize_with = "crate::sandbox_part::read_parts")] parts: Vec<SandboxPart>,
     },
     /// The data is restored, and derived data could not be rebuilt.
-    #[error("the data is restored, but what is derived from it could not be rebuilt: {problem}")]
-    RebuildFailed = "rebuild_failed" { problem: String },
+    #[error("the data is restored, but what is derived from it could not be rebuilt: {}", joined(failures))]
+    RebuildFailed = "rebuild_failed" { failures: Vec<OrderFailure> },
+    /// A derivable store could not be rebuilt.
+    #[error("{store}: `{command}` in {service}: {failure}")]
+    NotRebuilt = "not_rebuilt" { store: String, service: String, command: String, failure: Box<OrderFailure> },
+    /// The services that a rebuild needs could not be started.
+    #[error("needed services could not be started: {failure}")]
+    NeedsNotStarted = "needs_not_started" { failure: Box<OrderFailure> },
     /// The services that were started for a rebuild could not be stopped.
-    #[error("the services that were started for a rebuild could not be stopped: {cause}")]
-    NotStopped = "not_stopped" { cause: String },
+    #[error("the services that were started for a rebuild could not be stopped: {failure}")]
+    NotStopped = "not_stopped" { failure: Box<OrderFailure> },
 }

@@ -6,7 +6,7 @@ use crate::v1;
 use fleet_core::order_failure::OrderFailure;
 
 /// The most levels of failures in failures that are taken in.
-const DEPTH_LIMIT: usize = 8;
+pub(super) const DEPTH_LIMIT: usize = 8;
 
 coded_message! {
     OrderFailure, OrderFailure, OrderFailureCode, incoming_order_failure:
@@ -17,7 +17,7 @@ coded_message! {
     Several { failures },
     InStore { store, failure },
     NotLoaded { store, failure },
-    SomethingLeft { left, failure },
+    SomethingLeft { failure, left },
     EngineUnreachable { socket },
     EngineConnectionLost { step, cause },
     EngineRefused { step, answer },
@@ -92,7 +92,8 @@ coded_message! {
     CopyDiffers { store },
     CopyUnconfirmed { repository, part },
     SafetyBackupFailed { failures },
-    SafetyBackupMissing { problem },
+    SafetyBackupMissing { failures },
+    SafetyBackupLacksBucket,
     RepositoryUnreachable { repository, step, cause },
     RepositoryMissing { repository, step },
     RepositoryWrongKey { repository, step },
@@ -105,8 +106,10 @@ coded_message! {
     ServiceNotResumed { service },
     SandboxLeft { project, cause, parts },
     SandboxNotRemoved { project, parts },
-    RebuildFailed { problem },
-    NotStopped { cause },
+    RebuildFailed { failures },
+    NotRebuilt { store, service, command, failure },
+    NeedsNotStarted { failure },
+    NotStopped { failure },
 }
 
 /// Reads the failure of an outcome. One that this version does not know keeps its number and its arguments; 0: none was given.

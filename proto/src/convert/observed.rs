@@ -8,7 +8,7 @@ use super::coverage::reported_leftover;
 use super::drift::incoming_drift;
 use super::failure::incoming_failure;
 use super::health::reported_problem;
-use super::result::incoming_result;
+use super::result::{has_unknown, incoming_result};
 use super::{ConvertError, at_most, bounded, needed};
 use crate::v1;
 use fleet_core::drift::Drift;
@@ -260,6 +260,9 @@ pub fn incoming_end(message: v1::OrderReport) -> Result<IncomingReport<(OrderId,
         left_out.push(ConvertError::Unknown { field: "order.failure" });
     }
     let made = message.result.and_then(|result| or_left_out(incoming_result(result), &mut left_out)).map(Box::new);
+    if made.as_deref().is_some_and(has_unknown) {
+        left_out.push(ConvertError::Unknown { field: "order.result.notes" });
+    }
     Ok(IncomingReport { report: (id, instance, End { outcome, made }), left_out })
 }
 

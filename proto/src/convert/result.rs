@@ -3,10 +3,12 @@
 //! **Invariant:** of a manifest only the summary travels: values, counts, notes of sources and samples stay in the repository.
 
 use super::failure::incoming_failure;
+use super::note::{reported_checks, reported_notes};
 use super::{ConvertError, LIST_LIMIT, at_most, bounded, cut, enumeration, names, needed, texts};
 use crate::v1;
 use fleet_core::backup::{
-    CopyMade, DataResult, DrillMade, Hold, HoldKind, Kept, Manifest, Part, Proof, RestoreMade, Root,
+    CopyMade, DataNote, DataResult, DrillCheck, DrillMade, Hold, HoldKind, Kept, Manifest, Part, Proof, RestoreMade,
+    Root,
 };
 use fleet_core::time::Time;
 use prost::Message;
@@ -31,7 +33,7 @@ impl From<DataResult> for v1::DataResult {
                 safety: write_copies(restore.safety),
                 took_ms: restore.took_ms,
                 bytes: restore.bytes,
-                notes: cut(restore.notes),
+                notes: cut(restore.notes).into_iter().map(Into::into).collect(),
             }),
             DataResult::Forgotten(backups) => {
                 Kind::Forgotten(v1::ForgottenBackups { backups: backups.into_iter().map(Into::into).collect() })
@@ -54,10 +56,25 @@ pub fn incoming_result(message: v1::DataResult) -> Result<DataResult, ConvertErr
             safety: read_copies(restore.safety)?,
             took_ms: restore.took_ms,
             bytes: restore.bytes,
-            notes: texts("restore.notes", LIST_LIMIT, restore.notes)?,
+            notes: reported_notes("restore.notes", restore.notes)?,
         }),
         Kind::Forgotten(forgotten) => DataResult::Forgotten(names("forgotten.backups", LIST_LIMIT, forgotten.backups)?),
     })
+}
+
+/// Returns whether it has a remark or a comparison of a kind that only its host knows.
+pub(super) fn has_unknown(result: &DataResult) -> bool {
+    let is_unknown = |note: &DataNote| matches!(note, DataNote::Unknown { .. });
+    let in_copies = |copies: &[CopyMade]| {
+        let parts = copies.iter().filter_map(|copy| copy.result.as_ref().ok()).flat_map(|manifest| &manifest.parts);
+        parts.flat_map(|part| &part.notes).any(is_unknown)
+    };
+    match result {
+        DataResult::Backup(copies) => in_copies(copies),
+        DataResult::Drill(drill) => drill.proof.checks.iter().any(|check| matches!(check, DrillCheck::Unknown { .. })),
+        DataResult::Restore(restore) => restore.notes.iter().any(is_unknown) || in_copies(&restore.safety),
+        DataResult::Forgotten(_) => false,
+    }
 }
 
 fn write_copies(copies: Vec<CopyMade>) -> Vec<v1::BackupCopy> {
@@ -158,7 +175,7 @@ impl From<Part> for v1::BackupPart {
             bytes: part.bytes,
             added_bytes: part.added,
             took_ms: part.took_ms,
-            notes: cut(part.notes),
+            notes: cut(part.notes).into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -184,7 +201,7 @@ impl TryFrom<v1::BackupPart> for Part {
             took_ms: message.took_ms,
             counts: BTreeMap::new(),
             source: None,
-            notes: texts("part.notes", LIST_LIMIT, message.notes)?,
+            notes: reported_notes("part.notes", message.notes)?,
         })
     }
 }
@@ -215,7 +232,7 @@ impl From<DrillMade> for v1::DrillResult {
             host: host.into(),
             took_ms,
             bytes,
-            checks: cut(checks),
+            checks: cut(checks).into_iter().map(Into::into).collect(),
             verdict: Some(verdict),
         }
     }
@@ -233,7 +250,7 @@ impl TryFrom<v1::DrillResult> for DrillMade {
             host: message.host.parse()?,
             took_ms: message.took_ms,
             bytes: message.bytes,
-            checks: texts("drill.checks", LIST_LIMIT, message.checks)?,
+            checks: reported_checks(message.checks)?,
             failure,
         };
         Ok(Self { repository: message.repository.parse()?, backup: message.backup.parse()?, proof })

@@ -59,6 +59,7 @@ impl Argument for Keep {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::backup::DataNote;
     use std::time::Duration;
 
     #[test]
@@ -67,7 +68,7 @@ mod tests {
         let name = "central".parse().expect("it is a name");
         let host = "lab-1".parse().expect("it is a name");
         let took = Duration::from_millis(40_001);
-        let notes = vec!["one".to_owned(), "two".to_owned()];
+        let notes = vec![DataNote::other("one"), DataNote::NotCounted { cause: "two".to_owned() }];
         let results = [
             ChangeResult::Gone,
             ChangeResult::Proven { backup: id("3"), repository: name, host, took, checks: 5 },

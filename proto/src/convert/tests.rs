@@ -269,14 +269,16 @@ fn failures() -> Vec<v1::OrderFailure> {
         let at = vec!["7", "ACTIVITY_CODE_ASKED_TO_START"];
         let (health, volumes) = (vec!["HEALTH_PROBLEM_CODE_CONTAINER_DEAD", "a"], vec!["a", "true"]);
         let gap = vec!["db", "STORE_GAP_CODE_VOLUME_MISSING", "a"];
+        let note = ["2", "DATA_NOTE_CODE_OTHER", "a"];
+        let noted = [[&inner[..], &note].concat(), [&["a", "b", "c"][..], &inner].concat()];
         let parts = vec!["drill", "2", "SANDBOX_PART_CODE_VOLUME", "a"];
         let in_store = [&["db"][..], &nested].concat();
         let candidates = [vec!["7"; 4], nested.clone(), in_store, at, health, volumes, gap, parts];
-        let messages = candidates.map(|texts| v1::OrderFailure {
+        let mut messages = candidates.into_iter().chain(noted).map(|texts| v1::OrderFailure {
             code: code.into(),
             arguments: texts.into_iter().map(str::to_owned).collect(),
         });
-        let found = messages.into_iter().find(|message| incoming_order_failure(message.clone()).is_some());
+        let found = messages.find(|message| incoming_order_failure(message.clone()).is_some());
         found.unwrap_or_else(|| panic!("{code:?} cannot be read"))
     };
     codes.map(failure).collect()

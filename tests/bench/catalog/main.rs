@@ -6,7 +6,7 @@
 #![allow(clippy::print_stderr, reason = "a bench tells its story on stderr")]
 
 use anyhow::Context;
-use fleet_core::backup::{BackupPolicy, BackupSeen, Cause, Keep, Proof, RepositoryDesired};
+use fleet_core::backup::{BackupPolicy, BackupSeen, Cause, DrillCheck, Keep, Proof, RepositoryDesired};
 use fleet_core::facts::{DriftRule, HostDesired, InstanceDesired, PowerDesired};
 use fleet_core::labels::Selector;
 use fleet_core::order::{PowerRequest, order_id};
@@ -132,7 +132,7 @@ fn instance(host: &str) -> anyhow::Result<InstanceDesired> {
 }
 
 fn seen(host: &str, began: Time, is_proven: bool) -> anyhow::Result<BackupSeen> {
-    let checks = vec!["labnotes.uploads: 120 rows".to_owned()];
+    let checks = vec![DrillCheck::Counted { store: "labnotes".parse()?, item: "uploads".to_owned(), count: 120 }];
     let proof = Proof { at: began, host: host.parse()?, took_ms: 9000, bytes: 3 << 30, checks, failure: None };
     Ok(BackupSeen {
         began,

@@ -7,7 +7,9 @@ use super::dumps::AllDumped;
 use super::fault::AskError;
 use super::ready::until_ready;
 use crate::runtime::RuntimeError;
-use fleet_core::backup::{CounterReading, NotedAt, QuiesceWindow, SourceNote, Store, count_tool, note_tool, reading};
+use fleet_core::backup::{
+    CounterReading, DataNote, NotedAt, QuiesceWindow, SourceNote, Store, count_tool, note_tool, reading,
+};
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
 use std::collections::BTreeMap;
@@ -73,17 +75,17 @@ pub async fn count(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> R
 pub fn settled(
     before: Result<NotedAt, AskError>,
     after: Result<NotedAt, AskError>,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<DataNote>,
 ) -> (Option<SourceNote>, bool) {
     match before.and_then(|before| Ok((before, after?))) {
         Ok((before, after)) => {
             let is_still = before.is_still(&after);
             let source = before.settled(&after);
-            notes.extend(source.left.iter().cloned());
+            notes.extend(source.left.iter().map(|name| DataNote::Tablespace { name: name.clone() }));
             (Some(source), is_still)
         }
         Err(reason) => {
-            notes.push(format!("warning: what its server says of it could not be noted: {reason}"));
+            notes.push(DataNote::NotNoted { cause: reason.to_string() });
             (None, false)
         }
     }

@@ -3,7 +3,6 @@
 //! A bucket cannot be moved aside: its earlier content is in the safety backup, and is restored from there.
 //! **Invariant:** an external bucket is changed only if the host's policy allows it, and never by a drill.
 
-use super::compare::hashed;
 use super::error::{BackupFault, HostFault};
 use super::fault::StoreFault;
 use super::fill::{Filling, services_of};
@@ -13,14 +12,15 @@ use super::trees::{Tree, TreeOrigin};
 use super::{DataError, DataWork};
 use crate::ledger::{RestorePhase, Settled};
 use crate::perform::allow::allow;
+use crate::perform::failure::of_repository;
 use crate::perform::work::Finish;
 use crate::repositories::{self, s3_address};
 use fleet_core::activity::Activity;
 use fleet_core::app::Rendered;
-use fleet_core::backup::{Bucket, Kept, Manifest, Part, Root, Store, root_path};
-use fleet_core::grammar::count;
+use fleet_core::backup::{Bucket, DrillCheck, Kept, Manifest, Part, Root, Store, root_path};
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::StoreName;
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::spec::InstanceSpec;
 use fleet_repository::SetRecord;
 use fleet_repository::bucket::Looked;
@@ -127,10 +127,13 @@ fn root(part: &Part) -> Result<&Root, DataError> {
 }
 
 /// Returns the results of comparing a filled bucket, for people.
-pub fn compared(filling: &Filling<'_>) -> Vec<String> {
+pub fn compared(filling: &Filling<'_>) -> Vec<DrillCheck> {
     let Kept::Files { files, sample, .. } = &filling.part.kept else { return Vec::new() };
-    let name = filling.name;
-    vec![format!("{name}: {}", count(*files, "object")), hashed(name, sample.len(), "object")]
+    let store = || filling.name.clone();
+    vec![
+        DrillCheck::Objects { store: store(), objects: *files },
+        DrillCheck::SameObjects { store: store(), objects: sample.len() },
+    ]
 }
 
 /// Waits until the service listens: it may have been started just now.
@@ -196,13 +199,13 @@ pub async fn put_back(data: &DataWork<'_>, settled: &Settled) -> Result<(), Data
 
 /// The safety backup of this order, where it can be read.
 async fn safety(data: &DataWork<'_>) -> Result<(RepositoryClient, SetRecord, Manifest), DataError> {
-    let mut last = "none was wanted".to_owned();
+    let mut failures = Vec::new();
     for copy in data.journal().safety {
         let Ok(made) = &copy.result else { continue };
         let repository = match data.repository(&copy.repository, &data.order.instance).await {
             Ok(repository) => repository,
             Err(error) => {
-                last = crate::chain(&error);
+                failures.push(OrderFailure::from(&error));
                 continue;
             }
         };
@@ -214,10 +217,11 @@ async fn safety(data: &DataWork<'_>) -> Result<(RepositoryClient, SetRecord, Man
                 {
                     return Ok((repository, set, manifest));
                 }
-                last = format!("{} does not have it", copy.repository);
+                let (backup, repository) = (made.backup.to_string(), copy.repository.to_string());
+                failures.push(OrderFailure::BackupMissing { backup, repository });
             }
-            Err(error) => last = crate::chain(&error),
+            Err(error) => failures.push(of_repository(&error)),
         }
     }
-    Err(HostFault::NoSafetyBackup { reason: last }.into())
+    Err(HostFault::NoSafetyBackup { failures }.into())
 }

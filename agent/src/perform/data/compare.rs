@@ -6,9 +6,8 @@ use super::fill::{Filling, is_of_data, of_tool};
 use super::ready::until_ready;
 use super::{DataError, DataWork};
 use fleet_core::backup::{
-    Check, Counted, DatabaseQuestion, Differences, EngineKind, Tool, check_tool, count_tool, counts, loads_beside,
+    Check, Counted, DatabaseQuestion, Differences, DrillCheck, Tool, check_tool, count_tool, counts, loads_beside,
 };
-use fleet_core::grammar::{count, verb};
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
 use std::collections::BTreeMap;
@@ -24,7 +23,7 @@ pub async fn recount(
     data: &DataWork<'_>,
     filling: &Filling<'_>,
     spec: &InstanceSpec,
-) -> Result<Vec<String>, DataError> {
+) -> Result<Vec<DrillCheck>, DataError> {
     let (name, store) = (filling.name, filling.store);
     until_ready(data, store, spec).await.map_err(|error| match loads_beside(store, spec) {
         // It starts with the loaded data for the first time.
@@ -42,37 +41,23 @@ pub async fn renote(
     data: &DataWork<'_>,
     filling: &Filling<'_>,
     spec: &InstanceSpec,
-) -> Result<(Vec<String>, Differences), DataError> {
+) -> Result<(Option<DrillCheck>, Differences), DataError> {
     let name = filling.name;
-    let Some(source) = &filling.part.source else { return Ok((Vec::new(), Differences::default())) };
+    let Some(source) = &filling.part.source else { return Ok((None, Differences::default())) };
     let Some(found) = asked::note_found(data, spec, filling.store, source).await else {
-        return Ok((Vec::new(), Differences::default()));
+        return Ok((None, Differences::default()));
     };
     let found = found.map_err(|error| StoreFault::NotAsked(error).of_host(name))?;
     let differences = source.differences(&found.note);
     let (facts, samples) = source.size();
-    let part = if found.note.is_partial { ", as far as its answer could be read" } else { "" };
-    let said = format!(
-        "{name}: {}, and {}, compared with what its server said{part}",
-        count(facts, "fact"),
-        samples_of(filling.part.engine, samples)
-    );
-    Ok((vec![said], differences))
-}
-
-/// Returns the number of samples as text: `rows of 2 tables`.
-fn samples_of(engine: EngineKind, number: usize) -> String {
-    match engine {
-        EngineKind::Mongodb => format!("documents of {}", count(number, "collection")),
-        EngineKind::Redis => format!("values of {}", count(number, "key")),
-        EngineKind::Neo4j => format!("properties of {}", count(number, "kind")),
-        EngineKind::Postgresql
-        | EngineKind::Mariadb
-        | EngineKind::Mysql
-        | EngineKind::Volume
-        | EngineKind::S3
-        | EngineKind::Command => format!("rows of {}", count(number, "table")),
-    }
+    let noted = DrillCheck::Noted {
+        store: name.clone(),
+        engine: filling.part.engine,
+        facts,
+        samples,
+        is_partial: found.note.is_partial,
+    };
+    Ok((Some(noted), differences))
 }
 
 /// Runs the app's own queries about a loaded store that the present services can answer. Returns the answers.
@@ -80,12 +65,13 @@ pub async fn question(
     data: &DataWork<'_>,
     filling: &Filling<'_>,
     spec: &InstanceSpec,
-) -> Result<Vec<String>, DataError> {
+) -> Result<Vec<DrillCheck>, DataError> {
     let (name, mut said) = (filling.name, Vec::new());
     for check in &filling.store.checks {
         let tool = check_tool(filling.store, check);
         let Some(tool) = tool.filter(|tool| spec.container(tool.at.service()).is_some()) else { continue };
-        said.push(format!("{name}: {}", answered(data, filling, spec, (check, &tool)).await?));
+        let answer = answered(data, filling, spec, (check, &tool)).await?;
+        said.push(DrillCheck::Answered { store: name.clone(), question: check.to_string(), answer });
     }
     Ok(said)
 }
@@ -96,7 +82,7 @@ async fn answered(
     filling: &Filling<'_>,
     spec: &InstanceSpec,
     (check, tool): (&Check, &Tool),
-) -> Result<String, DataError> {
+) -> Result<Option<String>, DataError> {
     let (name, began) = (filling.name, Instant::now());
     let limit = match check.ask {
         DatabaseQuestion::Query(_) => Duration::ZERO,
@@ -118,17 +104,11 @@ async fn answered(
     }
 }
 
-/// Returns the text about a compared sample.
-pub fn hashed(store: &StoreName, compared: usize, noun: &str) -> String {
-    let have = verb(compared, "has", "have");
-    format!("{store}: {} {have} the hashes that were noted", count(compared, noun))
-}
-
 fn as_counted(
     store: &StoreName,
     noted: &BTreeMap<String, Counted>,
     found: &BTreeMap<String, u64>,
-) -> Result<Vec<String>, StoreFault> {
+) -> Result<Vec<DrillCheck>, StoreFault> {
     let wrong = noted.iter().find_map(|(name, Counted { low, high })| {
         let count = found.get(name).copied().unwrap_or(0);
         let expected = if low == high { low.to_string() } else { format!("{low} to {high}") };
@@ -138,7 +118,12 @@ fn as_counted(
     match wrong {
         Some(fault) => Err(fault),
         None => {
-            Ok(noted.keys().map(|name| format!("{store}: {name}: {}", found.get(name).copied().unwrap_or(0))).collect())
+            let counted = |item: &String| DrillCheck::Counted {
+                store: store.clone(),
+                item: item.clone(),
+                count: found.get(item).copied().unwrap_or(0),
+            };
+            Ok(noted.keys().map(counted).collect())
         }
     }
 }

@@ -4,7 +4,7 @@
 //! that cannot be removed stay in the ledger and are removed later. **Invariant:** only a fault of the backup counts
 //! against it: a full disk or a lost link proves nothing.
 
-use super::compare::{hashed, question};
+use super::compare::question;
 use super::error::{BackupFault, HostFault, UnfitError};
 use super::fault::StoreFault;
 use super::fill::{Filling, Loaded, load_all};
@@ -19,10 +19,9 @@ use data_encoding::HEXLOWER;
 use fleet_core::activity::Activity;
 use fleet_core::app::{Rendered, sandbox};
 use fleet_core::backup::{
-    BackupSource, DataResult, DatabaseEngine, Differences, DrillMade, Files, Kept, Part, Privileges, Proof, Root,
-    is_files, root_path,
+    BackupSource, DataResult, DatabaseEngine, Differences, DrillCheck, DrillMade, Files, Kept, Part, Privileges, Proof,
+    Root, is_files, root_path,
 };
-use fleet_core::grammar::count;
 use fleet_core::host_policy::Reaches;
 use fleet_core::order::Outcome;
 use fleet_core::order_failure::OrderFailure;
@@ -70,7 +69,7 @@ fn evaluate(
     data: &DataWork<'_>,
     from: &BackupSource,
     began: tokio::time::Instant,
-    verdict: Result<(u64, Vec<String>), DataError>,
+    verdict: Result<(u64, Vec<DrillCheck>), DataError>,
 ) -> OrderEnd {
     let (bytes, checks, failure, outcome) = match verdict {
         Ok((bytes, checks)) => (bytes, checks, None, Outcome::Done),
@@ -86,7 +85,7 @@ fn evaluate(
 }
 
 /// Restores the backup into the sandbox, and returns the compared items.
-async fn attempt(data: &DataWork<'_>, opened: &Opened) -> Result<Vec<String>, DataError> {
+async fn attempt(data: &DataWork<'_>, opened: &Opened) -> Result<Vec<DrillCheck>, DataError> {
     let was = opened.rendered(data).await?;
     let scratch = Some(data.context().data_dir.clone());
     expect_room(data, &[Wanted { bytes: opened.manifest.bytes(), paths: vec![None, scratch] }]).await?;
@@ -121,7 +120,11 @@ pub fn fillings<'a>(was: &'a Rendered, parts: &'a [Part]) -> Result<Vec<Filling<
 }
 
 /// Starts the other services that the app's own queries need, and runs the queries.
-async fn queries(data: &DataWork<'_>, spec: &InstanceSpec, fillings: &[Filling<'_>]) -> Result<Vec<String>, DataError> {
+async fn queries(
+    data: &DataWork<'_>,
+    spec: &InstanceSpec,
+    fillings: &[Filling<'_>],
+) -> Result<Vec<DrillCheck>, DataError> {
     let services: BTreeSet<String> = spec.containers.iter().map(|container| container.service.clone()).collect();
     data.work.perform(spec, |found| starting(found, spec, &services), Finish::AsIs).await?;
     let mut checks = Vec::new();
@@ -141,7 +144,7 @@ fn is_loaded(filling: &Filling<'_>) -> bool {
 }
 
 /// A dump of which something else comes back than its server had is not good.
-fn as_it_was(loaded: Loaded) -> Result<Vec<String>, DataError> {
+fn as_it_was(loaded: Loaded) -> Result<Vec<DrillCheck>, DataError> {
     let words = |(store, it): &(_, Differences)| Some(format!("the store `{store}`: {}", it.words()?));
     let different: Vec<String> = loaded.differing.iter().filter_map(words).collect();
     if different.is_empty() { Ok(loaded.said) } else { Err(BackupFault::Differs { differences: different }.into()) }
@@ -161,7 +164,7 @@ async fn files(
     opened: &Opened,
     spec: &InstanceSpec,
     fillings: &[Filling<'_>],
-) -> Result<Vec<String>, DataError> {
+) -> Result<Vec<DrillCheck>, DataError> {
     let mut checks = Vec::new();
     for filling in fillings.iter().filter(|it| !is_loaded(it)) {
         let Kept::Files { roots, sample, files } = &filling.part.kept else { continue };
@@ -187,12 +190,12 @@ async fn files(
         if (found.0 + left_out, found.1) != (*files, filling.part.bytes) {
             return Err(bad(StoreFault::Incomplete { noun: "file", found, expected: (*files, filling.part.bytes) }));
         }
-        let what = match filling.store.bucket() {
-            Some(_) => format!("{}, restored to a folder", count(*files, "object")),
-            None => count(*files, "file"),
-        };
-        checks.push(format!("{store}: {what}, {}", count(filling.part.bytes, "byte")));
-        checks.push(hashed(store, compared, "file"));
+        let (store, bytes) = (store.clone(), filling.part.bytes);
+        checks.push(match filling.store.bucket() {
+            Some(_) => DrillCheck::ObjectsInFolder { store: store.clone(), objects: *files, bytes },
+            None => DrillCheck::Files { store: store.clone(), files: *files, bytes },
+        });
+        checks.push(DrillCheck::SameFiles { store, files: compared });
     }
     Ok(checks)
 }

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use fleet_core::activity::Activity;
 use fleet_core::backup::{
-    Counted, CounterReading, DumpValidator, NotedAt, SourceNote, Store, ToolEnd, around, between, dump_tool, exactly,
-    lacking, stream_path, unequal,
+    Counted, CounterReading, DataNote, DumpValidator, NotedAt, SourceNote, Store, ToolEnd, around, between, dump_tool,
+    exactly, lacking, stream_path, unequal,
 };
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order_failure::OrderFailure;
@@ -40,7 +40,7 @@ pub struct Dumped {
     pub took_ms: u64,
     pub counts: BTreeMap<String, Counted>,
     pub source: Option<SourceNote>,
-    pub notes: Vec<String>,
+    pub notes: Vec<DataNote>,
 }
 
 /// All streams of a backup, in the form of each copy.
@@ -194,7 +194,7 @@ impl Dumping<'_> {
         let counts = self.counted(&before, validator.counts(), is_still, &mut notes).await?;
         let sha256 = HEXLOWER.encode(&hash.finalize());
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        notes.extend(store.caveats());
+        notes.extend(DataNote::not_quiesced(store));
         Ok(Dumped { bytes, sha256, took_ms, counts, source, notes })
     }
 
@@ -204,12 +204,12 @@ impl Dumping<'_> {
         before: &CounterReading,
         dumped: Option<BTreeMap<String, u64>>,
         is_still: bool,
-        notes: &mut Vec<String>,
+        notes: &mut Vec<DataNote>,
     ) -> Result<BTreeMap<String, Counted>, DataError> {
         match (self.early.map(|early| &early.counted), dumped) {
             (Some(Ok(early)), _) => Ok(around(early)),
             (Some(Err(reason)), _) => {
-                notes.push(format!("warning: it could not be counted: {reason}"));
+                notes.push(DataNote::NotCounted { cause: reason.to_string() });
                 Ok(BTreeMap::new())
             }
             (None, None) => Ok(between(self.store, before, &self.count().await?)),
@@ -240,7 +240,7 @@ impl Dumping<'_> {
     async fn settled(
         &self,
         before: Option<Result<NotedAt, AskError>>,
-        notes: &mut Vec<String>,
+        notes: &mut Vec<DataNote>,
     ) -> (Option<SourceNote>, bool) {
         let Some(before) = before else { return (None, false) };
         let after = self.note(before.as_ref().ok()).await.unwrap_or_else(|| Ok(NotedAt::default()));

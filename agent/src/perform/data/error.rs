@@ -9,7 +9,7 @@ use crate::perform::claims::ClaimError;
 use crate::perform::prepare::PrepareError;
 use crate::perform::work::WorkError;
 use crate::runtime::RuntimeError;
-use fleet_core::backup::{BackupPlanError, ManifestError};
+use fleet_core::backup::{BackupPlanError, DataNote, ManifestError};
 use fleet_core::names::{BackupId, HostName, InstanceName, RepositoryName, StoreName};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::Release;
@@ -162,8 +162,8 @@ pub enum HostFault {
     SafetyBackupFailed { failures: Vec<OrderFailure> },
     #[error("the safety backup does not have every bucket that was being replaced")]
     SafetyBackupLacksBucket,
-    #[error("a bucket was being replaced, and there is no safety backup to put back: {reason}")]
-    NoSafetyBackup { reason: String },
+    #[error("a bucket was being replaced, and there is no safety backup to put back: {}", listed(failures))]
+    NoSafetyBackup { failures: Vec<OrderFailure> },
     #[error(
         "there is not enough room on this host's disk {at}: {} MB are needed, {} MB are free",
         needed / 1_000_000, free / 1_000_000

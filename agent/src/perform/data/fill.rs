@@ -16,9 +16,9 @@ use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use fleet_core::activity::Activity;
 use fleet_core::backup::{
-    Differences, Kept, Part, PutTime, Store, Tool, after_tools, is_files, load_tool, loads_beside, prepare_tools,
+    Differences, DrillCheck, Kept, Part, PutTime, Store, Tool, after_tools, is_files, load_tool, loads_beside,
+    prepare_tools,
 };
-use fleet_core::grammar::count;
 use fleet_core::names::StoreName;
 use fleet_core::order::PowerRequest;
 use fleet_core::spec::InstanceSpec;
@@ -57,7 +57,7 @@ pub struct Filling<'a> {
 /// Data that was loaded and compared.
 #[derive(Debug, Default)]
 pub struct Loaded {
-    pub said: Vec<String>,
+    pub said: Vec<DrillCheck>,
     /// Stores that differ from the notes about their servers.
     pub differing: Vec<(StoreName, Differences)>,
 }
@@ -90,7 +90,7 @@ pub async fn load_all(
                 .map_err(|error| StoreFault::NotReady(error).of_host(filling.name))?;
             load(data, opened, filling, spec).await?;
         }
-        said.push(format!("{}: {} loaded", filling.name, count(filling.part.bytes, "byte")));
+        said.push(DrillCheck::Loaded { store: filling.name.clone(), bytes: filling.part.bytes });
     }
     for filling in streams() {
         said.extend(recount(data, filling, spec).await?);

@@ -7,7 +7,7 @@ use crate::agent_context::AgentContext;
 use crate::clock;
 use crate::ledger::{Held, Ledger};
 use crate::runtime::RuntimeError;
-use fleet_core::backup::HoldKind;
+use fleet_core::backup::{DataNote, HoldKind};
 use fleet_core::event::HostEvent;
 use fleet_core::names::InstanceName;
 use fleet_core::spec::InstanceSpec;
@@ -24,10 +24,9 @@ pub fn left(ledger: &Ledger) -> impl Iterator<Item = InstanceName> + '_ {
     with_some.map(|(name, _)| name.clone())
 }
 
-/// Returns the stopped services as text for an outcome.
-pub fn still(held: &[Held]) -> String {
-    let names: Vec<String> = held.iter().map(|held| format!("`{}`", held.service)).collect();
-    format!("{} may still stand still, and letting it go on is tried again every minute", names.join(", "))
+/// Returns the remark about stopped services for an outcome.
+pub fn still(held: &[Held]) -> DataNote {
+    DataNote::StillQuiesced { services: held.iter().map(|held| held.service.clone()).collect() }
 }
 
 /// Merges the services stopped before and since.

@@ -8,6 +8,7 @@ use crate::agent_context::AgentContext;
 use crate::clock;
 use crate::ledger::{Aside, LeftFolder, Leftover};
 use fleet_core::activity::Activity;
+use fleet_core::backup::DataNote;
 use fleet_core::data_leftover::DataLeftover;
 use fleet_core::event::HostEvent;
 use fleet_core::names::InstanceName;
@@ -20,8 +21,8 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// Interval between events about remains; the agent's start also causes one.
 const BETWEEN_WORDS: Duration = Duration::from_secs(24 * 3600);
 
-/// Removes the old data after a restore has passed. Remains are recorded in the ledger; returns their description.
-pub async fn remove_old(data: &DataWork<'_>, asides: &[Aside]) -> Vec<String> {
+/// Removes the old data after a restore has passed. Remains are recorded in the ledger, and returned.
+pub async fn remove_old(data: &DataWork<'_>, asides: &[Aside]) -> Vec<DataNote> {
     let mut folders = Vec::new();
     for aside in asides {
         data.work.say(Activity::RemovingFolder(aside.waits.display().to_string()));
@@ -33,7 +34,7 @@ pub async fn remove_old(data: &DataWork<'_>, asides: &[Aside]) -> Vec<String> {
     let kept = left.clone();
     data.context().retry_until_ok(move |ledger| ledger.keep_leftover(kept.clone())).await;
     tell(data.context(), &left);
-    left.folders.iter().map(words).collect()
+    left.folders.iter().map(|folder| DataNote::Leftover { left: leftover(folder, now) }).collect()
 }
 
 async fn remove(aside: &Aside) -> Result<(), DataError> {
@@ -50,17 +51,6 @@ fn reason_of(error: &DataError) -> String {
 
 fn left(aside: &Aside, reason: Option<String>) -> LeftFolder {
     LeftFolder { aside: aside.clone(), reason }
-}
-
-/// Returns one remaining folder with the advice for it, in one line for people.
-fn words(folder: &LeftFolder) -> String {
-    let LeftFolder { aside, reason } = folder;
-    let reason = reason.as_deref().unwrap_or("it took too long");
-    format!(
-        "the data of before its restore could not be removed: `{}`: {reason} (`lsattr -R` on the host shows files that are \
-         protected by `chattr +i`); that is tried again every minute",
-        aside.waits.display()
-    )
 }
 
 /// Returns the remains of an instance's restores, by folder.

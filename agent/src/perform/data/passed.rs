@@ -49,7 +49,7 @@ pub async fn passed(data: &DataWork<'_>) -> OrderEnd {
         Some(rebuild::Unbuilt { failure, hint }) => {
             let failure = match left.is_empty() {
                 true => failure,
-                false => OrderFailure::SomethingLeft { left: left.join("; "), failure: Box::new(failure) },
+                false => OrderFailure::SomethingLeft { left: left.clone(), failure: Box::new(failure) },
             };
             if let Some(entry) = &mut entry {
                 entry.stuck = Some(StuckMark { order: data.order.id.clone(), failure: failure.clone() });

@@ -12,7 +12,7 @@ use crate::perform::allow::allow_spec;
 use crate::perform::work::{Finish, WorkError};
 use crate::runtime::RuntimeError;
 use fleet_core::activity::Activity;
-use fleet_core::backup::{Rebuild, rebuild_tool};
+use fleet_core::backup::{DataNote, Rebuild, rebuild_tool};
 use fleet_core::facts::StepProgress;
 use fleet_core::hint::Hint;
 use fleet_core::names::StoreName;
@@ -31,33 +31,24 @@ pub struct Unbuilt {
     pub hint: Hint,
 }
 
-/// Reason why a store could not be rebuilt.
-#[derive(Debug, thiserror::Error)]
-enum RebuildError {
-    #[error("what it needs could not be started: {}", crate::chain(.0))]
-    NotStarted(WorkError),
-    #[error("{}", crate::chain(.0))]
-    Failed(RuntimeError),
-}
-
 /// Rebuilds the stores in the journal; each is tried, even if others fail.
 pub async fn rebuild_left(data: &DataWork<'_>, settled: &Settled) -> Option<Unbuilt> {
-    let (mut failed, mut commands) = (Vec::new(), Vec::new());
+    let (mut failures, mut commands) = (Vec::new(), Vec::new());
     let stands_still = settled.is_stopped() && !settled.rendered.rebuilds.is_empty();
     for name in data.journal().rebuilds {
         let Some(rebuild) = settled.rendered.rebuilds.get(&name) else { continue };
         let began = Instant::now();
         let started = if stands_still { start_for(data, settled, rebuild).await } else { Ok(()) };
         let ended = match started {
-            Ok(()) => run(data, settled, &name, rebuild).await.map_err(RebuildError::Failed),
-            Err(error) => Err(RebuildError::NotStarted(error)),
+            Ok(()) => run(data, settled, &name, rebuild).await.map_err(|error| OrderFailure::from(&error)),
+            Err(error) => Err(OrderFailure::NeedsNotStarted { failure: Box::new((&error).into()) }),
         };
         let note = match &ended {
-            Ok(()) => format!("{name}: rebuilt in {} s", began.elapsed().as_secs()),
-            Err(error) => format!("{name}: NOT rebuilt: {error}"),
+            Ok(()) => DataNote::Rebuilt { store: name.clone(), took: Duration::from_secs(began.elapsed().as_secs()) },
+            Err(failure) => DataNote::NotRebuilt { store: name.clone(), failure: Box::new(failure.clone()) },
         };
-        if let Err(error) = ended {
-            failed.push(format!("{name}: {rebuild}: {error}"));
+        if let Err(failure) = ended {
+            failures.push(not_rebuilt(&name, rebuild, failure));
             commands.push(by_hand(settled, rebuild));
         }
         let rebuilt = name.clone();
@@ -74,24 +65,32 @@ pub async fn rebuild_left(data: &DataWork<'_>, settled: &Settled) -> Option<Unbu
     let instance = &data.order.instance;
     // Also where the last of them was done before a crash.
     if stands_still && let Err(error) = stop_again(data, settled).await {
-        let error = crate::chain(&error);
-        if failed.is_empty() {
-            let failure = OrderFailure::NotStopped { cause: error };
+        let failure = OrderFailure::NotStopped { failure: Box::new((&error).into()) };
+        if failures.is_empty() {
             return Some(Unbuilt { failure, hint: Hint::StopInstance(instance.clone()) });
         }
-        failed.push(format!("what was started for it could not be stopped: {error}"));
+        failures.push(failure);
     }
-    if failed.is_empty() {
+    if failures.is_empty() {
         return None;
     }
     Some(Unbuilt {
-        failure: OrderFailure::RebuildFailed { problem: failed.join("; ") },
+        failure: OrderFailure::RebuildFailed { failures },
         hint: if stands_still {
             Hint::RebuildStopped(instance.clone(), commands)
         } else {
             Hint::RebuildRunning(instance.clone(), commands)
         },
     })
+}
+
+fn not_rebuilt(store: &StoreName, rebuild: &Rebuild, failure: OrderFailure) -> OrderFailure {
+    OrderFailure::NotRebuilt {
+        store: store.to_string(),
+        service: rebuild.service.clone(),
+        command: rebuild.line(),
+        failure: Box::new(failure),
+    }
 }
 
 /// Starts the services that a rebuild needs in a stopped instance.

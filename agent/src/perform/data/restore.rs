@@ -26,13 +26,16 @@ use crate::perform::prepare::prepare;
 use crate::perform::work::Finish;
 use fleet_core::activity::Activity;
 use fleet_core::app::Rendered;
-use fleet_core::backup::{BackupSource, Cause, DatabaseEngine, Files, Others, Part, Privileges, Root, Store};
+use fleet_core::backup::{
+    BackupSource, Cause, DataNote, DatabaseEngine, Differences, Files, Others, Part, Privileges, Root, Store,
+};
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::PowerRequest;
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::Goal;
 use fleet_core::steps::steps_for_power;
+use fleet_repository::Restored;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -62,7 +65,7 @@ pub async fn in_place(
     let mut lost = others::expect_none(data, &settled.rendered, &fillings, &targets.found, others).await?;
     lost.extend(expect_kept(&today, others)?);
     let side = side_plan::plan(data, &opened, &fillings, today).await?;
-    let lost = lost.into_iter().map(|what| format!("replaced with the rest: {what}"));
+    let lost = lost.into_iter().map(|what| DataNote::Replaced { what });
     let notes = lost.chain(side.notes.iter().cloned()).collect();
     data.note(|journal| journal.notes = notes).await?;
     keep_safe(data, settled, safety).await?;
@@ -215,7 +218,7 @@ async fn keep_safe(data: &DataWork<'_>, settled: &Settled, to: &BTreeSet<Reposit
     let failed: Vec<OrderFailure> = copies.iter().filter_map(|copy| copy.result.as_ref().err().cloned()).collect();
     let noted = data.note(move |journal| {
         journal.safety = copies;
-        let without = refused.iter().map(|(store, reason)| format!("{store}: not backed up before: {reason}"));
+        let without = refused.into_iter().map(|(store, reason)| DataNote::NotBackedUpBefore { store, reason });
         journal.notes.extend(without);
     });
     noted.await?;
@@ -279,8 +282,18 @@ async fn restore_files(
 ) -> Result<(), DataError> {
     let sink = data.progress_sink(&Activity::Restoring(store.clone()));
     let restored = opened.repository.restore_files(&opened.set, (&root.path, to), opened.privileges, &sink).await?;
-    let notes: Vec<String> = restored.notes().iter().map(|note| format!("{store}: {note}")).collect();
+    let notes = notes_of(store, restored);
     Ok(data.note(|journal| journal.notes.extend(notes)).await?)
+}
+
+/// Returns the remarks about entries that the disk refused without affecting data, and about entries that are never made.
+fn notes_of(store: &StoreName, restored: Restored) -> Vec<DataNote> {
+    let more = restored.remarked.saturating_sub(restored.remarks.len() as u64);
+    let refused = restored.refused.into_iter();
+    let not_set = refused.map(|(property, files)| DataNote::PropertyNotSet { store: store.clone(), property, files });
+    let remarks = restored.remarks.into_iter().map(|text| DataNote::Restored { store: store.clone(), text });
+    let more = (more > 0).then(|| DataNote::MoreRestored { store: store.clone(), count: more });
+    not_set.chain(remarks).chain(more).collect()
 }
 
 /// Fails the restore if rows differ. Other differences are only reported, because the rows may still be wanted.
@@ -289,8 +302,12 @@ async fn note_different(data: &DataWork<'_>, loaded: &Loaded) -> Result<(), Data
         let reason = rows.words().unwrap_or_default();
         return Err(StoreFault::RowsDiffer(reason).of_backup(store));
     }
-    let notes = loaded.differing.iter().filter_map(|(store, it)| Some(format!("warning: {store}: {}", it.words()?)));
-    let notes: Vec<String> = notes.collect();
+    let differing = loaded.differing.iter().filter(|(_, it)| !it.facts.is_empty());
+    let different = |(store, it): &(StoreName, Differences)| DataNote::Different {
+        store: store.clone(),
+        differences: it.facts.clone(),
+    };
+    let notes: Vec<DataNote> = differing.map(different).collect();
     Ok(data.note(|journal| journal.notes.extend(notes)).await?)
 }
 

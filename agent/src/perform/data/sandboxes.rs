@@ -11,6 +11,7 @@ use crate::clock;
 use crate::ledger::{LedgerError, LedgerWriter, LeftoverSandbox};
 use crate::runtime::{Notes, RuntimeError};
 use fleet_core::activity::Activity;
+use fleet_core::backup::DataNote;
 use fleet_core::event::HostEvent;
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OrderId};
@@ -50,7 +51,7 @@ pub async fn keep_left(data: &DataWork<'_>, outcome: Outcome) -> Outcome {
     context.retry_until_ok(move |ledger| ledger.keep_double(kept.clone())).await;
     tell(context, &sandbox);
     let failure = match outcome.failure().cloned() {
-        Some(failure) => OrderFailure::SomethingLeft { left: words(&sandbox), failure: Box::new(failure) },
+        Some(failure) => OrderFailure::SomethingLeft { left: vec![note(&sandbox)], failure: Box::new(failure) },
         None => OrderFailure::SandboxNotRemoved { project: sandbox.spec.project.clone(), parts: sandbox.parts.clone() },
     };
     Outcome::Stuck { failure, hint: Some(Hint::LookAtSandbox(sandbox.spec.project.clone())) }
@@ -68,13 +69,9 @@ pub fn keep_of_fault(
     ledger.keep_double(LeftoverSandbox { order, instance, spec, parts, since: now, said: now })
 }
 
-/// Returns the remains as text for an outcome.
-fn words(sandbox: &LeftoverSandbox) -> String {
-    let parts = match sandbox.parts.as_slice() {
-        [] => format!("something of `{}`", sandbox.spec.project),
-        parts => parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-    };
-    format!("what its drill made could not all be removed: {parts}. That is tried again every minute")
+/// Returns the remark about the remains for an outcome.
+fn note(sandbox: &LeftoverSandbox) -> DataNote {
+    DataNote::SandboxLeft { project: sandbox.spec.project.clone(), parts: sandbox.parts.clone() }
 }
 
 fn tell(context: &AgentContext, sandbox: &LeftoverSandbox) {

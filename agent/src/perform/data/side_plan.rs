@@ -11,9 +11,9 @@ use super::{DataError, DataWork};
 use crate::beneath::{Folder, Owner};
 use fleet_core::activity::Activity;
 use fleet_core::backup::{
-    PutTime, SideContent, SideFile, SideFiles, SideFolder, data_folder, put_time, short, side_path, unpack,
+    DataNote, DrillCheck, PutTime, SideContent, SideFile, SideFiles, SideFolder, data_folder, first_names, put_time,
+    side_path, unpack,
 };
-use fleet_core::grammar::count;
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,8 +23,8 @@ use std::io;
 #[derive(Debug, Default)]
 pub struct SidePlan {
     of_store: BTreeMap<StoreName, Planned>,
-    /// Remarks about them, for people.
-    pub notes: Vec<String>,
+    /// Remarks about them.
+    pub notes: Vec<DataNote>,
 }
 
 #[derive(Debug)]
@@ -59,8 +59,8 @@ pub async fn plan(
         let today = today.remove(name).unwrap_or_default();
         let stays: Contents = today.files.into_iter().filter(|(file, _)| !has.contains(&file.path)).collect();
         if !stays.is_empty() {
-            let names: Vec<&str> = stays.iter().map(|(file, _)| file.path.as_str()).collect();
-            plan.notes.push(format!("{name}: not in the backup, so those of today stay: {}", short(&names)));
+            let names = first_names(stays.iter().map(|(file, _)| file.path.as_str()));
+            plan.notes.push(DataNote::SideFilesStay { store: name.clone(), count: stays.len(), names });
         }
         let found = kept.map(|kept| kept.folder.as_str()).filter(|it| !it.is_empty()).unwrap_or(&today.kept.folder);
         let Some(folder) = data_folder(&filling.store.engine, Some(found)) else { continue };
@@ -103,11 +103,10 @@ async fn of_backup(opened: &Opened, filling: &Filling<'_>, kept: &SideFiles) -> 
 impl SidePlan {
     /// Keeps only files without which a server would not start, or would start without access control: a sandbox has
     /// other addresses, and a server's access rules name its own.
-    pub fn for_double(mut self) -> (Self, Vec<String>) {
-        let said = self.of_store.iter().filter(|(_, planned)| planned.kept > 0);
-        let said =
-            said.map(|(name, planned)| format!("{name}: {} beside the dump, whole", count(planned.kept, "file")));
-        let said = said.collect();
+    pub fn for_double(mut self) -> (Self, Vec<DrillCheck>) {
+        let whole = self.of_store.iter().filter(|(_, planned)| planned.kept > 0);
+        let whole = whole.map(|(name, planned)| DrillCheck::SideFiles { store: name.clone(), files: planned.kept });
+        let said = whole.collect();
         self.of_store.retain(|_, planned| planned.time == PutTime::BeforeStart);
         (self, said)
     }

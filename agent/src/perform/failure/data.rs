@@ -86,8 +86,8 @@ impl From<&HostFault> for OrderFailure {
         match fault {
             HostFault::Store { store, fault } => in_store(store, fault.into()),
             HostFault::SafetyBackupFailed { failures } => Self::SafetyBackupFailed { failures: failures.clone() },
-            HostFault::SafetyBackupLacksBucket => Self::SafetyBackupMissing { problem: fault.to_string() },
-            HostFault::NoSafetyBackup { reason } => Self::SafetyBackupMissing { problem: reason.clone() },
+            HostFault::SafetyBackupLacksBucket => Self::SafetyBackupLacksBucket,
+            HostFault::NoSafetyBackup { failures } => Self::SafetyBackupMissing { failures: failures.clone() },
             HostFault::NoRoom { at, needed, free } => {
                 Self::NotEnoughSpace { at: at.clone(), needed: *needed, free: *free }
             }

@@ -262,7 +262,7 @@ fn part(manifest: &Manifest, part: &Part) -> v1::PartView {
         took_ms: part.took_ms,
         files,
         counts: part.counts.iter().map(|(name, counted)| (name.clone(), counted.high)).collect(),
-        notes: part.notes.iter().cloned().chain(side_file_note(manifest, part)).collect(),
+        notes: part.notes.iter().cloned().chain(side_file_note(manifest, part)).map(Into::into).collect(),
         noted_facts: u32::try_from(part.source.as_ref().map_or(0, |source| source.size().0)).unwrap_or(u32::MAX),
         noted_tables: u32::try_from(part.source.as_ref().map_or(0, |source| source.size().1)).unwrap_or(u32::MAX),
     }

@@ -20,7 +20,7 @@ fn store(engine: DatabaseEngine) -> Store {
 }
 
 /// Judges the bytes as a tool that ended well gave them, in pieces of some size.
-fn judge(engine: &DatabaseEngine, bytes: &[u8], pieces: usize) -> Result<Vec<String>, DumpError> {
+fn judge(engine: &DatabaseEngine, bytes: &[u8], pieces: usize) -> Result<Vec<DataNote>, DumpError> {
     let mut validator = DumpValidator::of(&store(engine.clone())).expect("it is dumped");
     bytes.chunks(pieces).for_each(|piece| validator.observe(piece));
     assert_eq!(validator.bytes(), bytes.len() as u64);
@@ -200,7 +200,7 @@ fn an_archive_says_which_collection_is_cut_off() {
 
 #[test]
 fn a_dump_that_shrank_is_said_never_silent() {
-    let check = |previous: Option<u64>, expect: &[&str]| {
+    let check = |previous: Option<u64>, expect: &[DataNote]| {
         let mut validator = DumpValidator::of(&store(DatabaseEngine::Mariadb(server()))).expect("it is dumped");
         validator.observe(SQL);
         let notes = validator.verdict(&ToolEnd::well(), previous).expect("it is good");
@@ -211,8 +211,8 @@ fn a_dump_that_shrank_is_said_never_silent() {
     check(Some(0), &[]);
     check(Some(bytes), &[]);
     check(Some(bytes / 2), &[]);
-    check(Some(bytes * 100 / 80), &["it is smaller than before: 68 bytes, 80 % of the 85 of the last one"]);
-    check(Some(bytes * 3), &["warning: it is much smaller than before: 68 bytes, 33 % of the 204 of the last one"]);
+    check(Some(bytes * 100 / 80), &[DataNote::Smaller { bytes, before: bytes * 100 / 80 }]);
+    check(Some(bytes * 3), &[DataNote::Smaller { bytes, before: bytes * 3 }]);
 }
 
 #[test]

@@ -5,9 +5,9 @@ use crate::convert::result::{RESULT_LIMIT, incoming_result};
 use crate::convert::{ConvertError, LIST_LIMIT, incoming_order};
 use crate::v1;
 use fleet_core::backup::{
-    BackupSource, Cause, CopyMade, Coverage, DataAction, DataResult, DrillMade, EngineKind, FilesParent, Hold,
-    HoldKind, Kept, LocationAccess, Manifest, Others, Part, Privileges, Proof, RepositoryAccess, RestoreMade, Root,
-    Secret, Snapshots, StoreGap, StoreSeen, StoreState, UndeclaredData,
+    BackupSource, Cause, CopyMade, Coverage, DataAction, DataNote, DataResult, DrillCheck, DrillMade, EngineKind,
+    FilesParent, Hold, HoldKind, Kept, LocationAccess, Manifest, Others, Part, Privileges, Proof, RepositoryAccess,
+    RestoreMade, Root, Secret, Snapshots, StoreGap, StoreSeen, StoreState, UndeclaredData,
 };
 use fleet_core::names::BackupId;
 use fleet_core::order::order_id;
@@ -138,7 +138,7 @@ fn manifest(cause: Cause) -> Manifest {
         took_ms: 7,
         counts: Default::default(),
         source: None,
-        notes: vec![word("a note")],
+        notes: vec![DataNote::other("a note")],
     };
     let hold = |kind| Hold { service: word("web"), kind, from: Time(5), to: Time(6) };
     Manifest {
@@ -172,11 +172,11 @@ fn copies() -> Vec<CopyMade> {
 
 pub fn results() -> Vec<DataResult> {
     let drill = |failure| {
-        let checks = vec![word("labnotes.uploads: 120 rows")];
+        let checks = vec![DrillCheck::Counted { store: name("db"), item: word("labnotes.uploads"), count: 120 }];
         let proof = Proof { at: Time(8), host: name("lab-1"), took_ms: 5, bytes: 6, checks, failure };
         DataResult::Drill(DrillMade { repository: name("central"), backup: backup(), proof })
     };
-    let notes = vec![word("settings were the image's")];
+    let notes = vec![DataNote::other("settings were the image's")];
     let restore = RestoreMade { backup: backup(), safety: copies(), took_ms: 1, bytes: 2, notes };
     vec![
         DataResult::Backup(copies()),

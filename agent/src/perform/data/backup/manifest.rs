@@ -4,7 +4,7 @@ use super::{CopyError, Read, Taking};
 use crate::clock;
 use crate::perform::data::dumps::Dumped;
 use crate::perform::data::trees::Tree;
-use fleet_core::backup::{Cause, EngineKind, Kept, Manifest, Part, stream_path};
+use fleet_core::backup::{Cause, DataNote, EngineKind, Kept, Manifest, Part, stream_path};
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_repository::ArchivedTrees;
 use std::collections::BTreeMap;
@@ -94,7 +94,7 @@ impl Taking<'_> {
             note.contains(&tree.root.path) || tree.from.folder().is_some_and(|it| note.contains(&*it.to_string_lossy()))
         };
         let notes = kept.notes.iter().filter(|note| trees.iter().any(|tree| is_about(note, tree)));
-        let caveats = self.settled.rendered.stores[store].caveats();
+        let not_quiesced = DataNote::not_quiesced(&self.settled.rendered.stores[store]);
         Part {
             store: store.clone(),
             engine: self.engine(store),
@@ -108,7 +108,7 @@ impl Taking<'_> {
             took_ms: read.trees_took_ms,
             counts: BTreeMap::new(),
             source: None,
-            notes: notes.cloned().chain(caveats).collect(),
+            notes: notes.map(|text| DataNote::Archived { text: text.clone() }).chain(not_quiesced).collect(),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::actions::{backup, drill, restore};
 use super::harness::{Agent, Harness, files};
 use super::keeping::BackendFault;
 use super::lab::Fault;
-use fleet_core::backup::{DataResult, Proof};
+use fleet_core::backup::{DataResult, DrillCheck, Proof};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Outcome};
 use std::collections::BTreeSet;
@@ -36,7 +36,9 @@ async fn an_app_that_does_not_start_on_an_empty_database_is_started_on_a_loaded_
     harness.lab.plan().fault = Some(Fault::AppWantsRows);
     let found = proof(&harness.carry_out(&agent, drill("near", &id)).await);
     assert_eq!(found.failure, None);
-    assert!(found.checks.iter().any(|check| check.contains("ask in web")), "{:?}", found.checks);
+    let is_asked =
+        |check: &DrillCheck| matches!(check, DrillCheck::Answered { question, .. } if question == "ask in web");
+    assert!(found.checks.iter().any(is_asked), "{:?}", found.checks);
     harness.check_calm("after a drill of an app that wants its rows");
 }
 
@@ -90,8 +92,8 @@ async fn a_file_with_several_names_is_counted_by_each() {
     let id = backed_up_in(&harness, &agent).await;
     let found = proof(&harness.carry_out(&agent, drill("near", &id)).await);
     assert_eq!(found.failure, None);
-    let checks = found.checks.join("\n");
-    assert!(checks.contains(&format!("uploads: 5 files, {} bytes", 5 + 9000 + 2 * 5000)), "{checks}");
+    let (store, bytes) = ("uploads".parse().expect("a name"), 5 + 9000 + 2 * 5000);
+    assert!(found.checks.contains(&DrillCheck::Files { store, files: 5, bytes }), "{:?}", found.checks);
 }
 
 /// Asserts that a drill ended without a verdict about the backup, with the reason.

@@ -5,7 +5,7 @@ use super::harness::{Agent, instance};
 use super::restores::changed_since;
 use crate::ledger::Ledger;
 use crate::status_board::StatusBoard;
-use fleet_core::backup::DataResult;
+use fleet_core::backup::{DataNote, DataResult};
 use fleet_core::data_leftover::DataLeftover;
 use fleet_core::event::HostEvent;
 use fleet_core::facts::Running;
@@ -62,13 +62,13 @@ async fn old_data_that_cannot_be_removed_is_named_until_it_is_gone() {
     let end = harness.carry_out_order(&agent, &order).await;
     assert_eq!(end.outcome, Outcome::Done, "the restore itself is well");
     assert_eq!(harness.state(), before);
-    let named = |text: &str| text.contains(&format!("`{}`", waits.display())) && text.contains("not permitted");
     let Some(DataResult::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };
-    assert!(made.notes.iter().any(|note| named(note)), "the end of the order names it: {:?}", made.notes);
     let is_it = |left: &DataLeftover| match left {
         DataLeftover::NotRemoved { path, cause, .. } => Path::new(path) == waits && cause.contains("not permitted"),
         DataLeftover::RemovalTooSlow { .. } | DataLeftover::Other { .. } => false,
     };
+    let is_note = |note: &DataNote| matches!(note, DataNote::Leftover { left } if is_it(left));
+    assert!(made.notes.iter().any(is_note), "the end of the order names it: {:?}", made.notes);
     until_said(&agent, |left| left.iter().any(is_it)).await;
 
     // An agent that is started again knows it, too.

@@ -4,7 +4,7 @@ use super::actions::{backup, restore, source};
 use super::harness::Harness;
 use super::lab::Fault;
 use super::restores::changed_since;
-use fleet_core::backup::{DataAction, DataResult, Others};
+use fleet_core::backup::{DataAction, DataNote, DataResult, Others};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, Outcome};
 use fleet_core::order_failure::OrderFailure;
@@ -40,7 +40,7 @@ async fn databases_that_no_store_names_are_not_lost_without_a_word() {
     let Some(DataResult::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };
     assert_eq!(
         made.notes,
-        ["replaced with the rest: account `anna` of db", "replaced with the rest: database `sales` of db"]
+        ["account `anna` of db", "database `sales` of db"].map(|what| DataNote::Replaced { what: what.to_owned() })
     );
 }
 

@@ -123,7 +123,7 @@ async fn a_store_without_counts_is_waited_for_all_the_same() {
     let filling = Filling { name: &part.store, store: &store, part: &part };
     harness.lab.plan().beginning = 2;
     let said = working(&harness, &agent, async |data, spec| recount(data, &filling, spec).await).await;
-    assert_eq!(said.expect("it answers"), Vec::<String>::new());
+    assert_eq!(said.expect("it answers"), Vec::<fleet_core::backup::DrillCheck>::new());
     assert_eq!(harness.lab.plan().beginning, 0, "it was asked until the server that stays answered");
 }
 

@@ -7,7 +7,7 @@ use super::lab::Fault;
 use super::restores::{anew, changed_since};
 use crate::fake::FakeContainer;
 use crate::runtime::Disk;
-use fleet_core::backup::{DataAction, DataResult};
+use fleet_core::backup::{DataAction, DataNote, DataResult, StoreGap};
 use fleet_core::health_problem::LostVolume;
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, Outcome};
@@ -189,10 +189,8 @@ async fn a_restore_as_its_hint_says_gives_back_volumes_that_were_made_again_by_h
     let end = harness.carry_out_order(&agent, &order).await;
     assert_eq!((end.outcome.clone(), harness.state()), (Outcome::Done, before));
     let Some(DataResult::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };
-    assert_eq!(
-        made.notes,
-        ["rows: not backed up before: the volume `oasis-1_data` was removed, and there is nothing in its place"]
-    );
+    let (store, reason) = ("rows".parse().expect("a name"), StoreGap::VolumeRemoved("oasis-1_data".to_owned()));
+    assert_eq!(made.notes, [DataNote::NotBackedUpBefore { store, reason }]);
     let sets = harness.sets("near").await;
     let safety = sets.iter().find(|set| set.backup.as_str() == order.order.id.as_str()).expect("it is there");
     let parts = safety.read_manifest().expect("it can be read").parts;

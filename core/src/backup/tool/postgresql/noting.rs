@@ -83,7 +83,7 @@ facts(thing, attribute, value) AS (
     UNION ALL SELECT * FROM (SELECT format('sequence `%s.%s`', schemaname, sequencename), 'last value', coalesce(last_value::text, '')
         FROM pg_catalog.pg_sequences ORDER BY 1 LIMIT 1000) sequences)
 SELECT 'fact', HEX(thing), HEX(attribute), HEX(value) FROM facts WHERE value IS NOT NULL ORDER BY thing, attribute;
-SELECT 'left', HEX(format('tablespace `%s`: what is in it comes back in the default tablespace', spcname)), '', ''
+SELECT 'left', HEX(spcname), '', ''
 FROM pg_catalog.pg_tablespace s WHERE spcname !~ '^pg_' AND (EXISTS (SELECT FROM pg_catalog.pg_class WHERE reltablespace = s.oid)
     OR EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = current_database() AND dattablespace = s.oid)) ORDER BY spcname;
 SELECT 'changed', HEX(format('`%s.%s`', schemaname, relname)), HEX(concat_ws(' ', n_tup_ins, n_tup_upd, n_tup_del, current_setting('track_counts'))),
