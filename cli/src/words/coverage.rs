@@ -82,6 +82,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_leftover_is_told_with_the_time_since_it_could_not_be_removed() {
+        let (path, since) = ("/data/_data.before-1".to_owned(), Time(1_700_000_000_000));
+        let cause = "Operation not permitted".to_owned();
+        let all = [
+            DataLeftover::NotRemoved { path: path.clone(), since, cause },
+            DataLeftover::RemovalTooSlow { path, since },
+        ];
+        insta::assert_snapshot!(all.iter().map(leftover).collect::<Vec<_>>().join("\n"), @r"
+        the data of before its restore could not be removed since 2023-11-14T22:13:20Z: `/data/_data.before-1`: Operation not permitted (`lsattr -R` on the host shows files that are protected by `chattr +i`); that is tried again every minute
+        the data of before its restore could not be removed since 2023-11-14T22:13:20Z: `/data/_data.before-1`: it took too long (`lsattr -R` on the host shows files that are protected by `chattr +i`); that is tried again every minute
+        ");
+    }
+
+    #[test]
     fn undeclared_data_is_named_with_its_place() {
         let at = Some(MountPlace { service: "db".to_owned(), target: "/data".to_owned() });
         assert_eq!(

@@ -71,6 +71,16 @@ fn reported_gap(message: v1::StoreGap) -> StoreGap {
     incoming_store_gap(message).unwrap_or(unknown)
 }
 
+/// Returns whether a coverage has a gap or undeclared data of a kind that this version does not know.
+pub(super) fn has_unknown_data(message: &v1::Coverage) -> bool {
+    let is_new_gap = |store: &v1::StoreCoverage| match &store.state {
+        Some(State::Missing(gap)) => incoming_store_gap(gap.clone()).is_none(),
+        Some(State::Covered(_) | State::Derivable(_)) | None => false,
+    };
+    message.stores.iter().any(is_new_gap)
+        || message.undeclared.iter().any(|data| incoming_undeclared_data(data.clone()).is_none())
+}
+
 /// Reads the undeclared data of a report. Data of a kind that this version does not know keeps its arguments.
 fn reported_data(message: v1::UndeclaredData) -> UndeclaredData {
     let unknown = UndeclaredData::other(bounded(message.arguments.join(", ")));

@@ -4,7 +4,7 @@
 //! essential part is refused.
 
 use super::activity::{incoming_activity, incoming_progress};
-use super::coverage::reported_leftover;
+use super::coverage::{has_unknown_data, incoming_data_leftover, reported_leftover};
 use super::drift::incoming_drift;
 use super::failure::incoming_failure;
 use super::health::reported_problem;
@@ -86,6 +86,12 @@ fn read_said(message: v1::InstanceSaid, left_out: &mut Vec<ConvertError>) -> Res
     let drift: Vec<Drift> = drift.into_iter().map(incoming_drift).collect();
     if drift.iter().any(|change| matches!(change, Drift::Other(_))) {
         left_out.push(ConvertError::Unknown { field: "instance.drift" });
+    }
+    if leftovers.iter().any(|it| incoming_data_leftover(it.clone()).is_none()) {
+        left_out.push(ConvertError::Unknown { field: "instance.leftovers" });
+    }
+    if message.coverage.as_ref().is_some_and(has_unknown_data) {
+        left_out.push(ConvertError::Unknown { field: "instance.coverage" });
     }
     if containers.iter().any(|it| v1::ContainerState::try_from(it.state).is_err()) {
         left_out.push(ConvertError::Unknown { field: "instance.containers.state" });

@@ -230,12 +230,25 @@ fn codes_that_only_a_newer_agent_knows_are_noted_by_their_field() {
     message.drift = vec![v1::Drift { code: 9999, arguments: Vec::new() }];
     message.health = v1::Health::Unhealthy.into();
     message.health_problem = Some(v1::HealthProblem { code: 9999, arguments: Vec::new() });
+    message.leftovers = vec![v1::DataLeftover { code: 9999, arguments: Vec::new() }];
+    let undeclared = vec![v1::UndeclaredData { code: 9999, arguments: Vec::new() }];
+    message.coverage = Some(v1::Coverage { stores: Vec::new(), undeclared });
     message.containers = vec![v1::ContainerSaid { state: 99, health: 99, ..Default::default() }];
     let found = fields(settled(message));
-    for (field, found) in ["health_problem", "drift", "containers.state", "containers.health"].iter().zip(&found) {
+    let expected = ["health_problem", "drift", "leftovers", "coverage", "containers.state", "containers.health"];
+    for (field, found) in expected.iter().zip(&found) {
         assert!(found.contains(&format!("instance.{field}")), "{found}");
     }
-    assert_eq!(found.len(), 4, "{found:?}");
+    assert_eq!(found.len(), 6, "{found:?}");
+    let mut message: v1::InstanceSaid = said(InstanceHealth::Healthy).into();
+    let gap = v1::StoreGap { code: 9999, arguments: Vec::new() };
+    let store = v1::StoreCoverage {
+        store: "db".to_owned(),
+        engine: v1::StoreEngine::Redis.into(),
+        state: Some(v1::store_coverage::State::Missing(gap)),
+    };
+    message.coverage = Some(v1::Coverage { stores: vec![store], undeclared: Vec::new() });
+    assert_eq!(fields(settled(message)).len(), 1, "a gap is noted, too");
     let busy = v1::Busy {
         order: order_id(&["x"]).into(),
         doing: Some(v1::Activity { code: 9999, arguments: Vec::new() }),
@@ -258,6 +271,19 @@ fn an_end_is_kept_though_its_result_or_its_outcome_is_newer() {
     let (_, _, End { outcome, made }) = read.report;
     assert!(matches!(outcome, Outcome::Stuck { .. }) && made.is_some(), "{outcome:?} {made:?}");
     assert_eq!(read.left_out, [ConvertError::Missing("order.outcome")]);
+    let restore = v1::RestoreResult {
+        backup: "ab".repeat(12),
+        notes: vec![v1::DataNote { code: 9999, arguments: vec!["a".to_owned()] }],
+        ..Default::default()
+    };
+    let result = v1::DataResult { kind: Some(v1::data_result::Kind::Restore(restore)) };
+    let report = v1::OrderReport {
+        result: Some(result),
+        ..v1::OrderReport::from((order_id(&["x"]), instance(), Outcome::Done.into()))
+    };
+    let read = incoming_end(report).expect("it is an end");
+    assert!(read.report.2.made.is_some(), "a newer remark is kept");
+    assert_eq!(read.left_out, [ConvertError::Unknown { field: "order.result.notes" }]);
 }
 
 /// A failure of each code, as a message.
