@@ -56,6 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "BackupCopyView.why",
         "BackupCopyView.checks",
         "PartView.notes",
+        "BackupDifference.lines",
     ];
     for field in beside {
         let function = field.split('.').next_back().unwrap_or_default();

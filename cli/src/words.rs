@@ -1,6 +1,7 @@
 //! Words of coded messages. Other crates return codes with arguments; text for people is made only here.
 
 pub mod coverage;
+pub mod differences;
 pub mod drift;
 pub mod events;
 pub mod failures;
@@ -39,6 +40,7 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::Progress(far) => progress::shown(Some(far)),
         CodedMessage::Strategy(strategy) => strategy::lines(Some(strategy)).join("\n"),
         CodedMessage::LeftOutReason(reason) => reasons::shown_left_out(Some(reason)),
+        CodedMessage::ManifestChange(change) => differences::shown(change),
         CodedMessage::WaitReason(reason) => reasons::shown_wait(Some(reason)),
         CodedMessage::OrderSummary(order) => problems::shown_order(order),
         CodedMessage::ProbeFailure(failure) => health::shown_probe_failure(failure),

@@ -11,6 +11,7 @@ mod drill_check;
 mod dump_validator;
 mod file_kind;
 mod manifest;
+mod manifest_change;
 mod policy;
 mod recovery_sheet;
 mod repository;
@@ -53,6 +54,7 @@ pub use fleet_compose::store::{
 pub use manifest::{
     Cause, Counted, Hold, HoldKind, Kept, Manifest, ManifestError, Part, Root, renamed, root_path, stream_path,
 };
+pub use manifest_change::{ManifestChange, ManifestDifference};
 pub use policy::{BackupPolicy, DEADLINE, Held, Keep, PolicyError};
 pub use recovery_sheet::RecoverySheet;
 pub use repository::{RepositoryDesired, RepositoryLocation};

@@ -50,7 +50,7 @@ pub use problem::{
 };
 pub use reason::{incoming_left_out_reason, incoming_wait_reason};
 pub use repository::{RepositoryFile, RepositoryFiles, is_sha256, repository_file, repository_files};
-pub use result_code::{incoming_change_result, incoming_retention_reason};
+pub use result_code::{incoming_change_result, incoming_manifest_change, incoming_retention_reason};
 
 use fleet_core::labels::LabelError;
 use fleet_core::names::NameError;

@@ -49,6 +49,7 @@ wire_enums!(
     InstancePart,
     LeftOutReasonCode,
     LogStream,
+    ManifestChangeCode,
     MemberNotAskedCode,
     MemberState,
     NextBackup,
@@ -175,6 +176,7 @@ coded_messages!(
     Hint: HintCode,
     HostEvent: HostEventCode,
     LeftOutReason: LeftOutReasonCode,
+    ManifestChange: ManifestChangeCode,
     MemberNotAsked: MemberNotAskedCode,
     NotAskedReason: NotAskedReasonCode,
     OrderFailure: OrderFailureCode,
@@ -280,6 +282,7 @@ lines! {
     puts_back, puts_back_values: PlannedChange;
     checks, checks_values: DrillCheck;
     notes, notes_values: DataNote;
+    lines, lines_values: ManifestChange;
 }
 
 /// Writes why a backup stays or goes as one line of words, and beside it the values.

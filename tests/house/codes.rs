@@ -2,8 +2,8 @@
 
 use fleet_proto::convert::{
     incoming_backup_problem, incoming_change_result, incoming_data_note, incoming_drill_check, incoming_event_kind,
-    incoming_host_event, incoming_order_summary, incoming_problem, incoming_repository_problem,
-    incoming_retention_reason, incoming_undeliverable_reason,
+    incoming_host_event, incoming_manifest_change, incoming_order_summary, incoming_problem,
+    incoming_repository_problem, incoming_retention_reason, incoming_undeliverable_reason,
 };
 use fleet_proto::v1;
 use fleet_proto::words::CodedMessage;
@@ -87,6 +87,7 @@ checks! {
     each_reason_of_a_withheld_order_is_read_and_has_words: UndeliverableReason, UndeliverableReasonCode, incoming_undeliverable_reason;
     each_order_in_short_is_read_and_has_words: OrderSummary, OrderSummaryCode, incoming_order_summary;
     each_remark_of_work_on_data_is_read_and_has_words: DataNote, DataNoteCode, incoming_data_note;
+    each_difference_of_two_backups_is_read_and_has_words: ManifestChange, ManifestChangeCode, incoming_manifest_change;
     each_comparison_of_a_drill_is_read_and_has_words: DrillCheck, DrillCheckCode, incoming_drill_check;
     each_event_is_read_as_it_was_written_and_has_words: EventKind, EventCode, incoming_event_kind;
     each_event_of_a_host_is_read_as_it_was_written_and_has_words: HostEvent, HostEventCode, incoming_host_event;

@@ -2,6 +2,7 @@
 
 use crate::fake::Shared;
 use crate::scene::Scene;
+use fleet_core::backup::ManifestChange;
 use fleet_proto::v1::backups_server::Backups;
 use fleet_proto::v1::*;
 use std::pin::Pin;
@@ -68,9 +69,9 @@ impl Backups for Safe {
     }
 
     async fn diff_backups(&self, request: Request<DiffBackupsRequest>) -> Answer<BackupDifference> {
-        let lines = vec!["store db: notes: 100 -> 120".to_owned()];
-        let summary = "they differ in 1 of 2 stores".to_owned();
-        self.answer(request, |_| BackupDifference { lines, summary, ..Default::default() })
+        let (store, item) = ("db".parse().expect("a name"), "notes".to_owned());
+        let lines = vec![ManifestChange::CountChanged { store, item, older: 100, newer: 120 }.into()];
+        self.answer(request, |_| BackupDifference { lines, stores: 2, ..Default::default() })
     }
 
     async fn hold_backup(&self, request: Request<HoldBackupRequest>) -> Answer<BackupView> {

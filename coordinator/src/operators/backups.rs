@@ -1,7 +1,6 @@
 //! Operators' queries and requests about backups.
 
 mod chosen;
-mod difference;
 mod health;
 mod kits;
 mod listing;

@@ -2,7 +2,7 @@
 
 use super::arguments::{Argument, coded_message};
 use crate::v1;
-use fleet_core::backup::{Keep, RetentionReason};
+use fleet_core::backup::{Keep, ManifestChange, RetentionReason};
 use fleet_core::change_result::ChangeResult;
 
 coded_message! {
@@ -42,6 +42,21 @@ coded_message! {
     NotKept(a),
 }
 
+coded_message! {
+    ManifestChange, ManifestChange, ManifestChangeCode, incoming_manifest_change:
+    Release { older, newer },
+    Value { name },
+    ImageChanged { service, older, newer },
+    ImageAdded { service, image },
+    ImageRemoved { service, image },
+    StoreAdded { store },
+    StoreRemoved { store },
+    Size { store, older, newer, added },
+    CountChanged { store, item, older, newer },
+    CountAdded { store, item, count },
+    CountRemoved { store, item, count },
+}
+
 impl Argument for Keep {
     fn put(self, to: &mut Vec<String>) {
         let Self { last, hourly, daily, weekly, monthly, yearly } = self;
@@ -78,6 +93,21 @@ mod tests {
         assert_eq!(codes.count(), results.len());
         for result in results {
             assert_eq!(incoming_change_result(result.clone().into()), Some(result));
+        }
+    }
+
+    #[test]
+    fn a_difference_of_each_code_comes_back_as_it_was() {
+        let arguments = [vec!["a", "b", "c"], vec!["a@1", "a@2"], vec!["a", "1", "2", "3"]];
+        for code in (1..1000).filter_map(|number| v1::ManifestChangeCode::try_from(number).ok()) {
+            let read = |arguments: &Vec<&str>| {
+                let arguments = arguments.iter().map(ToString::to_string).collect();
+                incoming_manifest_change(v1::ManifestChange { code: code.into(), arguments })
+            };
+            let found = arguments.iter().find_map(read).unwrap_or_else(|| panic!("{code:?} cannot be read"));
+            let message = v1::ManifestChange::from(found.clone());
+            assert_eq!(message.code(), code);
+            assert_eq!(incoming_manifest_change(message), Some(found));
         }
     }
 

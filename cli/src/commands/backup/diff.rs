@@ -4,9 +4,10 @@ use super::hold::backup_id;
 use crate::context::Context;
 use crate::exit::ExitStatus;
 use crate::output::{OutputArgs, show_one};
+use crate::words::differences;
 use clap::Args;
 use fleet_core::command_error::CommandError;
-use fleet_proto::v1::{BackupDifference, DiffBackupsRequest};
+use fleet_proto::v1::DiffBackupsRequest;
 
 /// Show the differences of two backups: release, values, images, and the size and counts of each store
 #[derive(Debug, Args)]
@@ -28,9 +29,6 @@ pub async fn run(context: &Context, args: &BackupDiffArgs) -> Result<ExitStatus,
     let request = DiffBackupsRequest { older: args.older.clone(), newer: args.newer.clone() };
     let session = context.session().await?;
     let found = session.ask("compare the backups", async |_| session.backups().diff_backups(request).await).await?;
-    let lines = |found: &BackupDifference| {
-        found.lines.iter().chain([&found.summary]).filter(|line| !line.is_empty()).cloned().collect()
-    };
-    show_one(context, args.output.output, &found, (lines, &args.newer))?;
+    show_one(context, args.output.output, &found, (differences::lines, &args.newer))?;
     Ok(ExitStatus::Done)
 }

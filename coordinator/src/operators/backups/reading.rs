@@ -1,13 +1,12 @@
 //! Reads repositories: manifests, single files, and checks.
 
 use super::chosen::{Meant, by_id, choose};
-use super::difference::{Difference, difference};
 use crate::clock;
 use crate::operators::request::{exhausted, hindered, read, wrong};
 use crate::operators::service::OperatorsService;
 use crate::permits::Permit;
 use crate::repositories::{Opened, RepositoryService, RepositoryServiceError, Which, said};
-use fleet_core::backup::{BackupSource, Hold, HoldKind, Kept, Manifest, Part, side_file_note};
+use fleet_core::backup::{BackupSource, Hold, HoldKind, Kept, Manifest, ManifestDifference, Part, side_file_note};
 use fleet_core::backup_health::rough;
 use fleet_core::grammar::{count, verb};
 use fleet_core::hint::Hint;
@@ -58,8 +57,10 @@ impl OperatorsService {
         let _place = self.reader(ATTEMPT, by).await?;
         let then = self.any_manifest(ATTEMPT, &request.older).await?;
         let since = self.any_manifest(ATTEMPT, &request.newer).await?;
-        let Difference { lines, summary } = difference(&then, &since);
-        Ok(v1::BackupDifference { older: Some(older), newer: Some(newer), lines, summary })
+        let ManifestDifference { changes, stores } = ManifestDifference::of(&then, &since);
+        let lines = changes.into_iter().map(Into::into).collect();
+        let stores = u32::try_from(stores).unwrap_or(u32::MAX);
+        Ok(v1::BackupDifference { older: Some(older), newer: Some(newer), lines, stores })
     }
 
     /// The manifest of a backup from whichever repository has it.
