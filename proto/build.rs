@@ -57,6 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "BackupCopyView.checks",
         "PartView.notes",
         "BackupDifference.lines",
+        "BackupCopyView.damaged",
     ];
     for field in beside {
         let function = field.split('.').next_back().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Words of coded messages. Other crates return codes with arguments; text for people is made only here.
 
 pub mod coverage;
+pub mod damage;
 pub mod differences;
 pub mod drift;
 pub mod events;
@@ -25,6 +26,8 @@ use fleet_proto::words::{CodedMessage, WireEnum, word};
 pub fn shown(message: CodedMessage<'_>) -> String {
     match message {
         CodedMessage::Activity(doing) => steps::shown(Some(doing)),
+        CodedMessage::BackupDamage(damage) => damage::shown(damage),
+        CodedMessage::VerifyFinding(finding) => damage::shown_finding(finding),
         CodedMessage::BackupProblem(problem) => problems::shown_backup(problem),
         CodedMessage::ChangeResult(result) => results::shown_change(result),
         CodedMessage::DataLeftover(left) => coverage::shown_leftover(left),

@@ -28,7 +28,7 @@ mod unasked;
 mod upload;
 mod writer;
 
-pub use catalog::Rebuilt;
+pub use catalog::{Rebuilt, unreadable_file};
 pub use choice::Candidate;
 pub use disk::{Disk, DiskError, Space};
 pub use extract::Opened;

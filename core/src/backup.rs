@@ -1,6 +1,7 @@
 //! Backups: their content, their locations, and their proofs.
 
 mod access;
+mod backup_damage;
 mod backup_plan;
 mod catalog;
 mod counted;
@@ -34,6 +35,7 @@ pub use crate::order_failure::{DataNote, percent};
 pub use crate::store_gap::{MountPlace, StoreGap, UndeclaredData};
 pub use crate::zone::{MomentError, Zone, ZoneError, moment};
 pub use access::{FilesParent, LocationAccess, RepositoryAccess, Secret};
+pub use backup_damage::{BackupDamage, VerifyFinding};
 pub use backup_plan::{
     BackupPhase, BackupPlan, BackupPlanError, Clash, QuiesceWindow, backup_plan, is_files, works_in,
 };

@@ -7,6 +7,7 @@ mod activity;
 mod arguments;
 mod claims;
 mod coverage;
+mod damage;
 mod data;
 mod drift;
 mod event;
@@ -31,6 +32,7 @@ mod upgrades;
 
 pub use activity::{incoming_activity, incoming_progress};
 pub use coverage::{incoming_data_leftover, incoming_store_gap, incoming_undeclared_data};
+pub use damage::{incoming_backup_damage, incoming_verify_finding};
 pub use drift::incoming_drift;
 pub use event::{incoming_event, incoming_event_kind, incoming_host_event, incoming_sandbox_part};
 pub use failure::incoming_order_failure;

@@ -28,6 +28,7 @@ macro_rules! wire_enums {
 wire_enums!(
     ActivityCode,
     BackupCause,
+    BackupDamageCode,
     BackupLevel,
     BackupProblemCode,
     ChangeResultCode,
@@ -78,6 +79,7 @@ wire_enums!(
     TokenState,
     UndeclaredDataCode,
     UndeliverableReasonCode,
+    VerifyFindingCode,
     VerifyState,
     VersionScheme,
     WaitReasonCode,
@@ -169,6 +171,7 @@ coded_messages!(
     DataNote: DataNoteCode,
     Drift: DriftCode,
     DrillCheck: DrillCheckCode,
+    BackupDamage: BackupDamageCode,
     BackupProblem: BackupProblemCode,
     ChangeResult: ChangeResultCode,
     EventKind: EventCode,
@@ -192,6 +195,7 @@ coded_messages!(
     StoreGap: StoreGapCode,
     UndeclaredData: UndeclaredDataCode,
     UndeliverableReason: UndeliverableReasonCode,
+    VerifyFinding: VerifyFindingCode,
     WaitReason: WaitReasonCode,
 );
 
@@ -283,6 +287,19 @@ lines! {
     checks, checks_values: DrillCheck;
     notes, notes_values: DataNote;
     lines, lines_values: ManifestChange;
+}
+
+/// Writes the damage of a backup as words, empty without any, and beside them the value.
+pub(crate) fn damaged<S: Serializer>(damage: &Option<v1::BackupDamage>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct DamageData {
+        damaged: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        damaged_value: Option<CodedData>,
+    }
+    let damaged_value: Option<CodedData> = damage.clone().map(Into::into);
+    let damaged = damaged_value.as_ref().map(|damage| damage.text.clone()).unwrap_or_default();
+    DamageData { damaged, damaged_value }.serialize(serializer)
 }
 
 /// Writes why a backup stays or goes as one line of words, and beside it the values.

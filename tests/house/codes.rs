@@ -1,8 +1,8 @@
 //! Codes that the programs send are read as they were written, and `fleet` has words for each.
 
 use fleet_proto::convert::{
-    incoming_backup_problem, incoming_change_result, incoming_data_note, incoming_drill_check, incoming_event_kind,
-    incoming_host_event, incoming_manifest_change, incoming_order_summary, incoming_problem,
+    incoming_backup_damage, incoming_backup_problem, incoming_change_result, incoming_data_note, incoming_drill_check,
+    incoming_event_kind, incoming_host_event, incoming_manifest_change, incoming_order_summary, incoming_problem,
     incoming_repository_problem, incoming_retention_reason, incoming_undeliverable_reason,
 };
 use fleet_proto::v1;
@@ -12,14 +12,14 @@ use std::fmt::Debug;
 
 /// Texts that are the argument of some code: a number, a name that is also a backup's id, a release, a role, a machine, and the
 /// names of codes.
-const ARGUMENTS: [&str; 21] = [
+const ARGUMENTS: [&str; 23] = [
     "1",
     "2",
+    "true",
     "abcdefabcdefabcdefabcdef",
     "a@1",
     "viewer",
     "a/b/c",
-    "true",
     "ORDER_SUMMARY_CODE_STOP",
     "BACKUP_PROBLEM_CODE_NO_BACKUP",
     "REPOSITORY_PROBLEM_CODE_TEXT",
@@ -30,6 +30,8 @@ const ARGUMENTS: [&str; 21] = [
     "STORE_GAP_CODE_VOLUME_MISSING",
     "DATA_LEFTOVER_CODE_REMOVAL_TOO_SLOW",
     "STORE_ENGINE_REDIS",
+    "FILE_KIND_SNAPSHOT",
+    "BACKUP_DAMAGE_CODE_INDEX_UNREADABLE",
     "UNDECLARED_DATA_CODE_UNNAMED_VOLUME",
     "0",
     "HOST_EVENT_CODE_HEALED",
@@ -88,6 +90,7 @@ checks! {
     each_order_in_short_is_read_and_has_words: OrderSummary, OrderSummaryCode, incoming_order_summary;
     each_remark_of_work_on_data_is_read_and_has_words: DataNote, DataNoteCode, incoming_data_note;
     each_difference_of_two_backups_is_read_and_has_words: ManifestChange, ManifestChangeCode, incoming_manifest_change;
+    each_damage_of_a_backup_is_read_and_has_words: BackupDamage, BackupDamageCode, incoming_backup_damage;
     each_comparison_of_a_drill_is_read_and_has_words: DrillCheck, DrillCheckCode, incoming_drill_check;
     each_event_is_read_as_it_was_written_and_has_words: EventKind, EventCode, incoming_event_kind;
     each_event_of_a_host_is_read_as_it_was_written_and_has_words: HostEvent, HostEventCode, incoming_host_event;
@@ -95,7 +98,12 @@ checks! {
 
 #[test]
 fn each_reason_of_the_retention_has_words() {
-    let texts = [&["2", "3f9a12bc0011223344556677", "3"][..], &["1"; 6], &["1", "ORDER_FAILURE_CODE_UNKNOWN_OUTCOME"]];
+    let texts = [
+        &["BACKUP_DAMAGE_CODE_REPLACED"][..],
+        &["2", "3f9a12bc0011223344556677", "3"],
+        &["1"; 6],
+        &["1", "ORDER_FAILURE_CODE_UNKNOWN_OUTCOME"],
+    ];
     for code in (1..1000).filter_map(|code| v1::RetentionReasonCode::try_from(code).ok()) {
         let message = |texts: &&[&str]| {
             let arguments = texts.iter().map(ToString::to_string).collect();

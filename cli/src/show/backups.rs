@@ -3,7 +3,7 @@
 use super::{pairs, section};
 use crate::format::{age, bytes, moment, one_line, or_dash, short, until};
 use crate::output::{Column, grid};
-use crate::words::{failures, notes, problems, results};
+use crate::words::{damage, failures, notes, problems, results};
 use fleet_core::grammar::count;
 use fleet_core::time::Time;
 use fleet_proto::v1::{
@@ -127,7 +127,7 @@ fn proven(copy: &BackupCopyView, now: Time) -> String {
     if copy.not_asked {
         return "NOT ASKED FOR".to_owned();
     }
-    match (copy.damaged.is_empty(), copy.proof_ms, copy.proof_failure.is_none()) {
+    match (copy.damaged.is_none(), copy.proof_ms, copy.proof_failure.is_none()) {
         (false, ..) => "DAMAGED".to_owned(),
         (true, 0, _) => "-".to_owned(),
         (true, at, true) => format!("{} ago", age(now, at)),
@@ -180,8 +180,8 @@ fn whose(backup: &BackupView) -> String {
 fn copy_lines(copy: &BackupCopyView, now: Time) -> Vec<String> {
     let word = if copy.kept { "stays" } else { "may go" };
     let mut lines = vec![format!("{}: {word}, {}", copy.repository, one_line(&results::shown_retention(&copy.why)))];
-    if !copy.damaged.is_empty() {
-        lines.push(format!("  damaged: {}", one_line(&copy.damaged)));
+    if let Some(damage) = &copy.damaged {
+        lines.push(format!("  damaged: {}", one_line(&damage::shown(damage))));
     }
     if copy.not_asked {
         lines.push("  no order asked for it: it counts for nothing; `fleet backup accept` lets it count".to_owned());

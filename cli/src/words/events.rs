@@ -119,7 +119,7 @@ pub fn words(kind: &EventKind) -> String {
             format!("the snapshot {snapshot} in {repository} was chosen as its backup {backup} by {by}")
         }
         EventKind::BackupDamaged { backup, repository, reason } => {
-            format!("its backup {backup} in {repository} is damaged: {reason}")
+            format!("its backup {backup} in {repository} is damaged: {}", damage::words(reason))
         }
         EventKind::BackupReadable { backup, repository } => {
             format!("its backup {backup} in {repository} can be read again")

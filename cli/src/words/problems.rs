@@ -241,7 +241,8 @@ pub fn repository_words(problem: &RepositoryProblem) -> String {
     match problem {
         RepositoryProblem::Text(text) => text.to_string(),
         RepositoryProblem::Damaged { count: number, first, reason } => {
-            format!("{} {} damaged, first {first}: {reason}", count(*number, "backup"), verb(*number, "is", "are"))
+            let (backups, reason) = (count(*number, "backup"), damage::words(reason));
+            format!("{backups} {} damaged, first {first}: {reason}", verb(*number, "is", "are"))
         }
         RepositoryProblem::OverQuota { order, limit } => {
             format!("its host adds more than the {} MiB that the order {order} may add, and is refused", mib(*limit))

@@ -1,6 +1,6 @@
 //! Words of results, and of the retention.
 
-use super::{failures, notes};
+use super::{damage, failures, notes};
 use fleet_core::backup::RetentionReason;
 use fleet_core::backup_health::rough;
 use fleet_core::change_result::ChangeResult;
@@ -72,7 +72,7 @@ pub fn retention(reason: &RetentionReason) -> String {
             bytes >> 20,
             before_bytes >> 20
         ),
-        RetentionReason::Damaged(damage) => format!("damaged: {damage}"),
+        RetentionReason::Damaged(damage) => format!("damaged: {}", damage::words(damage)),
         RetentionReason::NotRestorable(failure) => format!("not restorable in a drill: {}", failures::words(failure)),
         RetentionReason::NotKept(keep) => format!("not among those that the policy keeps ({keep})"),
     }

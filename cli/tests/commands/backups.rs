@@ -3,7 +3,7 @@
 use crate::environment::NOW;
 use crate::fake::logged_in;
 use crate::scene::{Scene, change, coded, progress};
-use fleet_core::backup::{DataNote, DrillCheck, Keep, RetentionReason};
+use fleet_core::backup::{DataNote, DrillCheck, Keep, RetentionReason, VerifyFinding};
 use fleet_core::backup_health::BackupProblem;
 use fleet_core::change_result::ChangeResult;
 use fleet_core::data_leftover::DataLeftover;
@@ -270,7 +270,8 @@ fn damage_ends_with_one() {
         repository: "central".to_owned(),
         instance: "notes-1".to_owned(),
         state: coded::<VerifyState>(state),
-        text: "12 of 12 packs read".to_owned(),
+        finding: Some(VerifyFinding::Whole { read: 12, packs: 12 }.into()),
+        first: None,
     };
     let (fake, environment) = logged_in(Scene { verified: vec![line("ok"), line("damaged")], ..Default::default() });
     assert!(environment.run("fleet backup verify notes-1 --read-data 5%").text().starts_with("exit 1"));

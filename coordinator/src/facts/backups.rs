@@ -4,7 +4,9 @@ use super::expected::targets;
 use super::{Facts, StateSnapshot};
 use crate::keys;
 use crate::store::{Batch, Store, StoreError};
-use fleet_core::backup::{AskedBy, BackupKey, BackupSeen, Backups, CopyMade, DataAction, DataResult, DrillMade, Proof};
+use fleet_core::backup::{
+    AskedBy, BackupDamage, BackupKey, BackupSeen, Backups, CopyMade, DataAction, DataResult, DrillMade, Proof,
+};
 use fleet_core::event::{EventKind, EventSubject};
 use fleet_core::facts::CopyOnWrite;
 use fleet_core::names::{BackupId, HostName, InstanceName, OperatorName, OrderId, RepositoryName};
@@ -129,7 +131,7 @@ impl Facts {
         &self,
         instance: &InstanceName,
         repository: &RepositoryName,
-        damaged: &BTreeMap<BackupId, String>,
+        damaged: &BTreeMap<BackupId, BackupDamage>,
         now: Time,
     ) -> Result<(), StoreError> {
         let ((), committed) = self.change(|snapshot, batch| {
@@ -141,7 +143,7 @@ impl Facts {
                 }
                 let (backup, repository) = (key.backup.clone(), repository.clone());
                 let kind = match &damage {
-                    Some(damage) => EventKind::BackupDamaged { backup, repository, reason: damage.as_str().into() },
+                    Some(damage) => EventKind::BackupDamaged { backup, repository, reason: damage.shortened() },
                     None => EventKind::BackupReadable { backup, repository },
                 };
                 snapshot.events.tell(batch, now, instance, kind);
@@ -467,11 +469,11 @@ mod tests {
         ordered(&facts, &[1, 2]).await;
         withdrawn(&facts, &[1, 2]).await;
         replace(&facts, [].into(), &[1, 2]).await;
-        let damaged = [(key(1).backup, "a pack is gone".to_owned())].into();
+        let damaged = [(key(1).backup, BackupDamage::Replaced)].into();
         for _ in 0..2 {
             facts.mark_damaged(&read("notes-1"), &read("central"), &damaged, NOW).await.expect("the store is whole");
         }
-        let (backup, reason) = (key(1).backup, "a pack is gone".into());
+        let (backup, reason) = (key(1).backup, BackupDamage::Replaced);
         let damaged = EventKind::BackupDamaged { backup, repository: read("central"), reason };
         let recorded = facts.recorded_events();
         assert_eq!(recorded.last(), Some(&("instance notes-1".to_owned(), damaged.clone())));

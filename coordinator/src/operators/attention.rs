@@ -355,7 +355,11 @@ mod tests {
     #[test]
     fn what_is_wrong_with_what_is_kept_needs_a_person() {
         let before: BackupId = read("0123456789abcdef01234567");
-        let damaged = RepositoryProblem::Damaged { count: 1, first: before.clone(), reason: "cut off".into() };
+        let damaged = RepositoryProblem::Damaged {
+            count: 1,
+            first: before.clone(),
+            reason: fleet_core::backup::BackupDamage::Incomplete,
+        };
         let halted = RepositoryProblem::ForgettingHalted { bytes: 1, before: before.clone(), before_bytes: 1 << 30 };
         let (instance, repository): (InstanceName, RepositoryName) = (read("notes-1"), read("central"));
         let trouble = |problem: &RepositoryProblem| (instance.clone(), repository.clone(), problem.clone());

@@ -7,7 +7,7 @@ use super::repository_service::{RepositoryService, RepositoryServiceError, Which
 use super::secrets::RepositorySecrets;
 use crate::clock;
 use crate::facts::RepositoryContents;
-use fleet_core::backup::{BackupKey, BackupSeen, Manifest, ManifestError};
+use fleet_core::backup::{BackupDamage, BackupKey, BackupSeen, Manifest, ManifestError};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName, SnapshotId};
 use fleet_repository::client::RepositoryClient;
 use fleet_repository::{FileKind, MAX_MANIFEST, PartRecord, SetRecord, Unreadable};
@@ -19,7 +19,7 @@ struct Seen {
     backups: BTreeMap<BackupKey, BackupSeen>,
     unreadable: Vec<Unreadable>,
     /// Backups whose own snapshot is not there any more, or is not known among several.
-    lost: BTreeMap<BackupId, String>,
+    lost: BTreeMap<BackupId, BackupDamage>,
     /// Backups for which a file claims a successful drill.
     claimed: BTreeSet<BackupId>,
 }
@@ -130,13 +130,13 @@ impl RepositoryService {
         instance: &InstanceName,
         seen: &mut BTreeMap<BackupKey, BackupSeen>,
         unreadable: &[Unreadable],
-    ) -> BTreeMap<BackupId, String> {
+    ) -> BTreeMap<BackupId, BackupDamage> {
         let snapshot = backups_of(self.facts.read().observed().backups.get(instance), repository);
         let mut lost = BTreeMap::new();
         for (key, had) in snapshot {
             let is_its_own = |file: &&Unreadable| file.backup.as_ref().is_none_or(|backup| *backup == key.backup);
             let Some(file) = unreadable.iter().find(is_its_own).filter(|_| !seen.contains_key(&key)) else { continue };
-            lost.insert(key.backup.clone(), file.to_string());
+            lost.insert(key.backup.clone(), unreadable_file(file));
             seen.insert(key, had);
         }
         lost
@@ -148,8 +148,8 @@ impl RepositoryService {
         &self,
         repository: &RepositoryName,
         instance: &InstanceName,
-        lost: &BTreeMap<BackupId, String>,
-        unseen: BTreeMap<BackupId, String>,
+        lost: &BTreeMap<BackupId, BackupDamage>,
+        unseen: BTreeMap<BackupId, BackupDamage>,
     ) -> Result<(), RepositoryServiceError> {
         let before = self.look_at(repository, instance)?;
         let mut look = before.clone();
@@ -184,7 +184,7 @@ impl RepositoryService {
             match (sets.iter().find(is_it), had) {
                 (Some((set, found)), _) => {
                     if pinned.is_none() && doubles > 0 {
-                        seen.lost.insert(key.backup.clone(), ambiguous(sets.len()));
+                        seen.lost.insert(key.backup.clone(), BackupDamage::Ambiguous { snapshots: sets.len() });
                     }
                     let snapshots = pinned.cloned().or_else(|| (doubles == 0).then(|| set.snapshots()));
                     let damaged = damaged.get(&key.backup).cloned();
@@ -192,7 +192,7 @@ impl RepositoryService {
                     seen.backups.insert(key, found.not_after(clock::now()));
                 }
                 (None, Some(had)) => {
-                    seen.lost.insert(key.backup.clone(), replaced());
+                    seen.lost.insert(key.backup.clone(), BackupDamage::Replaced);
                     seen.backups.insert(key, BackupSeen { doubles: doubles + 1, ..had.clone() });
                 }
                 (None, None) => {}
@@ -291,12 +291,10 @@ impl RepositoryService {
     }
 }
 
-fn replaced() -> String {
-    "its snapshot is gone; others that carry its id are not used: accept one of them".to_owned()
-}
-
-fn ambiguous(sets: usize) -> String {
-    format!("{sets} snapshots carry its id, and nobody noted which one it is: accept one of them")
+/// Returns the damage of a backup to which a file belongs.
+pub fn unreadable_file(file: &Unreadable) -> BackupDamage {
+    let Unreadable { kind, file, why, .. } = file;
+    BackupDamage::FileUnreadable { kind: *kind, file: file.to_string(), cause: why.clone() }
 }
 
 /// Reads a manifest; one that is newer than this program is an error, never a guess.

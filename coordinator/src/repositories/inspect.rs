@@ -4,7 +4,7 @@
 use super::repository_service::{RepositoryService, RepositoryServiceError, Which};
 use crate::keys;
 use crate::store::{Batch, StoreError};
-use fleet_core::backup::{RepositoryProblem, Snapshots};
+use fleet_core::backup::{BackupDamage, RepositoryProblem, Snapshots};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
 use fleet_core::time::Time;
 use fleet_repository::{CheckReport, ReadData, SnapshotOwner};
@@ -59,7 +59,7 @@ pub enum ReadPurpose {
 pub struct Damage {
     /// The part of the month's at which it was found: when it comes round again, all else has been read.
     pub part: u32,
-    pub reason: String,
+    pub reason: BackupDamage,
     #[serde(default)]
     pub found_by: FoundBy,
 }
@@ -78,7 +78,7 @@ pub enum FoundBy {
 
 impl Look {
     /// Returns the damaged backups, each with its damage.
-    pub fn damaged(&self) -> BTreeMap<BackupId, String> {
+    pub fn damaged(&self) -> BTreeMap<BackupId, BackupDamage> {
         self.damage.iter().map(|(backup, damage)| (backup.clone(), damage.reason.clone())).collect()
     }
 
@@ -92,7 +92,7 @@ impl Look {
         let damage = self.damage.iter().next().map(|(id, damage)| RepositoryProblem::Damaged {
             count: self.damage.len(),
             first: id.clone(),
-            reason: damage.reason.as_str().into(),
+            reason: damage.reason.shortened(),
         });
         let first = [&self.trouble, &self.unread, &self.locked].into_iter().flatten().cloned();
         first.chain(damage).chain(self.shrunk.clone()).chain(self.unasked.iter().cloned()).collect()
@@ -130,12 +130,12 @@ impl Look {
                 SnapshotOwner::Backup(backup) if is_unknown(backup) => self.note(backup.clone(), reason),
                 SnapshotOwner::Backup(_) | SnapshotOwner::Foreign => {}
                 SnapshotOwner::Unknown => {
-                    self.suspect(all, "a snapshot of this repository cannot be read, and it may be its own");
+                    self.suspect(all, &BackupDamage::SnapshotUnreadable);
                 }
             }
         }
         if !report.damaged_indexes.is_empty() {
-            self.suspect(all, "an index of this repository cannot be read, and it may need it");
+            self.suspect(all, &BackupDamage::IndexUnreadable);
         }
         if turn == ReadPurpose::Daily {
             self.checked = Some(now);
@@ -143,7 +143,7 @@ impl Look {
     }
 
     /// Records damage that a read has found. Missing data stays recorded, whatever was read.
-    fn note(&mut self, backup: BackupId, reason: String) {
+    fn note(&mut self, backup: BackupId, reason: BackupDamage) {
         let damage = Damage { part: self.part, reason, found_by: FoundBy::Check };
         if self.damage.get(&backup).is_none_or(|snapshot| snapshot.found_by == FoundBy::Check) {
             self.damage.insert(backup, damage);
@@ -153,8 +153,8 @@ impl Look {
     /// Takes in which backups are missing in the catalog, as all of it was read, and which could not be read for it.
     pub fn take_in_catalog(
         &mut self,
-        missing: &BTreeMap<BackupId, String>,
-        unread: impl IntoIterator<Item = (BackupId, String)>,
+        missing: &BTreeMap<BackupId, BackupDamage>,
+        unread: impl IntoIterator<Item = (BackupId, BackupDamage)>,
     ) {
         let part = self.part;
         self.damage.retain(|_, damage| damage.found_by == FoundBy::Check);
@@ -167,21 +167,19 @@ impl Look {
         }
     }
 
-    fn suspect(&mut self, all: &BTreeMap<BackupId, Option<Snapshots>>, reason: &str) {
+    fn suspect(&mut self, all: &BTreeMap<BackupId, Option<Snapshots>>, reason: &BackupDamage) {
         let part = self.part;
         for (backup, _) in all.iter().filter(|(_, of)| of.is_none()) {
-            let damage = || Damage { part, reason: reason.to_owned(), found_by: FoundBy::Check };
+            let damage = || Damage { part, reason: reason.clone(), found_by: FoundBy::Check };
             self.damage.entry(backup.clone()).or_insert_with(damage);
         }
     }
 }
 
-/// Returns unreadable paths in one line.
-fn reason(paths: &[String]) -> String {
+fn reason(paths: &[String]) -> BackupDamage {
     match paths {
-        [] => "it cannot be read whole".to_owned(),
-        [path] => format!("{path} cannot be read"),
-        [path, rest @ ..] => format!("{path} and {} more cannot be read", rest.len()),
+        [] => BackupDamage::Incomplete,
+        [path, rest @ ..] => BackupDamage::PathsUnreadable { path: path.clone(), more: rest.len() },
     }
 }
 
@@ -282,7 +280,8 @@ mod tests {
     fn damage_lasts_until_the_same_data_is_found_to_be_well() {
         let (mut look, all) = (Look::default(), [id(1), id(2)].map(|id| (id, None)).into());
         look.take_in(&report(&[Some(1)]), daily(3), &all, Time(1));
-        assert_eq!(look.damaged()[&id(1)], "/db/notes.sql and 1 more cannot be read");
+        let unreadable = BackupDamage::PathsUnreadable { path: "/db/notes.sql".to_owned(), more: 1 };
+        assert_eq!(look.damaged()[&id(1)], unreadable);
         look.take_in(&report(&[]), daily(4), &all, Time(2));
         look.take_in(&report(&[]), (ReadData::Nothing, ReadPurpose::Asked), &all, Time(2));
         assert_eq!(look.damaged().len(), 1, "other data says nothing of it");
@@ -312,11 +311,11 @@ mod tests {
     #[test]
     fn what_is_missing_stays_so_until_the_catalog_has_it_whatever_data_is_read() {
         let (mut look, all) = (Look::default(), [id(1), id(2)].map(|id| (id, None)).into());
-        look.take_in_catalog(&[(id(1), "its snapshot is gone".to_owned())].into(), [(id(2), "unread".to_owned())]);
+        look.take_in_catalog(&[(id(1), BackupDamage::Replaced)].into(), [(id(2), BackupDamage::Incomplete)]);
         look.take_in(&report(&[Some(1)]), daily(0), &all, Time(1));
         for (read, turn) in [daily(0), (ReadData::All, ReadPurpose::Asked), (ReadData::All, ReadPurpose::Daily)] {
             look.take_in(&report(&[]), (read, turn), &all, Time(2));
-            assert_eq!(look.damaged(), [(id(1), "its snapshot is gone".to_owned())].into());
+            assert_eq!(look.damaged(), [(id(1), BackupDamage::Replaced)].into());
         }
         look.take_in_catalog(&[].into(), []);
         assert!(look.damaged().is_empty(), "it is there again");

@@ -1,7 +1,7 @@
 //! Backups that are forgotten, data that is removed, and damage that is reported.
 
 use crate::harness::{DAY, Harness, id, key, manifest, noise, now, part, read};
-use fleet_core::backup::{Cause, DataAction, RepositoryProblem};
+use fleet_core::backup::{BackupDamage, Cause, DataAction, FileKind, RepositoryProblem};
 use fleet_core::event::EventKind;
 use fleet_core::facts::OpenOrder;
 use fleet_core::order::{Action, Order};
@@ -22,8 +22,16 @@ fn packs(harness: &Harness) -> Vec<PathBuf> {
     packs
 }
 
-fn is_damage(kind: &EventKind, begin: &str) -> bool {
-    matches!(kind, EventKind::BackupDamaged { reason, .. } if reason.starts_with(begin))
+fn is_damage(kind: &EventKind, is_it: impl Fn(&BackupDamage) -> bool) -> bool {
+    matches!(kind, EventKind::BackupDamaged { reason, .. } if is_it(reason))
+}
+
+fn is_dump(damage: &BackupDamage) -> bool {
+    matches!(damage, BackupDamage::PathsUnreadable { path, .. } if path.starts_with("db.sql"))
+}
+
+fn is_snapshot(damage: &BackupDamage) -> bool {
+    matches!(damage, BackupDamage::FileUnreadable { kind: FileKind::Snapshot, .. })
 }
 
 #[tokio::test]
@@ -122,7 +130,7 @@ async fn damage_is_found_named_and_marks_its_backups_alone() {
     let damaged: Vec<bool> = (1..=2).map(|number| !catalog[&read("notes-1")][&key(number)].is_good()).collect();
     assert_eq!(damaged.iter().filter(|is| **is).count(), 1, "{damaged:?}");
     assert_eq!(
-        harness.recorded_events().iter().filter(|kind| is_damage(kind, "db.sql")).count(),
+        harness.recorded_events().iter().filter(|kind| is_damage(kind, is_dump)).count(),
         1,
         "{:?}",
         harness.recorded_events()
@@ -186,7 +194,7 @@ async fn a_backup_whose_files_cannot_be_read_stays_in_the_catalog_as_damaged() {
     let good = |harness: &Harness| [1, 2].map(|number| harness.catalog()[&read("notes-1")][&key(number)].is_good());
     assert_eq!(good(&harness), [true, false]);
     let recorded =
-        |harness: &Harness| harness.recorded_events().iter().filter(|kind| is_damage(kind, "snapshot ")).count();
+        |harness: &Harness| harness.recorded_events().iter().filter(|kind| is_damage(kind, is_snapshot)).count();
     assert_eq!(recorded(&harness), 1, "{:?}", harness.recorded_events());
     let gone = harness
         .repository_service

@@ -1,6 +1,6 @@
 //! Problems of one instance's repository, as values. `fleet` turns them into words.
 
-use super::Shrunk;
+use super::{BackupDamage, Shrunk};
 use crate::names::{BackupId, OrderId};
 use crate::plain_text::ShortText;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -18,7 +18,7 @@ pub enum RepositoryProblem {
         /// First one.
         first: BackupId,
         /// Damage of the first one.
-        reason: ShortText,
+        reason: BackupDamage,
     },
     /// The host adds more than its order may add, and is refused.
     OverQuota {

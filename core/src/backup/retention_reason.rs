@@ -1,6 +1,6 @@
 //! Reasons of the retention, as values. `fleet` turns them into words.
 
-use super::{Keep, Shrunk};
+use super::{BackupDamage, Keep, Shrunk};
 use crate::names::BackupId;
 use crate::order_failure::OrderFailure;
 
@@ -105,7 +105,7 @@ pub enum RetentionReason {
 
     // It may be removed.
     /// Damaged, with the damage.
-    Damaged(String),
+    Damaged(BackupDamage),
     /// Not restored by a drill.
     NotRestorable(Box<OrderFailure>),
     /// Not among those that the policy keeps.

@@ -1,6 +1,6 @@
 //! Facts about an instance's backups and stores.
 
-use super::{AskedBy, Cause, DrillCheck, EngineKind, Manifest, Snapshots, StoreGap, UndeclaredData};
+use super::{AskedBy, BackupDamage, Cause, DrillCheck, EngineKind, Manifest, Snapshots, StoreGap, UndeclaredData};
 use crate::names::{BackupId, HostName, RepositoryName, StoreName};
 use crate::order_failure::OrderFailure;
 use crate::release::Release;
@@ -51,7 +51,7 @@ pub struct BackupSeen {
     pub proof: Option<Proof>,
     /// Damage found in the repository: the copy counts for nothing then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub damaged: Option<String>,
+    pub damaged: Option<BackupDamage>,
     /// The snapshots that are this backup. Unknown of backups that were made before this was noted, until the repository is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshots: Option<Snapshots>,

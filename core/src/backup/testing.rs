@@ -38,7 +38,7 @@ pub fn seen(words: &str) -> BackupSeen {
             _ if words.contains("failed") => Some(proof(Some("no rows"))),
             _ => None,
         },
-        damaged: words.contains("damaged").then(|| "a pack is gone".to_owned()),
+        damaged: words.contains("damaged").then(|| crate::backup::BackupDamage::other("a pack is gone")),
         snapshots: None,
         asked_by: if words.contains("unasked") { AskedBy::Nobody } else { AskedBy::Order },
         doubles: 0,

@@ -2,6 +2,7 @@
 
 use super::HostEvent;
 use crate::access::Role;
+use crate::backup::BackupDamage;
 use crate::duplicate::Machine;
 use crate::names::{BackupId, HostName, InstanceName, OperatorName, OrderId, ReleaseName, RepositoryName};
 use crate::not_asked::MemberNotAsked;
@@ -212,7 +213,7 @@ pub enum EventKind {
         /// Repository.
         repository: RepositoryName,
         /// Damage.
-        reason: ShortText,
+        reason: BackupDamage,
     },
     /// A damaged backup can be read again.
     BackupReadable {

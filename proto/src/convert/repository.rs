@@ -28,7 +28,7 @@ pub struct RepositoryFile {
 impl TryFrom<v1::FileName> for RepositoryFiles {
     type Error = ConvertError;
     fn try_from(message: v1::FileName) -> Result<Self, ConvertError> {
-        let kind = kind(message.kind())?;
+        let kind = file_kind(message.kind())?;
         if !message.id.is_empty() {
             return Err(ConvertError::Unknown { field: "of.id" });
         }
@@ -39,7 +39,7 @@ impl TryFrom<v1::FileName> for RepositoryFiles {
 impl TryFrom<v1::FileName> for RepositoryFile {
     type Error = ConvertError;
     fn try_from(message: v1::FileName) -> Result<Self, ConvertError> {
-        let (kind, id) = (kind(message.kind())?, message.id);
+        let (kind, id) = (file_kind(message.kind())?, message.id);
         let is_id = match kind {
             FileKind::Config => id.is_empty(),
             FileKind::Key | FileKind::Snapshot | FileKind::Index | FileKind::Pack => is_sha256(&id),
@@ -88,7 +88,8 @@ pub fn repository_files(message: Option<v1::FileName>) -> Result<RepositoryFiles
     needed("list.of", message)?.try_into()
 }
 
-fn kind(kind: v1::FileKind) -> Result<FileKind, ConvertError> {
+/// Reads the kind of a file.
+pub(super) fn file_kind(kind: v1::FileKind) -> Result<FileKind, ConvertError> {
     match kind {
         v1::FileKind::Config => Ok(FileKind::Config),
         v1::FileKind::Key => Ok(FileKind::Key),

@@ -114,6 +114,7 @@ mod tests {
     #[test]
     fn a_reason_of_each_code_comes_back_as_it_was() {
         let arguments = [
+            vec!["BACKUP_DAMAGE_CODE_REPLACED"],
             vec!["2", "3f9a12bc0011223344556677", "3"],
             vec!["1", "2", "3", "4", "5", "6"],
             vec!["1", "ORDER_FAILURE_CODE_NO_STORES"],

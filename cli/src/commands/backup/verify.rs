@@ -4,6 +4,7 @@ use crate::complete;
 use crate::context::Context;
 use crate::exit::ExitStatus;
 use crate::format::one_line;
+use crate::words::damage;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::command_error::CommandError;
@@ -39,7 +40,7 @@ pub async fn run(context: &Context, args: &BackupVerifyArgs) -> Result<ExitStatu
         if !is_fine(line.state()) {
             ended = ExitStatus::Refused;
         }
-        let (state, text) = (word::<VerifyState>(line.state), one_line(&line.text));
+        let (state, text) = (word::<VerifyState>(line.state), one_line(&damage::shown_line(&line)));
         context.printer.answer(format!("{}  {}  {state}: {text}", line.instance, line.repository))?;
     }
     Ok(ended)

@@ -204,7 +204,7 @@ fn copy(repository: &RepositoryName, seen: &BackupSeen, verdict: Option<&Retenti
         proof_failure: proof.and_then(|proof| proof.failure.as_deref()).cloned().map(Into::into),
         proof_took_ms: proof.map_or(0, |proof| proof.took_ms),
         checks: proof.map(|proof| proof.checks.iter().cloned().map(Into::into).collect()).unwrap_or_default(),
-        damaged: seen.damaged.clone().unwrap_or_default(),
+        damaged: seen.damaged.clone().map(Into::into),
         kept: verdict.is_none_or(RetentionVerdict::is_keep),
         not_asked: !seen.asked_by.counts(),
         doubles: seen.doubles,

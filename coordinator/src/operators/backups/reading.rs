@@ -5,12 +5,15 @@ use crate::clock;
 use crate::operators::request::{exhausted, hindered, read, wrong};
 use crate::operators::service::OperatorsService;
 use crate::permits::Permit;
-use crate::repositories::{Opened, RepositoryService, RepositoryServiceError, Which, said};
-use fleet_core::backup::{BackupSource, Hold, HoldKind, Kept, Manifest, ManifestDifference, Part, side_file_note};
+use crate::repositories::{Opened, RepositoryService, RepositoryServiceError, Which, said, unreadable_file};
+use fleet_core::backup::{
+    BackupDamage, BackupSource, FileKind, Hold, HoldKind, Kept, Manifest, ManifestDifference, Part, VerifyFinding,
+    side_file_note,
+};
 use fleet_core::backup_health::rough;
 use fleet_core::grammar::{count, verb};
 use fleet_core::hint::Hint;
-use fleet_core::names::{InstanceName, OperatorName, RepositoryName};
+use fleet_core::names::{BackupId, InstanceName, OperatorName, RepositoryName};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use fleet_repository::{CheckReport, MAX_MANIFEST, ReadData, SnapshotOwner};
@@ -168,35 +171,38 @@ async fn verified(
     instance: InstanceName,
     how: ReadData,
 ) -> v1::VerifyLine {
-    let (state, text) = match repository_service.verify(&repository, &instance, how).await {
+    let (state, finding, first) = match repository_service.verify(&repository, &instance, how).await {
         Ok(report) if report.is_fine() => {
-            (v1::VerifyState::Ok, format!("{} of {} read", report.packs_read, count(report.packs, "pack")))
+            (v1::VerifyState::Ok, VerifyFinding::Whole { read: report.packs_read, packs: report.packs }, None)
         }
-        Ok(report) => (v1::VerifyState::Damaged, damage(&report)),
-        Err(error @ RepositoryServiceError::OnItsHost(_)) => (v1::VerifyState::Skipped, error.to_string()),
-        Err(error) => (v1::VerifyState::Damaged, said(&error)),
+        Ok(report) => {
+            let (finding, first) = damage(&report);
+            (v1::VerifyState::Damaged, finding, first)
+        }
+        Err(RepositoryServiceError::OnItsHost(repository)) => {
+            (v1::VerifyState::Skipped, VerifyFinding::OnItsHost(repository), None)
+        }
+        Err(error) => (v1::VerifyState::Damaged, VerifyFinding::NotRead { cause: said(&error) }, None),
     };
+    let (finding, first) = (Some(finding.into()), first.map(Into::into));
     let (repository, instance) = (repository.to_string(), instance.to_string());
-    v1::VerifyLine { repository, instance, state: state.into(), text }
+    v1::VerifyLine { repository, instance, state: state.into(), finding, first }
 }
 
-fn damage(report: &CheckReport) -> String {
+/// Returns the damage, and the first damaged file.
+fn damage(report: &CheckReport) -> (VerifyFinding, Option<BackupDamage>) {
     let named = |owner: &SnapshotOwner| match owner {
-        SnapshotOwner::Backup(backup) => Some(backup.to_string()),
+        SnapshotOwner::Backup(backup) => Some(backup.clone()),
         SnapshotOwner::Foreign | SnapshotOwner::Unknown => None,
     };
-    let backups: BTreeSet<String> = report.damaged.iter().filter_map(|one| named(&one.owner)).collect();
-    let packs = report.damaged_packs.iter().map(|one| format!("pack {}: {}", one.pack, one.reason));
-    let indexes = report.damaged_indexes.iter().map(|index| format!("index {index} cannot be read"));
-    let files: Vec<String> = packs.chain(indexes).chain(report.unreadable.iter().map(ToString::to_string)).collect();
-    let number = format!("{} {}", count(files.len(), "file"), verb(files.len(), "is", "are"));
-    let first = files.into_iter().next().map(|file| format!(" ({file})")).unwrap_or_default();
-    match backups.is_empty() {
-        true => format!("{number} damaged, which no backup needs{first}"),
-        false => {
-            format!("{number} damaged; backups: {}{first}", backups.into_iter().collect::<Vec<_>>().join(", "))
-        }
-    }
+    let backups: BTreeSet<BackupId> = report.damaged.iter().filter_map(|one| named(&one.owner)).collect();
+    let file = |kind, file: String, cause: String| BackupDamage::FileUnreadable { kind, file, cause };
+    let packs = report.damaged_packs.iter().map(|one| file(FileKind::Pack, one.pack.to_string(), one.reason.clone()));
+    let indexes = report.damaged_indexes.iter().map(|index| file(FileKind::Index, index.to_string(), String::new()));
+    let mut files = packs.chain(indexes).chain(report.unreadable.iter().map(unreadable_file));
+    let first = files.next();
+    let number = first.iter().count() + files.count();
+    (VerifyFinding::Damaged { files: number, backups: backups.into_iter().collect() }, first)
 }
 
 /// Parts take turns by the hour, so that who asks again and again reads all of it in the end.

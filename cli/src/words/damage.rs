@@ -1,0 +1,103 @@
+//! Words of damage of backups and of repositories.
+
+use fleet_core::backup::{BackupDamage, FileKind, VerifyFinding};
+use fleet_core::grammar::{count, verb};
+use fleet_proto::convert::{incoming_backup_damage, incoming_verify_finding};
+use fleet_proto::v1;
+
+/// Returns the words of damage as it came over the wire.
+pub fn shown(message: &v1::BackupDamage) -> String {
+    let known = incoming_backup_damage(message.clone()).as_ref().map(words);
+    known.unwrap_or_else(|| super::unknown::<v1::BackupDamageCode>(message.code, &message.arguments))
+}
+
+/// Returns the words of a finding as it came over the wire.
+pub fn shown_finding(message: &v1::VerifyFinding) -> String {
+    let known = incoming_verify_finding(message.clone()).as_ref().map(finding);
+    known.unwrap_or_else(|| super::unknown::<v1::VerifyFindingCode>(message.code, &message.arguments))
+}
+
+/// Returns the words of what was found in one repository.
+pub fn shown_line(line: &v1::VerifyLine) -> String {
+    let finding = line.finding.as_ref().map(shown_finding).unwrap_or_default();
+    match &line.first {
+        Some(first) => format!("{finding} ({})", shown(first)),
+        None => finding,
+    }
+}
+
+/// Returns the words of damage.
+pub fn words(damage: &BackupDamage) -> String {
+    match damage {
+        BackupDamage::Other { text } => text.clone(),
+        BackupDamage::Incomplete => "it cannot be read whole".to_owned(),
+        BackupDamage::PathsUnreadable { path, more: 0 } => format!("{path} cannot be read"),
+        BackupDamage::PathsUnreadable { path, more } => format!("{path} and {more} more cannot be read"),
+        BackupDamage::FileUnreadable { kind: FileKind::Pack, file, cause } if !cause.is_empty() => {
+            format!("pack {file}: {cause}")
+        }
+        BackupDamage::FileUnreadable { kind, file, cause } => {
+            let file = if *kind == FileKind::Config { "the config".to_owned() } else { format!("{kind} {file}") };
+            let cause = if cause.is_empty() { String::new() } else { format!(": {cause}") };
+            format!("{file} cannot be read{cause}")
+        }
+        BackupDamage::SnapshotUnreadable => {
+            "a snapshot of this repository cannot be read, and it may be its own".to_owned()
+        }
+        BackupDamage::IndexUnreadable => "an index of this repository cannot be read, and it may need it".to_owned(),
+        BackupDamage::Replaced => {
+            "its snapshot is gone; others that carry its id are not used: accept one of them".to_owned()
+        }
+        BackupDamage::Ambiguous { snapshots } => {
+            format!("{snapshots} snapshots carry its id, and nobody noted which one it is: accept one of them")
+        }
+    }
+}
+
+/// Returns the words of what came of reading a repository.
+pub fn finding(finding: &VerifyFinding) -> String {
+    match finding {
+        VerifyFinding::Whole { read, packs } => format!("{read} of {} read", count(*packs, "pack")),
+        VerifyFinding::Damaged { files, backups } => {
+            let number = format!("{} {} damaged", count(*files, "file"), verb(*files, "is", "are"));
+            let backups: Vec<_> = backups.iter().map(ToString::to_string).collect();
+            if backups.is_empty() {
+                format!("{number}, which no backup needs")
+            } else {
+                format!("{number}; backups: {}", backups.join(", "))
+            }
+        }
+        VerifyFinding::OnItsHost(repository) => {
+            format!("the repository `{repository}` is a folder on the instance's own host: only that host reaches it")
+        }
+        VerifyFinding::NotRead { cause } => cause.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_names_the_file_and_the_backups() {
+        let (file, cause) = ("a1b2".to_owned(), "its checksum is wrong".to_owned());
+        let backups = vec!["3f9a12bc0011223344556677".parse().expect("an id")];
+        let line = |finding: VerifyFinding, kind| v1::VerifyLine {
+            finding: Some(finding.into()),
+            first: Some(BackupDamage::FileUnreadable { kind, file: file.clone(), cause: cause.clone() }.into()),
+            ..Default::default()
+        };
+        let lines = [
+            shown_line(&line(VerifyFinding::Damaged { files: 2, backups }, FileKind::Pack)),
+            shown_line(&line(VerifyFinding::Damaged { files: 1, backups: Vec::new() }, FileKind::Snapshot)),
+            finding(&VerifyFinding::Whole { read: 1, packs: 12 }),
+            words(&BackupDamage::PathsUnreadable { path: "/db/notes.sql".to_owned(), more: 1 }),
+        ];
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        2 files are damaged; backups: 3f9a12bc0011223344556677 (pack a1b2: its checksum is wrong)
+        1 file is damaged, which no backup needs (snapshot a1b2 cannot be read: its checksum is wrong)
+        1 of 12 packs read
+        /db/notes.sql and 1 more cannot be read
+        ");
+    }
+}

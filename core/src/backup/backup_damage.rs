@@ -1,0 +1,105 @@
+//! Damage of backups and of repositories, as codes with arguments. `fleet` turns them into words.
+
+use super::FileKind;
+use crate::coded_text::{kept_as_code, plain};
+use crate::names::{BackupId, RepositoryName};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Damage of one copy of a backup. Kept facts have it as `{"code": "replaced", …}`, earlier ones as a text.
+///
+/// `Display` is for logs: the code in words, then the arguments.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "code", content = "with", remote = "Self")]
+pub enum BackupDamage {
+    /// Words of an earlier version.
+    Other {
+        /// The words.
+        text: String,
+    },
+    /// Content that is not whole, of which no path is known.
+    Incomplete,
+    /// Paths that cannot be read.
+    PathsUnreadable {
+        /// First path.
+        path: String,
+        /// Number of further paths.
+        more: usize,
+    },
+    /// File of the repository that cannot be read and belongs to the backup.
+    FileUnreadable {
+        /// Kind of the file.
+        kind: FileKind,
+        /// Id of the file.
+        file: String,
+        /// Cause, as the reader gives it.
+        cause: String,
+    },
+    /// Snapshot that cannot be read and may be the backup's own.
+    SnapshotUnreadable,
+    /// Index that cannot be read and that the backup may need.
+    IndexUnreadable,
+    /// Snapshot that is gone, while others carry the backup's id.
+    Replaced,
+    /// Several snapshots with the backup's id, of which none is noted as the right one.
+    Ambiguous {
+        /// Number of the snapshots.
+        snapshots: usize,
+    },
+}
+
+kept_as_code!(BackupDamage);
+
+impl fmt::Display for BackupDamage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Other { text } => f.write_str(text),
+            other => f.write_str(&plain(&serde_json::to_value(other).map_err(|_| fmt::Error)?)),
+        }
+    }
+}
+
+/// Result of reading a repository on request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VerifyFinding {
+    /// No damage was found.
+    Whole {
+        /// Number of packs whose content was read.
+        read: u64,
+        /// Number of packs.
+        packs: u64,
+    },
+    /// Damage was found.
+    Damaged {
+        /// Number of files.
+        files: usize,
+        /// Backups that need the files.
+        backups: Vec<BackupId>,
+    },
+    /// Its host alone can read it.
+    OnItsHost(RepositoryName),
+    /// It could not be read.
+    NotRead {
+        /// Words of the error.
+        cause: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_an_earlier_version_is_read_and_damage_is_kept_as_it_was() {
+        let read = |kept: &str| serde_json::from_str::<BackupDamage>(kept).expect("it can be read");
+        assert_eq!(read(r#""a pack is gone""#), BackupDamage::other("a pack is gone"));
+        let (file, cause) = ("a1".repeat(32), "bad checksum".to_owned());
+        for damage in [
+            BackupDamage::Replaced,
+            BackupDamage::Ambiguous { snapshots: 2 },
+            BackupDamage::FileUnreadable { kind: FileKind::Snapshot, file, cause },
+        ] {
+            assert_eq!(read(&serde_json::to_string(&damage).expect("it can be written")), damage);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Damage of backups and of repositories, and their codes.
+
+use super::arguments::{Argument, coded_message};
+use super::repository::file_kind;
+use crate::v1;
+use fleet_core::backup::{BackupDamage, FileKind, VerifyFinding};
+
+coded_message! {
+    BackupDamage, BackupDamage, BackupDamageCode, incoming_backup_damage:
+    Other { text },
+    Incomplete,
+    PathsUnreadable { path, more },
+    FileUnreadable { kind, file, cause },
+    SnapshotUnreadable,
+    IndexUnreadable,
+    Replaced,
+    Ambiguous { snapshots },
+}
+
+coded_message! {
+    VerifyFinding, VerifyFinding, VerifyFindingCode, incoming_verify_finding:
+    Whole { read, packs },
+    Damaged { files, backups },
+    OnItsHost(a),
+    NotRead { cause },
+}
+
+/// The name of its value on the wire.
+impl Argument for FileKind {
+    fn put(self, to: &mut Vec<String>) {
+        to.push(v1::FileKind::from(self).as_str_name().to_owned());
+    }
+
+    fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
+        file_kind(v1::FileKind::from_str_name(&from.next()?)?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_and_a_finding_of_each_code_come_back_as_they_were() {
+        let text = || "a".to_owned();
+        let all = [
+            BackupDamage::other("words"),
+            BackupDamage::Incomplete,
+            BackupDamage::PathsUnreadable { path: text(), more: 2 },
+            BackupDamage::FileUnreadable { kind: FileKind::Config, file: String::new(), cause: text() },
+            BackupDamage::SnapshotUnreadable,
+            BackupDamage::IndexUnreadable,
+            BackupDamage::Replaced,
+            BackupDamage::Ambiguous { snapshots: 2 },
+        ];
+        let codes = (1..1000).filter_map(|number| v1::BackupDamageCode::try_from(number).ok());
+        assert_eq!(codes.count(), all.len());
+        for damage in all {
+            assert_eq!(incoming_backup_damage(damage.clone().into()), Some(damage));
+        }
+        let backups = vec!["ab".repeat(12).parse().expect("an id")];
+        let all = [
+            VerifyFinding::Whole { read: 1, packs: 2 },
+            VerifyFinding::Damaged { files: 1, backups },
+            VerifyFinding::OnItsHost("near".parse().expect("a name")),
+            VerifyFinding::NotRead { cause: text() },
+        ];
+        let codes = (1..1000).filter_map(|number| v1::VerifyFindingCode::try_from(number).ok());
+        assert_eq!(codes.count(), all.len());
+        for finding in all {
+            assert_eq!(incoming_verify_finding(finding.clone().into()), Some(finding));
+        }
+    }
+}
