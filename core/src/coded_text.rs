@@ -161,7 +161,9 @@ macro_rules! codes_beside_texts {
 
             pub(crate) fn serialize<S: Serializer>(all: &[$kind], serializer: S) -> Result<S::Ok, S::Error> {
                 let texts = all.iter().map(ToString::to_string).collect();
-                Beside { texts, codes: all.to_vec() }.serialize(serializer)
+                let has_code = all.iter().any(|one| !matches!(one, $kind::Other { .. }));
+                let codes = if has_code { all.to_vec() } else { Vec::new() };
+                Beside { texts, codes }.serialize(serializer)
             }
 
             pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<$kind>, D::Error> {

@@ -242,8 +242,8 @@ fn each_problem_of_health_has_words() {
 }
 
 /// Expects that a code has words, and other ones than the codes before it.
-fn expect_new(all: &mut BTreeSet<String>, words: String, code: &str) {
-    assert!(!words.is_empty() && all.insert(words.clone()), "{code} has no words of its own: `{words}`");
+fn expect_new(all: &mut BTreeSet<String>, words: &str, code: &str) {
+    assert!(!words.is_empty() && all.insert(words.to_owned()), "{code} has no words of its own: `{words}`");
 }
 
 #[test]
@@ -253,19 +253,19 @@ fn each_gap_in_coverage_and_each_leftover_has_words() {
     for code in (1..10_000).filter_map(|number| DataLeftoverCode::try_from(number).ok()) {
         let message = |arguments| v1::DataLeftover { code: code.into(), arguments };
         let message = message(readable(|arguments| incoming_data_leftover(message(arguments)), &texts));
-        expect_new(&mut all, fleet_cli::words_of(CodedMessage::DataLeftover(&message)), code.as_str_name());
+        expect_new(&mut all, &fleet_cli::words_of(CodedMessage::DataLeftover(&message)), code.as_str_name());
     }
     let mut all = BTreeSet::new();
     for code in (1..10_000).filter_map(|number| StoreGapCode::try_from(number).ok()) {
         let message = |arguments| v1::StoreGap { code: code.into(), arguments };
         let message = message(readable(|arguments| incoming_store_gap(message(arguments)), &texts));
-        expect_new(&mut all, fleet_cli::words_of(CodedMessage::StoreGap(&message)), code.as_str_name());
+        expect_new(&mut all, &fleet_cli::words_of(CodedMessage::StoreGap(&message)), code.as_str_name());
     }
     let mut all = BTreeSet::new();
     for code in (1..10_000).filter_map(|number| UndeclaredDataCode::try_from(number).ok()) {
         let message = |arguments| v1::UndeclaredData { code: code.into(), arguments };
         let message = message(readable(|arguments| incoming_undeclared_data(message(arguments)), &texts));
-        expect_new(&mut all, fleet_cli::words_of(CodedMessage::UndeclaredData(&message)), code.as_str_name());
+        expect_new(&mut all, &fleet_cli::words_of(CodedMessage::UndeclaredData(&message)), code.as_str_name());
     }
 }
 
@@ -276,13 +276,13 @@ fn each_failure_of_a_probe_has_words() {
     for code in (1..10_000).filter_map(|number| ProbeFailureCode::try_from(number).ok()) {
         let message = |arguments| v1::ProbeFailure { code: code.into(), arguments };
         let message = message(readable(|arguments| incoming_probe_failure(message(arguments)), &texts));
-        expect_new(&mut all, fleet_cli::words_of(CodedMessage::ProbeFailure(&message)), code.as_str_name());
+        expect_new(&mut all, &fleet_cli::words_of(CodedMessage::ProbeFailure(&message)), code.as_str_name());
     }
     let mut all = BTreeSet::new();
     for code in (1..10_000).filter_map(|number| ProbeTargetCode::try_from(number).ok()) {
         let message = |arguments| v1::ProbeTarget { code: code.into(), arguments };
         let message = message(readable(|arguments| incoming_probe_target(message(arguments)), &texts));
-        expect_new(&mut all, fleet_cli::words_of(CodedMessage::ProbeTarget(&message)), code.as_str_name());
+        expect_new(&mut all, &fleet_cli::words_of(CodedMessage::ProbeTarget(&message)), code.as_str_name());
     }
 }
 

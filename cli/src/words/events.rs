@@ -2,7 +2,7 @@
 
 use super::plans::member_not_asked;
 use super::problems::{named, order_words, words as problem_words};
-use super::{failures, host_events};
+use super::{damage, failures, host_events};
 use fleet_core::duplicate::QUIET;
 use fleet_core::event::EventKind;
 use fleet_core::grammar::{count, verb};

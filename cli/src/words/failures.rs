@@ -201,6 +201,9 @@ pub fn words(failure: &OrderFailure) -> String {
                  --drop-others"
             )
         }
+        OrderFailure::SideFilesNotKept { stores } => {
+            format!("{}: {}; agree with --drop-others", stores.join(", "), notes::SIDE_FILES_MISSING)
+        }
         OrderFailure::OtherRelease { backup, present } => {
             format!("it is a backup of {backup}, and {present} is here: put the instance to {backup} first")
         }

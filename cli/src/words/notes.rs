@@ -7,8 +7,9 @@ use fleet_core::names::StoreName;
 use fleet_proto::convert::{incoming_data_note, incoming_drill_check};
 use fleet_proto::v1;
 
-/// Sentence about a backup without files beside the dump.
-pub const SIDE_FILES_NOT_KEPT: &str = "the backup is older than files beside the dump are kept";
+/// Words of a backup without files beside the dump, and of what a new instance gets in their place.
+pub const SIDE_FILES_MISSING: &str = "the backup is older than files beside the dump are kept: settings, access rules, accounts in \
+                                      files and certificates will be the image's own";
 
 /// Returns the words of a remark as it came over the wire.
 pub fn shown_note(message: &v1::DataNote) -> String {
@@ -48,7 +49,7 @@ pub fn note(note: &DataNote) -> String {
         DataNote::ObjectsNotQuiesced => "its objects were read one after another while others could write".to_owned(),
         DataNote::Archived { text } => format!("in its data: {text}"),
         DataNote::SideFiles { count, names } => with_side_files(*count, names),
-        DataNote::SideFilesNotKept => SIDE_FILES_NOT_KEPT.to_owned(),
+        DataNote::SideFilesNotKept => "the backup is older than files beside the dump are kept".to_owned(),
         DataNote::Replaced { what } => format!("replaced with the rest: {what}"),
         DataNote::SideFilesStay { store, count, names } => {
             format!("{store}: not in the backup, so those of today stay: {}", first_of(*count, names))

@@ -127,10 +127,7 @@ pub fn words(change: &PlannedChange) -> String {
         PlannedChange::SideFilesKept(store) => format!(
             "store {store}: the backup has no files beside its dump (it is older than they are kept): those of today stay"
         ),
-        PlannedChange::SideFilesMissing(store) => format!(
-            "store {store}: the backup is older than files beside the dump are kept: settings, access rules, accounts in files \
-             and certificates will be the image's own"
-        ),
+        PlannedChange::SideFilesMissing(store) => format!("store {store}: {}", notes::SIDE_FILES_MISSING),
         PlannedChange::SideFilesNotKnown => {
             "files beside the dumps: not known here; the host reads them from the backup".to_owned()
         }

@@ -1,6 +1,6 @@
 //! Words of problems, and of orders in short.
 
-use super::{coverage, drift, failures, health, reasons};
+use super::{coverage, damage, drift, failures, health, reasons};
 use fleet_core::backup::RepositoryProblem;
 use fleet_core::backup_health::{BackupProblem, rough};
 use fleet_core::duplicate::Machine;

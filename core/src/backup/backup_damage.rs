@@ -62,23 +62,23 @@ impl fmt::Display for BackupDamage {
 /// Result of reading a repository on request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VerifyFinding {
-    /// No damage was found.
+    /// Repository without damage.
     Whole {
         /// Number of packs whose content was read.
         read: u64,
         /// Number of packs.
         packs: u64,
     },
-    /// Damage was found.
+    /// Repository with damage.
     Damaged {
         /// Number of files.
         files: usize,
         /// Backups that need the files.
         backups: Vec<BackupId>,
     },
-    /// Its host alone can read it.
+    /// Repository that its host alone can read.
     OnItsHost(RepositoryName),
-    /// It could not be read.
+    /// Repository that could not be read.
     NotRead {
         /// Words of the error.
         cause: String,

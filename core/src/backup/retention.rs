@@ -288,7 +288,7 @@ mod tests {
             "50: keep, DamagedLately\n\
              60: keep, Newest, Last 1/1\n\
              70: forget, NotKept\n\
-             900: forget, Damaged(\"a pack is gone\")",
+             900: forget, Damaged(Replaced)",
         );
         check(Keep { last: 1, ..Keep::default() }, "900 damaged", "900: keep, NoGoodBackup");
     }

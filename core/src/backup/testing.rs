@@ -38,7 +38,7 @@ pub fn seen(words: &str) -> BackupSeen {
             _ if words.contains("failed") => Some(proof(Some("no rows"))),
             _ => None,
         },
-        damaged: words.contains("damaged").then(|| crate::backup::BackupDamage::other("a pack is gone")),
+        damaged: words.contains("damaged").then_some(crate::backup::BackupDamage::Replaced),
         snapshots: None,
         asked_by: if words.contains("unasked") { AskedBy::Nobody } else { AskedBy::Order },
         doubles: 0,

@@ -225,6 +225,9 @@ order_failures! {
     /// Files that a backup cannot keep would be lost.
     #[error("files that a backup cannot keep would be lost: {lost}")]
     FilesWouldBeLost = "files_would_be_lost" { lost: String },
+    /// The backup is older than files beside the dumps of these stores are kept.
+    #[error("the backup has no files beside the dump of {}", listed(stores))]
+    SideFilesNotKept = "side_files_not_kept" { stores: Vec<String> },
     /// Data that is not in the backup would be lost.
     #[error("data that is not in the backup would be lost: {lost}")]
     DataWouldBeLost = "data_would_be_lost" { lost: String },

@@ -79,6 +79,7 @@ coded_message! {
     RestoreTargetInUse { problem },
     FolderHeld { folder, containers },
     FilesWouldBeLost { lost },
+    SideFilesNotKept { stores },
     DataWouldBeLost { lost },
     OtherRelease { backup, present },
     OtherReleaseWanted { backup, wanted },

@@ -4,7 +4,7 @@ use super::DataError;
 use super::error::UnfitError;
 use super::side_files::Gathered;
 use super::source::Opened;
-use fleet_core::backup::{Others, refused_without_side_files, without_side_files};
+use fleet_core::backup::{Others, without_side_files};
 use fleet_core::names::StoreName;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub fn expect_side_files(opened: &Opened, only: &BTreeSet<StoreName>, may: Others) -> Result<(), DataError> {
     match (without_side_files(&opened.manifest, only), may) {
         (stores, Others::Kept) if !stores.is_empty() => {
-            Err(UnfitError::WithoutSideFiles { refused: refused_without_side_files(&stores) }.into())
+            let stores = stores.into_iter().map(ToString::to_string).collect();
+            Err(UnfitError::WithoutSideFiles { stores }.into())
         }
         (_, Others::Kept | Others::Dropped) => Ok(()),
     }

@@ -9,7 +9,7 @@ use crate::perform::claims::ClaimError;
 use crate::perform::prepare::PrepareError;
 use crate::perform::work::WorkError;
 use crate::runtime::RuntimeError;
-use fleet_core::backup::{BackupPlanError, DataNote, ManifestError};
+use fleet_core::backup::{BackupPlanError, ManifestError};
 use fleet_core::names::{BackupId, HostName, InstanceName, RepositoryName, StoreName};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::Release;
@@ -123,8 +123,8 @@ pub enum UnfitError {
     ForeignContainer { containers: Vec<String>, folder: PathBuf },
     #[error(transparent)]
     Claim(#[from] ClaimError),
-    #[error("{refused}; agree with --drop-others")]
-    WithoutSideFiles { refused: String },
+    #[error("the backup has no files beside the dump of {}", stores.join(", "))]
+    WithoutSideFiles { stores: Vec<String> },
     #[error(
         "it would be lost, for it cannot be kept: {}; move it out of the data folder, or agree with --drop-others",
         lost.join("; ")

@@ -74,9 +74,8 @@ impl From<&UnfitError> for OrderFailure {
                 Self::BackupDoubtful { problem: error.to_string() }
             }
             UnfitError::NotRendered { .. } => Self::ReleaseInvalid { problem: error.to_string() },
-            UnfitError::SharedFolder { .. }
-            | UnfitError::WithoutSideFiles { .. }
-            | UnfitError::NotOfThisHost { .. } => Self::other(error.to_string()),
+            UnfitError::WithoutSideFiles { stores } => Self::SideFilesNotKept { stores: stores.clone() },
+            UnfitError::SharedFolder { .. } | UnfitError::NotOfThisHost { .. } => Self::other(error.to_string()),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::facts::expected::Expected;
 use crate::facts::{Event, ReleaseKept};
 use crate::home::Settings;
 use crate::identity::{SubjectKept, TokenKept};
-use fleet_core::backup::{BackupPolicy, DataKind, Held, RepositoryDesired};
+use fleet_core::backup::{BackupDamage, BackupPolicy, DataKind, Held, RepositoryDesired};
 use fleet_core::facts::{Ended, HostDesired, HostSaid, InstanceDesired, InstanceObserved, OpenOrder, OtherProtocol};
 use fleet_core::rollout::Rollout;
 use serde::Serialize;
@@ -116,7 +116,10 @@ fn a_backup_of_the_catalog_notes_what_was_found_to_be_wrong_with_it() {
         format!(r#"{{"instance":"notes-1","key":{{"repository":"central","backup":"{BACKUP}"}},"seen":{seen}}}"#)
     };
     assert!(read::<BackupKept>(&kept("")).seen.is_good());
-    assert!(!read::<BackupKept>(&kept(r#","damaged":"a pack is gone""#)).seen.is_good());
+    assert!(!read::<BackupKept>(&kept(r#","damaged":{"code":"replaced"}"#)).seen.is_good());
+    let text = kept(r#","damaged":"a pack is gone""#);
+    let earlier: BackupKept = serde_json::from_str(&text).expect("format 1 has a text");
+    assert_eq!(earlier.seen.damaged, Some(BackupDamage::other("a pack is gone")));
 }
 
 #[test]

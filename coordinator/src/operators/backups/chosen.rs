@@ -77,7 +77,7 @@ pub fn choose(
         }
         (None, Some((key, seen))) => {
             let unclear = if seen.is_ambiguous() { "several snapshots carry its id" } else { "" };
-            let damage = seen.damaged.as_deref().unwrap_or(unclear);
+            let damage = seen.damaged.as_ref().map_or_else(|| unclear.to_owned(), ToString::to_string);
             let hint = if seen.is_ambiguous() { Hint::ChooseSnapshot(key.backup.clone()) } else { hint };
             Err(hindered(attempt, format!("the backup {} is damaged: {damage}", key.backup), hint))
         }

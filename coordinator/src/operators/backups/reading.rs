@@ -11,7 +11,6 @@ use fleet_core::backup::{
     side_file_note,
 };
 use fleet_core::backup_health::rough;
-use fleet_core::grammar::{count, verb};
 use fleet_core::hint::Hint;
 use fleet_core::names::{BackupId, InstanceName, OperatorName, RepositoryName};
 use fleet_core::time::Time;

@@ -80,7 +80,7 @@ impl Given {
             let mut proof = testing::seen("0 proven").proof.expect("it is proven");
             match flag {
                 "size" => seen.bytes = read::<u64>(flags.next().expect("a size")) << 20,
-                "damaged" => seen.damaged = Some(crate::backup::BackupDamage::other("a pack is gone")),
+                "damaged" => seen.damaged = Some(crate::backup::BackupDamage::Replaced),
                 "proven" => {
                     proof.at = when(flags.next_if(|next| next.parse::<u64>().is_ok()));
                     seen.proof = Some(proof);
