@@ -18,6 +18,7 @@ pub mod results;
 pub mod steps;
 pub mod strategy;
 
+use fleet_core::grammar::count;
 use fleet_core::units::Period;
 use fleet_proto::v1::EventSubject;
 use fleet_proto::words::{CodedMessage, WireEnum, word};
@@ -74,10 +75,64 @@ fn period(millis: u64) -> Period {
     Period::from_millis(millis.min(LONGEST))
 }
 
-/// A code that this version does not know, or whose arguments it cannot read: its name and the arguments as they are.
-fn unknown<C: WireEnum>(code: i32, arguments: &[String]) -> String {
-    match arguments {
-        [] => word::<C>(code),
-        arguments => format!("{}: {}", word::<C>(code), arguments.join(", ")),
+/// A colon and the output of a program, if there is one.
+fn after(output: &str) -> String {
+    if output.is_empty() { String::new() } else { format!(": {output}") }
+}
+
+/// Words of a value with a code that is not known: a noun phrase, which can be read after a colon, too. `by` does not know it.
+fn not_known(what: &str, by: &str, number: i32, arguments: &str) -> String {
+    format!("{what} that {by} does not know ({number}){}", after(arguments))
+}
+
+/// Words of a reason with a code that the coordinator does not know, as the host reported it. 0: it reported none.
+fn unknown_reason(number: i32, arguments: &str) -> String {
+    match number {
+        0 => "its host gave no reason".to_owned(),
+        number => not_known("a reason", "the coordinator", number, arguments),
+    }
+}
+
+/// Words of a value with a code that this version does not know; for a code whose arguments it cannot read, the name of the code and
+/// the arguments as they are.
+fn unknown<C: WireEnum>(what: &str, code: i32, arguments: &[String]) -> String {
+    let arguments = arguments.join(", ");
+    match C::try_from(code) {
+        Ok(_) if code != 0 => format!("{}{}", word::<C>(code), after(&arguments)),
+        Ok(_) | Err(_) => not_known(what, "this version", code, &arguments),
+    }
+}
+
+/// The number of those that are not listed, after the list.
+fn and_more<N: Copy + std::fmt::Display + PartialEq + PartialOrd + From<u8>>(more: N, noun: &str) -> String {
+    match noun {
+        _ if more <= N::from(0) => String::new(),
+        "" => format!("; and {more} more"),
+        noun => format!("; and {}", count(more, &format!("more {noun}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_proto::v1::OrderFailureCode;
+
+    #[test]
+    fn a_code_that_is_not_known_is_a_noun_phrase_and_one_with_other_arguments_has_its_name() {
+        let unknown = |code, arguments: &[&str]| {
+            let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+            unknown::<OrderFailureCode>("a reason", code, &arguments)
+        };
+        assert_eq!(unknown(999, &["web", "3"]), "a reason that this version does not know (999): web, 3");
+        assert_eq!(unknown(0, &[]), "a reason that this version does not know (0)");
+        assert_eq!(unknown(OrderFailureCode::PortTaken.into(), &["web"]), "port taken: web");
+        assert_eq!(unknown_reason(17, ""), "a reason that the coordinator does not know (17)");
+        assert_eq!(unknown_reason(0, ""), "its host gave no reason");
+    }
+
+    #[test]
+    fn those_that_are_not_listed_are_counted() {
+        assert_eq!([and_more(0, ""), and_more(2, "")], ["", "; and 2 more"]);
+        assert_eq!([and_more(1, "folder"), and_more(2, "folder")], ["; and 1 more folder", "; and 2 more folders"]);
     }
 }

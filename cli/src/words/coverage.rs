@@ -1,5 +1,6 @@
 //! Words of data that no store covers, and of data that restores left.
 
+use super::unknown_reason;
 use fleet_core::backup::{MountPlace, StoreGap, UndeclaredData};
 use fleet_core::data_leftover::DataLeftover;
 use fleet_core::time::Time;
@@ -9,19 +10,19 @@ use fleet_proto::v1;
 /// Returns the words of a gap as it came over the wire.
 pub fn shown_gap(message: &v1::StoreGap) -> String {
     let known = incoming_store_gap(message.clone()).as_ref().map(gap);
-    known.unwrap_or_else(|| super::unknown::<v1::StoreGapCode>(message.code, &message.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::StoreGapCode>("a reason", message.code, &message.arguments))
 }
 
 /// Returns the words of undeclared data as it came over the wire.
 pub fn shown_undeclared(message: &v1::UndeclaredData) -> String {
     let known = incoming_undeclared_data(message.clone()).as_ref().map(undeclared);
-    known.unwrap_or_else(|| super::unknown::<v1::UndeclaredDataCode>(message.code, &message.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::UndeclaredDataCode>("data", message.code, &message.arguments))
 }
 
 /// Returns the words of a leftover as it came over the wire.
 pub fn shown_leftover(message: &v1::DataLeftover) -> String {
     let known = incoming_data_leftover(message.clone()).as_ref().map(leftover);
-    known.unwrap_or_else(|| super::unknown::<v1::DataLeftoverCode>(message.code, &message.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::DataLeftoverCode>("a folder", message.code, &message.arguments))
 }
 
 /// Returns the words of a folder that a restore left.
@@ -43,13 +44,7 @@ pub fn leftover(left: &DataLeftover) -> String {
 pub fn gap(gap: &StoreGap) -> String {
     match gap {
         StoreGap::Other { text } => text.clone(),
-        StoreGap::Unknown { number: 0, .. } => "its host gave no reason".to_owned(),
-        StoreGap::Unknown { number, arguments } if arguments.is_empty() => {
-            format!("for a reason that the coordinator does not know ({number})")
-        }
-        StoreGap::Unknown { number, arguments } => {
-            format!("for a reason that the coordinator does not know ({number}): {arguments}")
-        }
+        StoreGap::Unknown { number, arguments } => unknown_reason(*number, arguments),
         StoreGap::VolumeMissing(name) => format!("there is no volume `{name}`"),
         StoreGap::FolderMissing(path) => format!("no container has the folder `{path}`"),
         StoreGap::ContainerMissing(service) => format!("`{service}` has no container"),
@@ -93,6 +88,15 @@ mod tests {
         the data of before its restore could not be removed since 2023-11-14T22:13:20Z: `/data/_data.before-1`: Operation not permitted (`lsattr -R` on the host shows files that are protected by `chattr +i`); that is tried again every minute
         the data of before its restore could not be removed since 2023-11-14T22:13:20Z: `/data/_data.before-1`: it took too long (`lsattr -R` on the host shows files that are protected by `chattr +i`); that is tried again every minute
         ");
+    }
+
+    #[test]
+    fn a_gap_that_is_not_known_can_be_read_after_a_colon() {
+        let newer = StoreGap::Unknown { number: 99, arguments: "a".to_owned() };
+        assert_eq!(gap(&newer), "a reason that the coordinator does not know (99): a");
+        assert_eq!(gap(&StoreGap::Unknown { number: 0, arguments: String::new() }), "its host gave no reason");
+        let newer = v1::StoreGap { code: 99, arguments: Vec::new() };
+        assert_eq!(shown_gap(&newer), "a reason that this version does not know (99)");
     }
 
     #[test]

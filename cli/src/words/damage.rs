@@ -8,13 +8,13 @@ use fleet_proto::v1;
 /// Returns the words of damage as it came over the wire.
 pub fn shown(message: &v1::BackupDamage) -> String {
     let known = incoming_backup_damage(message.clone()).as_ref().map(words);
-    known.unwrap_or_else(|| super::unknown::<v1::BackupDamageCode>(message.code, &message.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::BackupDamageCode>("damage", message.code, &message.arguments))
 }
 
 /// Returns the words of a finding as it came over the wire.
 pub fn shown_finding(message: &v1::VerifyFinding) -> String {
     let known = incoming_verify_finding(message.clone()).as_ref().map(finding);
-    known.unwrap_or_else(|| super::unknown::<v1::VerifyFindingCode>(message.code, &message.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::VerifyFindingCode>("a finding", message.code, &message.arguments))
 }
 
 /// Returns the words of what was found in one repository.

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 /// Returns the words of a difference as it came over the wire.
 pub fn shown(message: &v1::ManifestChange) -> String {
     let known = incoming_manifest_change(message.clone()).as_ref().map(words);
-    known.unwrap_or_else(|| super::unknown::<v1::ManifestChangeCode>(message.code, &message.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::ManifestChangeCode>("a difference", message.code, &message.arguments))
 }
 
 /// Returns all differences as lines, and then one sentence about them.

@@ -2,7 +2,7 @@
 
 use super::plans::member_not_asked;
 use super::problems::{named, order_words, words as problem_words};
-use super::{damage, failures, host_events};
+use super::{and_more, damage, failures, host_events};
 use fleet_core::duplicate::QUIET;
 use fleet_core::event::EventKind;
 use fleet_core::grammar::{count, verb};
@@ -18,7 +18,7 @@ pub fn shown(kind: Option<&v1::EventKind>) -> String {
 
 fn shown_kind(kind: &v1::EventKind) -> String {
     let known = incoming_event_kind(kind.clone()).as_ref().map(words);
-    known.unwrap_or_else(|| super::unknown::<v1::EventCode>(kind.code, &kind.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::EventCode>("an event", kind.code, &kind.arguments))
 }
 
 /// Returns the words of an event.
@@ -136,9 +136,12 @@ pub fn words(kind: &EventKind) -> String {
             format!("to {release} for {}, started by {by}", count(*members, "instance"))
         }
         EventKind::HostsNotAsked { more, named } => {
-            let more = if *more > 0 { format!("; and {more} more") } else { String::new() };
             let named: Vec<_> = named.iter().map(member_not_asked).collect();
-            format!("started before every host was asked whether it would refuse: {}{more}", named.join("; "))
+            format!(
+                "started before every host was asked whether it would refuse: {}{}",
+                named.join("; "),
+                and_more(*more, "")
+            )
         }
         EventKind::RolloutPaused { by } => format!("paused by {by}"),
         EventKind::RolloutResumed { by } => format!("resumed by {by}"),

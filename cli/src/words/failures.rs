@@ -1,6 +1,6 @@
 //! Sentences about failed orders. They are made only here: a failure comes as a code with arguments.
 
-use super::{coverage, health, host_events, notes, steps};
+use super::{after, coverage, health, host_events, notes, steps, unknown_reason};
 use fleet_core::activity::Activity;
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::units::Period;
@@ -11,7 +11,7 @@ use fleet_proto::v1;
 pub fn shown(failure: Option<&v1::OrderFailure>) -> String {
     let Some(message) = failure else { return String::new() };
     let known = incoming_order_failure(message.clone()).as_ref().map(words);
-    known.unwrap_or_else(|| super::unknown::<v1::OrderFailureCode>(message.code, &message.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::OrderFailureCode>("a reason", message.code, &message.arguments))
 }
 
 /// Returns the words of a failure, as the end of a sentence.
@@ -20,10 +20,7 @@ pub fn words(failure: &OrderFailure) -> String {
     match failure {
         OrderFailure::Other { text } => text.clone(),
         OrderFailure::UnknownOutcome => "it ended in a way that the coordinator does not know".to_owned(),
-        OrderFailure::Unknown { number: 0, .. } => "its host gave no reason".to_owned(),
-        OrderFailure::Unknown { number, arguments } => {
-            format!("for a reason that the coordinator does not know ({number}){}", after(arguments))
-        }
+        OrderFailure::Unknown { number, arguments } => unknown_reason(*number, arguments),
         OrderFailure::RollbackFailed { because, failure } => {
             format!("{}; the rollback failed too: {}", words(because), words(failure))
         }
@@ -291,10 +288,6 @@ fn at(doing: Option<&Activity>) -> String {
     doing.map(|doing| format!("; it was at: {}", steps::words(doing))).unwrap_or_default()
 }
 
-fn after(output: &str) -> String {
-    if output.is_empty() { String::new() } else { format!(": {output}") }
-}
-
 fn versioned(name: &str, version: &str) -> String {
     if version.is_empty() { name.to_owned() } else { format!("{name} ({version})") }
 }
@@ -329,6 +322,13 @@ mod tests {
             count += 1;
         }
         assert!(count > 80, "only {count} codes were found");
+    }
+
+    #[test]
+    fn a_failure_that_the_coordinator_does_not_know_can_be_read_after_a_colon() {
+        let failure = OrderFailure::Unknown { number: 999, arguments: String::new() };
+        let failure = OrderFailure::InStore { store: "rows".to_owned(), failure: Box::new(failure) };
+        assert_eq!(words(&failure), "the store `rows`: a reason that the coordinator does not know (999)");
     }
 
     #[test]

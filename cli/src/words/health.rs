@@ -1,6 +1,6 @@
 //! Words of reasons why an instance is not healthy.
 
-use super::failures;
+use super::{after, failures, unknown_reason};
 use fleet_core::health_problem::{HealthProblem, LostVolume, ProbeFailure, ProbeTarget};
 use fleet_proto::convert::{incoming_health_problem, incoming_probe_failure, incoming_probe_target};
 use fleet_proto::v1::{self, InstanceHealth, InstanceView};
@@ -10,19 +10,19 @@ use fleet_proto::words::word;
 pub fn shown(problem: Option<&v1::HealthProblem>) -> String {
     let Some(problem) = problem else { return String::new() };
     let known = incoming_health_problem(problem.clone()).as_ref().map(words);
-    known.unwrap_or_else(|| super::unknown::<v1::HealthProblemCode>(problem.code, &problem.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::HealthProblemCode>("a reason", problem.code, &problem.arguments))
 }
 
 /// Returns the words of a probe as it came over the wire.
 pub fn shown_target(target: &v1::ProbeTarget) -> String {
     let known = incoming_probe_target(target.clone()).as_ref().map(target_words);
-    known.unwrap_or_else(|| super::unknown::<v1::ProbeTargetCode>(target.code, &target.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::ProbeTargetCode>("a probe", target.code, &target.arguments))
 }
 
 /// Returns the words of a probe's failure as it came over the wire.
 pub fn shown_probe_failure(failure: &v1::ProbeFailure) -> String {
     let known = incoming_probe_failure(failure.clone()).as_ref().map(failure_words);
-    known.unwrap_or_else(|| super::unknown::<v1::ProbeFailureCode>(failure.code, &failure.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::ProbeFailureCode>("a reason", failure.code, &failure.arguments))
 }
 
 /// Returns the reason for the health of an instance; empty where there is none.
@@ -40,10 +40,7 @@ pub fn reason(instance: &InstanceView) -> String {
 pub fn words(problem: &HealthProblem) -> String {
     match problem {
         HealthProblem::Other { text } => text.clone(),
-        HealthProblem::Unknown { number: 0, .. } => "its host gave no reason".to_owned(),
-        HealthProblem::Unknown { number, arguments } => {
-            format!("for a reason that the coordinator does not know ({number}){}", after(arguments))
-        }
+        HealthProblem::Unknown { number, arguments } => unknown_reason(*number, arguments),
         HealthProblem::ContainerMissing(name) => format!("{name} does not exist"),
         HealthProblem::ContainerNotStarted(name) => format!("{name} has not started yet"),
         HealthProblem::ContainerNotCompleted(name) => format!("{name} has not completed yet"),
@@ -116,10 +113,6 @@ fn failure_words(failure: &ProbeFailure) -> String {
     }
 }
 
-fn after(output: &str) -> String {
-    if output.is_empty() { String::new() } else { format!(": {output}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,6 +143,9 @@ mod tests {
         assert_eq!(reason(&InstanceView { health_problem: Some(dead.into()), ..none.clone() }), "web is dead");
         let stuck = Some(OrderFailure::other("no answer").into());
         assert_eq!(reason(&InstanceView { stuck, ..none.clone() }), "stuck: no answer");
+        let newer = HealthProblem::Unknown { number: 99, arguments: "web".to_owned() };
+        let newer = InstanceView { health_problem: Some(newer.into()), ..none.clone() };
+        assert_eq!(reason(&newer), "a reason that the coordinator does not know (99): web");
         let last_health = InstanceHealth::Healthy.into();
         assert_eq!(reason(&InstanceView { last_health, ..none }), "healthy when its host was heard last");
     }

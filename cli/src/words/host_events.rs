@@ -1,6 +1,6 @@
 //! Words of events that hosts report.
 
-use super::{coverage, drift, failures, steps};
+use super::{coverage, drift, failures, not_known, steps};
 use fleet_core::backup_health::rough;
 use fleet_core::data_leftover::DataLeftover;
 use fleet_core::event::HostEvent;
@@ -12,13 +12,13 @@ use fleet_proto::v1;
 /// Returns the words of an event as it came over the wire.
 pub fn shown(event: &v1::HostEvent) -> String {
     let known = incoming_host_event(event.clone()).as_ref().map(words);
-    known.unwrap_or_else(|| super::unknown::<v1::HostEventCode>(event.code, &event.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::HostEventCode>("an event", event.code, &event.arguments))
 }
 
 /// Returns the words of a part of a sandbox as it came over the wire.
 pub fn shown_part(part: &v1::SandboxPart) -> String {
     let known = incoming_sandbox_part(part.clone()).as_ref().map(part_words);
-    known.unwrap_or_else(|| super::unknown::<v1::SandboxPartCode>(part.code, &part.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::SandboxPartCode>("a part", part.code, &part.arguments))
 }
 
 /// Returns the words of an event, after its subject.
@@ -26,12 +26,7 @@ pub fn words(event: &HostEvent) -> String {
     match event {
         HostEvent::Other { text } => text.clone(),
         HostEvent::Unknown { number: 0, .. } => "its host did not say what happened".to_owned(),
-        HostEvent::Unknown { number, arguments } if arguments.is_empty() => {
-            format!("an event that the coordinator does not know ({number})")
-        }
-        HostEvent::Unknown { number, arguments } => {
-            format!("an event that the coordinator does not know ({number}): {arguments}")
-        }
+        HostEvent::Unknown { number, arguments } => not_known("an event", "the coordinator", *number, arguments),
         HostEvent::Healed { steps } => {
             format!("healed: {}", steps.iter().map(steps::words).collect::<Vec<_>>().join(", "))
         }
@@ -124,6 +119,6 @@ mod tests {
         assert_eq!(words(&unknown("web, 3")), "an event that the coordinator does not know (99): web, 3");
         assert_eq!(words(&unknown("")), "an event that the coordinator does not know (99)");
         let newer = v1::HostEvent { code: 99, arguments: vec!["web".to_owned()] };
-        assert_eq!(shown(&newer), "unknown (99): web");
+        assert_eq!(shown(&newer), "an event that this version does not know (99): web");
     }
 }

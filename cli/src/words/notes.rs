@@ -14,13 +14,13 @@ pub const SIDE_FILES_MISSING: &str = "the backup is older than files beside the 
 /// Returns the words of a remark as it came over the wire.
 pub fn shown_note(message: &v1::DataNote) -> String {
     let known = incoming_data_note(message.clone()).as_ref().map(note);
-    known.unwrap_or_else(|| super::unknown::<v1::DataNoteCode>(message.code, &message.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::DataNoteCode>("a remark", message.code, &message.arguments))
 }
 
 /// Returns the words of a comparison as it came over the wire.
 pub fn shown_check(message: &v1::DrillCheck) -> String {
     let known = incoming_drill_check(message.clone()).as_ref().map(check);
-    known.unwrap_or_else(|| super::unknown::<v1::DrillCheckCode>(message.code, &message.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::DrillCheckCode>("a check", message.code, &message.arguments))
 }
 
 /// Returns the words of a remark. Those of a backup are about one store, which whoever shows them names.

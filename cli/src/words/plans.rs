@@ -1,6 +1,6 @@
 //! Words of plans: what carrying out a request would change.
 
-use super::{coverage, notes, reasons};
+use super::{and_more, coverage, notes, reasons};
 use fleet_core::names::{BackupId, HostName, RepositoryName};
 use fleet_core::not_asked::{MemberNotAsked, NotAskedReason};
 use fleet_core::planned_change::PlannedChange;
@@ -14,7 +14,7 @@ use fleet_proto::v1;
 /// Returns the words of a planned change as it came over the wire.
 pub fn shown(change: &v1::PlannedChange) -> String {
     let known = incoming_planned_change(change.clone()).as_ref().map(words);
-    known.unwrap_or_else(|| super::unknown::<v1::PlannedChangeCode>(change.code, &change.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::PlannedChangeCode>("a change", change.code, &change.arguments))
 }
 
 /// Returns the lines of a plan as it came over the wire.
@@ -25,19 +25,19 @@ pub fn lines(plan: &[v1::PlannedChange]) -> Vec<String> {
 /// Returns the words of a reason to recreate a container as it came over the wire.
 pub fn shown_recreate(reason: &v1::RecreateReason) -> String {
     let known = incoming_recreate_reason(reason.clone()).as_ref().map(recreate);
-    known.unwrap_or_else(|| super::unknown::<v1::RecreateReasonCode>(reason.code, &reason.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::RecreateReasonCode>("a reason", reason.code, &reason.arguments))
 }
 
 /// Returns the words of a reason for which a host was not asked as it came over the wire.
 pub fn shown_not_asked(reason: &v1::NotAskedReason) -> String {
     let known = incoming_not_asked_reason(reason.clone()).as_ref().map(not_asked);
-    known.unwrap_or_else(|| super::unknown::<v1::NotAskedReasonCode>(reason.code, &reason.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::NotAskedReasonCode>("a reason", reason.code, &reason.arguments))
 }
 
 /// Returns the words of an instance about which its host was not asked as it came over the wire.
 pub fn shown_member_not_asked(member: &v1::MemberNotAsked) -> String {
     let known = incoming_member_not_asked(member.clone()).as_ref().map(member_not_asked);
-    known.unwrap_or_else(|| super::unknown::<v1::MemberNotAskedCode>(member.code, &member.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::MemberNotAskedCode>("an instance", member.code, &member.arguments))
 }
 
 /// Returns the words of a planned change.
@@ -48,8 +48,7 @@ pub fn words(change: &PlannedChange) -> String {
         PlannedChange::ServiceCreated(service) => format!("{service}: created"),
         PlannedChange::ServiceRecreated { service, more, because } => {
             let because: Vec<_> = because.iter().map(recreate).collect();
-            let more = if *more > 0 { format!("; and {more} more") } else { String::new() };
-            format!("{service}: recreated, {}{more}", because.join("; "))
+            format!("{service}: recreated, {}{}", because.join("; "), and_more(*more, ""))
         }
         PlannedChange::ServiceRemoved(service) => format!("{service}: removed"),
         PlannedChange::VolumeCreated(volume) => format!("volume {volume}: created"),

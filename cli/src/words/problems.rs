@@ -1,6 +1,6 @@
 //! Words of problems, and of orders in short.
 
-use super::{coverage, damage, drift, failures, health, reasons};
+use super::{and_more, coverage, damage, drift, failures, health, reasons};
 use fleet_core::backup::RepositoryProblem;
 use fleet_core::backup_health::{BackupProblem, rough};
 use fleet_core::duplicate::Machine;
@@ -23,13 +23,13 @@ pub fn shown(problem: Option<&v1::Problem>) -> String {
 
 fn shown_problem(problem: &v1::Problem) -> String {
     let known = incoming_problem(problem.clone()).as_ref().map(words);
-    known.unwrap_or_else(|| super::unknown::<v1::ProblemCode>(problem.code, &problem.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::ProblemCode>("a problem", problem.code, &problem.arguments))
 }
 
 /// Returns the words of a problem of backups as it came over the wire.
 pub fn shown_backup(problem: &v1::BackupProblem) -> String {
     let known = incoming_backup_problem(problem.clone()).as_ref().map(backup_words);
-    known.unwrap_or_else(|| super::unknown::<v1::BackupProblemCode>(problem.code, &problem.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::BackupProblemCode>("a problem", problem.code, &problem.arguments))
 }
 
 /// Returns the words of several problems of backups as they came over the wire, on one line.
@@ -40,19 +40,19 @@ pub fn shown_backups(problems: &[v1::BackupProblem]) -> String {
 /// Returns the words of a problem of a repository as it came over the wire.
 pub fn shown_repository(problem: &v1::RepositoryProblem) -> String {
     let known = incoming_repository_problem(problem.clone()).as_ref().map(repository_words);
-    known.unwrap_or_else(|| super::unknown::<v1::RepositoryProblemCode>(problem.code, &problem.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::RepositoryProblemCode>("a problem", problem.code, &problem.arguments))
 }
 
 /// Returns the words of an order in short as it came over the wire.
 pub fn shown_order(order: &v1::OrderSummary) -> String {
     let known = incoming_order_summary(order.clone()).as_ref().map(order_words);
-    known.unwrap_or_else(|| super::unknown::<v1::OrderSummaryCode>(order.code, &order.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::OrderSummaryCode>("an order", order.code, &order.arguments))
 }
 
 /// Returns the words of a reason why a host cannot be given an order, as it came over the wire.
 pub fn shown_undeliverable(reason: &v1::UndeliverableReason) -> String {
     let known = incoming_undeliverable_reason(reason.clone()).as_ref().map(undeliverable_words);
-    known.unwrap_or_else(|| super::unknown::<v1::UndeliverableReasonCode>(reason.code, &reason.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::UndeliverableReasonCode>("a reason", reason.code, &reason.arguments))
 }
 
 /// Returns the words of a problem.
@@ -227,10 +227,9 @@ pub fn backup_words(problem: &BackupProblem) -> String {
         }
         BackupProblem::Incomplete { covered, declared, more, named } => {
             let holds = format!("its newest backup holds {covered} of {}", count(*declared, "store"));
-            let more = if *more > 0 { format!("; and {more} more") } else { String::new() };
             match named.as_slice() {
                 [] => holds,
-                named => format!("{holds}; not in it: {}{more}", listed(named, "; ")),
+                named => format!("{holds}; not in it: {}{}", listed(named, "; "), and_more(*more, "")),
             }
         }
     }
@@ -300,11 +299,6 @@ fn machine(machine: &Machine) -> String {
     let or = |id: &str, none: &str| if id.is_empty() { none.to_owned() } else { id.to_owned() };
     let (start, engine) = (or(&machine.start, "an agent without a start id"), or(&machine.engine, "unknown"));
     format!("start {start} at {} (Engine {engine})", machine.address)
-}
-
-/// The number of those that are not listed.
-fn and_more<N: Copy + std::fmt::Display + PartialEq + PartialOrd + From<u8>>(more: N, noun: &str) -> String {
-    if more > N::from(0) { format!("; and {}", count(more, &format!("more {noun}"))) } else { String::new() }
 }
 
 /// Texts with something between them.

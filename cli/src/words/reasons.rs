@@ -16,12 +16,8 @@ use fleet_proto::v1;
 /// Returns the words of the reason for waiting as it came over the wire; empty where there is none.
 pub fn shown_wait(reason: Option<&v1::WaitReason>) -> String {
     let Some(message) = reason else { return String::new() };
-    let known = incoming_wait_reason(message.clone());
-    known.as_ref().map_or_else(|| unknown(message.code), wait)
-}
-
-fn unknown(code: i32) -> String {
-    format!("for a reason that this version does not know ({code})")
+    let known = incoming_wait_reason(message.clone()).as_ref().map(wait);
+    known.unwrap_or_else(|| super::unknown::<v1::WaitReasonCode>("a reason", message.code, &message.arguments))
 }
 
 /// Returns the words of the reason for waiting.
@@ -111,8 +107,8 @@ fn failed(order: OrderKind, attempts: usize, limit: usize, failure: Option<&Orde
 /// Returns the words of the reason for leaving an instance out as it came over the wire; empty where there is none.
 pub fn shown_left_out(reason: Option<&v1::LeftOutReason>) -> String {
     let Some(message) = reason else { return String::new() };
-    let known = incoming_left_out_reason(message.clone());
-    known.as_ref().map_or_else(|| unknown(message.code), left_out)
+    let known = incoming_left_out_reason(message.clone()).as_ref().map(left_out);
+    known.unwrap_or_else(|| super::unknown::<v1::LeftOutReasonCode>("a reason", message.code, &message.arguments))
 }
 
 /// Returns the words of the instances that a refusal lists, on one line.
@@ -283,7 +279,7 @@ mod tests {
             "its drill failed (1 of 4 attempts): not all of it was made; again at 1970-01-01T00:16:40Z"
         );
         let newer = v1::WaitReason { code: 1000, arguments: Vec::new() };
-        assert_eq!(shown_wait(Some(&newer)), "for a reason that this version does not know (1000)");
+        assert_eq!(shown_wait(Some(&newer)), "a reason that this version does not know (1000)");
         assert_eq!(shown_wait(None), "");
     }
 }

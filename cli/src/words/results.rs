@@ -11,7 +11,7 @@ use fleet_proto::v1;
 /// Returns the words of the result of a change as it came over the wire.
 pub fn shown_change(result: &v1::ChangeResult) -> String {
     let known = incoming_change_result(result.clone()).as_ref().map(change);
-    known.unwrap_or_else(|| super::unknown::<v1::ChangeResultCode>(result.code, &result.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::ChangeResultCode>("a result", result.code, &result.arguments))
 }
 
 /// Returns the words of the result of a change.
@@ -38,7 +38,7 @@ pub fn shown_retention(reasons: &[v1::RetentionReason]) -> String {
 /// Returns the words of one reason of the retention as it came over the wire.
 pub fn shown_reason(reason: &v1::RetentionReason) -> String {
     let known = incoming_retention_reason(reason.clone()).as_ref().map(retention);
-    known.unwrap_or_else(|| super::unknown::<v1::RetentionReasonCode>(reason.code, &reason.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::RetentionReasonCode>("a reason", reason.code, &reason.arguments))
 }
 
 /// Returns the words of a reason of the retention.

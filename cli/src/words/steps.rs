@@ -11,7 +11,7 @@ use fleet_proto::v1;
 pub fn shown(doing: Option<&v1::Activity>) -> String {
     let Some(doing) = doing else { return String::new() };
     let known = incoming_activity(doing.clone()).as_ref().map(words);
-    known.unwrap_or_else(|| super::unknown::<v1::ActivityCode>(doing.code, &doing.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::ActivityCode>("a step", doing.code, &doing.arguments))
 }
 
 /// Returns the words of a step, with its progress where it is known: `pull web:1.2 (3 of 12 MB)`.
@@ -113,6 +113,9 @@ mod tests {
         let line = with_progress(Some(&both.into()), Some(&far));
         assert_eq!(line, "going back: pull web:1.2, pull db:1 (3 of 12 MB)");
         assert_eq!(with_progress(None, None), "");
-        assert_eq!(shown(Some(&v1::Activity { code: 999, arguments: Vec::new() })), "unknown (999)");
+        assert_eq!(
+            shown(Some(&v1::Activity { code: 999, arguments: Vec::new() })),
+            "a step that this version does not know (999)"
+        );
     }
 }
