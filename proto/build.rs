@@ -7,7 +7,7 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 use std::error::Error;
 use std::path::Path;
 
-const FILES: [&str; 16] = [
+const FILES: [&str; 17] = [
     "fleet/v1/drifts.proto",
     "fleet/v1/failures.proto",
     "fleet/v1/events.proto",
@@ -22,6 +22,7 @@ const FILES: [&str; 16] = [
     "fleet/v1/operators.proto",
     "fleet/v1/plans.proto",
     "fleet/v1/problems.proto",
+    "fleet/v1/refusals.proto",
     "fleet/v1/repositories.proto",
     "fleet/v1/results.proto",
 ];

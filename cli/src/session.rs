@@ -2,12 +2,11 @@
 
 use crate::context::Context;
 use crate::folder;
-use crate::words::{hints, reasons};
+use crate::words::{hints, refusals};
 use fleet_core::command_error::CommandError;
 use fleet_core::units::Period;
 use fleet_link::{Identity, LinkError};
-use fleet_proto::refusal::{RefusalReason, left_out_of};
-use fleet_proto::v1::LeftOutList;
+use fleet_proto::refusal::RefusalReason;
 use fleet_proto::v1::backups_client::BackupsClient;
 use fleet_proto::v1::operators_client::OperatorsClient;
 use std::time::Duration;
@@ -77,20 +76,8 @@ impl Session {
 
     /// The error for a status that came while something was read.
     pub fn no(&self, what: &str, status: Status) -> CommandError {
-        let left_out = left_out_of(&status);
-        let error = link_error(&format!("could not {what}"), &LinkError::from_status(&self.address, status));
-        match left_out {
-            Some(left_out) => because_of_each(error, &left_out),
-            None => error,
-        }
+        link_error(&format!("could not {what}"), &LinkError::from_status(&self.address, status))
     }
-}
-
-/// Adds the instances that would be left out to the cause of a refusal.
-fn because_of_each(error: CommandError, left_out: &LeftOutList) -> CommandError {
-    let each = reasons::all_left_out(left_out);
-    let because = error.cause().map(|cause| format!("{cause}: {each}"));
-    error.because(because.unwrap_or(each))
 }
 
 fn silent(what: &str, address: &str, limit: Duration) -> CommandError {
@@ -127,8 +114,11 @@ pub fn link_error(what: &str, error: &LinkError) -> CommandError {
     let said = match error {
         LinkError::Unreachable { .. } | LinkError::TimedOut { .. } => unreachable(what, error),
         LinkError::WrongCa { .. } | LinkError::ServerCertificateTime => CommandError::unreachable(what).because(error),
-        LinkError::Refused { word: RefusalReason::PlanChanged, text, .. } => refusal(what, text).plan_changed(),
-        LinkError::Refused { text, .. } => refusal(what, text),
+        LinkError::Refused { word, text, call, .. } => {
+            let known = call.as_deref().map(refusals::reason);
+            let refused = refusal(what, known.as_deref().unwrap_or(text));
+            if *word == RefusalReason::PlanChanged { refused.plan_changed() } else { refused }
+        }
         // A failure below the call belongs to the link, and is no answer.
         LinkError::Failed(status) if std::error::Error::source(status.as_ref()).is_some() => {
             CommandError::unreachable(what).because(format!("the link to the coordinator broke: {}", status.message()))
@@ -168,7 +158,7 @@ fn unreachable(what: &str, error: &LinkError) -> CommandError {
     })
 }
 
-/// Makes the error of a refusal. The coordinator's text often names the attempt already.
+/// Makes the error of a refusal. The coordinator often names the same attempt.
 fn refusal(what: &str, text: &str) -> CommandError {
     let verb = |text: &str| text.split(' ').take(3).map(str::to_owned).collect::<Vec<_>>();
     let is_same = |attempt: &str| attempt.starts_with("could not ") && verb(attempt) == verb(what);
@@ -183,20 +173,21 @@ fn refusal(what: &str, text: &str) -> CommandError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::proposal::RolloutRefusal;
     use fleet_core::reason::LeftOutReason;
-    use fleet_proto::v1::LeftOutView;
+    use fleet_core::refused_call::{Attempt, CallRefusal, RefusedCall};
+    use fleet_core::rollout::LeftOut;
 
     #[test]
     fn a_refusal_says_who_is_left_out_and_why() {
-        let view = |instance: &str, reason: LeftOutReason| LeftOutView {
-            instance: instance.to_owned(),
-            reason: Some(reason.into()),
-        };
-        let first = vec![view("a", LeftOutReason::AlreadyThere), view("b", LeftOutReason::NotInstalled)];
-        let refused = refusal("could not roll out 1.2", "could not roll out: no instance can be moved to app@1.2");
-        let error = because_of_each(refused, &LeftOutList { first, more: 2 });
+        let one = |instance: &str, reason| LeftOut { instance: instance.parse().expect("a name"), reason };
+        let left_out = vec![one("a", LeftOutReason::AlreadyThere), one("b", LeftOutReason::NotInstalled)];
+        let release = "app@1.2".parse().expect("a name");
+        let refusal = CallRefusal::from(RolloutRefusal::NothingToMove { release, more: 2, left_out });
+        let call = Some(Box::new(RefusedCall { attempt: Attempt::RollOut, refusal }));
+        let refused = LinkError::Refused { word: RefusalReason::Other, text: String::new(), call, hint: None };
         let expect =
             "no instance can be moved to app@1.2: a: it is at that version already, b: it is not installed, and 2 more";
-        assert_eq!(error.cause(), Some(expect));
+        assert_eq!(link_error("could not roll out 1.2", &refused).cause(), Some(expect));
     }
 }

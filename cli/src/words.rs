@@ -14,6 +14,7 @@ pub mod plans;
 pub mod problems;
 pub mod progress;
 pub mod reasons;
+pub mod refusals;
 pub mod results;
 pub mod steps;
 pub mod strategy;
@@ -26,6 +27,11 @@ use fleet_proto::words::{CodedMessage, WireEnum, word};
 /// The words of a coded message; empty for a hint with a code that this version does not know.
 pub fn shown(message: CodedMessage<'_>) -> String {
     match message {
+        CodedMessage::AdmissionRefusal(refusal) => refusals::shown_admission(refusal),
+        CodedMessage::BackupRefusal(refusal) => refusals::shown_backup(refusal),
+        CodedMessage::CallRefusal(refusal) => refusals::shown(refusal),
+        CodedMessage::FileRefusal(refusal) => refusals::shown_file(refusal),
+        CodedMessage::RolloutRefusal(refusal) => refusals::shown_rollout(refusal),
         CodedMessage::Activity(doing) => steps::shown(Some(doing)),
         CodedMessage::BackupDamage(damage) => damage::shown(damage),
         CodedMessage::VerifyFinding(finding) => damage::shown_finding(finding),

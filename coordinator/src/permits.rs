@@ -4,6 +4,7 @@
 //! operator wait for it. Uploads by hosts and the coordinator's own work take none of these slots.
 
 use fleet_core::names::OperatorName;
+use fleet_core::refused_call::{CallRefusal, SharedWork};
 use fleet_render::WORKERS;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,25 +24,34 @@ pub struct Bounds {
     pub of_one: usize,
     /// Number of running and waiting calls of one operator.
     pub waiting: usize,
-    /// Verb phrase for people: `read repositories`.
-    pub doing: &'static str,
+    /// The work of the calls.
+    pub work: SharedWork,
 }
 
 impl Bounds {
-    pub const READING: Self = Self { at_once: 4, of_one: 2, waiting: 8, doing: "read repositories" };
+    pub const READING: Self = Self { at_once: 4, of_one: 2, waiting: 8, work: SharedWork::ReadRepositories };
     /// Limits on renderings: as many at a time as there are workers.
-    pub const RENDERING: Self = Self { at_once: WORKERS, of_one: WORKERS / 2, waiting: 16, doing: "render releases" };
+    pub const RENDERING: Self =
+        Self { at_once: WORKERS, of_one: WORKERS / 2, waiting: 16, work: SharedWork::RenderReleases };
 }
 
 /// Reason why there is no slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoPermit {
-    #[error("{} of your calls {} or wait to do so", .0.waiting, .0.doing)]
     YoursAreMany(Bounds),
-    #[error("your other calls {} or wait to do so, and none of them ended in {} s", .0.doing, PATIENCE.as_secs())]
     YoursAreSlow(Bounds),
-    #[error("others {}, and none of them ended in {} s", .0.doing, PATIENCE.as_secs())]
     OthersAreMany(Bounds),
+}
+
+impl NoPermit {
+    /// Returns the refusal of a call without a slot.
+    pub fn refusal(self) -> CallRefusal {
+        match self {
+            Self::YoursAreMany(Bounds { work, waiting, .. }) => CallRefusal::TooManyWaiting { work, limit: waiting },
+            Self::YoursAreSlow(Bounds { work, .. }) => CallRefusal::OwnCallsSlow { work, waited: PATIENCE },
+            Self::OthersAreMany(Bounds { work, .. }) => CallRefusal::OthersSlow { work, waited: PATIENCE },
+        }
+    }
 }
 
 /// All slots of one kind.

@@ -38,6 +38,7 @@ pub mod planned_change;
 pub mod problem;
 pub mod proposal;
 pub mod reason;
+pub mod refused_call;
 pub mod release;
 pub mod rollout;
 pub mod sandbox_part;

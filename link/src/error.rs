@@ -1,8 +1,9 @@
 //! Failures between this program and the coordinator, each with the next action.
 
 use fleet_core::hint::{Hint, LinkHint};
+use fleet_core::refused_call::RefusedCall;
 use fleet_proto::protocol::{ProtocolRange, TooOld};
-use fleet_proto::refusal::{RefusalReason, hint_of, protocols_of, word_of};
+use fleet_proto::refusal::{RefusalReason, hint_of, protocols_of, refused_call_of, word_of};
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 use std::error::Error;
 use std::{fmt, io};
@@ -56,8 +57,10 @@ pub enum LinkError {
     Refused {
         /// Reason for programs.
         word: RefusalReason,
-        /// Reason for people.
+        /// Reason for logs.
         text: String,
+        /// The refused call as a code, if this version knows it.
+        call: Option<Box<RefusedCall>>,
         /// Something to do about it.
         hint: Option<Hint>,
     },
@@ -118,7 +121,8 @@ impl LinkError {
                 RefusalReason::ProtocolNew => return Self::OtherProtocol { coordinator, too_old: TooOld::Other },
                 _ => {}
             }
-            return Self::Refused { word, text: status.message().to_owned(), hint: hint_of(&status) };
+            let call = refused_call_of(&status).map(Box::new);
+            return Self::Refused { word, text: status.message().to_owned(), call, hint: hint_of(&status) };
         }
         if let Some(cause) = status.source().and_then(tls_cause) {
             return cause.into_error(address);

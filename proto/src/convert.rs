@@ -24,6 +24,7 @@ mod plan;
 mod policy;
 mod problem;
 mod reason;
+mod refusal;
 mod repository;
 mod result;
 mod result_code;
@@ -51,11 +52,16 @@ pub use problem::{
     incoming_undeliverable_reason,
 };
 pub use reason::{incoming_left_out_reason, incoming_wait_reason};
+pub use refusal::{
+    incoming_admission_refusal, incoming_backup_refusal, incoming_call_refusal, incoming_file_refusal,
+    incoming_refused_call, incoming_rollout_refusal,
+};
 pub use repository::{RepositoryFile, RepositoryFiles, is_sha256, repository_file, repository_files};
 pub use result_code::{incoming_change_result, incoming_manifest_change, incoming_retention_reason};
 
 use fleet_core::labels::LabelError;
 use fleet_core::names::NameError;
+use fleet_core::refused_call::CallRefusal;
 use fleet_core::window::WindowError;
 use std::str::FromStr;
 
@@ -93,9 +99,16 @@ pub enum ConvertError {
     },
 }
 
-impl From<ConvertError> for tonic::Status {
+impl From<ConvertError> for CallRefusal {
     fn from(error: ConvertError) -> Self {
-        Self::invalid_argument(error.to_string())
+        match error {
+            ConvertError::Unknown { field } => Self::UnknownValue { field: field.to_owned() },
+            ConvertError::Missing(_)
+            | ConvertError::Name(_)
+            | ConvertError::Label(_)
+            | ConvertError::Window(_)
+            | ConvertError::TooLarge { .. } => Self::Unreadable { problem: error.to_string() },
+        }
     }
 }
 

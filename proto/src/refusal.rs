@@ -1,23 +1,29 @@
-//! Refusals of the coordinator: a gRPC status with a stable word for programs, a hint, and the instances that are left out.
+//! Refusals of the coordinator: a gRPC status with the refused call as a code, a stable word for programs, and a hint.
 
-use crate::convert::incoming_hint;
+mod grpc_code;
+
+use crate::convert::{ConvertError, incoming_hint, incoming_refused_call};
 use crate::protocol::ProtocolRange;
 use crate::v1;
 use fleet_core::hint::Hint;
 use fleet_core::plain_text::ShortText;
-use fleet_core::rollout::LeftOut;
+use fleet_core::refused_call::{AdmissionRefusal, Attempt, BackupRefusal, CallRefusal, RefusedCall};
 use prost::Message;
+use tonic::Status;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::{Code, Status};
 
+const REFUSAL_KEY: &str = "fleet-refusal-bin";
 const WORD_KEY: &str = "fleet-error";
 /// Not `fleet-hint-bin`: protocol 1 reads a text there.
 const HINT_KEY: &str = "fleet-hint-code-bin";
 const HINT_TEXT_KEY: &str = "fleet-hint-bin";
-const LEFT_OUT_KEY: &str = "fleet-left-out-bin";
 const PROTOCOLS_KEY: &str = "fleet-protocols";
 
-/// Reason why a call was refused, for the program that must act on it.
+/// Maximum size of an encoded refusal: it is in a header.
+const LIMIT: usize = 3 * 1024;
+
+/// Reason why a call was refused, for the program that must act on it. It is a coarse view of [`CallRefusal`], which protocol 1
+/// reads as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalReason {
     /// No such token exists.
@@ -44,87 +50,112 @@ pub enum RefusalReason {
     Role,
     /// The confirmed plan is not the one that would run now.
     PlanChanged,
-    /// Any other reason, described by the text.
+    /// Any other reason, described by the code of the refusal.
     Other,
 }
 
-const WORDS: [(RefusalReason, &str, Code); 13] = [
-    (RefusalReason::TokenUnknown, "token-unknown", Code::NotFound),
-    (RefusalReason::TokenExpired, "token-expired", Code::FailedPrecondition),
-    (RefusalReason::TokenUsedUp, "token-used-up", Code::FailedPrecondition),
-    (RefusalReason::TokenRevoked, "token-revoked", Code::FailedPrecondition),
-    (RefusalReason::TokenForOther, "token-for-other", Code::FailedPrecondition),
-    (RefusalReason::Revoked, "revoked", Code::PermissionDenied),
-    (RefusalReason::CertificateUnknown, "certificate-unknown", Code::Unauthenticated),
-    (RefusalReason::CertificateMissing, "certificate-missing", Code::Unauthenticated),
-    (RefusalReason::ProtocolOld, "protocol-old", Code::FailedPrecondition),
-    (RefusalReason::ProtocolNew, "protocol-new", Code::FailedPrecondition),
-    (RefusalReason::Role, "role", Code::PermissionDenied),
-    (RefusalReason::PlanChanged, "plan-changed", Code::Aborted),
-    (RefusalReason::Other, "other", Code::FailedPrecondition),
+const WORDS: [(RefusalReason, &str); 13] = [
+    (RefusalReason::TokenUnknown, "token-unknown"),
+    (RefusalReason::TokenExpired, "token-expired"),
+    (RefusalReason::TokenUsedUp, "token-used-up"),
+    (RefusalReason::TokenRevoked, "token-revoked"),
+    (RefusalReason::TokenForOther, "token-for-other"),
+    (RefusalReason::Revoked, "revoked"),
+    (RefusalReason::CertificateUnknown, "certificate-unknown"),
+    (RefusalReason::CertificateMissing, "certificate-missing"),
+    (RefusalReason::ProtocolOld, "protocol-old"),
+    (RefusalReason::ProtocolNew, "protocol-new"),
+    (RefusalReason::Role, "role"),
+    (RefusalReason::PlanChanged, "plan-changed"),
+    (RefusalReason::Other, "other"),
 ];
 
 impl RefusalReason {
     /// Returns the stable word for programs.
     pub fn as_str(self) -> &'static str {
-        WORDS.iter().find(|(word, ..)| *word == self).map_or("other", |(_, text, _)| text)
-    }
-
-    fn code(self) -> Code {
-        WORDS.iter().find(|(word, ..)| *word == self).map_or(Code::FailedPrecondition, |(.., code)| *code)
+        WORDS.iter().find(|(word, _)| *word == self).map_or("other", |(_, text)| text)
     }
 
     fn read(text: &str) -> Self {
-        WORDS.iter().find(|(_, name, _)| *name == text).map_or(Self::Other, |(word, ..)| *word)
+        WORDS.iter().find(|(_, name)| *name == text).map_or(Self::Other, |(word, _)| *word)
+    }
+
+    /// Returns the reason of a refusal.
+    fn of(refusal: &CallRefusal) -> Self {
+        match refusal {
+            CallRefusal::ProtocolOld { .. } => Self::ProtocolOld,
+            CallRefusal::ProtocolNew { .. } => Self::ProtocolNew,
+            CallRefusal::CertificateMissing => Self::CertificateMissing,
+            CallRefusal::CertificateRevoked { .. } => Self::Revoked,
+            CallRefusal::ForHosts { .. } | CallRefusal::ForOperators { .. } | CallRefusal::RoleNeeded { .. } => {
+                Self::Role
+            }
+            CallRefusal::PlanChanged => Self::PlanChanged,
+            CallRefusal::Backup { refusal } if matches!(**refusal, BackupRefusal::FewerBackups { .. }) => Self::Role,
+            CallRefusal::Admission { refusal } => Self::of_admission(refusal),
+            _other => Self::Other,
+        }
+    }
+
+    fn of_admission(refusal: &AdmissionRefusal) -> Self {
+        match refusal {
+            AdmissionRefusal::TokenUnknown => Self::TokenUnknown,
+            AdmissionRefusal::TokenExpired { .. } => Self::TokenExpired,
+            AdmissionRefusal::TokenReused | AdmissionRefusal::TokenUsedUp { .. } => Self::TokenUsedUp,
+            AdmissionRefusal::TokenRevoked => Self::TokenRevoked,
+            AdmissionRefusal::TokenForOther { .. } => Self::TokenForOther,
+            AdmissionRefusal::Removed { .. } | AdmissionRefusal::CertificateRevoked => Self::Revoked,
+            AdmissionRefusal::TooManyMachines { .. }
+            | AdmissionRefusal::ClockBehind { .. }
+            | AdmissionRefusal::ClockAhead { .. }
+            | AdmissionRefusal::RequestDamaged
+            | AdmissionRefusal::RenewedTooOften { .. } => Self::Other,
+        }
     }
 }
 
-/// Makes the status of a refusal; `text` has the attempt and the reason, `hint` the next action.
-pub fn refuse(word: RefusalReason, text: impl Into<String>, hint: impl Into<Option<Hint>>) -> Status {
-    refuse_as(word.code(), word, text, hint)
-}
-
-/// The same with a code of its own.
-pub fn refuse_as(code: Code, word: RefusalReason, text: impl Into<String>, hint: impl Into<Option<Hint>>) -> Status {
-    let mut status = Status::new(code, text);
+/// Makes the status of a refused call. Its message is for logs, and for programs that do not know the code.
+pub fn refuse(attempt: Attempt, refusal: impl Into<CallRefusal>, hint: impl Into<Option<Hint>>) -> Status {
+    let refusal = match refusal.into() {
+        CallRefusal::Rollout { refusal } => CallRefusal::from(refusal.in_short()),
+        other => other,
+    };
+    let (code, word) = (grpc_code::grpc_code(&refusal), RefusalReason::of(&refusal));
+    let call = RefusedCall { attempt, refusal };
+    let mut status = Status::new(code, String::from(ShortText::from(call.to_string())));
     let metadata = status.metadata_mut();
     metadata.insert(WORD_KEY, MetadataValue::<Ascii>::from_static(word.as_str()));
+    metadata.insert_bin(REFUSAL_KEY, MetadataValue::from_bytes(&within_limit(call.into()).encode_to_vec()));
     if let Some(hint) = hint.into() {
-        let bytes = v1::Hint::from(hint).encode_to_vec();
-        metadata.insert_bin(HINT_KEY, MetadataValue::from_bytes(&bytes));
+        metadata.insert_bin(HINT_KEY, MetadataValue::from_bytes(&v1::Hint::from(hint).encode_to_vec()));
     }
-    status
-}
-
-/// Maximum number of instances that a refusal lists; the others are counted.
-const LEFT_OUT: usize = 3;
-
-/// Adds the instances that are left out to a refusal, with their reasons. Long texts are cut: they travel in a header.
-#[must_use]
-pub fn with_left_out(mut status: Status, left_out: &[LeftOut]) -> Status {
-    if left_out.is_empty() {
-        return status;
+    match word {
+        RefusalReason::ProtocolOld | RefusalReason::ProtocolNew => with_protocols(status, word),
+        _other => status,
     }
-    let view = |one: &LeftOut| {
-        let mut reason = v1::LeftOutReason::from(one.reason.clone());
-        reason.arguments.iter_mut().for_each(|text| *text = ShortText::from(text.as_str()).into());
-        v1::LeftOutView { instance: one.instance.to_string(), reason: Some(reason) }
-    };
-    let more = u32::try_from(left_out.len().saturating_sub(LEFT_OUT)).unwrap_or(u32::MAX);
-    let list = v1::LeftOutList { first: left_out.iter().take(LEFT_OUT).map(view).collect(), more };
-    status.metadata_mut().insert_bin(LEFT_OUT_KEY, MetadataValue::from_bytes(&list.encode_to_vec()));
-    status
 }
 
-/// Returns the instances that are left out, if a refusal lists any.
-pub fn left_out_of(status: &Status) -> Option<v1::LeftOutList> {
-    let bytes = status.metadata().get_bin(LEFT_OUT_KEY)?.to_bytes().ok()?;
-    v1::LeftOutList::decode(bytes).ok()
+impl From<ConvertError> for Status {
+    fn from(error: ConvertError) -> Self {
+        refuse(Attempt::Call, error, None)
+    }
 }
 
-/// Makes the status of a refusal without a common protocol, with those that this program supports.
-pub fn refuse_protocol(word: RefusalReason, text: impl Into<String>, hint: impl Into<Option<Hint>>) -> Status {
-    let mut status = refuse(word, text, hint);
+/// Cuts the longest texts until the message fits.
+fn within_limit(mut message: v1::RefusedCall) -> v1::RefusedCall {
+    /// The codes and the names among the arguments are shorter.
+    const SHORTEST: usize = 64;
+    while message.encoded_len() > LIMIT {
+        let texts = message.refusal.iter_mut().flat_map(|refusal| &mut refusal.arguments);
+        let Some(longest) = texts.max_by_key(|text| text.len()).filter(|text| text.len() > SHORTEST) else { break };
+        longest.truncate(longest.floor_char_boundary((longest.len() / 2).max(SHORTEST) - '…'.len_utf8()));
+        longest.push('…');
+    }
+    message
+}
+
+/// Adds what a program without a common protocol reads: the protocols of this one, and the hint as protocol 1 has it.
+fn with_protocols(mut status: Status, word: RefusalReason) -> Status {
     if word == RefusalReason::ProtocolOld {
         let old = MetadataValue::from_bytes(b"upgrade this program to the coordinator's version");
         status.metadata_mut().insert_bin(HINT_TEXT_KEY, old);
@@ -145,6 +176,12 @@ pub fn word_of(status: &Status) -> Option<RefusalReason> {
     status.metadata().get(WORD_KEY).and_then(|value| value.to_str().ok()).map(RefusalReason::read)
 }
 
+/// Returns the refused call, if the status has one that this version knows.
+pub fn refused_call_of(status: &Status) -> Option<RefusedCall> {
+    let bytes = status.metadata().get_bin(REFUSAL_KEY)?.to_bytes().ok()?;
+    incoming_refused_call(v1::RefusedCall::decode(bytes).ok()?)
+}
+
 /// Returns the hint of a refusal, if it has one that this version knows.
 pub fn hint_of(status: &Status) -> Option<Hint> {
     let bytes = status.metadata().get_bin(HINT_KEY)?.to_bytes().ok()?;
@@ -152,54 +189,4 @@ pub fn hint_of(status: &Status) -> Option<Hint> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::convert::incoming_left_out_reason;
-    use fleet_core::reason::LeftOutReason;
-
-    #[test]
-    fn a_refusal_comes_back_as_it_was() {
-        for (word, ..) in WORDS {
-            let hint = Hint::Text("make a new token – soon".to_owned());
-            let status = refuse(word, "could not join", hint.clone());
-            assert_eq!(word_of(&status), Some(word));
-            assert_eq!(hint_of(&status), Some(hint));
-        }
-        assert_eq!(word_of(&Status::internal("x")), None);
-        let status = refuse_protocol(RefusalReason::ProtocolNew, "could not talk", None);
-        assert_eq!(protocols_of(&status), Some(ProtocolRange::OWN));
-    }
-
-    #[test]
-    fn instances_that_are_left_out_come_back_with_their_reasons_and_the_others_are_counted() {
-        let long = LeftOutReason::Refused { reason: "x".repeat(2 * ShortText::LIMIT) };
-        let left_out = |number: usize| LeftOut {
-            instance: format!("notes-{number}").parse().expect("a name"),
-            reason: if number == 2 { long.clone() } else { LeftOutReason::NotInstalled },
-        };
-        let all: Vec<_> = (1..=5).map(left_out).collect();
-        let status = with_left_out(refuse(RefusalReason::Other, "could not roll out", None), &all);
-        let list = left_out_of(&status).expect("it has one");
-        let reason = |view: &v1::LeftOutView| view.reason.clone().and_then(incoming_left_out_reason);
-        let cut = LeftOutReason::Refused { reason: "x".repeat(ShortText::LIMIT) };
-        let expect = [LeftOutReason::NotInstalled, cut, LeftOutReason::NotInstalled];
-        assert_eq!(list.first.iter().filter_map(reason).collect::<Vec<_>>(), expect);
-        assert_eq!(list.more, 2);
-        assert_eq!(left_out_of(&with_left_out(Status::internal("x"), &[])), None);
-    }
-
-    #[test]
-    fn a_hint_that_is_not_known_is_no_hint() {
-        let with = |bytes: &[u8]| {
-            let mut status = refuse(RefusalReason::Other, "could not join", None);
-            status.metadata_mut().insert_bin(HINT_KEY, MetadataValue::from_bytes(bytes));
-            hint_of(&status)
-        };
-        let newer = v1::Hint { code: 1_000_000, arguments: vec!["lab-1".to_owned()] };
-        let without = v1::Hint { code: v1::HintCode::ShowHost.into(), arguments: Vec::new() };
-        for hint in [newer, without, v1::Hint::default()] {
-            assert_eq!(with(&hint.encode_to_vec()), None, "{hint:?}");
-        }
-        assert_eq!(with(b"see it with `x`"), None);
-    }
-}
+mod tests;

@@ -27,10 +27,14 @@ macro_rules! wire_enums {
 
 wire_enums!(
     ActivityCode,
+    AdmissionRefusalCode,
+    AttemptCode,
     BackupCause,
     BackupDamageCode,
     BackupLevel,
     BackupProblemCode,
+    BackupRefusalCode,
+    CallRefusalCode,
     ChangeResultCode,
     ChangeState,
     ContainerHealth,
@@ -42,6 +46,7 @@ wire_enums!(
     DriftRule,
     DrillCheckCode,
     EventCode,
+    FileRefusalCode,
     HealthProblemCode,
     HintCode,
     HostEventCode,
@@ -71,6 +76,7 @@ wire_enums!(
     RepositoryProblemCode,
     RetentionReasonCode,
     RolloutPhase,
+    RolloutRefusalCode,
     SandboxPartCode,
     SteerAction,
     StoreEngine,
@@ -167,6 +173,11 @@ macro_rules! coded_messages {
 
 coded_messages!(
     Activity: ActivityCode,
+    AdmissionRefusal: AdmissionRefusalCode,
+    BackupRefusal: BackupRefusalCode,
+    CallRefusal: CallRefusalCode,
+    FileRefusal: FileRefusalCode,
+    RolloutRefusal: RolloutRefusalCode,
     DataLeftover: DataLeftoverCode,
     DataNote: DataNoteCode,
     Drift: DriftCode,

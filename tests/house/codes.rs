@@ -1,9 +1,10 @@
 //! Codes that the programs send are read as they were written, and `fleet` has words for each.
 
 use fleet_proto::convert::{
-    incoming_backup_damage, incoming_backup_problem, incoming_change_result, incoming_data_note, incoming_drill_check,
-    incoming_event_kind, incoming_host_event, incoming_manifest_change, incoming_order_summary, incoming_problem,
-    incoming_repository_problem, incoming_retention_reason, incoming_undeliverable_reason,
+    incoming_admission_refusal, incoming_backup_damage, incoming_backup_problem, incoming_backup_refusal,
+    incoming_call_refusal, incoming_change_result, incoming_data_note, incoming_drill_check, incoming_event_kind,
+    incoming_file_refusal, incoming_host_event, incoming_manifest_change, incoming_order_summary, incoming_problem,
+    incoming_repository_problem, incoming_retention_reason, incoming_rollout_refusal, incoming_undeliverable_reason,
 };
 use fleet_proto::v1;
 use fleet_proto::words::CodedMessage;
@@ -37,18 +38,35 @@ const ARGUMENTS: [&str; 23] = [
     "HOST_EVENT_CODE_HEALED",
     "10m",
 ];
+/// The same for refused calls: a number, a name that is also a backup's id, a release, a role, values of small enums, a subject, and
+/// the names of codes.
+const OF_REFUSALS: [&str; 13] = [
+    "1",
+    "abcdefabcdefabcdefabcdef",
+    "a@1",
+    "viewer",
+    "host",
+    "images",
+    "render releases",
+    "region",
+    "operator:ada",
+    "BACKUP_REFUSAL_CODE_NO_BACKUP_YET",
+    "ADMISSION_REFUSAL_CODE_TOKEN_REUSED",
+    "FILE_REFUSAL_CODE_OCCUPIED",
+    "ROLLOUT_REFUSAL_CODE_NO_TIME",
+];
 /// Maximum number of arguments of a code.
 const MOST: u32 = 5;
 
 /// Returns the lists with a number of arguments.
-fn lists(length: u32) -> impl Iterator<Item = Vec<String>> {
-    let digit = |number: usize, place: u32| number / ARGUMENTS.len().pow(place) % ARGUMENTS.len();
-    (0..ARGUMENTS.len().pow(length))
-        .map(move |number| (0..length).map(|place| ARGUMENTS[digit(number, place)].to_owned()).collect())
+fn lists(of: &[&str], length: u32) -> impl Iterator<Item = Vec<String>> {
+    let digit = |number: usize, place: u32| number / of.len().pow(place) % of.len();
+    (0..of.len().pow(length)).map(move |number| (0..length).map(|place| of[digit(number, place)].to_owned()).collect())
 }
 
 /// Finds the fewest arguments with which each code is read and written again as it was, and checks its words.
 fn check<M: Clone + PartialEq + Debug + From<K>, K>(
+    arguments: &[&str],
     codes: impl Iterator<Item = (i32, String)>,
     message: impl Fn(i32, Vec<String>) -> M,
     read: impl Fn(M) -> Option<K>,
@@ -58,9 +76,9 @@ fn check<M: Clone + PartialEq + Debug + From<K>, K>(
     for (code, name) in codes {
         let fewest = (0..=MOST).find_map(|length| {
             let is_whole = |message: &M| read(message.clone()).map(M::from).as_ref() == Some(message);
-            lists(length).map(|list| message(code, list)).find(is_whole)
+            lists(arguments, length).map(|list| message(code, list)).find(is_whole)
         });
-        let fewest = fewest.unwrap_or_else(|| panic!("{name} cannot be read with any of {ARGUMENTS:?}"));
+        let fewest = fewest.unwrap_or_else(|| panic!("{name} cannot be read with any of {arguments:?}"));
         let words = words(&fewest);
         assert!(!words.is_empty() && !words.contains('_'), "{name} has no words: `{words}`");
         assert!(all.insert(words.clone()), "{name} has the words of another code: `{words}`");
@@ -69,7 +87,7 @@ fn check<M: Clone + PartialEq + Debug + From<K>, K>(
 }
 
 macro_rules! checks {
-    ($($test:ident: $message:ident, $code:ident, $read:ident;)*) => {
+    ($of:ident: $($test:ident: $message:ident, $code:ident, $read:ident;)*) => {
         $(#[test]
         fn $test() {
             let codes = (1..1000).filter_map(|code| {
@@ -77,12 +95,13 @@ macro_rules! checks {
                 Some((code, known.as_str_name().to_owned()))
             });
             let message = |code, arguments| v1::$message { code, arguments };
-            check(codes, message, $read, |message| fleet_cli::words_of(CodedMessage::$message(message)));
+            check(&$of, codes, message, $read, |message| fleet_cli::words_of(CodedMessage::$message(message)));
         })*
     };
 }
 
 checks! {
+    ARGUMENTS:
     each_problem_is_read_as_it_was_written_and_has_words: Problem, ProblemCode, incoming_problem;
     each_problem_of_backups_is_read_and_has_words: BackupProblem, BackupProblemCode, incoming_backup_problem;
     each_problem_of_a_repository_is_read_and_has_words: RepositoryProblem, RepositoryProblemCode, incoming_repository_problem;
@@ -94,6 +113,15 @@ checks! {
     each_comparison_of_a_drill_is_read_and_has_words: DrillCheck, DrillCheckCode, incoming_drill_check;
     each_event_is_read_as_it_was_written_and_has_words: EventKind, EventCode, incoming_event_kind;
     each_event_of_a_host_is_read_as_it_was_written_and_has_words: HostEvent, HostEventCode, incoming_host_event;
+}
+
+checks! {
+    OF_REFUSALS:
+    each_refusal_is_read_and_has_words: CallRefusal, CallRefusalCode, incoming_call_refusal;
+    each_refusal_about_backups_is_read_and_has_words: BackupRefusal, BackupRefusalCode, incoming_backup_refusal;
+    each_refusal_of_a_machine_is_read_and_has_words: AdmissionRefusal, AdmissionRefusalCode, incoming_admission_refusal;
+    each_refusal_of_a_file_is_read_and_has_words: FileRefusal, FileRefusalCode, incoming_file_refusal;
+    each_refusal_of_a_rollout_is_read_and_has_words: RolloutRefusal, RolloutRefusalCode, incoming_rollout_refusal;
 }
 
 #[test]

@@ -33,6 +33,43 @@ fn the_text_of_an_error_is_compared_in_one_module() {
     assert!(found.is_empty(), "an error's text is compared, not its variant:\n{}", found.join("\n"));
 }
 
+/// The only module of the coordinator that makes a status.
+const STATUSES: &str = "coordinator/src/rpc_status.rs";
+
+/// Constructors of a status with a text, and functions that refuse without a code.
+const WITH_TEXT: [&str; 18] = [
+    "Status::new(",
+    "Status::with_details",
+    "Status::cancelled(",
+    "Status::unknown(",
+    "Status::invalid_argument(",
+    "Status::deadline_exceeded(",
+    "Status::not_found(",
+    "Status::already_exists(",
+    "Status::permission_denied(",
+    "Status::resource_exhausted(",
+    "Status::failed_precondition(",
+    "Status::aborted(",
+    "Status::out_of_range(",
+    "Status::unimplemented(",
+    "Status::internal(",
+    "Status::unavailable(",
+    "Status::data_loss(",
+    "Status::unauthenticated(",
+];
+
+#[test]
+fn the_coordinator_refuses_with_codes_in_one_module() {
+    let mut found = product_lines(|line| {
+        line.contains("fleet_proto::refusal") || WITH_TEXT.iter().any(|constructor| line.contains(constructor))
+    });
+    found.retain(|line| line.starts_with("coordinator/src/"));
+    let before = found.len();
+    found.retain(|line| !line.starts_with(STATUSES));
+    assert!(before > found.len(), "{STATUSES} makes statuses");
+    assert!(found.is_empty(), "refuse with a code, by `rpc_status::refuse`:\n{}", found.join("\n"));
+}
+
 /// Functions whose errors are text by their nature: clap shows what its parsers return.
 const TEXTS: [&str; 3] =
     ["cli/src/commands/rollout/start.rs", "cli/src/commands/backup/hold.rs", "cli/src/commands/backup/verify.rs"];

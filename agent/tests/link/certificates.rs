@@ -3,8 +3,9 @@
 use super::coordinator::Coordinator;
 use super::lab::{DAY, Lab, completes, count, ends, now};
 use fleet_agent::identity_path;
+use fleet_core::refused_call::{AdmissionRefusal, Attempt, CallRefusal};
 use fleet_link::{Identity, admit};
-use fleet_proto::refusal::{RefusalReason, refuse};
+use fleet_proto::refusal::refuse;
 use fleet_proto::v1::from_agent::Kind;
 use fleet_proto::v1::{self, to_agent};
 use std::time::Duration;
@@ -29,7 +30,7 @@ async fn who_joins_asks_again_with_the_same_key_when_the_answer_was_lost() {
     admit(&coordinator.token(), now()).await.expect("the second answer comes");
     let asked = coordinator.heard.borrow().signing_requests.clone();
     assert!(asked.len() == 2 && asked[0] == asked[1], "{} calls", asked.len());
-    *coordinator.lost.lock().expect("no fault") = Some(refuse(RefusalReason::TokenUnknown, "no such token", None));
+    *coordinator.lost.lock().expect("no fault") = Some(refuse(Attempt::Join, AdmissionRefusal::TokenUnknown, None));
     admit(&coordinator.token(), now()).await.expect_err("a refusal is an answer");
     assert_eq!(coordinator.heard.borrow().signing_requests.len(), 3);
 }
@@ -75,7 +76,8 @@ async fn a_host_that_was_removed_keeps_what_runs_and_does_not_insist() {
     lab.ask();
     let _agent = lab.run();
     lab.coordinator.wait_for(|heard| ends(heard) > 0).await;
-    let refusal = refuse(RefusalReason::Revoked, "this host was removed from the fleet", None);
+    let revoked = CallRefusal::CertificateRevoked { subject: "host:lab-1".parse().expect("a subject") };
+    let refusal = refuse(Attempt::Call, revoked, None);
     *lab.coordinator.refusal.lock().expect("no fault") = Some(refusal);
     lab.coordinator.restart();
     lab.coordinator.wait_for(|heard| heard.watches > 2).await;

@@ -3,7 +3,7 @@
 use super::{pairs, section};
 use crate::format::{age, bytes, moment, one_line, or_dash, short, until};
 use crate::output::{Column, grid};
-use crate::words::{damage, failures, notes, problems, results};
+use crate::words::{damage, failures, notes, problems, refusals, results};
 use fleet_core::grammar::count;
 use fleet_core::time::Time;
 use fleet_proto::v1::{
@@ -152,7 +152,7 @@ pub fn lines(detail: &BackupDetail, now: Time) -> Vec<String> {
         ("size", format!("{}, {} added", bytes(backup.bytes), bytes(backup.added))),
         ("stores", format!("{} of {}", backup.covered, backup.declared)),
         ("held", if backup.held_by.is_empty() { String::new() } else { format!("by {}", backup.held_by) }),
-        ("unread", detail.unread.clone()),
+        ("unread", detail.refusal.as_ref().map(refusals::shown).unwrap_or_default()),
     ]);
     lines.extend(section("copies", backup.copies.iter().flat_map(|copy| copy_lines(copy, now)).collect()));
     let titles = ["STORE", "ENGINE", "SIZE", "ADDED", "TOOK", "HOLDS"].map(str::to_owned).to_vec();

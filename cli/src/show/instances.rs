@@ -5,7 +5,7 @@ use crate::format::{age, or_dash, short_digest};
 use crate::output::{Column, grid};
 use crate::words::drift::all_shown;
 use crate::words::reasons::shown_wait;
-use crate::words::{coverage, failures, health, hints, problems, steps};
+use crate::words::{coverage, failures, health, hints, problems, refusals, steps};
 use fleet_core::time::Time;
 use fleet_proto::v1::{
     BackupLevel, ContainerHealth, ContainerState, DriftRule, InstanceHealth, InstancePart, InstanceView, NotKnown,
@@ -94,7 +94,8 @@ pub fn lines(instance: &InstanceView, now: Time) -> Vec<String> {
 
 /// Returns the part that could not be told, and the reason.
 fn not_known(part: &NotKnown) -> String {
-    format!("its {}: {}", word::<InstancePart>(part.part), part.reason)
+    let reason = part.refusal.as_ref().map(refusals::shown).unwrap_or_default();
+    format!("its {}: {reason}", word::<InstancePart>(part.part))
 }
 
 /// Returns the health of its backups; nothing if none are wanted and none exist.
@@ -140,6 +141,7 @@ mod tests {
     use fleet_core::facts::StepProgress;
     use fleet_core::hint::Hint;
     use fleet_core::reason::WaitReason;
+    use fleet_core::refused_call::CallRefusal;
     use fleet_proto::v1::ContainerView;
 
     fn notes() -> InstanceView {
@@ -180,10 +182,10 @@ mod tests {
 
     #[test]
     fn what_is_not_known_of_an_instance_is_named() {
-        let reason = "you render releases".to_owned();
-        let not_known = vec![NotKnown { part: InstancePart::Volumes.into(), reason }];
+        let refusal = CallRefusal::RenderersBusy.into();
+        let not_known = vec![NotKnown { part: InstancePart::Volumes.into(), refusal: Some(refusal) }];
         let shown = lines(&InstanceView { not_known, ..notes() }, Time(100_000)).join("\n");
-        assert!(shown.contains("not known\n  its volumes: you render releases"), "{shown}");
+        assert!(shown.contains("not known\n  its volumes: others are being rendered"), "{shown}");
     }
 
     #[test]

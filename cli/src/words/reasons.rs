@@ -111,13 +111,6 @@ pub fn shown_left_out(reason: Option<&v1::LeftOutReason>) -> String {
     known.unwrap_or_else(|| super::unknown::<v1::LeftOutReasonCode>("a reason", message.code, &message.arguments))
 }
 
-/// Returns the words of the instances that a refusal lists, on one line.
-pub fn all_left_out(list: &v1::LeftOutList) -> String {
-    let first = list.first.iter().map(|one| format!("{}: {}", one.instance, shown_left_out(one.reason.as_ref())));
-    let more = (list.more > 0).then(|| format!("and {} more", list.more));
-    first.chain(more).collect::<Vec<_>>().join(", ")
-}
-
 /// Returns the words of a reason for which an instance is left out.
 pub fn left_out(reason: &LeftOutReason) -> String {
     let text = |text: &str| text.to_owned();

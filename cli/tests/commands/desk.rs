@@ -4,7 +4,8 @@ use crate::environment::NOW;
 use crate::fake::Shared;
 use crate::scene::Scene;
 use fleet_core::hint::Hint;
-use fleet_proto::refusal::{RefusalReason, refuse};
+use fleet_core::refused_call::{Attempt, CallRefusal};
+use fleet_proto::refusal::refuse;
 use fleet_proto::v1::operators_server::Operators;
 use fleet_proto::v1::push_release_piece::Kind;
 use fleet_proto::v1::*;
@@ -173,11 +174,7 @@ impl Operators for Desk {
         let mut scene = self.0.lock().expect("nobody panicked");
         if scene.changed_plans > 0 {
             scene.changed_plans -= 1;
-            return Err(refuse(
-                RefusalReason::PlanChanged,
-                "could not roll out: it is another plan",
-                Hint::SeePlanAgain,
-            ));
+            return Err(refuse(Attempt::RollOut, CallRefusal::PlanChanged, Hint::SeePlanAgain));
         }
         if scene.lost_answers > 0 {
             scene.lost_answers -= 1;

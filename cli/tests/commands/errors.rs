@@ -4,7 +4,7 @@ use crate::environment::TestEnvironment;
 use crate::fake::logged_in;
 use crate::scene::Scene;
 use fleet_core::hint::{Hint, LinkHint};
-use fleet_proto::refusal::RefusalReason;
+use fleet_core::refused_call::{Attempt, CallRefusal, NamedKind};
 use insta::assert_snapshot;
 
 fn check(line: &str, expect: &str) {
@@ -96,20 +96,25 @@ fn a_coordinator_that_does_not_answer_is_given_up() {
 
 #[test]
 fn a_refusal_is_told_with_its_reason_and_its_hint() {
-    let refusal = Some((RefusalReason::Other, "lab-1 is not known", Some(Hint::AddHost)));
+    let refusal = Some((
+        Attempt::Install,
+        CallRefusal::Missing { subject: NamedKind::Host, name: "lab-1".to_owned() },
+        Some(Hint::AddHost),
+    ));
     let (_fake, environment) = logged_in(Scene { refusal, ..Default::default() });
     assert_snapshot!(environment.run("fleet install a@1 --host lab-1 --name n").text(), @r"
     exit 1
     stderr:
     error: could not install a@1 on lab-1
-      because lab-1 is not known
+      because there is no host `lab-1`
     hint: see them with `fleet host ls`, or add it: `fleet host add NAME`
     ");
 }
 
 #[test]
 fn what_failed_is_said_once() {
-    let refusal = Some((RefusalReason::Other, "could not install the release: the value `port` is required", None));
+    let problems = vec!["the value `port` is required".to_owned()];
+    let refusal = Some((Attempt::Install, CallRefusal::ValuesInvalid { more: 0, problems }, None));
     let (_fake, environment) = logged_in(Scene { refusal, ..Default::default() });
     assert_snapshot!(environment.run("fleet install a@1 --host lab-1 --name n").text(), @r"
     exit 1
@@ -121,7 +126,7 @@ fn what_failed_is_said_once() {
 
 #[test]
 fn a_long_refusal_stays_on_its_line() {
-    let refusal = Some((RefusalReason::Other, "two\nlines\u{1b}[2J", None));
+    let refusal = Some((Attempt::Call, CallRefusal::Unreadable { problem: "two\nlines\u{1b}[2J".to_owned() }, None));
     let (_fake, environment) = logged_in(Scene { refusal, ..Default::default() });
     assert_snapshot!(environment.run("fleet host ls").text(), @r"
     exit 1
@@ -133,13 +138,14 @@ fn a_long_refusal_stays_on_its_line() {
 
 #[test]
 fn whoever_is_revoked_is_told_so() {
-    let refusal = Some((RefusalReason::Revoked, "your certificate was revoked", Some(LinkHint::JoinAgain.into())));
+    let revoked = CallRefusal::CertificateRevoked { subject: "operator:ada".parse().expect("a subject") };
+    let refusal = Some((Attempt::Call, revoked, Some(LinkHint::JoinAgain.into())));
     let (_fake, environment) = logged_in(Scene { refusal, ..Default::default() });
     assert_snapshot!(environment.run("fleet host ls").text(), @r"
     exit 1
     stderr:
     error: could not list hosts
-      because your certificate was revoked
+      because the certificate of operator ada was revoked
     hint: ask an administrator for a new token and join again
     ");
 }

@@ -8,7 +8,8 @@ use crate::safe::Safe;
 use crate::scene::Scene;
 use fleet_core::access::JoinToken;
 use fleet_core::hint::LinkHint;
-use fleet_proto::refusal::{RefusalReason, refuse};
+use fleet_core::refused_call::{AdmissionRefusal, Attempt};
+use fleet_proto::refusal::refuse;
 use fleet_proto::v1::backups_server::BackupsServer;
 use fleet_proto::v1::identity_server::{Identity, IdentityServer};
 use fleet_proto::v1::join_server::{Join, JoinServer};
@@ -122,7 +123,7 @@ impl Join for Gate {
     async fn admit(&self, request: Request<AdmitRequest>) -> Result<Response<Certificate>, Status> {
         let request = request.into_inner();
         if request.secret != [7; 32] {
-            return Err(refuse(RefusalReason::TokenUnknown, "the token is not known here", LinkHint::CopyToken));
+            return Err(refuse(Attempt::Join, AdmissionRefusal::TokenUnknown, LinkHint::CopyToken));
         }
         Ok(self.certificate(&request.signing_request))
     }

@@ -114,7 +114,7 @@ fn a_token_that_the_coordinator_does_not_know_is_refused() {
     exit 1
     stderr:
     error: could not log in
-      because the token is not known here
+      because the coordinator does not know this token
     hint: copy the whole token, or ask for a new one
     ");
 }

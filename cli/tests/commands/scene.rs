@@ -2,7 +2,8 @@
 
 use fleet_core::hint::Hint;
 use fleet_core::planned_change::PlannedChange;
-use fleet_proto::refusal::{RefusalReason, refuse};
+use fleet_core::refused_call::{Attempt, CallRefusal};
+use fleet_proto::refusal::refuse;
 use fleet_proto::v1::*;
 use fleet_proto::words::{WireEnum, value};
 use tonic::Status as GrpcStatus;
@@ -37,7 +38,7 @@ pub struct Scene {
     pub policies: Vec<BackupPolicyView>,
     pub repositories: Vec<RepositoryView>,
     /// Said to everything but `WhoAmI` and joining.
-    pub refusal: Option<(RefusalReason, &'static str, Option<Hint>)>,
+    pub refusal: Option<(Attempt, CallRefusal, Option<Hint>)>,
     pub silence: bool,
     /// Number of rollout starts that find a changed plan.
     pub changed_plans: usize,
@@ -57,7 +58,7 @@ impl Scene {
         self.heard.push(heard);
         self.request_ids.extend(id);
         match &self.refusal {
-            Some((word, text, hint)) => Err(refuse(*word, *text, hint.clone())),
+            Some((attempt, refusal, hint)) => Err(refuse(*attempt, refusal.clone(), hint.clone())),
             None => Ok(()),
         }
     }

@@ -6,6 +6,7 @@ use crate::rpc_status::failed;
 use data_encoding::BASE64;
 use fleet_core::names::{Digest, HostName};
 use fleet_core::order::Action;
+use fleet_core::refused_call::Attempt;
 use fleet_core::release::Release;
 use fleet_proto::v1::Piece;
 use futures_util::stream::{Stream, unfold};
@@ -48,7 +49,7 @@ pub fn pieces(facts: Arc<Facts>, digest: Digest) -> impl Stream<Item = Result<Pi
 
 /// Returns one piece; none after the last.
 pub fn read_piece(facts: &Facts, digest: &Digest, number: u32) -> Result<Option<Vec<u8>>, Status> {
-    let unreadable = |error: &(dyn std::error::Error + 'static)| failed("could not read the bundle", error);
+    let unreadable = |error: &(dyn std::error::Error + 'static)| failed(Attempt::ReadBundle, error);
     let entry = facts.store().get(&keys::bundle(digest, number)).map_err(|error| unreadable(&error))?;
     let Some(entry) = entry else { return Ok(None) };
     let text: String = entry.read().map_err(|error| unreadable(&error))?;

@@ -1,7 +1,7 @@
 //! The complete set of a host's open orders, with the values and keys that it alone may see.
 
 use crate::facts::Facts;
-use crate::repositories::{RepositoryService, RepositoryServiceError};
+use crate::repositories::{RepositoryService, RepositoryServiceError, SecretsError};
 use crate::values::{Values, ValuesError};
 use fleet_core::facts::{DriftRule, OpenOrder};
 use fleet_core::names::{HostName, OrderId};
@@ -78,10 +78,12 @@ fn of_repository(error: &RepositoryServiceError) -> UndeliverableReason {
         RepositoryServiceError::Unreadable { backup, reason } => {
             UndeliverableReason::BackupUnreadable { backup: backup.as_str().into(), cause: reason.as_str().into() }
         }
-        RepositoryServiceError::Secrets(error) => {
-            UndeliverableReason::RepositoryKeysUnreadable { cause: error.to_string().into() }
+        // The reason says itself that the keys cannot be opened.
+        RepositoryServiceError::Secrets(SecretsError::Seal(_, source)) => {
+            UndeliverableReason::RepositoryKeysUnreadable { cause: source.to_string().into() }
         }
-        RepositoryServiceError::Store(_)
+        RepositoryServiceError::Secrets(SecretsError::Store(_))
+        | RepositoryServiceError::Store(_)
         | RepositoryServiceError::Keys(_)
         | RepositoryServiceError::Repository(_)
         | RepositoryServiceError::Disk(_) => UndeliverableReason::RepositoryFailed { cause: error.to_string().into() },

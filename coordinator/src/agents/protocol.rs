@@ -3,6 +3,7 @@
 use crate::facts::Facts;
 use crate::rpc_status::{check_protocol, failed};
 use fleet_core::names::HostName;
+use fleet_core::refused_call::Attempt;
 use fleet_core::time::Time;
 use fleet_proto::protocol::ProtocolRange;
 use tonic::Status;
@@ -11,7 +12,7 @@ pub async fn check(facts: &Facts, host: &HostName, theirs: ProtocolRange, now: T
     let checked = check_protocol(theirs);
     if checked.is_err() {
         let heard = facts.hear_other_protocol(host, theirs, now).await;
-        heard.map_err(|error| failed("could not keep that it speaks another protocol", &error))?;
+        heard.map_err(|error| failed(Attempt::KeepProtocol, &error))?;
     }
     checked.map(|_| ())
 }

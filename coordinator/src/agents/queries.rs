@@ -7,6 +7,7 @@
 
 use super::session::Sessions;
 use fleet_core::names::{HostName, OperatorName};
+use fleet_core::refused_call::CallRefusal;
 use fleet_proto::v1::{HostQuery, QueryReply, ToAgent, host_query, to_agent};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -37,6 +38,17 @@ pub enum AskError {
     TooManyOfYours(HostName),
 }
 
+impl AskError {
+    /// Returns the refusal of a call that needs an answer.
+    pub fn refusal(&self) -> CallRefusal {
+        match self.clone() {
+            Self::NotConnected(host) => CallRefusal::HostNotConnected { host },
+            Self::TooMany(host) => CallRefusal::HostBusy { host },
+            Self::TooManyOfYours(host) => CallRefusal::TooManyQuestions { host, limit: OTHERS },
+        }
+    }
+}
+
 /// An answer that is not complete, and will not be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Lost {
@@ -46,6 +58,16 @@ pub enum Lost {
     /// Another connection of the same host took over.
     #[error("you follow other logs of `{0}` now, and have one follow on each host")]
     Replaced(HostName),
+}
+
+impl Lost {
+    /// Returns the refusal of a call that needs the rest.
+    pub fn refusal(self) -> CallRefusal {
+        match self {
+            Self::Host(host) => CallRefusal::HostLost { host },
+            Self::Replaced(host) => CallRefusal::LogsReplaced { host },
+        }
+    }
 }
 
 /// Message on a reply's channel. A channel that closes without an end message was cut off.
@@ -206,6 +228,11 @@ impl Drop for ReplyRoute {
 }
 
 impl Asking {
+    /// Returns the host that is asked.
+    pub fn host(&self) -> &HostName {
+        &self.host
+    }
+
     /// The next piece of the answer; none after the last, or after the error.
     pub async fn next(&mut self) -> Option<Result<QueryReply, Lost>> {
         if self.is_over {

@@ -15,6 +15,7 @@ use fleet_core::event::{EventKind, EventSubject};
 use fleet_core::facts::Running;
 use fleet_core::host_policy::HostPolicy;
 use fleet_core::names::InstanceName;
+use fleet_core::refused_call::Attempt;
 use fleet_core::time::Time;
 use fleet_proto::convert::{ConvertError, IncomingReport, incoming_end, incoming_event, incoming_instance};
 use fleet_proto::protocol::ProtocolRange;
@@ -303,7 +304,7 @@ fn id(said: &str) -> String {
 }
 
 fn not_kept(error: &crate::store::StoreError) -> Status {
-    failed("could not keep the report", error)
+    failed(Attempt::KeepReport, error)
 }
 
 #[cfg(test)]

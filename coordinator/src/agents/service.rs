@@ -11,9 +11,10 @@ use crate::clock;
 use crate::connections::caller_of;
 use crate::facts::Facts;
 use crate::repositories::RepositoryService;
-use crate::rpc_status::refused;
+use crate::rpc_status::refuse;
 use crate::values::Values;
 use fleet_core::names::{Digest, HostName};
+use fleet_core::refused_call::{Attempt, FileRefusal};
 use fleet_proto::convert::ConvertError;
 use fleet_proto::protocol::ProtocolRange;
 use fleet_proto::v1::{self, agents_server::Agents, to_agent};
@@ -21,7 +22,7 @@ use fleet_proto::{PROTOCOL, PROTOCOL_MIN};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use tonic::{Code, Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming};
 
 /// gRPC service for agents.
 #[derive(Debug, Clone)]
@@ -77,8 +78,8 @@ impl Agents for AgentsService {
         let (host, _) = caller_of(&request)?.host(&self.facts)?;
         let digest: Digest = request.get_ref().digest.parse().map_err(ConvertError::Name)?;
         if !bundles::concerns(&self.facts.read(), &host, &digest) {
-            let text = format!("could not give {digest} to `{host}`: none of its orders or instances names it");
-            return Err(refused(Code::PermissionDenied, text, None));
+            let refusal = FileRefusal::ReleaseNotNamed { digest: digest.to_string(), host };
+            return Err(refuse(Attempt::GiveBundle, refusal, None));
         }
         Ok(Response::new(bundles::pieces(Arc::clone(&self.facts), digest).boxed()))
     }
@@ -98,7 +99,7 @@ fn coordinator_hello() -> v1::CoordinatorHello {
 impl AgentsService {
     /// Passes reply pieces on as fast as the caller takes them.
     async fn forward(&self, host: &HostName, mut pieces: Streaming<v1::QueryReply>) -> Result<(), Status> {
-        let nobody = || refused(Code::NotFound, "could not pass the answer on: nobody waits for it", None);
+        let nobody = || refuse(Attempt::PassAnswer, FileRefusal::NobodyWaits, None);
         let mut way = None;
         while let Some(piece) = pieces.message().await? {
             let way = match &mut way {

@@ -2,8 +2,9 @@
 
 use crate::connections::Caller;
 use crate::metrics::{SessionBegin, SessionCut, SessionMetrics};
-use crate::rpc_status::refused;
+use crate::rpc_status::refuse;
 use fleet_core::names::{HostName, InstanceName};
+use fleet_core::refused_call::{Attempt, CallRefusal};
 use fleet_core::time::Time;
 use fleet_proto::v1::ToAgent;
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status};
+use tonic::Status;
 
 /// Maximum number of queries that may wait for a host that does not read.
 const OUTBOX_LIMIT: usize = 64;
@@ -213,8 +214,8 @@ enum Taken {
 pub struct Superseded;
 
 impl From<Superseded> for Status {
-    fn from(superseded: Superseded) -> Self {
-        refused(Code::Unavailable, superseded.to_string(), None)
+    fn from(_superseded: Superseded) -> Self {
+        refuse(Attempt::Call, CallRefusal::ConnectionEnded, None)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::facts::Facts;
 use crate::repositories::RepositoryService;
 use crate::rpc_status::failed;
 use crate::values::Values;
+use fleet_core::refused_call::Attempt;
 use fleet_proto::v1::{ToAgent, to_agent};
 use futures_util::stream::{Stream, unfold};
 use std::sync::Arc;
@@ -47,8 +48,7 @@ impl Watch {
             self.facts.presume_absent(host, &self.session.unread(), clock::now());
         }
         let set = open_set(&self.facts, &self.values, &self.repository_service, host);
-        let OpenSet { open_orders, undeliverable } =
-            set.map_err(|error| failed("could not put the open orders together", &error))?;
+        let OpenSet { open_orders, undeliverable } = set.map_err(|error| failed(Attempt::CollectOrders, &error))?;
         let because = undeliverable.iter().map(|(id, error)| (id.clone(), error.reason())).collect();
         for order in self.facts.note_undeliverable(host, &because) {
             let error = undeliverable.get(&order).map(|error| error as &dyn std::error::Error);

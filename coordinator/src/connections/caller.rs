@@ -4,15 +4,16 @@ use super::{ConnectionClass, Connections, PER_MACHINE};
 use crate::clock;
 use crate::facts::Facts;
 use crate::identity::{Serial, SubjectKept};
+use crate::rpc_status::refuse;
 use fleet_core::access::{Role, Subject};
 use fleet_core::hint::{Hint, LinkHint};
 use fleet_core::names::{HostName, OperatorName};
-use fleet_proto::refusal::{RefusalReason, refuse, refuse_as};
+use fleet_core::refused_call::{Attempt, CallRefusal, CountedThing};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Request, Status};
+use tonic::{Request, Status};
 
 /// Peer of one connection. Its certificate was checked against our CA; each call checks again whether it is still
 /// valid.
@@ -47,8 +48,8 @@ impl Caller {
         match self.class {
             ConnectionClass::Within => Ok(()),
             ConnectionClass::Surplus => {
-                let text = format!("could not answer: this machine has {PER_MACHINE} connections already");
-                Err(refuse_as(Code::ResourceExhausted, RefusalReason::Other, text, LinkHint::EndConnections))
+                let refusal = CallRefusal::TooMany { what: CountedThing::Connections, limit: PER_MACHINE };
+                Err(refuse(Attempt::Call, refusal, LinkHint::EndConnections))
             }
         }
     }
@@ -67,14 +68,13 @@ impl Caller {
     /// The caller's name and record, if its certificate still counts.
     pub fn subject(&self, facts: &Facts) -> Result<(&Subject, SubjectKept), Status> {
         let Some((subject, serial)) = &self.certified else {
-            let text = "could not answer: this call needs a certificate";
-            return Err(refuse(RefusalReason::CertificateMissing, text, LinkHint::JoinFirst));
+            return Err(refuse(Attempt::Call, CallRefusal::CertificateMissing, LinkHint::JoinFirst));
         };
         let kept = facts.read().subject(subject).filter(|kept| kept.believes(serial)).cloned();
         let is_in_time = clock::now() < serial.not_after;
         kept.filter(|_| is_in_time).map(|kept| (subject, kept)).ok_or_else(|| {
-            let text = format!("could not answer: the certificate of {subject} was revoked");
-            refuse(RefusalReason::Revoked, text, LinkHint::JoinAgain)
+            let refusal = CallRefusal::CertificateRevoked { subject: subject.clone() };
+            refuse(Attempt::Call, refusal, LinkHint::JoinAgain)
         })
     }
 
@@ -83,8 +83,7 @@ impl Caller {
         match self.subject(facts)? {
             (Subject::Host(name), kept) => Ok((name.clone(), kept.enrolment)),
             (Subject::Operator(name), _) => {
-                let text = format!("could not answer: `{name}` is an operator, and this is for hosts");
-                Err(refuse(RefusalReason::Role, text, Hint::UseFleetCommand))
+                Err(refuse(Attempt::Call, CallRefusal::ForHosts { operator: name.clone() }, Hint::UseFleetCommand))
             }
         }
     }
@@ -97,12 +96,12 @@ impl Caller {
                 if role >= needed {
                     return Ok((name.clone(), role));
                 }
-                let text = format!("could not do that: it needs the role {needed}, and `{name}` is {role}");
-                Err(refuse(RefusalReason::Role, text, Hint::AskAdministrator))
+                let refusal = CallRefusal::RoleNeeded { needed, operator: name.clone(), role };
+                Err(refuse(Attempt::Call, refusal, Hint::AskAdministrator))
             }
             (Subject::Host(name), _) => {
-                let text = format!("could not answer: `{name}` is a host, and this is for operators");
-                Err(refuse(RefusalReason::Role, text, Hint::UseOperatorCertificate))
+                let refusal = CallRefusal::ForOperators { host: name.clone() };
+                Err(refuse(Attempt::Call, refusal, Hint::UseOperatorCertificate))
             }
         }
     }
@@ -121,5 +120,5 @@ impl Drop for Caller {
 /// The caller of a request.
 pub fn caller_of<T>(request: &Request<T>) -> Result<Arc<Caller>, Status> {
     let caller = request.extensions().get::<Arc<Caller>>().cloned();
-    caller.ok_or_else(|| Status::internal("the connection has no caller"))
+    caller.ok_or_else(|| refuse(Attempt::Call, CallRefusal::Fault, None))
 }

@@ -4,14 +4,15 @@
 //! sends that digest back; if it has changed, nothing is done.
 
 use super::follow::RequestedAction;
-use super::request::wrong;
+use super::request::unreadable;
 use super::service::OperatorsService;
 use crate::facts::{DesiredChange, RequestRecord, Started, StateSnapshot};
+use crate::rpc_status::refuse;
 use fleet_core::facts::InstanceDesired;
 use fleet_core::hint::Hint;
 use fleet_core::names::{OperatorName, RequestId};
 use fleet_core::planned_change::PlannedChange;
-use fleet_proto::refusal::{RefusalReason, refuse};
+use fleet_core::refused_call::{Attempt, CallRefusal};
 use fleet_proto::v1;
 use prost::Message;
 use std::future::Future;
@@ -33,15 +34,15 @@ pub enum Once<T> {
 
 impl Agreed {
     /// Reads the confirmation that a start must contain.
-    pub fn read(attempt: &str, agreed: Option<v1::AgreedPlan>) -> Result<Self, Status> {
-        let agreed = agreed.ok_or_else(|| wrong(attempt, "no plan was agreed to", Hint::AskForPlan))?;
-        let id = agreed.request_id.parse().map_err(|error| wrong(attempt, error, Hint::AskForPlan))?;
+    pub fn read(attempt: Attempt, agreed: Option<v1::AgreedPlan>) -> Result<Self, Status> {
+        let agreed = agreed.ok_or_else(|| refuse(attempt, CallRefusal::NoPlan, Hint::AskForPlan))?;
+        let id = agreed.request_id.parse().map_err(|error| unreadable(attempt, error, Hint::AskForPlan))?;
         Ok(Self { plan_digest: agreed.plan_digest, id })
     }
 
     /// Reads the same unless it is a dry run, for which there is nothing to agree to.
     pub fn unless_dry_run(
-        attempt: &str,
+        attempt: Attempt,
         is_dry_run: bool,
         agreed: Option<v1::AgreedPlan>,
     ) -> Result<Option<Self>, Status> {
@@ -49,12 +50,12 @@ impl Agreed {
     }
 
     /// Refuses a plan that differs from the confirmed one.
-    pub fn check(&self, attempt: &str, plan_digest: &str) -> Result<(), Status> {
+    pub fn check(&self, attempt: Attempt, plan_digest: &str) -> Result<(), Status> {
         if self.plan_digest == plan_digest { Ok(()) } else { Err(plan_changed(attempt)) }
     }
 
     /// Refuses a request that has started something meanwhile.
-    pub fn check_unused(&self, attempt: &str, snapshot: &StateSnapshot) -> Result<(), Status> {
+    pub fn check_unused(&self, attempt: Attempt, snapshot: &StateSnapshot) -> Result<(), Status> {
         if snapshot.request(&self.id).is_some() { Err(used(attempt)) } else { Ok(()) }
     }
 
@@ -66,14 +67,13 @@ impl Agreed {
 }
 
 /// Returns the refusal of a plan that has changed.
-pub fn plan_changed(attempt: &str) -> Status {
-    let text = format!("could not {attempt}: the plan that was agreed to is no longer what would be done");
-    refuse(RefusalReason::PlanChanged, text, Hint::SeePlanAgain)
+pub fn plan_changed(attempt: Attempt) -> Status {
+    refuse(attempt, CallRefusal::PlanChanged, Hint::SeePlanAgain)
 }
 
 /// Returns the refusal of a request id that was used for another request.
-pub fn used(attempt: &str) -> Status {
-    wrong(attempt, "its request id was used for another request", Hint::MakeRequestId)
+pub fn used(attempt: Attempt) -> Status {
+    refuse(attempt, CallRefusal::RequestIdUsed, Hint::MakeRequestId)
 }
 
 /// Returns a plan as operators see it.
@@ -85,7 +85,7 @@ impl OperatorsService {
     /// Starts something, unless the same request has started it before or does so meanwhile.
     pub async fn once<T>(
         &self,
-        attempt: &str,
+        attempt: Attempt,
         by: &OperatorName,
         agreed: &Agreed,
         start: impl Future<Output = Result<T, Status>>,
@@ -100,7 +100,7 @@ impl OperatorsService {
         }
     }
 
-    fn started_before(&self, attempt: &str, by: &OperatorName, agreed: &Agreed) -> Result<Option<Started>, Status> {
+    fn started_before(&self, attempt: Attempt, by: &OperatorName, agreed: &Agreed) -> Result<Option<Started>, Status> {
         match self.shared.facts.read().request(&agreed.id) {
             None => Ok(None),
             Some(record) if record.by == *by && record.plan_digest == agreed.plan_digest => {
@@ -114,7 +114,7 @@ impl OperatorsService {
     /// `requested`, the change is one of data.
     pub async fn begun_before(
         &self,
-        attempt: &str,
+        attempt: Attempt,
         started: Started,
         requested: Option<RequestedAction>,
     ) -> Result<v1::InstanceChange, Status> {

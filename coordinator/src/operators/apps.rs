@@ -7,6 +7,7 @@ use crate::rpc_status::failed;
 use fleet_core::app::{Declaration, Upgrades, ValueType};
 use fleet_core::hint::Hint;
 use fleet_core::names::{AppName, ReleaseName, Version};
+use fleet_core::refused_call::{Attempt, NamedKind};
 use fleet_core::upgrade_path::UpgradePaths;
 use fleet_proto::v1;
 use std::cmp::Reverse;
@@ -33,10 +34,10 @@ impl OperatorsService {
     }
 
     pub async fn show_release_now(&self, request: &v1::ShowReleaseRequest) -> Result<v1::ReleaseView, Status> {
-        const ATTEMPT: &str = "show the release";
+        const ATTEMPT: Attempt = Attempt::ShowRelease;
         let app: AppName = read(ATTEMPT, &request.app)?;
         let kept = match request.version.as_str() {
-            "" => self.pushed_last(&app).ok_or_else(|| absent(ATTEMPT, format!("app `{app}`"), Hint::SeeApps))?,
+            "" => self.pushed_last(&app).ok_or_else(|| absent(ATTEMPT, NamedKind::App, &app, Hint::SeeApps))?,
             version => self.find_release(ATTEMPT, &app, &read(ATTEMPT, version)?)?,
         };
         let view = view(&self.shared.facts.read(), &kept);
@@ -47,7 +48,7 @@ impl OperatorsService {
         // Each pushed version has a path of its own: that is work for a thread of its own.
         let graph =
             spawn_blocking(move || graph_view(kept.upgrades.as_ref(), pushed, &kept.release.name.version)).await;
-        let upgrades = Some(graph.map_err(|error| failed(&format!("could not {ATTEMPT}"), &error))?);
+        let upgrades = Some(graph.map_err(|error| failed(ATTEMPT, &error))?);
         Ok(v1::ReleaseView { upgrades, ..view })
     }
 
@@ -63,7 +64,7 @@ impl OperatorsService {
     }
 
     pub fn release_view(&self, name: &ReleaseName) -> Result<v1::ReleaseView, Status> {
-        let release = self.find_release("show the release", &name.app, &name.version)?;
+        let release = self.find_release(Attempt::ShowRelease, &name.app, &name.version)?;
         Ok(view(&self.shared.facts.read(), &release))
     }
 }

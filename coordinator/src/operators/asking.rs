@@ -2,8 +2,8 @@
 
 use super::claims::Claimant;
 use super::proposals::ATTEMPT;
-use super::request::hindered;
 use super::service::OperatorsService;
+use crate::rpc_status::{refusal_of, refuse};
 use fleet_core::claims::claims_of;
 use fleet_core::event::EventKind;
 use fleet_core::hint::Hint;
@@ -11,6 +11,7 @@ use fleet_core::host_policy::Reaches;
 use fleet_core::names::{HostName, InstanceName, OperatorName};
 use fleet_core::not_asked::{MemberNotAsked, NotAsked, NotAskedReason};
 use fleet_core::proposal::Proposal;
+use fleet_core::refused_call::{Attempt, CallRefusal};
 use fleet_core::spec::InstanceSpec;
 use fleet_proto::v1::{self, host_query, query_reply};
 use futures_util::StreamExt;
@@ -65,7 +66,7 @@ impl MembersAsked {
 
     /// Records a member whose planned state cannot be rendered here.
     pub fn not_rendered(&mut self, of: Claimant<'_>, status: &Status) {
-        let reason = NotAskedReason::NotRendered(status.message().into());
+        let reason = NotAskedReason::NotRendered(refusal_of(status).to_string().into());
         self.not_asked.insert(of.name.clone(), NotAsked { host: of.host.clone(), reason });
     }
 
@@ -96,7 +97,7 @@ impl OperatorsService {
     /// checks again when it gets the order.
     pub async fn ask_host(
         &self,
-        attempt: &str,
+        attempt: Attempt,
         by: &OperatorName,
         of: Claimant<'_>,
         to: &InstanceSpec,
@@ -107,8 +108,8 @@ impl OperatorsService {
         drop(session);
         match self.word_of(by, of, to).await {
             HostWord::Fine => Ok(None),
-            HostWord::Refusal(objection) => {
-                Err(hindered(attempt, refused_by(of.host, &objection), Hint::NothingChanged))
+            HostWord::Refusal(answer) => {
+                Err(refuse(attempt, CallRefusal::HostSays { host: of.host.clone(), answer }, Hint::NothingChanged))
             }
             HostWord::NotAsked(reason) => Ok(Some(NotAsked { host: of.host.clone(), reason })),
         }

@@ -5,19 +5,19 @@
 
 use super::asking::MembersAsked;
 use super::changes::{check_for, placement, rendered};
-use super::request::hindered;
 use super::service::OperatorsService;
 use super::subject::definition;
 use crate::facts::StateSnapshot;
-use crate::rpc_status::failed;
+use crate::rpc_status::{failed, refuse};
 use fleet_core::app::Rendered;
-use fleet_core::claims::{Claims, claims_of, conflicts, holders_of_volume};
+use fleet_core::claims::{Claims, Conflict, claims_of, conflicts, holders_of_volume};
 use fleet_core::compose::ProjectNaming;
 use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, OperatorName};
 use fleet_core::order::Action;
 use fleet_core::planned_change::PlannedChange;
 use fleet_core::proposal::Proposal;
+use fleet_core::refused_call::{Attempt, CallRefusal, HeldName, first_of};
 use fleet_core::release::Release;
 use fleet_core::rollout::RolloutIntent;
 use fleet_core::spec::InstanceSpec;
@@ -25,7 +25,7 @@ use fleet_render::Session;
 use std::collections::{BTreeSet, HashMap};
 use tonic::Status;
 
-const ATTEMPT: &str = "work out what instances claim";
+const ATTEMPT: Attempt = Attempt::CompareClaims;
 
 /// Present and future claims of the other instances of a host.
 #[derive(Debug, Default)]
@@ -54,36 +54,32 @@ impl OperatorsService {
     /// takes `claiming`, so that no wait happens under that lock.
     pub async fn check_claims(
         &self,
-        attempt: &str,
+        attempt: Attempt,
         session: &mut Session,
         of: Claimant<'_>,
         to: &InstanceSpec,
     ) -> Result<Vec<PlannedChange>, Status> {
         let others = self.claims_beside(session, of).await;
-        self.against(of, to, &others).map_err(|(why, hint)| hindered(attempt, why, hint))?;
+        self.against(of, to, &others).map_err(|(refusal, hint)| refuse(attempt, refusal, hint))?;
         let not_compared = |instance| PlannedChange::NotCompared { instance, host: of.host.clone() };
         Ok(others.unknown.into_iter().map(not_compared).collect())
     }
 
-    fn against(&self, of: Claimant<'_>, to: &InstanceSpec, others: &HostClaims) -> Result<(), (String, Hint)> {
+    fn against(&self, of: Claimant<'_>, to: &InstanceSpec, others: &HostClaims) -> Result<(), (CallRefusal, Hint)> {
         let present = self.shared.facts.read().said(of.name).and_then(|said| said.claims.clone());
         if let Some(present) = present.as_ref().filter(|present| present.project != to.project) {
-            let why = format!(
-                "the project of `{}` is `{}` and would be `{}`: its volumes would be left behind, and it would begin with nothing",
-                of.name, present.project, to.project
-            );
-            return Err((why, Hint::KeepProjectName));
+            let (present, planned) = (present.project.clone(), to.project.clone());
+            let refusal = CallRefusal::ProjectChanges { instance: of.name.clone(), present, planned };
+            return Err((refusal, Hint::KeepProjectName));
         }
         let claims = claims_of(to);
         let found = conflicts(&claims, present.as_ref(), others.claims.iter().map(|(name, claims)| (name, claims)));
         if found.is_empty() {
             return Ok(());
         }
-        let say = |it: &fleet_core::claims::Conflict<&InstanceName>| {
-            format!("the {} `{}` on {} is {}'s", it.kind, it.name, of.host, it.owner)
-        };
-        let texts: BTreeSet<String> = found.iter().map(say).collect();
-        Err((texts.into_iter().collect::<Vec<_>>().join("; "), Hint::ChooseOtherNames))
+        let held = |it: Conflict<&InstanceName>| HeldName { kind: it.kind, name: it.name, owner: it.owner.clone() };
+        let (names, more) = first_of(found.into_iter().map(held).collect::<BTreeSet<_>>());
+        Err((CallRefusal::NamesHeld { host: of.host.clone(), more, names }, Hint::ChooseOtherNames))
     }
 
     /// Returns the other users of a volume on the host.
@@ -140,7 +136,7 @@ impl OperatorsService {
         let bundle = self.bundle(release)?;
         let definition = definition(ATTEMPT, &bundle)?;
         let opened = self.shared.values.open(self.shared.facts.store(), of.name, revision);
-        let (values, _) = opened.map_err(|error| failed("could not open its values", &error))?;
+        let (values, _) = opened.map_err(|error| failed(Attempt::OpenValues, &error))?;
         let checked = check_for(ATTEMPT, &definition, &values)?;
         let place = placement(of.name, of.host, &release.name.version);
         rendered(session, ATTEMPT, &bundle, &checked, &place).await
@@ -177,7 +173,7 @@ impl OperatorsService {
                 Err(status) => asked.not_rendered(of, &status),
                 Ok(to) => {
                     let against = self.against(of, &to, &others).err();
-                    asked.refused.extend(against.map(|(why, _)| (member.instance.clone(), why)));
+                    asked.refused.extend(against.map(|(why, _)| (member.instance.clone(), why.to_string())));
                 }
             }
         }

@@ -17,6 +17,7 @@ use fleet_core::names::{HostName, InstanceName, OrderId, RolloutId};
 use fleet_core::order::Action;
 use fleet_core::plan::data_order_id;
 use fleet_core::reason::WaitReason;
+use fleet_core::refused_call::Attempt;
 use fleet_core::undeliverable_reason::UndeliverableReason;
 use fleet_proto::v1::{self, ChangeState};
 use futures_util::stream::{Stream, unfold};
@@ -77,7 +78,7 @@ impl OperatorsService {
         &self,
         request: &v1::FollowChangeRequest,
     ) -> Result<impl Stream<Item = Result<v1::ChangeProgress, Status>> + Send + 'static, Status> {
-        const ATTEMPT: &str = "follow the change";
+        const ATTEMPT: Attempt = Attempt::FollowChange;
         let instance: InstanceName = read(ATTEMPT, &request.instance)?;
         let order = Some(&request.order).filter(|order| !order.is_empty());
         let order = order.map(|order| read::<OrderId>(ATTEMPT, order)).transpose()?;
@@ -95,7 +96,7 @@ impl OperatorsService {
         request: &v1::ShowRolloutRequest,
     ) -> Result<impl Stream<Item = Result<v1::RolloutView, Status>> + Send + 'static, Status> {
         let first = self.show_rollout_now(request, clock::now())?;
-        let id: RolloutId = read("follow the rollout", &first.id)?;
+        let id: RolloutId = read(Attempt::FollowRollout, &first.id)?;
         Ok(unfold(Some(Follower::new(self, id)), |follower| async move {
             let mut follower = follower?;
             let view = follower.next_rollout().await;

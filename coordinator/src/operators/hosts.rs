@@ -1,18 +1,19 @@
 //! Adding, removing and listing hosts.
 
-use super::request::{ChangeError, absent, exhausted, hindered, read, seconds, taken};
+use super::request::{ChangeError, absent, read, seconds, unreadable};
 use super::service::OperatorsService;
 use super::views::host::{HostViews, in_selection};
 use crate::clock;
 use crate::facts::{DesiredChange, StateSnapshot};
 use crate::identity::{TokenKept, TokenState, hash_of_secret, new_secret, spoken_subject};
-use crate::rpc_status::failed;
+use crate::rpc_status::{failed, refuse};
 use fleet_core::access::{JoinToken, Role, Subject};
 use fleet_core::event::EventKind;
 use fleet_core::facts::HostDesired;
 use fleet_core::hint::Hint;
 use fleet_core::labels::{Labels, Selector};
 use fleet_core::names::{HostName, InstanceName, OperatorName};
+use fleet_core::refused_call::{Attempt, CallRefusal, CountedThing, NamedKind, first_of};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::time::Duration;
@@ -40,11 +41,11 @@ impl OperatorsService {
         by: &OperatorName,
         request: v1::AddHostRequest,
     ) -> Result<v1::JoinInvitation, Status> {
-        const ATTEMPT: &str = "add the host";
+        const ATTEMPT: Attempt = Attempt::AddHost;
         let name: HostName = read(ATTEMPT, &request.name)?;
         let pairs: Vec<String> = request.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let labels = Labels::parse(pairs.iter().map(String::as_str))
-            .map_err(|error| super::request::wrong(ATTEMPT, error, None))?;
+        let labels =
+            Labels::parse(pairs.iter().map(String::as_str)).map_err(|error| unreadable(ATTEMPT, error, None))?;
         let life = seconds(request.token_seconds, TOKEN_LIFE, LONGEST_TOKEN_LIFE);
         let invitation = Invitation { subject: Subject::Host(name.clone()), role: None, uses: 1, life };
         let is_connected = self.shared.sessions.get(&name).is_some();
@@ -52,7 +53,7 @@ impl OperatorsService {
             let before = change.snapshot().desired().hosts.get(&name);
             if before.is_some() && is_connected {
                 let hint = Hint::HostIsThere(name.clone());
-                return Err(taken(ATTEMPT, format!("`{name}` is in the fleet and connected"), hint).into());
+                return Err(refuse(ATTEMPT, CallRefusal::HostConnected { host: name.clone() }, hint).into());
             }
             let (added, known_labels) =
                 before.map_or((change.now, None), |host| (host.added, Some(host.labels.clone())));
@@ -70,7 +71,7 @@ impl OperatorsService {
         invitation: Invitation,
         also: impl FnOnce(&mut DesiredChange<'_>) -> Result<(), ChangeError>,
     ) -> Result<v1::JoinInvitation, Status> {
-        let secret = new_secret().map_err(|error| failed("could not make a token", &error))?;
+        let secret = new_secret().map_err(|error| failed(Attempt::MakeToken, &error))?;
         let now = clock::now();
         let Invitation { subject, role, uses, life } = invitation;
         let expires = now.after(life);
@@ -95,20 +96,20 @@ impl OperatorsService {
         by: &OperatorName,
         request: v1::RemoveHostRequest,
     ) -> Result<v1::RemoveHostReply, Status> {
-        const ATTEMPT: &str = "remove the host";
+        const ATTEMPT: Attempt = Attempt::RemoveHost;
         let name: HostName = read(ATTEMPT, &request.name)?;
         let subject = Subject::Host(name.clone());
         let now = clock::now();
         let values = self.values_on(&name).await?;
         let change = |change: &mut DesiredChange<'_>| {
             if !change.snapshot().desired().hosts.contains_key(&name) {
-                return Err(absent(ATTEMPT, format!("host `{name}`"), Hint::SeeHosts).into());
+                return Err(absent(ATTEMPT, NamedKind::Host, name, Hint::SeeHosts).into());
             }
             let instances = wanted_on(change, &name);
             if !instances.is_empty() && !request.with_instances {
-                let names: Vec<&str> = instances.iter().map(InstanceName::as_str).collect();
-                let hint = Hint::ForgetInstances;
-                return Err(hindered(ATTEMPT, format!("`{name}` has {}", names.join(", ")), hint).into());
+                let (instances, more) = first_of(instances);
+                let refusal = CallRefusal::HostHasInstances { host: name.clone(), more, instances };
+                return Err(refuse(ATTEMPT, refusal, Hint::ForgetInstances).into());
             }
             instances.iter().for_each(|instance| change.forget_instance(instance));
             values.into_iter().for_each(|key| change.batch().delete(key));
@@ -125,11 +126,11 @@ impl OperatorsService {
     async fn values_on(&self, host: &HostName) -> Result<Vec<String>, Status> {
         let instances: Vec<InstanceName> = self.shared.facts.read().instances_of(host).cloned().collect();
         let keys = self.shared.facts.off_runtime(move |facts| facts.value_keys(&instances)).await;
-        keys.map_err(|error| failed("could not read the values", &error))
+        keys.map_err(|error| failed(Attempt::ReadValues, &error))
     }
 
     pub fn list_hosts_now(&self, request: &v1::ListHostsRequest) -> Result<v1::HostList, Status> {
-        const ATTEMPT: &str = "list the hosts";
+        const ATTEMPT: Attempt = Attempt::ListHosts;
         let selector: Selector = read(ATTEMPT, &request.selector)?;
         let snapshot = self.shared.facts.read();
         let views = HostViews { snapshot: &snapshot, sessions: &self.shared.sessions };
@@ -138,7 +139,7 @@ impl OperatorsService {
         let hosts: Vec<_> = chosen.map(|(name, host)| views.view(name, host)).collect();
         if hosts.is_empty() && !request.name.is_empty() {
             let hint = Hint::SeeHosts;
-            return Err(absent("show the host", format!("host `{}`", request.name), hint));
+            return Err(absent(Attempt::ShowHost, NamedKind::Host, &request.name, hint));
         }
         Ok(v1::HostList { hosts })
     }
@@ -162,6 +163,6 @@ fn refuse_too_many_open(snapshot: &StateSnapshot, subject: &Subject, now: Time) 
     if open < most {
         return Ok(());
     }
-    let why = format!("{open} invitations are open");
-    Err(exhausted("make a token", why, Hint::RevokeTokens))
+    let refusal = CallRefusal::TooMany { what: CountedThing::Invitations, limit: open };
+    Err(refuse(Attempt::MakeToken, refusal, Hint::RevokeTokens))
 }

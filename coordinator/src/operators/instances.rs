@@ -3,12 +3,13 @@
 use super::agreed::{Agreed, Once, plan_changed, shown};
 use super::changes::{check, merged, planned};
 use super::follow::RequestedAction;
-use super::request::{ChangeError, absent, choice, drift, hindered, read, taken, wrong};
+use super::request::{ChangeError, absent, choice, drift, read};
 use super::service::OperatorsService;
 use super::subject::{Subject, definition, no_instance};
 use super::views::instance::plan_context;
 use crate::clock;
 use crate::facts::{DesiredChange, Started, StateSnapshot};
+use crate::rpc_status::refuse;
 use crate::values::HIDDEN;
 use fleet_core::app::{Given, Rendered};
 use fleet_core::event::EventKind;
@@ -20,13 +21,14 @@ use fleet_core::order::PowerRequest;
 use fleet_core::order_summary::OrderSummary;
 use fleet_core::plan::Newer;
 use fleet_core::planned_change::PlannedChange;
+use fleet_core::refused_call::{Attempt, CallRefusal, NamedKind};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::collections::BTreeMap;
 use tonic::Status;
 
 /// Verb phrase for setting values in refusals.
-const CONFIGURE: &str = "change the instance";
+const CONFIGURE: Attempt = Attempt::Configure;
 const VALUE_LIMIT: usize = 64 * 1024;
 const VALUES_LIMIT: usize = 256 * 1024;
 
@@ -36,7 +38,7 @@ impl OperatorsService {
         by: &OperatorName,
         request: v1::InstallInstanceRequest,
     ) -> Result<v1::InstanceChange, Status> {
-        const ATTEMPT: &str = "install";
+        const ATTEMPT: Attempt = Attempt::Install;
         let (app, version): (AppName, Version) = (read(ATTEMPT, &request.app)?, read(ATTEMPT, &request.version)?);
         let (host, name): (HostName, InstanceName) = (read(ATTEMPT, &request.host)?, read(ATTEMPT, &request.name)?);
         let drift = drift(ATTEMPT, request.drift)?.unwrap_or_default();
@@ -110,14 +112,15 @@ impl OperatorsService {
     }
 
     /// Refuses changes that the host's own policy, as last reported, forbids.
-    pub fn check_policy(&self, attempt: &str, subject: &Subject, rendered: &Rendered) -> Result<(), Status> {
+    pub fn check_policy(&self, attempt: Attempt, subject: &Subject, rendered: &Rendered) -> Result<(), Status> {
         self.check_reaches(attempt, &subject.desired.host, &Reaches::of_instance(rendered))
     }
 
     /// Checks the parts of a host that a change reaches.
-    pub fn check_reaches(&self, attempt: &str, host: &HostName, reaches: &Reaches) -> Result<(), Status> {
+    pub fn check_reaches(&self, attempt: Attempt, host: &HostName, reaches: &Reaches) -> Result<(), Status> {
         let Some(refusal) = self.policy_refusal(host, reaches) else { return Ok(()) };
-        Err(hindered(attempt, refusal, Hint::AskHostOwners(host.clone())))
+        let refusal = CallRefusal::PolicyForbids { host: host.clone(), refusal };
+        Err(refuse(attempt, refusal, Hint::AskHostOwners(host.clone())))
     }
 
     /// Returns the objection of the host's policy, as far as it is reported.
@@ -149,7 +152,7 @@ impl OperatorsService {
         request: &v1::ConfigureInstanceRequest,
         agreed: Option<&Agreed>,
     ) -> Result<v1::InstanceChange, Status> {
-        const ATTEMPT: &str = CONFIGURE;
+        const ATTEMPT: Attempt = CONFIGURE;
         let name: InstanceName = read(ATTEMPT, &request.name)?;
         let rule = drift(ATTEMPT, request.drift)?;
         let subject = self.subject(ATTEMPT, &name)?;
@@ -237,7 +240,7 @@ impl OperatorsService {
         by: &OperatorName,
         request: v1::PowerInstanceRequest,
     ) -> Result<v1::InstanceChange, Status> {
-        const ATTEMPT: &str = "change its power";
+        const ATTEMPT: Attempt = Attempt::ChangePower;
         let name: InstanceName = read(ATTEMPT, &request.name)?;
         let wanted = choice::<v1::PowerAction, PowerRequest>(ATTEMPT, request.action)?;
         let planned = match wanted {
@@ -248,8 +251,8 @@ impl OperatorsService {
         let change = |change: &mut DesiredChange<'_>| {
             let desired = find(change, ATTEMPT, &name)?;
             if has_failed_to_install(change.snapshot(), &name) {
-                let why = format!("`{name}` is not there: its installation failed");
-                return Err(hindered(ATTEMPT, why, Hint::FinishInstall(name.clone())).into());
+                let refusal = CallRefusal::NotInstalled { instance: name.clone() };
+                return Err(refuse(ATTEMPT, refusal, Hint::FinishInstall(name.clone())).into());
             }
             let said = change.snapshot().said(&name).map_or(0, |said| said.power_serial);
             let power = PowerDesired { request: wanted, serial: desired.power.serial.max(said) + 1 };
@@ -289,16 +292,16 @@ impl OperatorsService {
     }
 }
 
-fn check_given(attempt: &str, values: &BTreeMap<String, String>) -> Result<(), Status> {
+fn check_given(attempt: Attempt, values: &BTreeMap<String, String>) -> Result<(), Status> {
     if let Some((name, _)) = values.iter().find(|(_, text)| *text == HIDDEN) {
-        let why = format!("`{HIDDEN}` is how a secret `{name}` is shown, not a value");
-        return Err(wrong(attempt, why, Hint::LeaveSecretOut));
+        return Err(refuse(attempt, CallRefusal::HiddenValue { value: name.clone() }, Hint::LeaveSecretOut));
     }
     if let Some((name, _)) = values.iter().find(|(_, text)| text.len() > VALUE_LIMIT) {
-        return Err(wrong(attempt, format!("the value `{name}` is larger than {} KiB", VALUE_LIMIT >> 10), None));
+        let refusal = CallRefusal::ValueTooLarge { value: name.clone(), limit: VALUE_LIMIT };
+        return Err(refuse(attempt, refusal, None));
     }
     if values.values().map(String::len).sum::<usize>() > VALUES_LIMIT {
-        return Err(wrong(attempt, format!("its values are larger than {} KiB", VALUES_LIMIT >> 10), None));
+        return Err(refuse(attempt, CallRefusal::ValuesTooLarge { limit: VALUES_LIMIT }, None));
     }
     Ok(())
 }
@@ -311,33 +314,33 @@ fn not_while_put_back(snapshot: &StateSnapshot, name: &InstanceName, now: Time) 
     }
     let plan_context = plan_context(snapshot, now);
     let Some(undo) = plan_context.is_put_back_by(name) else { return Ok(()) };
-    let why = format!("the undo {undo} puts its former values back");
-    Err(hindered("change the instance", why, Hint::AwaitUndo(undo.clone())))
+    Err(refuse(CONFIGURE, CallRefusal::UndoPutsBack { undo: undo.clone() }, Hint::AwaitUndo(undo.clone())))
 }
 
 /// The instance, unless it is about to go.
-fn find(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) -> Result<InstanceDesired, Status> {
+fn find(change: &DesiredChange<'_>, attempt: Attempt, name: &InstanceName) -> Result<InstanceDesired, Status> {
     let desired = find_any(change, attempt, name)?;
     if desired.removal.is_some() {
-        return Err(hindered(attempt, format!("`{name}` is being removed"), Hint::AwaitRemoval));
+        return Err(refuse(attempt, CallRefusal::BeingRemoved { instance: name.clone() }, Hint::AwaitRemoval));
     }
     Ok(desired)
 }
 
-pub fn find_any(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) -> Result<InstanceDesired, Status> {
+pub fn find_any(change: &DesiredChange<'_>, attempt: Attempt, name: &InstanceName) -> Result<InstanceDesired, Status> {
     change.snapshot().instance(name).cloned().ok_or_else(|| no_instance(attempt, name))
 }
 
 fn no_host(host: &HostName) -> Status {
-    absent("install", format!("host `{host}`"), Hint::AddHost)
+    absent(Attempt::Install, NamedKind::Host, host, Hint::AddHost)
 }
 
 fn name_taken(snapshot: &StateSnapshot, name: &InstanceName) -> Status {
-    if !has_failed_to_install(snapshot, name) {
-        return taken("install", format!("the name `{name}` is used already"), Hint::ChooseInstanceName);
+    if has_failed_to_install(snapshot, name) {
+        let refusal = CallRefusal::NameOfFailed { instance: name.clone() };
+        return refuse(Attempt::Install, refusal, Hint::FinishInstall(name.clone()));
     }
-    let why = format!("the name `{name}` is used already, by an instance whose installation failed");
-    taken("install", why, Hint::FinishInstall(name.clone()))
+    let refusal = CallRefusal::NameTaken { subject: NamedKind::Instance, name: name.to_string() };
+    refuse(Attempt::Install, refusal, Hint::ChooseInstanceName)
 }
 
 fn has_failed_to_install(snapshot: &StateSnapshot, name: &InstanceName) -> bool {

@@ -4,10 +4,12 @@ use super::request::read;
 use super::service::OperatorsService;
 use super::subject::no_instance;
 use super::views::instance::{InstanceViews, plan_context};
+use crate::rpc_status::refusal_of;
 use crate::values::Values;
 use fleet_core::facts::InstanceDesired;
 use fleet_core::labels::Selector;
 use fleet_core::names::{InstanceName, OperatorName};
+use fleet_core::refused_call::{Attempt, CallRefusal};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use tonic::Status;
@@ -19,7 +21,7 @@ impl OperatorsService {
         request: &v1::ListInstancesRequest,
         now: Time,
     ) -> Result<v1::InstanceList, Status> {
-        const ATTEMPT: &str = "list the instances";
+        const ATTEMPT: Attempt = Attempt::ListInstances;
         let selector: Selector = read(ATTEMPT, &request.selector)?;
         let mut list = {
             let snapshot = self.shared.facts.read();
@@ -39,7 +41,7 @@ impl OperatorsService {
             return Ok(v1::InstanceList { instances: list });
         }
         let name: InstanceName = read(ATTEMPT, &request.name)?;
-        let Some(view) = list.first_mut() else { return Err(no_instance("show the instance", &name)) };
+        let Some(view) = list.first_mut() else { return Err(no_instance(Attempt::ShowInstance, &name)) };
         view.backup = self.backup_health_of(&name, now);
         self.add_detail(by, view, &name).await;
         Ok(v1::InstanceList { instances: list })
@@ -47,20 +49,23 @@ impl OperatorsService {
 
     /// Adds the details of a single instance: its values and its volumes.
     async fn add_detail(&self, by: &OperatorName, view: &mut v1::InstanceView, name: &InstanceName) {
-        const ATTEMPT: &str = "show the instance";
+        const ATTEMPT: Attempt = Attempt::ShowInstance;
         let volumes = match self.subject(ATTEMPT, name) {
             Ok(subject) => self.volumes_of(ATTEMPT, by, &subject).await,
             Err(status) => Err(status),
         };
         match volumes {
             Ok(volumes) => view.volumes = volumes,
-            Err(status) => view.not_known.push(not_known(v1::InstancePart::Volumes, status.message())),
+            Err(status) => view.not_known.push(not_known(v1::InstancePart::Volumes, refusal_of(&status))),
         }
         let revision = self.shared.facts.read().instance(name).map(|desired| desired.revision);
         let shown = revision.map(|revision| Values::shown(self.shared.facts.store(), name, revision)).transpose();
         match shown {
             Ok(shown) => view.values = shown.unwrap_or_default().into_iter().collect(),
-            Err(error) => view.not_known.push(not_known(v1::InstancePart::Values, &error.to_string())),
+            Err(error) => view.not_known.push({
+                let problem = error.to_string();
+                not_known(v1::InstancePart::Values, CallRefusal::Failed { problem })
+            }),
         }
     }
 
@@ -72,6 +77,6 @@ impl OperatorsService {
     }
 }
 
-fn not_known(part: v1::InstancePart, reason: &str) -> v1::NotKnown {
-    v1::NotKnown { part: part.into(), reason: reason.to_owned() }
+fn not_known(part: v1::InstancePart, refusal: CallRefusal) -> v1::NotKnown {
+    v1::NotKnown { part: part.into(), refusal: Some(refusal.into()) }
 }

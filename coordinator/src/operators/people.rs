@@ -1,15 +1,17 @@
 //! Operators and join tokens.
 
 use super::hosts::Invitation;
-use super::request::{ChangeError, absent, choice, hindered, read, seconds};
+use super::request::{ChangeError, absent, choice, read, seconds};
 use super::service::OperatorsService;
 use crate::clock;
 use crate::facts::{DesiredChange, StateSnapshot};
 use crate::identity::{MACHINES, SubjectKept, TokenKept};
+use crate::rpc_status::refuse;
 use fleet_core::access::{Role, Subject};
 use fleet_core::event::EventKind;
 use fleet_core::hint::Hint;
 use fleet_core::names::OperatorName;
+use fleet_core::refused_call::{Attempt, CallRefusal, NamedKind};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::time::Duration;
@@ -26,7 +28,7 @@ impl OperatorsService {
         by: &OperatorName,
         request: v1::AddOperatorRequest,
     ) -> Result<v1::JoinInvitation, Status> {
-        const ATTEMPT: &str = "add the operator";
+        const ATTEMPT: Attempt = Attempt::AddOperator;
         let name: OperatorName = read(ATTEMPT, &request.name)?;
         let role = choice::<v1::OperatorRole, Role>(ATTEMPT, request.role)?;
         let life = seconds(request.token_seconds, TOKEN_LIFE, LONGEST_TOKEN_LIFE);
@@ -50,14 +52,14 @@ impl OperatorsService {
         by: &OperatorName,
         request: v1::RemoveOperatorRequest,
     ) -> Result<v1::RemoveOperatorReply, Status> {
-        const ATTEMPT: &str = "remove the operator";
+        const ATTEMPT: Attempt = Attempt::RemoveOperator;
         let name: OperatorName = read(ATTEMPT, &request.name)?;
         let subject = Subject::Operator(name.clone());
         let now = clock::now();
         let change = |change: &mut DesiredChange<'_>| {
             let is_known = change.snapshot().subject(&subject).is_some();
             if !is_known && !change.snapshot().tokens().any(|(_, token)| token.subject == subject) {
-                return Err(absent(ATTEMPT, format!("operator `{name}`"), Hint::SeeOperators).into());
+                return Err(absent(ATTEMPT, NamedKind::Operator, name, Hint::SeeOperators).into());
             }
             refuse_last(change.snapshot(), ATTEMPT, &subject, Role::Viewer)?;
             change.remove_subject(&subject);
@@ -99,13 +101,13 @@ impl OperatorsService {
         by: &OperatorName,
         request: v1::RevokeTokenRequest,
     ) -> Result<v1::RevokeTokenReply, Status> {
-        const ATTEMPT: &str = "revoke the token";
+        const ATTEMPT: Attempt = Attempt::RevokeToken;
         let change = |change: &mut DesiredChange<'_>| {
             let id = request.id.trim();
             let is_meant = |(hash, _): &(&str, &TokenKept)| id.len() >= ID && hash.starts_with(id);
             let found = change.snapshot().tokens().find(is_meant);
             let token = found.map(|(hash, token)| (hash.to_owned(), token.clone()));
-            let (hash, token) = token.ok_or_else(|| absent(ATTEMPT, format!("token `{id}`"), Hint::SeeTokens))?;
+            let (hash, token) = token.ok_or_else(|| absent(ATTEMPT, NamedKind::Token, id, Hint::SeeTokens))?;
             change.tell(&token.subject, EventKind::TokenRevoked { by: by.clone() });
             change.put_token(&hash, TokenKept { revoked: true, ..token });
             Ok::<_, ChangeError>(())
@@ -128,7 +130,7 @@ fn token_view(hash: &str, token: &TokenKept, now: Time) -> v1::TokenView {
 /// Refuses a token for more machines than the limit leaves: the last ones would be turned away.
 fn refuse_too_many(
     snapshot: &StateSnapshot,
-    attempt: &str,
+    attempt: Attempt,
     subject: &Subject,
     uses: u32,
     now: Time,
@@ -142,18 +144,16 @@ fn refuse_too_many(
         0 => Hint::AddOperatorAgain,
         room => Hint::LimitUses(u32::try_from(room).unwrap_or(u32::MAX)),
     };
-    let why =
-        format!("one operator may have {MACHINES} machines, and it has {machines}: a token for {uses} is too many");
-    Err(hindered(attempt, why, hint))
+    Err(refuse(attempt, CallRefusal::TooManyUses { limit: MACHINES, present: machines, uses }, hint))
 }
 
 /// Without an administrator, a fleet could admit nobody.
-fn refuse_last(snapshot: &StateSnapshot, attempt: &str, subject: &Subject, new_role: Role) -> Result<(), Status> {
+fn refuse_last(snapshot: &StateSnapshot, attempt: Attempt, subject: &Subject, new_role: Role) -> Result<(), Status> {
     let is_administrator = |kept: &SubjectKept| kept.role == Some(Role::Administrator);
     let is_one = snapshot.subject(subject).is_some_and(is_administrator);
     let others = snapshot.subjects().filter(|(other, kept)| *other != subject && is_administrator(kept)).count();
     if is_one && new_role != Role::Administrator && others == 0 {
-        return Err(hindered(attempt, "it is the last administrator", Hint::AddAdministrator));
+        return Err(refuse(attempt, CallRefusal::LastAdministrator, Hint::AddAdministrator));
     }
     Ok(())
 }

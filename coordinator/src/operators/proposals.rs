@@ -3,14 +3,14 @@
 use super::agreed;
 use super::apps::count;
 use super::asking::MembersAsked;
-use super::changes::{check_for, not_rendered, placement, planned};
-use super::request::{absent, hindered, read, wrong};
+use super::changes::{not_rendered, placement, planned, texts};
+use super::request::{absent, read};
 use super::service::OperatorsService;
 use super::subject::definition;
 use super::views::rollout::left_out;
 use crate::facts::{ReleaseKept, StateSnapshot};
-use crate::rpc_status::{failed, refused};
-use fleet_core::app::{AppDefinition, Bundle};
+use crate::rpc_status::{failed, refuse};
+use fleet_core::app::{AppDefinition, Bundle, CheckedValues};
 use fleet_core::hint::Hint;
 use fleet_core::labels::Selector;
 use fleet_core::names::{AppName, InstanceName, OperatorName, Version};
@@ -18,18 +18,18 @@ use fleet_core::not_asked::NotAsked;
 use fleet_core::planned_change::PlannedChange;
 use fleet_core::proposal::{Proposal, RolloutRefusal, RolloutRequest, propose};
 use fleet_core::reason::LeftOutReason;
+use fleet_core::refused_call::{Attempt, CallRefusal, NamedKind, first_of};
 use fleet_core::release::Release;
 use fleet_core::rollout::{Concurrency, LeftOut, Member, StrategyRequest};
 use fleet_core::time::Time;
 use fleet_core::window::Window;
-use fleet_proto::refusal::with_left_out;
 use fleet_proto::v1::{self, WaveKind};
 use fleet_render::{RenderError, Session};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
-use tonic::{Code, Status};
+use tonic::Status;
 
-pub const ATTEMPT: &str = "roll out";
+pub const ATTEMPT: Attempt = Attempt::RollOut;
 /// Maximum number of members whose changes are rendered; the others change in the same way.
 const RENDERED: usize = 50;
 
@@ -60,10 +60,10 @@ impl OperatorsService {
         apps.dedup();
         match apps.as_slice() {
             [app] => Ok((*app).clone()),
-            [] => Err(hindered(ATTEMPT, "there are no instances", Hint::InstallFirst(None))),
+            [] => Err(refuse(ATTEMPT, CallRefusal::NoInstances, Hint::InstallFirst(None))),
             many => {
                 let apps = many.iter().map(|app| (*app).clone()).collect();
-                Err(wrong(ATTEMPT, "there are several apps", Hint::ChooseApp(apps)))
+                Err(refuse(ATTEMPT, CallRefusal::SeveralApps, Hint::ChooseApp(apps)))
             }
         }
     }
@@ -110,9 +110,10 @@ impl OperatorsService {
                 None => definitions.entry(&member.to.digest).or_insert(self.open_release(&member.to)?.definition),
             };
             let values = self.values_of(&member.instance)?;
-            check_for(&format!("roll out to `{}`", member.instance), definition, &values).map_err(|status| {
-                let hint = Hint::SetValueFirst(member.instance.clone());
-                wrong(ATTEMPT, status.message().trim_start_matches("could not roll out "), hint)
+            CheckedValues::of_instance(&definition.values, &values).map_err(|problems| {
+                let (instance, (problems, more)) = (member.instance.clone(), first_of(texts(&problems)));
+                let refusal = CallRefusal::MemberValuesInvalid { instance, more, problems };
+                refuse(ATTEMPT, refusal, Hint::SetValueFirst(member.instance.clone()))
             })?;
         }
         Ok(())
@@ -136,7 +137,7 @@ impl OperatorsService {
     fn values_of(&self, instance: &InstanceName) -> Result<BTreeMap<String, String>, Status> {
         let revision = self.shared.facts.read().instance(instance).map_or(0, |desired| desired.revision);
         let opened = self.shared.values.open(self.shared.facts.store(), instance, revision);
-        opened.map(|(values, _)| values).map_err(|error| failed("could not open its values", &error))
+        opened.map(|(values, _)| values).map_err(|error| failed(Attempt::OpenValues, &error))
     }
 
     /// Returns the view of a proposal, including unknown facts about its members.
@@ -212,13 +213,13 @@ impl OperatorsService {
             }
             let Some(Opened { bundle, definition }) = opened.get(release) else { continue };
             let place = placement(&member.instance, &host, &release.name.version);
-            specs.push(match check_for(ATTEMPT, definition, &values) {
+            specs.push(match CheckedValues::of_instance(&definition.values, &values) {
                 Ok(values) => match session.render(bundle, &values, &place).await {
                     Ok(rendered) => Ok(rendered),
                     Err(RenderError::Refused(problems)) => Err(problems.to_string()),
                     Err(error) => return Err(not_rendered(ATTEMPT, error)),
                 },
-                Err(status) => Err(status.message().to_owned()),
+                Err(problems) => Err(texts(&problems).join("; ")),
             });
         }
         match specs.as_slice() {
@@ -240,12 +241,12 @@ fn wave_kind(index: usize, has_canary: bool, waves: usize) -> (WaveKind, u32) {
 
 pub fn propose_in(snapshot: &StateSnapshot, wanted: &RolloutRequest, now: Time) -> Result<Proposal, Status> {
     let proposal = propose(snapshot.desired(), snapshot.asked(), snapshot.observed(), wanted, now);
-    proposal.map_err(|refusal| refused_rollout(ATTEMPT, &refusal))
+    proposal.map_err(|refusal| refused_rollout(ATTEMPT, refusal))
 }
 
 /// Leaves out members that conflict with other instances or would be refused by their hosts, with the reason.
 pub fn leave_out(
-    attempt: &str,
+    attempt: Attempt,
     proposal: &mut Proposal,
     refused: &HashMap<InstanceName, String>,
 ) -> Result<(), Status> {
@@ -266,16 +267,16 @@ pub fn leave_out(
     let (group, canary) = (proposal.members.len(), proposal.strategy.canary);
     if group == 0 {
         let (release, left_out) = (proposal.to.name.clone(), proposal.left_out.clone());
-        return Err(refused_rollout(attempt, &RolloutRefusal::NothingToMove { release, left_out }));
+        return Err(refused_rollout(attempt, RolloutRefusal::NothingToMove { release, more: 0, left_out }));
     }
     // The canary is a part of the members: left-out ones do not count in it.
     proposal.strategy.canary = canary.min(u32::try_from(group - 1).unwrap_or(u32::MAX));
     Ok(())
 }
 
-pub fn refused_rollout(attempt: &str, refusal: &RolloutRefusal) -> Status {
-    let status = refused(Code::FailedPrecondition, format!("could not {attempt}: {refusal}"), refusal.hint());
-    with_left_out(status, refusal.left_out())
+pub fn refused_rollout(attempt: Attempt, refusal: RolloutRefusal) -> Status {
+    let hint = refusal.hint();
+    refuse(attempt, refusal, hint)
 }
 
 fn strategy_request(request: &v1::ProposeRolloutRequest) -> Result<StrategyRequest, Status> {
@@ -300,6 +301,6 @@ pub fn next_number(snapshot: &StateSnapshot, app: &AppName) -> u64 {
     snapshot.desired().rollouts.keys().filter_map(|id| number(id.as_str())).max().unwrap_or(0) + 1
 }
 
-pub fn absent_rollout(attempt: &str, id: &str) -> Status {
-    absent(attempt, format!("rollout `{id}`"), Hint::SeeRollouts)
+pub fn absent_rollout(attempt: Attempt, id: &str) -> Status {
+    absent(attempt, NamedKind::Rollout, id, Hint::SeeRollouts)
 }

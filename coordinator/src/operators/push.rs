@@ -1,26 +1,26 @@
 //! Accepts a release: a bundle in pieces is received, compared, checked, and stored unchanged for ever.
 
-use super::changes::not_rendered;
-use super::request::{ChangeError, read, taken, wrong};
+use super::changes::{invalid, not_rendered};
+use super::request::{ChangeError, read, unreadable};
 use super::service::OperatorsService;
 use crate::agents::{PIECE, kept_piece};
 use crate::clock;
 use crate::facts::{DesiredChange, ReleaseImage, ReleaseKept, StateSnapshot};
 use crate::keys;
+use crate::rpc_status::refuse;
 use fleet_core::app::{AppDefinition, Bundle, ENCODED_LIMIT, LintReport};
 use fleet_core::capability::needed_by_app;
 use fleet_core::compose::Problems;
 use fleet_core::event::EventKind;
 use fleet_core::hint::Hint;
 use fleet_core::names::{Digest, OperatorName, ReleaseName, Version};
+use fleet_core::refused_call::{Attempt, CallRefusal};
 use fleet_core::release::Release;
 use fleet_core::version::VersionScheme;
 use fleet_proto::v1::{self, push_release_piece::Kind};
 use tonic::{Status, Streaming};
 
-const ATTEMPT: &str = "push the release";
-/// Maximum number of problems that are reported at once.
-const TOLD: usize = 12;
+const ATTEMPT: Attempt = Attempt::PushRelease;
 
 impl OperatorsService {
     pub async fn push_as(
@@ -30,15 +30,15 @@ impl OperatorsService {
     ) -> Result<v1::ReleaseView, Status> {
         let first = pieces.message().await?.and_then(|piece| piece.kind);
         let Some(Kind::Head(head)) = first else {
-            return Err(wrong(ATTEMPT, "the first piece must say which version it is", None));
+            return Err(refuse(ATTEMPT, CallRefusal::PiecesOutOfOrder, None));
         };
         let version: Version = read(ATTEMPT, &head.version)?;
         let digest: Digest = read(ATTEMPT, &head.digest)?;
         let bytes = collect(pieces).await?;
-        let bundle = Bundle::decode(&bytes).map_err(|error| wrong(ATTEMPT, error, None))?;
+        let bundle = Bundle::decode(&bytes).map_err(|error| unreadable(ATTEMPT, error, None))?;
         if bundle.digest() != digest {
-            let why = format!("what arrived is {}, and {digest} was announced", bundle.digest());
-            return Err(wrong(ATTEMPT, why, Hint::PushAgain));
+            let (arrived, announced) = (bundle.digest().to_string(), digest.to_string());
+            return Err(refuse(ATTEMPT, CallRefusal::BundleDiffers { arrived, announced }, Hint::PushAgain));
         }
         let report = self.rendering(ATTEMPT, by).await?.lint(&bundle, Some(&version)).await;
         let report = report.map_err(|error| not_rendered(ATTEMPT, error))?;
@@ -56,7 +56,7 @@ impl OperatorsService {
                 return if is_same { Ok(true) } else { Err(refuse_other(&name).into()) };
             }
             if let Some(other) = spelled_otherwise(change.snapshot(), &release) {
-                return Err(refuse_spelling(&name, &other).into());
+                return Err(refuse_spelling(&name, other).into());
             }
             for (number, piece) in (0..).zip(&pieces) {
                 change.batch().put(keys::bundle(&release.release.digest, number), piece);
@@ -72,7 +72,7 @@ impl OperatorsService {
 }
 
 fn refuse_other(name: &ReleaseName) -> Status {
-    taken(ATTEMPT, format!("{name} exists with another digest"), Hint::PushUnderOtherVersion)
+    refuse(ATTEMPT, CallRefusal::ReleaseExists { release: name.clone() }, Hint::PushUnderOtherVersion)
 }
 
 /// Returns the release of the same app that has this one's version in another spelling, such as `1.2.0` for `1.2`.
@@ -83,18 +83,19 @@ fn spelled_otherwise(snapshot: &StateSnapshot, release: &ReleaseKept) -> Option<
     snapshot.releases().get(app)?.keys().find(is_same).cloned()
 }
 
-fn refuse_spelling(name: &ReleaseName, other: &Version) -> Status {
-    taken(ATTEMPT, format!("{name} is the version {other}, which was pushed already"), Hint::PushUnderOtherVersion)
+fn refuse_spelling(name: &ReleaseName, other: Version) -> Status {
+    let refusal = CallRefusal::VersionExists { release: name.clone(), other };
+    refuse(ATTEMPT, refusal, Hint::PushUnderOtherVersion)
 }
 
 async fn collect(mut pieces: Streaming<v1::PushReleasePiece>) -> Result<Vec<u8>, Status> {
     let mut bytes = Vec::new();
     while let Some(piece) = pieces.message().await? {
         let Some(Kind::Bundle(part)) = piece.kind else {
-            return Err(wrong(ATTEMPT, "a piece of the bundle was expected", None));
+            return Err(refuse(ATTEMPT, CallRefusal::PiecesOutOfOrder, None));
         };
         if bytes.len() + part.len() > ENCODED_LIMIT {
-            return Err(wrong(ATTEMPT, format!("its bundle has more than {} MiB", ENCODED_LIMIT >> 20), None));
+            return Err(refuse(ATTEMPT, CallRefusal::BundleTooLarge { limit: ENCODED_LIMIT }, None));
         }
         bytes.extend_from_slice(&part);
     }
@@ -110,9 +111,9 @@ fn judge(
     by: &OperatorName,
 ) -> Result<ReleaseKept, Status> {
     if !problems.0.is_empty() {
-        return Err(refuse(&problems));
+        return Err(not_valid(&problems));
     }
-    let definition = AppDefinition::of(bundle).map_err(|problems| refuse(&problems))?;
+    let definition = AppDefinition::of(bundle).map_err(|problems| not_valid(&problems))?;
     let services = summary.map(|summary| summary.services).unwrap_or_default();
     Ok(ReleaseKept {
         release: Release { name: ReleaseName { app: definition.app.clone(), version }, digest },
@@ -127,9 +128,6 @@ fn judge(
     })
 }
 
-fn refuse(problems: &Problems) -> Status {
-    let lines: Vec<String> = problems.0.iter().take(TOLD).map(ToString::to_string).collect();
-    let more = problems.0.len().saturating_sub(TOLD);
-    let tail = if more > 0 { format!("\nand {more} more") } else { String::new() };
-    wrong(ATTEMPT, format!("{}{tail}", lines.join("\n")), Hint::LintApp)
+fn not_valid(problems: &Problems) -> Status {
+    refuse(ATTEMPT, invalid(problems), Hint::LintApp)
 }

@@ -9,12 +9,13 @@ use fleet_core::app::Bundle;
 use fleet_core::guess::closest;
 use fleet_core::hint::Hint;
 use fleet_core::names::{AppName, Version};
+use fleet_core::refused_call::{Attempt, NamedKind};
 use fleet_core::release::Release;
 use tonic::Status;
 
 impl OperatorsService {
     /// The release by name, or the sentence that it is not there.
-    pub fn find_release(&self, attempt: &str, app: &AppName, version: &Version) -> Result<ReleaseKept, Status> {
+    pub fn find_release(&self, attempt: Attempt, app: &AppName, version: &Version) -> Result<ReleaseKept, Status> {
         let snapshot = self.shared.facts.read();
         if let Some(release) = snapshot.release(app, version) {
             return Ok(release.clone());
@@ -23,10 +24,10 @@ impl OperatorsService {
             let meant = closest(app.as_str(), snapshot.releases().keys().map(AppName::as_str));
             let meant = snapshot.releases().keys().find(|known| meant == Some(known.as_str()));
             let hint = meant.map_or(Hint::PushApp, |meant| Hint::MeantApp(meant.clone()));
-            return Err(absent(attempt, format!("app `{app}`"), hint));
+            return Err(absent(attempt, NamedKind::App, app, hint));
         };
         let hint = Hint::PushOtherVersion(app.clone(), versions.keys().cloned().collect());
-        Err(absent(attempt, format!("release `{app}@{version}`"), hint))
+        Err(absent(attempt, NamedKind::Release, format!("{app}@{version}"), hint))
     }
 
     /// The bundle of a release.
@@ -43,5 +44,5 @@ fn read_bundle(facts: &Facts, release: &Release) -> Result<Bundle, Status> {
             None => break,
         }
     }
-    Bundle::decode(&bytes).map_err(|error| failed("could not read the bundle", &error))
+    Bundle::decode(&bytes).map_err(|error| failed(Attempt::ReadBundle, &error))
 }

@@ -4,22 +4,24 @@ use super::agreed::{Agreed, Once, plan_changed};
 use super::claims::is_being_removed;
 use super::follow::RequestedAction;
 use super::instances::find_any;
-use super::request::{ChangeError, hindered, read, wrong};
+use super::request::{ChangeError, read};
 use super::service::OperatorsService;
 use super::subject::Subject;
 use crate::clock;
 use crate::facts::{DesiredChange, Started, StateSnapshot};
+use crate::rpc_status::refuse;
 use fleet_core::event::EventKind;
 use fleet_core::facts::{InstanceDesired, Removal};
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName};
 use fleet_core::order_summary::OrderSummary;
 use fleet_core::planned_change::PlannedChange;
+use fleet_core::refused_call::{Attempt, CallRefusal};
 use fleet_proto::v1;
 use std::collections::BTreeSet;
 use tonic::Status;
 
-const ATTEMPT: &str = "remove the instance";
+const ATTEMPT: Attempt = Attempt::RemoveInstance;
 
 impl OperatorsService {
     pub async fn remove_as(
@@ -48,7 +50,8 @@ impl OperatorsService {
         let volumes: BTreeSet<String> = request.volumes.iter().cloned().collect();
         let has = self.volumes_of(ATTEMPT, by, &subject).await?;
         if let Some(unknown) = volumes.iter().find(|volume| !has.contains(volume)) {
-            return Err(wrong(ATTEMPT, format!("`{unknown}` is not a volume of `{name}`"), Hint::ChooseAmong(has)));
+            let refusal = CallRefusal::NotAVolume { volume: unknown.clone(), instance: name };
+            return Err(refuse(ATTEMPT, refusal, Hint::ChooseAmong(has)));
         }
         self.check_removal(by, &subject, &volumes).await?;
         let mut plan = vec![PlannedChange::ContainersRemoved];
@@ -92,8 +95,8 @@ impl OperatorsService {
         for volume in volumes {
             let holders = self.holders_beside(by, subject.claimant(), volume).await?;
             if !holders.is_empty() {
-                let why = format!("the volume `{volume}` is used by {}, too", holders.join(" and "));
-                return Err(hindered(ATTEMPT, why, Hint::KeepVolume));
+                let refusal = CallRefusal::VolumeShared { volume: volume.clone(), holders };
+                return Err(refuse(ATTEMPT, refusal, Hint::KeepVolume));
             }
         }
         Ok(())
@@ -115,6 +118,5 @@ fn next_removal(
     if before.volumes == volumes {
         return Ok(before.clone());
     }
-    let why = format!("`{name}` is being removed already, with other volumes");
-    Err(hindered(ATTEMPT, why, Hint::AwaitOrder(name.clone())))
+    Err(refuse(ATTEMPT, CallRefusal::RemovalUnderWay { instance: name.clone() }, Hint::AwaitOrder(name.clone())))
 }

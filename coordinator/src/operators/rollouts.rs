@@ -3,20 +3,21 @@
 use super::agreed::{Agreed, Once, plan_changed, used};
 use super::asking::MembersAsked;
 use super::proposals::{ATTEMPT, absent_rollout, leave_out, next_number, propose_in};
-use super::request::{ChangeError, hindered, read, wrong};
+use super::request::{ChangeError, read};
 use super::service::OperatorsService;
 use super::views::instance::plan_context;
 use super::views::rollout::{Detail, view};
 use crate::clock;
 use crate::facts::{DesiredChange, Started, StateSnapshot};
+use crate::rpc_status::refuse;
 use fleet_core::event::EventKind;
 use fleet_core::hint::{Hint, LinkHint};
 use fleet_core::names::{OperatorName, RolloutId};
 use fleet_core::plan::{RolloutPhase, phase};
 use fleet_core::proposal::Proposal;
+use fleet_core::refused_call::{Attempt, CallRefusal};
 use fleet_core::rollout::{Rollout, RolloutIntent};
 use fleet_core::time::Time;
-use fleet_proto::convert::ConvertError;
 use fleet_proto::v1::{self, SteerAction};
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -72,7 +73,7 @@ impl OperatorsService {
         by: &OperatorName,
         request: v1::SteerRolloutRequest,
     ) -> Result<v1::RolloutView, Status> {
-        let id: RolloutId = read("steer the rollout", &request.id)?;
+        let id: RolloutId = read(Attempt::SteerRollout, &request.id)?;
         let action = request.action();
         let operator = by.clone();
         let (steer, kind): (Steer, _) = match action {
@@ -81,14 +82,14 @@ impl OperatorsService {
             SteerAction::Abort => (aborted, EventKind::RolloutAborted { by: operator }),
             SteerAction::Undo => return self.undo_as(by, &id).await,
             SteerAction::Unspecified => {
-                let why = ConvertError::Unknown { field: "action" };
-                return Err(wrong("steer the rollout", why, LinkHint::UpgradeCoordinator));
+                let unknown = CallRefusal::UnknownValue { field: "action".to_owned() };
+                return Err(refuse(Attempt::SteerRollout, unknown, LinkHint::UpgradeCoordinator));
             }
         };
         let now = clock::now();
         let change = |change: &mut DesiredChange<'_>| {
             let rollout = change.snapshot().desired().rollouts.get(&id).cloned();
-            let rollout = rollout.ok_or_else(|| absent_rollout("steer the rollout", id.as_str()))?;
+            let rollout = rollout.ok_or_else(|| absent_rollout(Attempt::SteerRollout, id.as_str()))?;
             let steered = steer(change.snapshot(), rollout, now)?;
             change.tell(&id, kind.clone());
             change.put_rollout(steered);
@@ -114,8 +115,8 @@ impl OperatorsService {
             snapshot.desired().rollouts.values().max_by_key(|rollout| rollout.created).map(|rollout| rollout.id.clone())
         };
         let id = match request.id.as_str() {
-            "" => newest().ok_or_else(|| absent_rollout("show the rollout", ""))?,
-            id => read("show the rollout", id)?,
+            "" => newest().ok_or_else(|| absent_rollout(Attempt::ShowRollout, ""))?,
+            id => read(Attempt::ShowRollout, id)?,
         };
         self.rollout_view(&id, now)
     }
@@ -123,7 +124,7 @@ impl OperatorsService {
     pub fn rollout_view(&self, id: &RolloutId, now: Time) -> Result<v1::RolloutView, Status> {
         let snapshot = self.shared.facts.read();
         let rollout = snapshot.desired().rollouts.get(id);
-        let rollout = rollout.ok_or_else(|| absent_rollout("show the rollout", id.as_str()))?;
+        let rollout = rollout.ok_or_else(|| absent_rollout(Attempt::ShowRollout, id.as_str()))?;
         Ok(view(&snapshot, &plan_context(&snapshot, now), rollout, Detail::Full))
     }
 }
@@ -153,18 +154,18 @@ fn phase_of(snapshot: &StateSnapshot, rollout: &Rollout, now: Time) -> RolloutPh
 type Steer = fn(&StateSnapshot, Rollout, Time) -> Result<Rollout, Status>;
 
 fn paused(snapshot: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
-    refuse_over(snapshot, &rollout, "pause", now)?;
+    refuse_over(snapshot, &rollout, Attempt::PauseRollout, now)?;
     Ok(Rollout { intent: RolloutIntent::Pause, ..rollout })
 }
 
 fn aborted(snapshot: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
-    refuse_over(snapshot, &rollout, "abort", now)?;
+    refuse_over(snapshot, &rollout, Attempt::AbortRollout, now)?;
     Ok(Rollout { intent: RolloutIntent::Abort, ..rollout })
 }
 
 /// Returns the halted rollout as resumed: failed members get another attempt.
 fn resumed(snapshot: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
-    refuse_over(snapshot, &rollout, "resume", now)?;
+    refuse_over(snapshot, &rollout, Attempt::ResumeRollout, now)?;
     let (wanted, attempt) = (rollout.intent, rollout.attempt);
     let running = Rollout { intent: RolloutIntent::Run, ..rollout };
     match (phase_of(snapshot, &running, now), wanted) {
@@ -172,16 +173,16 @@ fn resumed(snapshot: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Roll
         (_, RolloutIntent::Pause) => Ok(running),
         (_, RolloutIntent::Run | RolloutIntent::Abort) => {
             let hint = Hint::ExplainRollout(running.id.clone());
-            Err(hindered("resume the rollout", "it is neither paused nor halted", hint))
+            Err(refuse(Attempt::ResumeRollout, CallRefusal::RolloutRuns, hint))
         }
     }
 }
 
-fn refuse_over(snapshot: &StateSnapshot, rollout: &Rollout, wanted: &str, now: Time) -> Result<(), Status> {
+fn refuse_over(snapshot: &StateSnapshot, rollout: &Rollout, attempt: Attempt, now: Time) -> Result<(), Status> {
     match phase_of(snapshot, rollout, now) {
         RolloutPhase::Done | RolloutPhase::Aborted => {
             let hint = Hint::ShowRollout(rollout.id.clone());
-            Err(hindered(&format!("{wanted} the rollout"), "it is over", hint))
+            Err(refuse(attempt, CallRefusal::RolloutOver, hint))
         }
         RolloutPhase::Running
         | RolloutPhase::Soaking { .. }

@@ -1,15 +1,16 @@
 //! One instance with everything that is needed to check a change of it.
 
-use super::changes::{check, check_for, not_rendered, placement, rendered};
+use super::changes::{check, check_for, invalid, not_rendered, placement, rendered};
 use super::claims::Claimant;
-use super::request::{absent, exhausted, wrong};
+use super::request::absent;
 use super::service::OperatorsService;
 use crate::permits::Permit;
-use crate::rpc_status::failed;
+use crate::rpc_status::{failed, refuse};
 use fleet_core::app::{AppDefinition, Bundle, Declaration, Given, Rendered};
 use fleet_core::facts::InstanceDesired;
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName};
+use fleet_core::refused_call::{Attempt, NamedKind};
 use fleet_core::release::Release;
 use fleet_render::Session;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,7 +30,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    pub async fn render(&self, session: &mut Session, attempt: &str, given: &Given) -> Result<Rendered, Status> {
+    pub async fn render(&self, session: &mut Session, attempt: Attempt, given: &Given) -> Result<Rendered, Status> {
         let checked = check_for(attempt, &self.definition, given)?;
         let place = placement(&self.name, &self.desired.host, &self.release.name.version);
         rendered(session, attempt, &self.bundle, &checked, &place).await
@@ -45,7 +46,7 @@ impl Subject {
     }
 
     /// Refuses a value that no release of the app declares, or that violates a release's declaration.
-    pub fn check_given(&self, attempt: &str, given: &Given) -> Result<(), Status> {
+    pub fn check_given(&self, attempt: Attempt, given: &Given) -> Result<(), Status> {
         let optional =
             |(name, value): (&String, &Declaration)| (name.clone(), Declaration { required: false, ..value.clone() });
         let declared = self.elsewhere.iter().chain(&self.definition.values).map(optional).collect();
@@ -77,7 +78,12 @@ impl DerefMut for Rendering {
 
 impl OperatorsService {
     /// The volumes of an instance by their names on its host, those of others left out.
-    pub async fn volumes_of(&self, attempt: &str, by: &OperatorName, subject: &Subject) -> Result<Vec<String>, Status> {
+    pub async fn volumes_of(
+        &self,
+        attempt: Attempt,
+        by: &OperatorName,
+        subject: &Subject,
+    ) -> Result<Vec<String>, Status> {
         let said = self.shared.facts.read().said(&subject.name).and_then(|said| said.claims.clone());
         if let Some(claims) = said {
             return Ok(claims.volumes.into_iter().collect());
@@ -89,9 +95,9 @@ impl OperatorsService {
     }
 
     /// A process that renders; it starts with the first rendering and ends when this is dropped.
-    pub async fn rendering(&self, attempt: &str, by: &OperatorName) -> Result<Rendering, Status> {
+    pub async fn rendering(&self, attempt: Attempt, by: &OperatorName) -> Result<Rendering, Status> {
         let place = self.shared.renderings.enter(by).await;
-        let place = place.map_err(|why| exhausted(attempt, why, Hint::TryWhenAnswered))?;
+        let place = place.map_err(|why| refuse(attempt, why.refusal(), Hint::TryWhenAnswered))?;
         let session = self.shared.renderer.session().await.map_err(|error| not_rendered(attempt, error))?;
         Ok(Rendering { session, _place: place })
     }
@@ -106,7 +112,7 @@ impl OperatorsService {
     }
 
     /// An instance with the release that it runs, or was installed as.
-    pub fn subject(&self, attempt: &str, name: &InstanceName) -> Result<Subject, Status> {
+    pub fn subject(&self, attempt: Attempt, name: &InstanceName) -> Result<Subject, Status> {
         let (desired, release) = {
             let snapshot = self.shared.facts.read();
             let desired = snapshot.instance(name).cloned().ok_or_else(|| no_instance(attempt, name))?;
@@ -117,16 +123,16 @@ impl OperatorsService {
         let bundle = self.bundle(&release)?;
         let definition = definition(attempt, &bundle)?;
         let opened = self.shared.values.open(self.shared.facts.store(), name, desired.revision);
-        let (values, _) = opened.map_err(|error| failed("could not open its values", &error))?;
+        let (values, _) = opened.map_err(|error| failed(Attempt::OpenValues, &error))?;
         let elsewhere = self.declared_elsewhere(&definition);
         Ok(Subject { name: name.clone(), desired, release, bundle, definition, values, elsewhere })
     }
 }
 
-pub fn definition(attempt: &str, bundle: &Bundle) -> Result<AppDefinition, Status> {
-    AppDefinition::of(bundle).map_err(|problems| wrong(attempt, problems, None))
+pub fn definition(attempt: Attempt, bundle: &Bundle) -> Result<AppDefinition, Status> {
+    AppDefinition::of(bundle).map_err(|problems| refuse(attempt, invalid(&problems), None))
 }
 
-pub fn no_instance(attempt: &str, name: &InstanceName) -> Status {
-    absent(attempt, format!("instance `{name}`"), Hint::SeeInstances)
+pub fn no_instance(attempt: Attempt, name: &InstanceName) -> Status {
+    absent(attempt, NamedKind::Instance, name, Hint::SeeInstances)
 }

@@ -1,12 +1,13 @@
 //! Taking a rollout back: the releases, and the values that went with them.
 
 use super::proposals::{absent_rollout, leave_out, refused_rollout};
-use super::request::{ChangeError, hindered};
+use super::request::ChangeError;
 use super::rollouts::begin;
 use super::service::OperatorsService;
 use super::way_back::lost;
 use crate::clock;
 use crate::facts::{DesiredChange, StateSnapshot};
+use crate::rpc_status::refuse;
 use crate::store::Batch;
 use crate::values::{Again, Revisions, ValuesError};
 use fleet_core::event::EventKind;
@@ -15,13 +16,14 @@ use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName, RolloutId};
 use fleet_core::proposal::{Proposal, RolloutRefusal, propose_undo};
 use fleet_core::reason::LeftOutReason;
+use fleet_core::refused_call::{Attempt, CallRefusal};
 use fleet_core::rollout::{LeftOut, Rollout, RolloutIntent};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::collections::HashMap;
 use tonic::Status;
 
-const ATTEMPT: &str = "undo the rollout";
+const ATTEMPT: Attempt = Attempt::UndoRollout;
 
 /// Old values of a member, computed before the facts are locked, with the revisions they are based on.
 struct PreviousValues {
@@ -108,7 +110,7 @@ fn find(snapshot: &StateSnapshot, id: &RolloutId) -> Result<Rollout, Status> {
 
 fn propose(snapshot: &StateSnapshot, rollout: &Rollout, now: Time) -> Result<Proposal, Status> {
     let proposal = propose_undo(rollout, snapshot.desired(), snapshot.asked(), snapshot.observed(), now);
-    proposal.map_err(|refusal| refused_rollout(ATTEMPT, &refusal))
+    proposal.map_err(|refusal| refused_rollout(ATTEMPT, refusal))
 }
 
 /// Returns the members with recorded old values, the present state of those, and the revision under which they may be
@@ -141,8 +143,7 @@ fn put_back(
         let is_as_it_was =
             |found: &PreviousValues| found.again == again && found.instance.revision == instance.revision;
         let Some(found) = previous.remove(&name).filter(is_as_it_was) else {
-            let why = format!("somebody else changed `{name}` at the same moment");
-            return Err(hindered(ATTEMPT, why, Hint::TryAgain));
+            return Err(refuse(ATTEMPT, CallRefusal::ChangedMeanwhile { instance: name }, Hint::TryAgain));
         };
         match found.found {
             UndoTarget::AsTheyAre => {}
@@ -158,7 +159,7 @@ fn put_back(
     }
     let Some(first) = proposal.members.first() else {
         let (rollout, left_out) = (rollout.id.clone(), proposal.left_out.clone());
-        return Err(refused_rollout(ATTEMPT, &RolloutRefusal::NothingGoesBack { rollout, left_out }));
+        return Err(refused_rollout(ATTEMPT, RolloutRefusal::NothingGoesBack { rollout, more: 0, left_out }));
     };
     proposal.to = first.to.clone();
     proposal.members.iter_mut().for_each(|member| member.to_revision = brought.get(&member.instance).copied());

@@ -8,6 +8,7 @@ use fleet_core::names::InstanceName;
 use fleet_core::planned_change::PlannedChange;
 use fleet_core::proposal::Proposal;
 use fleet_core::reason::LeftOutReason;
+use fleet_core::refused_call::Attempt;
 use fleet_core::rollout::Member;
 use fleet_proto::v1;
 use std::collections::{HashMap, HashSet};
@@ -64,7 +65,7 @@ impl OperatorsService {
             let puts_back = match self.shared.values.differences(store, &member.instance, both) {
                 Ok(other) => other.into_iter().filter_map(planned).collect(),
                 Err(error) => {
-                    let reason = lost(error).map_err(|error| failed("could not compare its values", &error))?;
+                    let reason = lost(error).map_err(|error| failed(Attempt::CompareValues, &error))?;
                     vec![PlannedChange::LeftOut(Box::new(reason))]
                 }
             };

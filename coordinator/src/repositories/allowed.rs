@@ -2,12 +2,13 @@
 
 use super::quota::{Lease, Purpose};
 use crate::facts::StateSnapshot;
-use crate::rpc_status::refused;
+use crate::rpc_status::refuse;
 use fleet_core::backup::{BackupSource, Cause, DataAction, RepositoryLocation};
 use fleet_core::facts::OpenOrder;
 use fleet_core::names::{HostName, InstanceName, RepositoryName};
 use fleet_core::order::Action;
-use tonic::{Code, Status};
+use fleet_core::refused_call::{Attempt, FileRefusal};
+use tonic::Status;
 
 /// The open order under which a host may add to the repository of an instance. It is of its own alone, and only while an order
 /// makes a backup there, or proves one.
@@ -19,8 +20,8 @@ pub fn may_add(
 ) -> Result<Lease, Status> {
     check_place(snapshot, repository)?;
     if !is_own(snapshot, host, instance) {
-        let text = format!("could not add to the repository of `{instance}`: it is no instance of `{host}`");
-        return Err(refused(Code::PermissionDenied, text, None));
+        let refusal = FileRefusal::NotItsInstance { instance: instance.clone(), host: host.clone() };
+        return Err(refuse(Attempt::KeepFile, refusal, None));
     }
     let open = snapshot.orders_of(host).filter(|id| !snapshot.observed().ended.contains_key(*id));
     let open = open.filter_map(|id| snapshot.asked().orders.get(id));
@@ -29,8 +30,8 @@ pub fn may_add(
         Some(Lease { host: host.clone(), order: open.order.id.clone(), asked: open.asked, purpose })
     });
     lease.min_by_key(|lease| lease.purpose == Purpose::Proof).ok_or_else(|| {
-        let text = format!("could not add to the repository of `{instance}`: no order of `{host}` adds to it now");
-        refused(Code::PermissionDenied, text, None)
+        let refusal = FileRefusal::NoOrderAdds { instance: instance.clone(), host: host.clone() };
+        refuse(Attempt::KeepFile, refusal, None)
     })
 }
 
@@ -73,10 +74,8 @@ pub fn may_read(
     if is_own(snapshot, host, instance) || is_ordered(snapshot, host, repository, instance) {
         return Ok(());
     }
-    let text = format!(
-        "could not read the repository of `{instance}`: it is no instance of `{host}`, and no order of its names it"
-    );
-    Err(refused(Code::PermissionDenied, text, None))
+    let refusal = FileRefusal::NotReadable { instance: instance.clone(), host: host.clone() };
+    Err(refuse(Attempt::ReadFile, refusal, None))
 }
 
 /// Returns whether the repository is on the coordinator's own disk.
@@ -92,7 +91,7 @@ fn check_place(snapshot: &StateSnapshot, repository: &RepositoryName) -> Result<
     if is_kept_here(snapshot, repository) {
         return Ok(());
     }
-    Err(refused(Code::NotFound, format!("there is no repository `{repository}` at the coordinator"), None))
+    Err(refuse(Attempt::Call, FileRefusal::NotHere { repository: repository.clone() }, None))
 }
 
 fn is_own(snapshot: &StateSnapshot, host: &HostName, instance: &InstanceName) -> bool {

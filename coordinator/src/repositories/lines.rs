@@ -3,15 +3,16 @@
 //! Reads wait for a slot. Writes do not: queued data would fill the HTTP/2 window of the connection, and running
 //! uploads on the same connection would stall.
 
-use crate::rpc_status::refused;
+use crate::rpc_status::refuse;
 use fleet_core::hint::Hint;
 use fleet_core::names::HostName;
+use fleet_core::refused_call::{Attempt, FileRefusal};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
-use tonic::{Code, Status};
+use tonic::Status;
 
 /// Number of files of one host that are written at once.
 const ADDS: usize = 16;
@@ -77,8 +78,7 @@ impl Lines {
 }
 
 fn crowded(host: &HostName) -> Status {
-    let text = format!("could not begin: `{host}` has too many files under way");
-    refused(Code::ResourceExhausted, text, Hint::TryWhenEnded)
+    refuse(Attempt::Call, FileRefusal::TooManyOpen { host: host.clone() }, Hint::TryWhenEnded)
 }
 
 #[cfg(test)]
@@ -86,6 +86,7 @@ mod tests {
     use super::*;
     use crate::facts::testing::read;
     use futures_util::FutureExt;
+    use tonic::Code;
 
     #[tokio::test]
     async fn whoever_reads_many_files_waits_and_nobody_else_does() {

@@ -2,8 +2,9 @@
 
 use super::disk::{Disk, DiskError};
 use super::said;
-use crate::rpc_status::{failed, refused};
+use crate::rpc_status::{failed, refuse};
 use fleet_core::hint::Hint;
+use fleet_core::refused_call::{Attempt, FileRefusal};
 use fleet_proto::convert::{RepositoryFile, RepositoryFiles};
 use fleet_proto::v1;
 use fleet_repository::is_of_one_file;
@@ -18,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status};
+use tonic::Status;
 
 /// The most files in one message.
 const TOGETHER: usize = 1000;
@@ -51,7 +52,7 @@ fn list_within(
         match listed {
             Ok(()) if together.is_empty() => true,
             Ok(()) => send(Ok(v1::FileList { files: together })),
-            Err(error) => send(Err(failed("could not list the repository", &error))),
+            Err(error) => send(Err(failed(Attempt::ListFiles, &error))),
         }
     });
     ReceiverStream::new(found)
@@ -67,7 +68,7 @@ pub async fn read(
     let path = disk.path(file);
     let unreadable = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => {
-            refused(Code::NotFound, DiskError::Missing(file.of.instance.clone()).to_string(), None)
+            refuse(Attempt::ReadFile, FileRefusal::Missing { instance: file.of.instance.clone() }, None)
         }
         _ => not_read(&path, source),
     };
@@ -75,8 +76,7 @@ pub async fn read(
     let bytes = from.metadata().await.map_err(unreadable)?.len();
     let end = if length == 0 { Some(bytes) } else { offset.checked_add(length) };
     let Some(end) = end.filter(|end| *end <= bytes && offset <= *end) else {
-        let text = format!("could not read the file: it has {bytes} bytes, and not those that were asked for");
-        return Err(refused(Code::OutOfRange, text, None));
+        return Err(refuse(Attempt::ReadFile, FileRefusal::OutOfFile { bytes }, None));
     };
     from.seek(SeekFrom::Start(offset)).await.map_err(unreadable)?;
     Ok(unfold(Some((from, end - offset)), move |state| {
@@ -98,8 +98,8 @@ fn not_read(path: &Path, source: io::Error) -> Status {
     let is_damaged = is_of_one_file(&source);
     let error = DiskError::Io { path: path.to_owned(), source };
     match is_damaged {
-        true => refused(Code::DataLoss, said(&error), Hint::VerifyBackups),
-        false => failed("could not read the file", &error),
+        true => refuse(Attempt::ReadFile, FileRefusal::Damaged { problem: said(&error) }, Hint::VerifyBackups),
+        false => failed(Attempt::ReadFile, &error),
     }
 }
 
@@ -109,6 +109,7 @@ mod tests {
     use crate::facts::testing::read as named;
     use crate::repositories::disk::make_folder;
     use fleet_core::backup::FileKind;
+    use tonic::Code;
 
     #[test]
     fn a_file_that_the_disk_cannot_give_is_lost_and_a_disk_that_is_away_is_not() {

@@ -84,9 +84,9 @@ pub enum RepositoryServiceError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Keys could not be generated; the text is the cause.
-    #[error("could not make keys: {0}")]
-    Keys(String),
+    /// Keys could not be generated.
+    #[error(transparent)]
+    Keys(fleet_repository::Error),
     /// The repository failed.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
@@ -282,7 +282,7 @@ impl RepositoryService {
         if let Some(keys) = self.secrets.get(self.facts.store(), repository, instance)? {
             return Ok(keys);
         }
-        let made = Secrets::generate().map_err(|error| RepositoryServiceError::Keys(error.to_string()))?;
+        let made = Secrets::generate().map_err(RepositoryServiceError::Keys)?;
         let keys = RepositoryKeys { password: Secret(made.password), master_key: Secret(made.master_key), made: None };
         self.keep(repository, instance, &keys).await?;
         // Another call may have kept others at the same moment: those that are kept count.

@@ -9,18 +9,19 @@ use super::upload::Upload;
 use crate::clock;
 use crate::connections::caller_of;
 use crate::facts::Facts;
-use crate::rpc_status::refused;
+use crate::rpc_status::refuse;
 use fleet_core::event::EventKind;
 use fleet_core::hint::Hint;
 use fleet_core::names::HostName;
 use fleet_core::problem::Problem;
+use fleet_core::refused_call::{Attempt, FileRefusal};
 use fleet_proto::convert::{RepositoryFiles, repository_file, repository_files};
 use fleet_proto::v1::{self, add_file, repositories_server::Repositories};
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
-use tonic::{Code, Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming};
 
 /// Time without data in the middle of a file after which the sender counts as gone.
 const IDLE: Duration = Duration::from_secs(60);
@@ -56,7 +57,7 @@ impl RepositoriesService {
                 Some(add_file::Kind::Bytes(bytes)) if bytes.len() <= PIECE => upload.add(bytes).await?,
                 Some(add_file::Kind::Sha256(sum)) => break sum,
                 Some(add_file::Kind::Bytes(_) | add_file::Kind::Begin(_)) => return Err(out_of_order()),
-                None => return Err(refused(Code::Aborted, "could not keep the file: it was cut off", Hint::SendAgain)),
+                None => return Err(refuse(Attempt::KeepFile, FileRefusal::CutOff, Hint::SendAgain)),
             }
         };
         if next(&mut messages).await?.is_some() {
@@ -64,7 +65,7 @@ impl RepositoriesService {
         }
         // It may belong to another instance by now, and its order may be over.
         if self.lease(host, &file.of)?.order != lease.order {
-            return Err(refused(Code::Aborted, "could not keep the file: its order is over", None));
+            return Err(refuse(Attempt::KeepFile, FileRefusal::OrderOver, None));
         }
         upload.keep(&sum).await
     }
@@ -89,8 +90,7 @@ impl RepositoriesService {
 
 /// The next message; none after the last.
 async fn next(messages: &mut Streaming<v1::AddFile>) -> Result<Option<add_file::Kind>, Status> {
-    let late =
-        |_| refused(Code::DeadlineExceeded, "could not keep the file: nothing came for a minute", Hint::SendAgain);
+    let late = |_| refuse(Attempt::KeepFile, FileRefusal::NothingCame { waited: IDLE }, Hint::SendAgain);
     let message = timeout(IDLE, messages.message()).await.map_err(late)??;
     match message {
         Some(v1::AddFile { kind: Some(kind) }) => Ok(Some(kind)),
@@ -100,7 +100,7 @@ async fn next(messages: &mut Streaming<v1::AddFile>) -> Result<Option<add_file::
 }
 
 fn out_of_order() -> Status {
-    refused(Code::InvalidArgument, "could not keep the file: it is not begin, bytes of at most 256 KiB, sum", None)
+    refuse(Attempt::KeepFile, FileRefusal::OutOfOrder, None)
 }
 
 /// Wraps a stream so that it holds its slot until it is dropped.

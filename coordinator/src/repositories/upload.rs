@@ -8,12 +8,13 @@ use super::claims::Claim;
 use super::disk::{Disk, DiskError, make_folder, sync_folder};
 use super::quota::{Lease, OverQuota, Share};
 use super::writer::Writer;
-use crate::rpc_status::{failed, refused};
+use crate::rpc_status::{failed, refuse};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use fleet_core::backup::FileKind;
 use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName};
+use fleet_core::refused_call::{Attempt, FileRefusal};
 use fleet_proto::convert::RepositoryFile;
 use rustix::fs::RenameFlags;
 use rustix::io::Errno;
@@ -24,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::task::spawn_blocking;
-use tonic::{Code, Status};
+use tonic::Status;
 
 /// Number of bytes by which space is claimed.
 const PIECE: u64 = 4 << 20;
@@ -83,8 +84,7 @@ impl Upload {
         self.bytes += bytes.len() as u64;
         let limit = largest(self.file.of.kind);
         if self.bytes > limit {
-            let text = format!("could not keep the file: it has more than {limit} bytes");
-            return Err(refused(Code::InvalidArgument, text, None));
+            return Err(refuse(Attempt::KeepFile, FileRefusal::TooLarge { limit }, None));
         }
         self.share.add(bytes.len() as u64).map_err(|error| status_of(&error.into()))?;
         if self.to.take(bytes) { self.write().await } else { Ok(()) }
@@ -116,11 +116,10 @@ impl Upload {
         let path = aside.0.clone();
         let sum = to.end().await.map_err(|source| status_of(&wrong(&file.of.instance, path, source)))?;
         if sum != sha256 {
-            return Err(refused(Code::DataLoss, "could not keep the file: it is not what was sent", Hint::SendAgain));
+            return Err(refuse(Attempt::KeepFile, FileRefusal::Differs, Hint::SendAgain));
         }
         if file.of.kind != FileKind::Config && sum != file.id {
-            let text = "could not keep the file: its name is not the SHA-256 of what is in it";
-            return Err(refused(Code::InvalidArgument, text, None));
+            return Err(refuse(Attempt::KeepFile, FileRefusal::OtherName, None));
         }
         let kept = spawn_blocking(move || {
             check_room(&disk, &file.of.instance, bytes)?;
@@ -162,10 +161,15 @@ enum UploadError {
 
 fn status_of(error: &UploadError) -> Status {
     match error {
-        UploadError::Occupied => refused(Code::AlreadyExists, format!("could not keep the file: {error}"), None),
-        UploadError::Disk(DiskError::Full(_)) => refused(Code::ResourceExhausted, error.to_string(), Hint::MakeRoom),
-        UploadError::Quota(_) => refused(Code::ResourceExhausted, error.to_string(), Hint::TakeLargerBackup),
-        UploadError::Disk(_) | UploadError::Task => failed("could not keep the file", error),
+        UploadError::Occupied => refuse(Attempt::KeepFile, FileRefusal::Occupied, None),
+        UploadError::Disk(DiskError::Full(instance)) => {
+            refuse(Attempt::KeepFile, FileRefusal::DiskFull { instance: instance.clone() }, Hint::MakeRoom)
+        }
+        UploadError::Quota(OverQuota { instance, limit }) => {
+            let refusal = FileRefusal::QuotaUsed { instance: instance.clone(), limit: *limit };
+            refuse(Attempt::KeepFile, refusal, Hint::TakeLargerBackup)
+        }
+        UploadError::Disk(_) | UploadError::Task => failed(Attempt::KeepFile, error),
     }
 }
 
@@ -252,8 +256,11 @@ mod tests {
     use crate::clock;
     use crate::facts::testing::read;
     use crate::repositories::quota::{Purpose, tests::lease};
+    use fleet_core::refused_call::CallRefusal;
     use fleet_core::time::Time;
     use fleet_proto::convert::RepositoryFiles;
+    use fleet_proto::refusal::refused_call_of;
+    use tonic::Code;
 
     fn requested() -> Lease {
         lease("lab-1", "backup", Purpose::Requested)
@@ -290,7 +297,8 @@ mod tests {
         upload.disk = Arc::new(disk.clone());
         let full = upload.keep(&HEXLOWER.encode(&Sha256::digest(b"config"))).await.expect_err("it became full");
         assert_eq!(full.code(), Code::ResourceExhausted);
-        assert!(full.message().contains("disk is full"), "{full}");
+        let refusal = refused_call_of(&full).map(|call| call.refusal);
+        assert_eq!(refusal, Some(FileRefusal::DiskFull { instance: read("notes-1") }.into()));
         let full =
             Upload::begin(Arc::new(disk.clone()), config(), requested()).await.map(|_| ()).expect_err("it is full");
         assert_eq!(full.code(), Code::ResourceExhausted);
@@ -316,7 +324,10 @@ mod tests {
                 Ok(()) => kept += bytes as u64,
                 Err(refused) => {
                     assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
-                    assert!(refused.message().contains("its order may add"), "{refused}");
+                    let Some(CallRefusal::File { refusal }) = refused_call_of(&refused).map(|call| call.refusal) else {
+                        panic!("{refused}");
+                    };
+                    assert!(matches!(*refusal, FileRefusal::QuotaUsed { .. }), "{refused}");
                     return kept;
                 }
             }

@@ -6,9 +6,10 @@
 //! caller has read nothing for [`UNREAD`]; the status of the response says so.
 
 use crate::metrics::{RpcMetrics, RpcRecord};
-use crate::rpc_status::refused;
+use crate::rpc_status::refuse;
 use fleet_core::access::Subject;
 use fleet_core::hint::Hint;
+use fleet_core::refused_call::{Attempt, CallRefusal};
 use hyper::body::{Frame, SizeHint};
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -66,8 +67,8 @@ impl Calls {
             let mut open = locked(&self.open);
             let count = open.entry(caller.clone()).or_default();
             if *count >= PER_CALLER {
-                let text = format!("could not answer: {caller} has {PER_CALLER} calls under way");
-                return Err(refused(Code::ResourceExhausted, text, Hint::EndFollowing));
+                let refusal = CallRefusal::TooManyCalls { caller: caller.clone(), limit: PER_CALLER };
+                return Err(refuse(Attempt::Call, refusal, Hint::EndFollowing));
             }
             *count += 1;
         }
@@ -182,8 +183,7 @@ fn note_status(record: &mut RpcRecord, headers: &http::HeaderMap) {
 
 /// Returns the status of a response that was not read in time.
 fn too_late() -> Result<http::HeaderMap, Status> {
-    let text = format!("could not go on: nobody took the answer for {} min", UNREAD.as_secs() / 60);
-    let status = refused(Code::DeadlineExceeded, text, Hint::ReadFaster);
+    let status = refuse(Attempt::Call, CallRefusal::NotTaken { waited: UNREAD }, Hint::ReadFaster);
     let mut trailers = http::HeaderMap::new();
     status.add_header(&mut trailers)?;
     Ok(trailers)

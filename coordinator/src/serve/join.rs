@@ -4,18 +4,20 @@ use crate::admission::{Admission, Admissions, AdmitError, Presented};
 use crate::clock;
 use crate::connections::{Connections, caller_of};
 use crate::facts::Facts;
-use crate::rpc_status::{check_protocol, failed, refused};
+use crate::identity::MACHINES;
+use crate::rpc_status::{check_protocol, failed, refuse};
 use fleet_core::access::Subject;
-use fleet_core::hint::LinkHint;
+use fleet_core::hint::{Hint, LinkHint};
+use fleet_core::refused_call::{AdmissionRefusal, Attempt};
 use fleet_core::time::Time;
 use fleet_proto::convert::incoming_joiner;
 use fleet_proto::protocol::ProtocolRange;
-use fleet_proto::refusal::{RefusalReason, refuse};
 use fleet_proto::v1;
 use fleet_proto::v1::identity_server::Identity;
 use fleet_proto::v1::join_server::Join;
 use std::sync::Arc;
-use tonic::{Code, Request, Response, Status};
+use std::time::Duration;
+use tonic::{Request, Response, Status};
 
 /// The one service that needs no certificate.
 #[derive(Debug, Clone)]
@@ -84,26 +86,41 @@ fn certificate(admission: Admission) -> v1::Certificate {
 
 impl From<AdmitError> for Status {
     fn from(error: AdmitError) -> Self {
-        let text = error.to_string();
-        match error {
-            AdmitError::TokenUnknown => refuse(RefusalReason::TokenUnknown, text, LinkHint::CopyToken),
-            AdmitError::TokenExpired(_) => refuse(RefusalReason::TokenExpired, text, LinkHint::AskForToken),
-            AdmitError::TokenReused | AdmitError::TokenUsedUp(_) => {
-                refuse(RefusalReason::TokenUsedUp, text, LinkHint::CheckAdmitted)
+        let (refusal, hint) = match error {
+            AdmitError::TokenUnknown => (AdmissionRefusal::TokenUnknown, Some(LinkHint::CopyToken)),
+            AdmitError::TokenExpired(at) => (AdmissionRefusal::TokenExpired { at }, Some(LinkHint::AskForToken)),
+            AdmitError::TokenReused => (AdmissionRefusal::TokenReused, Some(LinkHint::CheckAdmitted)),
+            AdmitError::TokenUsedUp(uses) => (AdmissionRefusal::TokenUsedUp { uses }, Some(LinkHint::CheckAdmitted)),
+            AdmitError::TokenRevoked => (AdmissionRefusal::TokenRevoked, Some(LinkHint::AskForToken)),
+            AdmitError::TokenForOther(subject) => {
+                let hint = match &subject {
+                    Subject::Host(host) => LinkHint::JoinOnHost(host.clone()),
+                    Subject::Operator(_) => LinkHint::LogIn,
+                };
+                (AdmissionRefusal::TokenForOther { subject }, Some(hint))
             }
-            AdmitError::TokenRevoked => refuse(RefusalReason::TokenRevoked, text, LinkHint::AskForToken),
-            AdmitError::TokenForOther(Subject::Host(host)) => {
-                refuse(RefusalReason::TokenForOther, text, LinkHint::JoinOnHost(host))
+            AdmitError::Removed(subject) => (AdmissionRefusal::Removed { subject }, Some(LinkHint::JoinAgain)),
+            AdmitError::Revoked => (AdmissionRefusal::CertificateRevoked, Some(LinkHint::JoinAgain)),
+            AdmitError::TooManyMachines(subject) => {
+                let refusal = AdmissionRefusal::TooManyMachines { subject, limit: MACHINES };
+                (refusal, Some(LinkHint::LetCertificatesEnd))
             }
-            AdmitError::TokenForOther(Subject::Operator(_)) => {
-                refuse(RefusalReason::TokenForOther, text, LinkHint::LogIn)
+            AdmitError::TooOften(wait) => (AdmissionRefusal::RenewedTooOften { wait }, Some(LinkHint::Wait)),
+            AdmitError::Clock(ahead_ms) => {
+                let by = Duration::from_secs(ahead_ms.unsigned_abs() / 1000);
+                let refusal = match ahead_ms < 0 {
+                    true => AdmissionRefusal::ClockBehind { by },
+                    false => AdmissionRefusal::ClockAhead { by },
+                };
+                (refusal, Some(LinkHint::SetClock))
             }
-            AdmitError::Removed(_) | AdmitError::Revoked => refuse(RefusalReason::Revoked, text, LinkHint::JoinAgain),
-            AdmitError::TooManyMachines(_) => refused(Code::ResourceExhausted, text, LinkHint::LetCertificatesEnd),
-            AdmitError::TooOften(_) => refused(Code::ResourceExhausted, text, LinkHint::Wait),
-            AdmitError::Clock(_) => refused(Code::FailedPrecondition, text, LinkHint::SetClock),
-            AdmitError::Request(_) => refused(Code::InvalidArgument, text, None),
-            AdmitError::Store(source) => failed("could not keep the new certificate", &source),
-        }
+            AdmitError::Request(_) => (AdmissionRefusal::RequestDamaged, None),
+            AdmitError::Store(source) => return failed(Attempt::KeepCertificate, &source),
+        };
+        let attempt = match &refusal {
+            AdmissionRefusal::CertificateRevoked | AdmissionRefusal::RenewedTooOften { .. } => Attempt::Renew,
+            _of_token => Attempt::Join,
+        };
+        refuse(attempt, refusal, hint.map(Hint::from))
     }
 }

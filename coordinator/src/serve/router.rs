@@ -7,8 +7,9 @@ use crate::metrics::{RpcRecord, UNKNOWN};
 use crate::operators::{BackupsService, OperatorsService};
 use crate::panics::Panics;
 use crate::repositories::RepositoriesService;
-use crate::rpc_status::check_protocol;
+use crate::rpc_status::{check_protocol, refuse};
 use crate::serve::{IdentityService, JoinService};
+use fleet_core::refused_call::{Attempt, CallRefusal};
 use fleet_proto::protocol::protocols_of;
 use fleet_proto::v1::agents_server::AgentsServer;
 use fleet_proto::v1::backups_server::BackupsServer;
@@ -91,7 +92,7 @@ async fn caught(
 ) -> Result<Response, Infallible> {
     AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|panic| {
         panics.note("call", panic.as_ref());
-        Ok(Status::internal("could not answer: a bug of the coordinator; its log has more").into_http())
+        Ok(refuse(Attempt::Call, CallRefusal::Fault, None).into_http())
     })
 }
 
@@ -132,7 +133,7 @@ impl Router {
     /// Returns a slot for the call, within the limits of its caller.
     fn enter(&self, request: &Request) -> Result<CallPermit, Status> {
         if self.failed.is_cancelled() {
-            return Err(Status::unavailable("could not answer: the coordinator is stopping"));
+            return Err(refuse(Attempt::Call, CallRefusal::Stopping, None));
         }
         let Some(caller) = request.extensions().get::<Arc<Caller>>() else { return self.calls.enter(None) };
         caller.check_class()?;
@@ -148,7 +149,7 @@ impl Router {
             <OperatorsServer<OperatorsService> as NamedService>::NAME => self.operators.call(request),
             <BackupsServer<BackupsService> as NamedService>::NAME => self.backups.call(request),
             <RepositoriesServer<RepositoriesService> as NamedService>::NAME => self.repositories.call(request),
-            _ => Box::pin(async { Ok(Status::unimplemented("there is no such service").into_http()) }),
+            _ => Box::pin(async { Ok(refuse(Attempt::Call, CallRefusal::NoSuchService, None).into_http()) }),
         }
     }
 }

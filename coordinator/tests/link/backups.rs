@@ -1,6 +1,6 @@
 //! Backups as operators request them and hosts report them.
 
-use crate::harness::{LIMIT, now, planned, restore, settled};
+use crate::harness::{LIMIT, now, planned, refusal, restore, settled};
 use crate::import::named;
 use crate::scene::{accepted_drill, backups, data, end, read, scene, standing, until};
 use fleet_core::backup::{DataAction, DataNote, DataResult, DrillMade, Others, Proof, RestoreMade, RetentionReason};
@@ -10,6 +10,7 @@ use fleet_core::event::EventKind;
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::planned_change::PlannedChange;
 use fleet_core::problem::Problem;
+use fleet_core::refused_call::{BackupRefusal, CallRefusal};
 use fleet_core::time::Time;
 use fleet_proto::v1::{self, from_agent, order_report::Outcome};
 use tokio::task::JoinSet;
@@ -169,7 +170,8 @@ async fn only_an_administrator_lets_fewer_backups_be_kept() {
     for request in [keep("daily", 8), dry, of_its_own.clone()] {
         let refused = scene.backups.set_policy(request.clone()).await.expect_err("fewer would be kept");
         assert_eq!(refused.code(), Code::PermissionDenied, "{request:?}");
-        assert!(refused.message().contains("fewer backups of notes-1 would be kept"), "{refused}");
+        let fewer = BackupRefusal::FewerBackups { more: 0, instances: vec!["notes-1".parse().expect("a name")] };
+        assert_eq!(refusal(&refused), fewer.into());
     }
     let removal = v1::RemovePolicyRequest { name: "daily".to_owned() };
     let refused = scene.backups.remove_policy(removal.clone()).await.expect_err("an operator");
@@ -218,7 +220,7 @@ async fn what_cannot_be_meant_is_refused_when_it_is_said() {
     let typo = v1::GetBackupHealthRequest { selector: "site=typo".to_owned(), ..Default::default() };
     let refused = scene.backups.get_backup_health(typo).await.expect_err("nobody is there");
     assert_eq!(refused.code(), Code::FailedPrecondition);
-    assert!(refused.message().contains("no instance on a host with `site=typo`"), "{refused}");
+    assert_eq!(refusal(&refused), CallRefusal::NoneSelected { selector: "site=typo".to_owned() });
     let none = v1::DrillRequest { instance: "notes-1".to_owned(), ..Default::default() };
     assert_eq!(scene.backups.drill(none).await.expect_err("there is none").code(), Code::NotFound);
     let mut root = backups(&mut scene.admin, "ro", "administrator").await;

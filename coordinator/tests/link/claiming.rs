@@ -84,7 +84,8 @@ async fn what_could_not_be_rendered_of_an_instance_is_not_known() {
     let not_known = timeout(LIMIT, not_known).await.expect("her places are taken");
     crowd.abort_all();
     assert_eq!(not_known.part(), v1::InstancePart::Volumes);
-    assert!(not_known.reason.contains("of your calls render"), "{not_known:?}");
+    let code = not_known.refusal.as_ref().map(v1::CallRefusal::code);
+    assert_eq!(code, Some(v1::CallRefusalCode::TooManyWaiting), "{not_known:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

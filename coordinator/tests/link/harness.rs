@@ -6,10 +6,11 @@ use fleet_coordinator::store::{Batch, Store};
 use fleet_core::access::JoinToken;
 use fleet_core::app::Bundle;
 use fleet_core::planned_change::PlannedChange;
+use fleet_core::refused_call::{AdmissionRefusal, Attempt, CallRefusal};
 use fleet_core::time::Time;
 use fleet_link::{Identity, LinkError, admit, dial};
 use fleet_proto::convert::incoming_planned_change;
-use fleet_proto::refusal::{RefusalReason, refuse, word_of};
+use fleet_proto::refusal::{RefusalReason, refuse, refused_call_of, word_of};
 use fleet_proto::v1::backups_client::BackupsClient;
 use fleet_proto::v1::{self, agents_client::AgentsClient, from_agent, operators_client::OperatorsClient, to_agent};
 use fleet_proto::{MESSAGE_LIMIT, PROTOCOL, PROTOCOL_MIN};
@@ -125,6 +126,12 @@ pub async fn operators_as(identity: &Identity) -> Operators {
     OperatorsClient::new(dial(identity).await.expect("it is reached")).max_decoding_message_size(8 << 20)
 }
 
+/// Returns the reason of a refused call.
+#[track_caller]
+pub fn refusal(status: &Status) -> CallRefusal {
+    refused_call_of(status).unwrap_or_else(|| panic!("it has no refusal: {status:?}")).refusal
+}
+
 /// Returns whether a call ended because its certificate is revoked: by the handshake's alert, or by the call's own
 /// status.
 pub fn is_revoked(status: &Status) -> bool {
@@ -155,7 +162,7 @@ impl FakeAgent {
 
     pub async fn connect_quietly(identity: &Identity, protocol: u32) -> Result<Self, Status> {
         let channel = dial(identity).await.map_err(|error| match error {
-            LinkError::Revoked => refuse(RefusalReason::Revoked, error.to_string(), None),
+            LinkError::Revoked => refuse(Attempt::Call, AdmissionRefusal::CertificateRevoked, None),
             other => Status::unavailable(format!("{other:?}")),
         })?;
         let mut client = AgentsClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);

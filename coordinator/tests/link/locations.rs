@@ -1,8 +1,9 @@
 //! Repositories that come and go under one name.
 
-use crate::harness::{LIMIT, now, strict};
+use crate::harness::{LIMIT, now, refusal, strict};
 use crate::scene::{Backups, Scene, backups, data, end, manifest, scene};
 use fleet_core::backup::{CopyMade, DataAction, DataResult, LocationAccess, RepositoryAccess};
+use fleet_core::refused_call::{BackupRefusal, CallRefusal};
 use fleet_proto::convert::incoming_order;
 use fleet_proto::v1::{self, order_report::Outcome};
 use std::fmt::Debug;
@@ -61,13 +62,13 @@ async fn a_repository_that_was_removed_lends_nothing_to_the_next_of_its_name() {
             let refused = root.remove_repository(rm(false)).await.expect_err("it holds a backup");
             assert_eq!(refused.code(), Code::FailedPrecondition);
             // The next pass closes the order that made it.
-            if !refused.message().contains("under way") {
+            if refusal(&refused) != BackupRefusal::RepositoryInUse.into() {
                 return refused;
             }
         }
     };
     let refused = timeout(LIMIT, refused).await.expect("its order ends");
-    assert!(refused.message().contains("it holds 1 backup"), "{refused}");
+    assert_eq!(refusal(&refused), BackupRefusal::RepositoryHolds { count: 1 }.into());
     root.remove_repository(rm(true)).await.expect("that is consent");
     let all = v1::ListBackupsRequest { instance: "notes-1".to_owned() };
     assert_eq!(scene.backups.list_backups(all.clone()).await.expect("it is known").into_inner().backups, []);
@@ -115,7 +116,7 @@ async fn operators_hear_at_once_that_a_host_does_not_allow_a_repository() {
         v1::BackUpRequest { instances: vec!["notes-1".to_owned()], to: vec!["usb".to_owned()], ..Default::default() };
     let refused = scene.backups.back_up(now).await.expect_err("the host does not allow it");
     assert_eq!(refused.code(), Code::FailedPrecondition);
-    assert!(refused.message().contains("backups in the folder /mnt/usb"), "{refused}");
+    assert!(matches!(refusal(&refused), CallRefusal::PolicyForbids { .. }), "{refused}");
     let place = v1::add_repository_request::Location::Folder(v1::FolderPlace { path: "/mnt/other".to_owned() });
     let other = v1::AddRepositoryRequest { name: "other".to_owned(), location: Some(place) };
     let view = root.add_repository(other).await.expect("its hosts may allow it yet").into_inner();

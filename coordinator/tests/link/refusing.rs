@@ -2,15 +2,15 @@
 
 use crate::duplicates::events;
 use crate::harness::{
-    FakeAgent, LIMIT, Operators, bundle, done, goal, hello, install, now, planned, push, settled, start_rollout,
+    FakeAgent, LIMIT, Operators, bundle, done, goal, hello, install, now, planned, push, refusal, settled,
+    start_rollout,
 };
 use crate::stories::{fleet, until};
 use fleet_core::event::EventKind;
 use fleet_core::not_asked::{MemberNotAsked, NotAskedReason};
 use fleet_core::planned_change::PlannedChange;
 use fleet_core::reason::LeftOutReason;
-use fleet_proto::convert::incoming_left_out_reason;
-use fleet_proto::refusal::left_out_of;
+use fleet_core::refused_call::CallRefusal;
 use fleet_proto::v1::{self, from_agent, host_query, query_reply};
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
@@ -57,8 +57,9 @@ fn to_1_2() -> v1::ProposeRolloutRequest {
 #[track_caller]
 fn check_refused(refused: &Status, words: &str) {
     assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
-    let left_out = left_out_of(refused).expect("it says who is left out").first;
-    let reasons: Vec<_> = left_out.into_iter().filter_map(|one| incoming_left_out_reason(one.reason?)).collect();
+    let CallRefusal::Rollout { refusal } = refusal(refused) else { panic!("{refused}") };
+    let reasons: Vec<_> = refusal.left_out().iter().map(|one| one.reason.clone()).collect();
+    assert!(!reasons.is_empty(), "{refused}");
     let is_it = |one: &LeftOutReason| matches!(one, LeftOutReason::Refused { reason } if reason.contains(words));
     assert!(reasons.iter().all(is_it), "`{words}` is not in {reasons:?}");
 }

@@ -4,12 +4,13 @@ mod two_hosts;
 
 pub use two_hosts::sum;
 
-use crate::harness::LIMIT;
+use crate::harness::{LIMIT, refusal};
 use crate::import::again;
 use fleet_coordinator::store::{Batch, Store};
 use fleet_core::backup::{BackupSource, DataAction, LocationAccess};
 use fleet_core::facts::OpenOrder;
 use fleet_core::order::{Action, Order, order_id};
+use fleet_core::refused_call::{CallRefusal, FileRefusal};
 use fleet_proto::convert::incoming_order;
 use fleet_proto::v1;
 use std::fs;
@@ -122,7 +123,8 @@ async fn nothing_is_added_without_an_open_order_that_adds_to_that_repository() {
         let refused = add(&mut client(&two_hosts.one).await, name("notes-1", kind, &sum(b"x")), b"x").await;
         let refused = refused.expect_err("no order adds to it");
         assert_eq!(refused.code(), Code::PermissionDenied, "{kind:?}");
-        assert!(refused.message().contains("no order of `lab-1` adds to it now"), "{refused}");
+        let CallRefusal::File { refusal } = refusal(&refused) else { panic!("{refused}") };
+        assert!(matches!(*refusal, FileRefusal::NoOrderAdds { .. }), "{refused}");
     }
     // An order of another host's, and one that only reads, open nothing.
     two_hosts.harness.meddle(restoring).await;

@@ -1,10 +1,11 @@
 //! Wishes become orders, orders end, and a restart in between changes nothing.
 
 use crate::harness::{
-    FakeAgent, Harness, LIMIT, Operators, bundle, configure, done, goal, install, planned, push, remove, settled,
-    start_rollout, values,
+    FakeAgent, Harness, LIMIT, Operators, bundle, configure, done, goal, install, planned, push, refusal, remove,
+    settled, start_rollout, values,
 };
 use fleet_core::planned_change::PlannedChange;
+use fleet_core::refused_call::{CallRefusal, NamedKind};
 use fleet_core::spec::RecreateReason;
 use fleet_proto::v1::{self, order::Action};
 use std::path::Path;
@@ -91,32 +92,38 @@ fn files_below(path: &Path) -> Vec<std::path::PathBuf> {
 async fn what_cannot_work_is_refused_when_it_is_said() {
     let (_harness, mut admin, _, mut agent) = fleet().await;
     installed(&mut admin, &mut agent, "notes-1").await;
-    let refused = |status: tonic::Status, code: Code, text: &str| {
+    let refused = |status: tonic::Status, code: Code, expect: fn(&CallRefusal) -> bool| {
         assert_eq!(status.code(), code, "{status}");
-        assert!(status.message().contains(text), "{status}");
+        assert!(expect(&refusal(&status)), "{status}");
     };
+    let taken = install(&mut admin, "1.1", "lab-1", "notes-1").await.expect_err("taken");
+    refused(taken, Code::AlreadyExists, |it| matches!(it, CallRefusal::NameTaken { subject: NamedKind::Instance, .. }));
+    let none = install(&mut admin, "9", "lab-1", "notes-2").await.expect_err("no release");
     refused(
-        install(&mut admin, "1.1", "lab-1", "notes-1").await.expect_err("taken"),
-        Code::AlreadyExists,
-        "used already",
+        none,
+        Code::NotFound,
+        |it| matches!(it, CallRefusal::Missing { subject: NamedKind::Release, name } if name == "notes@9"),
     );
-    refused(install(&mut admin, "9", "lab-1", "notes-2").await.expect_err("no release"), Code::NotFound, "notes@9");
-    refused(install(&mut admin, "1.1", "lab-9", "notes-2").await.expect_err("no host"), Code::NotFound, "lab-9");
+    let none = install(&mut admin, "1.1", "lab-9", "notes-2").await.expect_err("no host");
     refused(
-        install(&mut admin, "1.1", "lab-1", "No!").await.expect_err("no name"),
-        Code::InvalidArgument,
-        "instance name",
+        none,
+        Code::NotFound,
+        |it| matches!(it, CallRefusal::Missing { subject: NamedKind::Host, name } if name == "lab-9"),
     );
+    let none = install(&mut admin, "1.1", "lab-1", "No!").await.expect_err("no name");
+    refused(none, Code::InvalidArgument, |it| matches!(it, CallRefusal::Unreadable { .. }));
     let values = [("port".to_owned(), "many".to_owned())].into();
     let request = v1::ConfigureInstanceRequest { name: "notes-1".to_owned(), values, ..Default::default() };
-    refused(configure(&mut admin, request).await.expect_err("wrong type"), Code::InvalidArgument, "`port` must be");
+    let wrong = configure(&mut admin, request).await.expect_err("wrong type");
+    refused(wrong, Code::InvalidArgument, |it| matches!(it, CallRefusal::ValuesInvalid { .. }));
     let other = push(&mut admin, "1.1", &bundle("notes:other")).await.expect_err("another digest");
-    refused(other, Code::AlreadyExists, "another digest");
+    refused(other, Code::AlreadyExists, |it| matches!(it, CallRefusal::ReleaseExists { .. }));
     let spelled = push(&mut admin, "v1.1.0", &bundle("notes:1.1")).await.expect_err("another spelling");
-    refused(spelled, Code::AlreadyExists, "notes@v1.1.0 is the version 1.1");
+    refused(spelled, Code::AlreadyExists, |it| matches!(it, CallRefusal::VersionExists { .. }));
     assert!(push(&mut admin, "1.1", &bundle("notes:1.1")).await.expect("the same").already_there);
     let request = v1::RemoveHostRequest { name: "lab-1".to_owned(), with_instances: false };
-    refused(admin.remove_host(request).await.expect_err("it has one"), Code::FailedPrecondition, "notes-1");
+    let held = admin.remove_host(request).await.expect_err("it has one");
+    refused(held, Code::FailedPrecondition, |it| matches!(it, CallRefusal::HostHasInstances { .. }));
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! Undos: old values that are restored, requests in between, and members whose old values are lost.
 
 use crate::harness::{
-    FakeAgent, Harness, Operators, bundle, configure, done, goal, planned, push, settled, start_rollout,
+    FakeAgent, Harness, Operators, bundle, configure, done, goal, planned, push, refusal, settled, start_rollout,
 };
 use crate::import::{again, needs_a_person, values_key};
 use crate::stories::{fleet, installed, until};
 use fleet_core::planned_change::PlannedChange;
 use fleet_core::reason::LeftOutReason;
+use fleet_core::refused_call::CallRefusal;
 use fleet_link::Identity;
 use fleet_proto::v1::{self, ProblemCode};
 use tonic::Code;
@@ -59,7 +60,7 @@ async fn other_values_wait_for_an_undo_or_its_end() {
     let undo = steer(&mut admin, &rollout, v1::SteerAction::Undo).await.expect("it can be undone");
     let refused = set(&mut admin, "notes-1", "7070").await.expect_err("one of both requests would be lost");
     assert_eq!(refused.code(), Code::FailedPrecondition);
-    assert!(refused.message().contains(&format!("the undo {} puts its former values back", undo.id)), "{refused}");
+    assert_eq!(refusal(&refused), CallRefusal::UndoPutsBack { undo: undo.id.parse().expect("a name") });
     let orders = obey_all(&mut agent, 2).await;
     assert!(orders.iter().all(|order| goal(order).is_some_and(|goal| !goal.values.contains_key("port"))));
     until(&mut admin, "notes-1", |view| view.as_ref().is_some_and(|view| !view.values.contains_key("port"))).await;

@@ -82,14 +82,16 @@ pub(super) fn present<'a>(
 
 pub(super) fn nothing_to_move(desired: &Desired, request: &RolloutRequest, left_out: Vec<LeftOut>) -> RolloutRefusal {
     let release = request.to.name.clone();
-    if left_out.iter().all(|one| matches!(one.reason, LeftOutReason::Newer { .. })) {
-        let rollout = brought(desired, request, &left_out);
-        return RolloutRefusal::Older { count: left_out.len(), rollout, release };
+    let newer = left_out.iter().filter(|one| matches!(one.reason, LeftOutReason::Newer { .. })).count();
+    let there = left_out.iter().filter(|one| one.reason == LeftOutReason::AlreadyThere).count();
+    if newer + there < left_out.len() {
+        return RolloutRefusal::NothingToMove { release, more: 0, left_out };
     }
-    if left_out.iter().all(|one| one.reason == LeftOutReason::AlreadyThere) {
-        return RolloutRefusal::AllThere { release, count: left_out.len() };
+    if newer == 0 {
+        return RolloutRefusal::AllThere { release, count: there };
     }
-    RolloutRefusal::NothingToMove { release, left_out }
+    let rollout = brought(desired, request, &left_out);
+    RolloutRefusal::Older { release, count: newer, there, rollout }
 }
 
 /// Returns the last rollout that moved one of these instances forward to the version that it has.

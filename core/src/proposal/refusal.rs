@@ -8,109 +8,53 @@ use std::time::Duration;
 /// A request that cannot work, with the reason. [`RolloutRefusal::hint`] has the alternative, [`RolloutRefusal::left_out`] the
 /// instances that are left out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the fields are named after what they are")]
 pub enum RolloutRefusal {
-    /// No instance of the app.
+    /// The app has no instance.
     #[error("there is no instance of {app}")]
-    NoInstances {
-        /// App of the rollout.
-        app: AppName,
-    },
-    /// No instance on the selected hosts.
+    NoInstances { app: AppName },
+    /// No host with an instance of the app matches.
     #[error("no host with an instance of {app} matches `{selector}`")]
-    NoneSelected {
-        /// App of the rollout.
-        app: AppName,
-        /// Selector, as written.
-        selector: String,
-    },
+    NoneSelected { app: AppName, selector: String },
     /// All instances have the release already.
-    #[error("{} at {release} already", all_of(*count))]
-    AllThere {
-        /// Release of the request.
-        release: ReleaseName,
-        /// Number of instances.
-        count: usize,
-    },
-    /// All instances have newer releases.
-    #[error("{release} is older than what {} now", runs(*count))]
-    Older {
-        /// Release of the request.
-        release: ReleaseName,
-        /// Number of instances.
-        count: usize,
-        /// Last rollout that brought a newer release.
-        rollout: Option<RolloutId>,
-    },
+    #[error("all {count} instances are at {release} already")]
+    AllThere { release: ReleaseName, count: usize },
+    /// The release is older than what instances run.
+    #[error("{release} is older than what {count} instances run, and {there} have it already")]
+    Older { release: ReleaseName, count: usize, there: usize, rollout: Option<RolloutId> },
     /// Each instance is left out.
     #[error("no instance can be moved to {release}")]
-    NothingToMove {
-        /// Release of the request.
-        release: ReleaseName,
-        /// Instances with their reasons.
-        left_out: Vec<LeftOut>,
-    },
-    /// Canary that is all of its group.
+    NothingToMove { release: ReleaseName, more: usize, left_out: Vec<LeftOut> },
+    /// The canary is all of its group.
     #[error("a canary of {canary} is not smaller than its group of {group}")]
-    CanaryNotSmaller {
-        /// Size of the canary.
-        canary: u32,
-        /// Size of the group.
-        group: usize,
-    },
-    /// Window shorter than an instance may take.
-    #[error("the window is open for {} min, and one instance may take {} min", minutes(length), minutes(deadline))]
-    WindowTooShort {
-        /// Length of the window.
-        length: Duration,
-        /// Deadline of an instance.
-        deadline: Duration,
-    },
+    CanaryNotSmaller { canary: u32, group: usize },
+    /// The window is shorter than an instance may take.
+    #[error("the window is open for {} min, and one instance may take {} min", minutes(*length), minutes(*deadline))]
+    WindowTooShort { length: Duration, deadline: Duration },
     /// Another rollout of the app is not over.
     #[error("rollout {rollout} of {app} is not over")]
-    AnotherActive {
-        /// App of the rollout.
-        app: AppName,
-        /// The rollout.
-        rollout: RolloutId,
-    },
-    /// Label for `--per` that no host has.
+    AnotherActive { app: AppName, rollout: RolloutId },
+    /// No host has the label.
     #[error("no host has a label `{label}`")]
-    NoSuchLabel {
-        /// The label.
-        label: String,
-    },
-    /// Limit of 0 for a label.
+    NoSuchLabel { label: String },
+    /// The limit for a label is 0.
     #[error("none at a time per `{label}` would never begin")]
-    NonePer {
-        /// The label.
-        label: String,
-    },
-    /// Limit of 0 failures.
+    NonePer { label: String },
+    /// The limit of failures is 0.
     #[error("a limit of 0 failures would halt before it begins")]
     NoFailureAllowed,
-    /// Deadline of 0.
+    /// The deadline is 0.
     #[error("a deadline of nothing would fail every instance")]
     NoTime,
     /// Orders of the rollout are open.
     #[error("rollout {rollout} has orders under way")]
-    UnderWay {
-        /// The rollout.
-        rollout: RolloutId,
-    },
+    UnderWay { rollout: RolloutId },
     /// Each instance of an undo is left out.
     #[error("no instance of rollout {rollout} can go back")]
-    NothingGoesBack {
-        /// The rollout.
-        rollout: RolloutId,
-        /// Instances with their reasons.
-        left_out: Vec<LeftOut>,
-    },
-    /// No member has moved.
+    NothingGoesBack { rollout: RolloutId, more: usize, left_out: Vec<LeftOut> },
+    /// No member of the rollout has moved.
     #[error("rollout {rollout} moved nothing that could go back")]
-    NothingToUndo {
-        /// The rollout.
-        rollout: RolloutId,
-    },
+    NothingToUndo { rollout: RolloutId },
 }
 
 impl RolloutRefusal {
@@ -122,7 +66,7 @@ impl RolloutRefusal {
             Self::AllThere { .. } => Hint::SeeInstances,
             Self::Older { rollout: Some(rollout), .. } => Hint::UndoToGoBack(rollout.clone()),
             Self::Older { rollout: None, .. } => Hint::SeeInstances,
-            Self::NothingToMove { release, left_out } => {
+            Self::NothingToMove { release, left_out, .. } => {
                 match left_out.iter().any(|one| one.reason.is_about_upgrades()) {
                     true => Hint::SeeUpgrades(release.clone()),
                     false => Hint::SeeStatus,
@@ -163,16 +107,20 @@ impl RolloutRefusal {
             | Self::NothingToUndo { .. } => &[],
         }
     }
+
+    /// Returns it with the first of the instances that are left out; the others are counted.
+    #[must_use]
+    pub fn in_short(mut self) -> Self {
+        /// Maximum number of instances that a refusal lists.
+        const LISTED: usize = 3;
+        if let Self::NothingToMove { more, left_out, .. } | Self::NothingGoesBack { more, left_out, .. } = &mut self {
+            *more += left_out.len().saturating_sub(LISTED);
+            left_out.truncate(LISTED);
+        }
+        self
+    }
 }
 
-fn runs(instances: usize) -> String {
-    if instances == 1 { "the one instance runs".to_owned() } else { format!("all {instances} instances run") }
-}
-
-fn minutes(duration: &Duration) -> u64 {
+fn minutes(duration: Duration) -> u64 {
     duration.as_secs().div_ceil(60)
-}
-
-fn all_of(instances: usize) -> String {
-    if instances == 1 { "the one instance is".to_owned() } else { format!("all {instances} instances are") }
 }

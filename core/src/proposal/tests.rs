@@ -132,12 +132,24 @@ fn versions_without_an_order_move_as_they_are_told() {
 
 #[test]
 fn an_older_version_is_refused_and_the_rollout_to_undo_is_named() {
-    let expect = "app@1.1 is older than what all 2 instances run now\nhint: UndoToGoBack(RolloutId(\"r1\"))";
+    let expect =
+        "app@1.1 is older than what 2 instances run, and 0 have it already\nhint: UndoToGoBack(RolloutId(\"r1\"))";
     check("a 1.2\nb 1.2\nrollout 1.2 of a,b", "1.1", expect);
-    check("a 1.2", "1.2rc1", "app@1.2rc1 is older than what the one instance runs now\nhint: SeeInstances");
+    let in_part =
+        "app@1.1 is older than what 1 instances run, and 1 have it already\nhint: UndoToGoBack(RolloutId(\"r1\"))";
+    check("a 1.2\nb 1.1\nrollout 1.2 of a", "1.1", in_part);
+    check(
+        "a 1.2",
+        "1.2rc1",
+        "app@1.2rc1 is older than what 1 instances run, and 0 have it already\nhint: SeeInstances",
+    );
     // An undo moved it back to 1.1: undoing that would move it forward.
     let undone = "a 1.1\nrollout 1.1 of a from 1.0 created 1\nrollout 1.2 of a from 1.1 created 2\nrollout 1.1 of a from 1.2 created 3";
-    check(undone, "1.0", "app@1.0 is older than what the one instance runs now\nhint: UndoToGoBack(RolloutId(\"r1\"))");
+    check(
+        undone,
+        "1.0",
+        "app@1.0 is older than what 1 instances run, and 0 have it already\nhint: UndoToGoBack(RolloutId(\"r1\"))",
+    );
 }
 
 #[test]
@@ -165,7 +177,7 @@ fn an_app_that_nobody_has_is_refused() {
 #[test]
 fn a_version_that_all_have_is_refused() {
     check("a 1.2\nb 1.2", "1.2", "all 2 instances are at app@1.2 already\nhint: SeeInstances");
-    check("a 1.2", "1.2", "the one instance is at app@1.2 already\nhint: SeeInstances");
+    check("a 1.2", "1.2", "all 1 instances are at app@1.2 already\nhint: SeeInstances");
     check(
         "a 1.2\nb absent",
         "1.2",

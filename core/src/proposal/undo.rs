@@ -37,7 +37,7 @@ pub fn propose_undo(
         let rollout = rollout.id.clone();
         return Err(match left_out.is_empty() {
             true => RolloutRefusal::NothingToUndo { rollout },
-            false => RolloutRefusal::NothingGoesBack { rollout, left_out },
+            false => RolloutRefusal::NothingGoesBack { rollout, more: 0, left_out },
         });
     };
     let to = first.to.clone();

@@ -1,7 +1,7 @@
 //! Coded messages: a code with arguments, from which whoever shows it makes words.
 
 use super::{TEXT_LIMIT, bounded};
-use fleet_core::access::Role;
+use fleet_core::access::{Role, Subject};
 use fleet_core::capability::Capability;
 use fleet_core::duplicate::Machine;
 use fleet_core::names::{
@@ -10,6 +10,7 @@ use fleet_core::names::{
 };
 use fleet_core::order_kind::OrderKind;
 use fleet_core::plain_text::ShortText;
+use fleet_core::refused_call::{CountedThing, LocationPart, NamedKind, SharedWork};
 use fleet_core::time::Time;
 use fleet_core::units::Period;
 use std::time::Duration;
@@ -47,9 +48,12 @@ macro_rules! single_arguments {
 single_arguments!(
     AppName,
     BackupId,
+    CountedThing,
     HostName,
     InstanceName,
+    LocationPart,
     Machine,
+    NamedKind,
     OperatorName,
     OrderId,
     OrderKind,
@@ -58,9 +62,11 @@ single_arguments!(
     RepositoryName,
     Role,
     RolloutId,
+    SharedWork,
     ShortText,
     SnapshotId,
     StoreName,
+    Subject,
     Version,
     Period,
     bool,

@@ -26,7 +26,10 @@ fn a_plan_that_changes_each_time_is_given_up() {
     let output = environment.run("fleet rollout --version 1.2 --yes --detach");
     let text = output.text();
     assert!(
-        text.starts_with("exit 1\n") && text.contains("because it is another plan\nhint: look at the plan"),
+        text.starts_with("exit 1\n")
+            && text.contains(
+                "because the plan that was agreed to is no longer what would be done\nhint: look at the plan"
+            ),
         "{text}"
     );
     let ids = fake.request_ids();

@@ -1,10 +1,12 @@
 //! Selects a backup: by the first digits of its id, by a time, or the newest.
 
 use crate::facts::StateSnapshot;
-use crate::operators::request::{absent, hindered, read, wrong};
+use crate::operators::request::{absent, read};
+use crate::rpc_status::refuse;
 use fleet_core::backup::{BackupKey, BackupSeen, BackupSource, RepositoryLocation};
 use fleet_core::hint::Hint;
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
+use fleet_core::refused_call::{Attempt, BackupRefusal, NamedKind};
 use fleet_core::time::Time;
 use std::collections::BTreeSet;
 use tonic::Status;
@@ -13,19 +15,22 @@ use tonic::Status;
 pub const DIGITS: usize = 4;
 
 /// A backup by its id or by how that begins, with the instance whose it is.
-pub fn by_id(snapshot: &StateSnapshot, attempt: &str, text: &str) -> Result<(InstanceName, BackupId), Status> {
+pub fn by_id(snapshot: &StateSnapshot, attempt: Attempt, text: &str) -> Result<(InstanceName, BackupId), Status> {
     let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
     if text.len() < DIGITS || text.len() > 24 || !is_hex(text) {
-        let why = format!("`{}` is not a backup's id", text.chars().take(40).collect::<String>());
-        return Err(wrong(attempt, why, Hint::SeeBackups));
+        let text = text.chars().take(40).collect();
+        return Err(refuse(attempt, BackupRefusal::NotABackupId { text }, Hint::SeeBackups));
     }
     let all = snapshot.observed().backups.iter().flat_map(|(name, backups)| backups.keys().map(move |key| (name, key)));
     let found: BTreeSet<(&InstanceName, &BackupId)> =
         all.filter(|(_, key)| key.backup.as_str().starts_with(text)).map(|(name, key)| (name, &key.backup)).collect();
     match found.len() {
-        0 => Err(absent(attempt, format!("backup `{text}`"), Hint::SeeBackups)),
+        0 => Err(absent(attempt, NamedKind::Backup, text, Hint::SeeBackups)),
         1 => Ok(found.first().map(|(name, id)| ((*name).clone(), (*id).clone())).expect("there is one")),
-        more => Err(wrong(attempt, format!("{more} backups begin with `{text}`"), Hint::GiveMoreDigits)),
+        count => {
+            let refusal = BackupRefusal::SeveralBackups { count, text: text.to_owned() };
+            Err(refuse(attempt, refusal, Hint::GiveMoreDigits))
+        }
     }
 }
 
@@ -43,7 +48,7 @@ pub struct Meant<'a> {
 /// Returns a good copy of the selected backup with its record, preferably from the coordinator's disk.
 pub fn choose(
     snapshot: &StateSnapshot,
-    attempt: &str,
+    attempt: Attempt,
     name: &InstanceName,
     meant: &Meant<'_>,
 ) -> Result<(BackupSource, BackupSeen), Status> {
@@ -53,7 +58,8 @@ pub fn choose(
     let backup = Some(meant.backup).filter(|text| !text.is_empty());
     let backup = backup.map(|text| by_id(snapshot, attempt, text)).transpose()?;
     if let Some((whose, id)) = backup.as_ref().filter(|(whose, _)| whose != name) {
-        return Err(wrong(attempt, format!("the backup {id} is of `{whose}`, not of `{name}`"), hint));
+        let (backup, owner, instance) = (id.clone(), whose.clone(), name.clone());
+        return Err(refuse(attempt, BackupRefusal::BackupOfOther { backup, owner, instance }, hint));
     }
     let backups = snapshot.observed().backups.get(name);
     let is_meant = |(key, seen): &(&BackupKey, &BackupSeen)| {
@@ -72,16 +78,19 @@ pub fn choose(
             Ok((BackupSource { repository, instance: name.clone(), backup, snapshots }, (*seen).clone()))
         }
         (None, Some((key, seen))) if !seen.asked_by.counts() => {
-            let why = format!("no order asked for the backup {}: its host added it", key.backup);
-            Err(hindered(attempt, why, Hint::AcceptBackup(key.backup.clone())))
+            let backup = key.backup.clone();
+            Err(refuse(attempt, BackupRefusal::NotAsked { backup: backup.clone() }, Hint::AcceptBackup(backup)))
         }
         (None, Some((key, seen))) => {
-            let unclear = if seen.is_ambiguous() { "several snapshots carry its id" } else { "" };
-            let damage = seen.damaged.as_ref().map_or_else(|| unclear.to_owned(), ToString::to_string);
-            let hint = if seen.is_ambiguous() { Hint::ChooseSnapshot(key.backup.clone()) } else { hint };
-            Err(hindered(attempt, format!("the backup {} is damaged: {damage}", key.backup), hint))
+            let backup = key.backup.clone();
+            let hint = if seen.is_ambiguous() { Hint::ChooseSnapshot(backup.clone()) } else { hint };
+            let refusal = match &seen.damaged {
+                None if seen.is_ambiguous() => BackupRefusal::Ambiguous { backup },
+                damage => BackupRefusal::Damaged { backup, damage: damage.clone() },
+            };
+            Err(refuse(attempt, refusal, hint))
         }
-        (None, None) => Err(absent(attempt, format!("such backup of `{name}`"), hint)),
+        (None, None) => Err(refuse(attempt, BackupRefusal::NoSuchBackup { instance: name.clone() }, hint)),
     }
 }
 

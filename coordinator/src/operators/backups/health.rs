@@ -1,16 +1,18 @@
 //! Health of each instance's backups, as shown to operators.
 
 use crate::facts::StateSnapshot;
-use crate::operators::request::{hindered, read};
+use crate::operators::request::read;
 use crate::operators::service::OperatorsService;
 use crate::operators::subject::no_instance;
 use crate::operators::views::instance::plan_context;
+use crate::rpc_status::refuse;
 use fleet_core::backup_health::{BackupHealth, HealthLevel, Next};
 use fleet_core::facts::{InstanceDesired, LinkState};
 use fleet_core::hint::Hint;
 use fleet_core::labels::Selector;
 use fleet_core::names::InstanceName;
 use fleet_core::plan::PlanContext;
+use fleet_core::refused_call::{Attempt, CallRefusal};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use tonic::Status;
@@ -21,7 +23,7 @@ impl OperatorsService {
         request: &v1::GetBackupHealthRequest,
         now: Time,
     ) -> Result<v1::BackupHealthList, Status> {
-        const ATTEMPT: &str = "show how backups stand";
+        const ATTEMPT: Attempt = Attempt::ShowBackupHealth;
         let selector: Selector = read(ATTEMPT, &request.selector)?;
         let snapshot = self.shared.facts.read();
         if !request.instance.is_empty() {
@@ -37,8 +39,8 @@ impl OperatorsService {
         };
         let chosen = snapshot.desired().instances.iter().filter(is_chosen);
         if !request.selector.is_empty() && snapshot.desired().instances.iter().all(|one| !is_chosen(&one)) {
-            let why = format!("there is no instance on a host with `{selector}`");
-            return Err(hindered(ATTEMPT, why, Hint::SeeHostLabels));
+            let refusal = CallRefusal::NoneSelected { selector: selector.to_string() };
+            return Err(refuse(ATTEMPT, refusal, Hint::SeeHostLabels));
         }
         let mut found: Vec<_> = chosen.filter_map(|(name, _)| Some((plan_context.health(name)?, name))).collect();
         found.sort_by(|(a, x), (b, y)| order(a).cmp(&order(b)).then_with(|| x.cmp(y)));

@@ -1,18 +1,19 @@
 //! Recovery kits: only for administrators, and each access is recorded as an event.
 
 use crate::clock;
-use crate::operators::request::{absent, hindered, read, wrong};
+use crate::operators::request::read;
 use crate::operators::service::OperatorsService;
-use crate::repositories::{Kit, Kits, SealError, sealed_to};
-use crate::rpc_status::failed;
+use crate::repositories::{Kit, Kits, SealError, said, sealed_to};
+use crate::rpc_status::{failed, refuse};
 use fleet_core::event::EventKind;
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName};
+use fleet_core::refused_call::{Attempt, BackupRefusal};
 use fleet_proto::v1;
 use std::collections::BTreeSet;
 use tonic::Status;
 
-const ATTEMPT: &str = "make the recovery kit";
+const ATTEMPT: Attempt = Attempt::MakeKit;
 
 impl OperatorsService {
     pub async fn recovery_kits_for(
@@ -23,19 +24,20 @@ impl OperatorsService {
         let names = request.instances.iter().map(|name| read(ATTEMPT, name));
         let names = names.collect::<Result<BTreeSet<InstanceName>, _>>()?;
         let kits = self.shared.repository_service.recovery_kits(&names).await;
-        let Kits { made, failed: lacking } = kits.map_err(|error| hindered(ATTEMPT, error, None))?;
+        let Kits { made, failed: lacking } =
+            kits.map_err(|error| refuse(ATTEMPT, BackupRefusal::RepositoryFailed { problem: said(&error) }, None))?;
         let has = |name: &InstanceName| {
             made.iter().any(|kit| kit.instance == *name) || lacking.iter().any(|(_, of, _)| of == name)
         };
         if let Some(name) = names.iter().find(|name| !has(name)) {
-            return Err(absent(ATTEMPT, format!("repository of `{name}`"), Hint::TakeBackup));
+            return Err(refuse(ATTEMPT, BackupRefusal::NoRepositoryOf { instance: name.clone() }, Hint::TakeBackup));
         }
         let recipient = Some(request.age_recipient.as_str()).filter(|text| !text.is_empty());
         let kits = made.into_iter().map(|kit| view(kit, recipient)).collect::<Result<Vec<_>, _>>()?;
         let lacking = lacking.into_iter().map(|(repository, of, why)| format!("{of} in {repository}: {why}"));
         let event = EventKind::RecoveryKitsTaken { count: kits.len() };
         let kept = self.shared.facts.tell(by, event, clock::now()).await;
-        kept.map_err(|error| failed("could not keep the event", &error))?;
+        kept.map_err(|error| failed(Attempt::KeepEvent, &error))?;
         Ok(v1::RecoveryKitList { kits, failed: lacking.collect() })
     }
 }
@@ -43,9 +45,11 @@ impl OperatorsService {
 fn view(kit: Kit, recipient: Option<&str>) -> Result<v1::RecoveryKit, Status> {
     let text = match recipient {
         None => kit.text.0,
-        Some(recipient) => sealed_to(recipient, &kit.text.0).map_err(|error| match &error {
-            SealError::Recipient { .. } => wrong(ATTEMPT, &error, Hint::MakeAgeKey),
-            SealError::Encrypt(_) | SealError::Write(_) => failed("could not seal the recovery kit", &error),
+        Some(recipient) => sealed_to(recipient, &kit.text.0).map_err(|error| match error {
+            SealError::Recipient { recipient, reason: problem } => {
+                refuse(ATTEMPT, BackupRefusal::RecipientInvalid { recipient, problem }, Hint::MakeAgeKey)
+            }
+            error @ (SealError::Encrypt(_) | SealError::Write(_)) => failed(Attempt::SealKit, &error),
         })?,
     };
     let repository = match kit.retired {

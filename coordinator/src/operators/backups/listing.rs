@@ -3,14 +3,15 @@
 use super::chosen::{DIGITS, by_id};
 use crate::clock;
 use crate::facts::{DesiredChange, StateSnapshot};
-use crate::operators::request::{ChangeError, absent, hindered, read, wrong};
+use crate::operators::request::{ChangeError, absent, read};
 use crate::operators::service::OperatorsService;
 use crate::repositories::Candidate;
-use crate::rpc_status::failed;
+use crate::rpc_status::{failed, refuse};
 use fleet_core::backup::{BackupSeen, Held, Retained, RetentionReason, RetentionVerdict};
 use fleet_core::event::EventKind;
 use fleet_core::hint::Hint;
 use fleet_core::names::{BackupId, InstanceName, OperatorName, RepositoryName};
+use fleet_core::refused_call::{Attempt, BackupRefusal, NamedKind, SnapshotCandidate};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::cmp::Reverse;
@@ -22,18 +23,18 @@ const SHOWN: usize = 8;
 
 impl OperatorsService {
     pub fn list_backups_now(&self, request: &v1::ListBackupsRequest, now: Time) -> Result<v1::BackupList, Status> {
-        const ATTEMPT: &str = "list the backups";
+        const ATTEMPT: Attempt = Attempt::ListBackups;
         let name: InstanceName = read(ATTEMPT, &request.instance)?;
         let snapshot = self.shared.facts.read();
         let is_known = snapshot.instance(&name).is_some() || snapshot.observed().backups.contains_key(&name);
         if !is_known {
-            return Err(absent(ATTEMPT, format!("instance `{name}`"), Hint::SeeBackupStatus));
+            return Err(absent(ATTEMPT, NamedKind::Instance, name, Hint::SeeBackupStatus));
         }
         Ok(v1::BackupList { backups: views(&snapshot, &name, now) })
     }
 
     pub async fn hold_as(&self, by: &OperatorName, request: &v1::HoldBackupRequest) -> Result<v1::BackupView, Status> {
-        let attempt = if request.release { "release the backup" } else { "hold the backup" };
+        let attempt = if request.release { Attempt::ReleaseBackup } else { Attempt::HoldBackup };
         let now = clock::now();
         let change = |change: &mut DesiredChange<'_>| {
             let (name, id) = by_id(change.snapshot(), attempt, &request.backup)?;
@@ -48,7 +49,7 @@ impl OperatorsService {
         };
         let ((name, id), _) = self.shared.facts.change_desired(now, change).await?;
         let found = view_of(&self.shared.facts.read(), &name, &id, now);
-        found.ok_or_else(|| absent(attempt, format!("backup `{id}`"), None))
+        found.ok_or_else(|| absent(attempt, NamedKind::Backup, id, None))
     }
 
     pub async fn accept_as(
@@ -56,7 +57,7 @@ impl OperatorsService {
         by: &OperatorName,
         request: &v1::AcceptBackupRequest,
     ) -> Result<v1::BackupView, Status> {
-        const ATTEMPT: &str = "accept the backup";
+        const ATTEMPT: Attempt = Attempt::AcceptBackup;
         let now = clock::now();
         let (name, id) = by_id(&self.shared.facts.read(), ATTEMPT, &request.backup)?;
         let unclear =
@@ -71,12 +72,12 @@ impl OperatorsService {
             copies.filter(|(key, _)| key.backup == id).all(|(_, seen)| seen.asked_by.counts())
         };
         if counts {
-            return Err(hindered(ATTEMPT, format!("the backup {id} counts already"), None));
+            return Err(refuse(ATTEMPT, BackupRefusal::CountsAlready { backup: id }, None));
         }
         let accepted = self.shared.facts.accept_backup(&name, &id, by, now).await;
         accepted.map_err(|error| failed(ATTEMPT, &error))?;
         let found = view_of(&self.shared.facts.read(), &name, &id, now);
-        found.ok_or_else(|| absent(ATTEMPT, format!("backup `{id}`"), None))
+        found.ok_or_else(|| absent(ATTEMPT, NamedKind::Backup, id, None))
     }
 
     /// Lets the snapshot that an operator names be the backup, in each repository where that is unclear and that has it.
@@ -87,12 +88,12 @@ impl OperatorsService {
         unclear: &[RepositoryName],
         snapshot: &str,
     ) -> Result<(), Status> {
-        const ATTEMPT: &str = "accept the backup";
+        const ATTEMPT: Attempt = Attempt::AcceptBackup;
         let (repository_service, mut found) = (&self.shared.repository_service, Vec::new());
         let _place = self.reader(ATTEMPT, by).await?;
         for repository in unclear {
             let candidates = repository_service.candidates(repository, name, id).await;
-            let candidates = candidates.map_err(|error| failed(&format!("could not {ATTEMPT}"), &error))?;
+            let candidates = candidates.map_err(|error| failed(ATTEMPT, &error))?;
             found.extend(candidates.into_iter().map(|candidate| (repository, candidate)));
         }
         let is_meant = |one: &Candidate| snapshot.len() >= DIGITS && one.snapshot.starts_with(snapshot);
@@ -100,34 +101,35 @@ impl OperatorsService {
         match (meant.pop(), meant.is_empty()) {
             (Some((repository, chosen)), true) => {
                 let chosen = repository_service.choose((repository, name, id), chosen, by).await;
-                chosen.map_err(|error| failed(&format!("could not {ATTEMPT}"), &error))
+                chosen.map_err(|error| failed(ATTEMPT, &error))
             }
-            (Some(_), false) => Err(wrong(ATTEMPT, "several snapshots begin so", Hint::GiveMoreDigits)),
+            (Some(_), false) => Err(refuse(ATTEMPT, BackupRefusal::SeveralSnapshots, Hint::GiveMoreDigits)),
             (None, _) => Err(unchosen(id, &found)),
         }
     }
 
     /// A backup by its id, as it is listed.
-    pub fn backup_view(&self, attempt: &str, text: &str, now: Time) -> Result<v1::BackupView, Status> {
+    pub fn backup_view(&self, attempt: Attempt, text: &str, now: Time) -> Result<v1::BackupView, Status> {
         let snapshot = self.shared.facts.read();
         let (name, id) = by_id(&snapshot, attempt, text)?;
-        view_of(&snapshot, &name, &id, now).ok_or_else(|| absent(attempt, format!("backup `{text}`"), None))
+        view_of(&snapshot, &name, &id, now).ok_or_else(|| absent(attempt, NamedKind::Backup, text, None))
     }
 }
 
 /// Returns a refusal that lists the snapshots to choose from.
 fn unchosen(id: &BackupId, found: &[(&RepositoryName, Candidate)]) -> Status {
-    let say = |(repository, one): &(&RepositoryName, Candidate)| {
-        format!("{:.16} in {repository}, which says it is of {} and has {} bytes", one.snapshot, one.at, one.seen.bytes)
+    let candidate = |(repository, one): &(&RepositoryName, Candidate)| SnapshotCandidate {
+        snapshot: one.snapshot.chars().take(16).collect(),
+        repository: (*repository).clone(),
+        at: one.at,
+        bytes: one.seen.bytes,
     };
-    let said: Vec<String> = found.iter().take(SHOWN).map(say).collect();
-    let more = found.len().saturating_sub(SHOWN);
-    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    let why = match said.is_empty() {
-        true => format!("no snapshot carries the id {id} whose repository is unclear about it"),
-        false => format!("nobody noted which snapshot is the backup {id}: {}{more}", said.join("; ")),
+    let (backup, more) = (id.clone(), found.len().saturating_sub(SHOWN));
+    let refusal = match found.iter().take(SHOWN).map(candidate).collect::<Vec<_>>() {
+        none if none.is_empty() => BackupRefusal::NoUnclearSnapshot { backup },
+        candidates => BackupRefusal::SnapshotNotChosen { backup, more, candidates },
     };
-    hindered("accept the backup", why, Hint::ChooseSnapshot(id.clone()))
+    refuse(Attempt::AcceptBackup, refusal, Hint::ChooseSnapshot(id.clone()))
 }
 
 fn view_of(snapshot: &StateSnapshot, name: &InstanceName, id: &BackupId, now: Time) -> Option<v1::BackupView> {

@@ -4,16 +4,15 @@ use super::requests::hosts_against;
 use crate::clock;
 use crate::facts::{DesiredChange, StateSnapshot};
 use crate::operators::apps::count;
-use crate::operators::request::{ChangeError, absent, hindered, read, taken, wrong};
+use crate::operators::request::{ChangeError, absent, read};
 use crate::operators::service::OperatorsService;
 use crate::repositories::{BucketKeys, retire};
-use crate::rpc_status::failed;
+use crate::rpc_status::{failed, refuse};
 use fleet_core::backup::{RepositoryDesired, RepositoryLocation, Secret};
 use fleet_core::event::EventKind;
-use fleet_core::grammar;
 use fleet_core::hint::Hint;
 use fleet_core::names::{OperatorName, RepositoryName};
-use fleet_proto::convert::ConvertError;
+use fleet_core::refused_call::{Attempt, BackupRefusal, CallRefusal, LocationPart, NamedKind};
 use fleet_proto::v1::{self, add_repository_request};
 use tonic::Status;
 
@@ -25,19 +24,19 @@ impl OperatorsService {
         by: &OperatorName,
         request: v1::AddRepositoryRequest,
     ) -> Result<v1::RepositoryView, Status> {
-        const ATTEMPT: &str = "add the repository";
+        const ATTEMPT: Attempt = Attempt::AddRepository;
         let name: RepositoryName = read(ATTEMPT, &request.name)?;
         let now = clock::now();
         let place = place(ATTEMPT, request.location.as_ref())?;
         let change = |change: &mut DesiredChange<'_>| {
             if change.snapshot().desired().repositories.contains_key(&name) {
-                let why = format!("there is a repository `{name}` already");
-                return Err(taken(ATTEMPT, why, Hint::ChooseRepositoryName).into());
+                let refusal = CallRefusal::NameTaken { subject: NamedKind::Repository, name: name.to_string() };
+                return Err(refuse(ATTEMPT, refusal, Hint::ChooseRepositoryName).into());
             }
             if let Some(add_repository_request::Location::Bucket(bucket)) = &request.location {
                 let keys = BucketKeys { key_id: bucket.key_id.clone(), key: Secret(bucket.key.clone()) };
                 let kept = self.shared.repository_service.secrets().put_bucket(change.batch(), &name, &keys);
-                kept.map_err(|error| failed("could not keep the keys of the bucket", &error))?;
+                kept.map_err(|error| failed(Attempt::KeepBucketKeys, &error))?;
             }
             change.put_repository(&name, RepositoryDesired { place, added: now });
             change.tell(&name, EventKind::Added { by: by.clone() });
@@ -48,7 +47,7 @@ impl OperatorsService {
         let notes = hosts_against(&snapshot, snapshot.desired().hosts.keys(), &[name.clone()].into());
         let view = snapshot.desired().repositories.get(&name).map(|repository| view(&snapshot, &name, repository));
         let view = view.map(|view| v1::RepositoryView { notes, ..view });
-        view.ok_or_else(|| absent(ATTEMPT, format!("repository `{name}`"), None))
+        view.ok_or_else(|| absent(ATTEMPT, NamedKind::Repository, name, None))
     }
 
     pub fn list_repositories_now(&self) -> v1::RepositoryList {
@@ -62,35 +61,37 @@ impl OperatorsService {
         by: &OperatorName,
         request: &v1::RemoveRepositoryRequest,
     ) -> Result<v1::RemoveRepositoryReply, Status> {
-        const ATTEMPT: &str = "remove the repository";
+        const ATTEMPT: Attempt = Attempt::RemoveRepository;
         let name: RepositoryName = read(ATTEMPT, &request.name)?;
         let change = |change: &mut DesiredChange<'_>| {
             let snapshot = change.snapshot();
             let Some(desired) = snapshot.desired().repositories.get(&name).cloned() else {
-                return Err(absent(ATTEMPT, format!("repository `{name}`"), Hint::SeeRepositories).into());
+                return Err(absent(ATTEMPT, NamedKind::Repository, name, Hint::SeeRepositories).into());
             };
             if name == RepositoryDesired::central() {
-                return Err(hindered(ATTEMPT, format!("`{name}` is the one that every fleet has"), None).into());
+                let refusal = BackupRefusal::CentralRepository { repository: name.clone() };
+                return Err(refuse(ATTEMPT, refusal, None).into());
             }
             if let Some((policy, _)) = snapshot.desired().policies.iter().find(|(_, policy)| policy.to.contains(&name))
             {
                 let hint = Hint::NameOtherRepositories(policy.clone());
-                return Err(hindered(ATTEMPT, format!("the policy `{policy}` keeps backups there"), hint).into());
+                let refusal = BackupRefusal::RepositoryOfPolicy { policy: policy.clone() };
+                return Err(refuse(ATTEMPT, refusal, hint).into());
             }
             let is_asked = |open: &fleet_core::facts::OpenOrder| {
                 let data = open.order.action.data();
                 data.is_some_and(|data| data.repositories(&open.order.instance).iter().any(|(of, _)| **of == name))
             };
             if snapshot.asked().orders.values().any(is_asked) {
-                return Err(hindered(ATTEMPT, "an order that is under way uses it", Hint::AwaitRepository).into());
+                return Err(refuse(ATTEMPT, BackupRefusal::RepositoryInUse, Hint::AwaitRepository).into());
             }
             let held = snapshot.backups_in(&name).len();
             if held > 0 && !request.forget {
-                let why = format!("it holds {}", grammar::count(held, "backup"));
-                return Err(hindered(ATTEMPT, why, Hint::ConsentToForget).into());
+                let refusal = BackupRefusal::RepositoryHolds { count: held };
+                return Err(refuse(ATTEMPT, refusal, Hint::ConsentToForget).into());
             }
             let forgotten = retire(change, self.shared.facts.store(), &name, &desired);
-            let forgotten = forgotten.map_err(|error| failed("could not keep what opens it", &error))?;
+            let forgotten = forgotten.map_err(|error| failed(Attempt::KeepRetired, &error))?;
             change.remove_repository(&name);
             change.tell(&name, EventKind::RepositoryRemoved { by: by.clone(), backups: forgotten });
             Ok::<_, ChangeError>(())
@@ -100,42 +101,40 @@ impl OperatorsService {
     }
 }
 
-fn place(attempt: &str, place: Option<&add_repository_request::Location>) -> Result<RepositoryLocation, Status> {
+fn place(attempt: Attempt, place: Option<&add_repository_request::Location>) -> Result<RepositoryLocation, Status> {
     match place {
         Some(add_repository_request::Location::Folder(folder)) => {
-            let path = bounded(attempt, "the path", &folder.path)?;
+            let path = bounded(attempt, LocationPart::Path, &folder.path)?;
             let is_plain = path.starts_with('/') && !path.split('/').any(|part| part == "..");
             if !is_plain {
-                let why = format!("`{path}` is not a folder on a host");
-                return Err(wrong(attempt, why, Hint::WriteAbsolutePath));
+                return Err(refuse(attempt, BackupRefusal::NotAFolder { path }, Hint::WriteAbsolutePath));
             }
             Ok(RepositoryLocation::Folder { path })
         }
         Some(add_repository_request::Location::Bucket(bucket)) => {
-            let endpoint = bounded(attempt, "the endpoint", &bucket.endpoint)?;
+            let endpoint = bounded(attempt, LocationPart::Endpoint, &bucket.endpoint)?;
             if !endpoint.starts_with("https://") && !endpoint.starts_with("http://") {
-                let why = format!("`{endpoint}` is not an endpoint");
-                return Err(wrong(attempt, why, Hint::WriteUrl));
+                return Err(refuse(attempt, BackupRefusal::NotAnEndpoint { endpoint }, Hint::WriteUrl));
             }
-            let named = bounded(attempt, "the bucket", &bucket.bucket)?;
+            let named = bounded(attempt, LocationPart::Bucket, &bucket.bucket)?;
             if named.is_empty() || bucket.key_id.is_empty() || bucket.key.is_empty() {
-                return Err(wrong(attempt, "a bucket needs its name, a key id and a key", None));
+                return Err(refuse(attempt, BackupRefusal::BucketIncomplete, None));
             }
             Ok(RepositoryLocation::S3 {
                 endpoint,
-                region: bounded(attempt, "the region", &bucket.region)?,
+                region: bounded(attempt, LocationPart::Region, &bucket.region)?,
                 bucket: named,
-                prefix: bounded(attempt, "the prefix", &bucket.prefix)?,
+                prefix: bounded(attempt, LocationPart::Prefix, &bucket.prefix)?,
             })
         }
         // Absent, or of a kind that came after this version.
-        None => Err(wrong(attempt, ConvertError::Unknown { field: "location" }, Hint::GiveLocation)),
+        None => Err(refuse(attempt, CallRefusal::UnknownValue { field: "location".to_owned() }, Hint::GiveLocation)),
     }
 }
 
-fn bounded(attempt: &str, what: &str, text: &str) -> Result<String, Status> {
+fn bounded(attempt: Attempt, part: LocationPart, text: &str) -> Result<String, Status> {
     if text.len() > TEXT_LIMIT || text.chars().any(char::is_control) {
-        return Err(wrong(attempt, format!("{what} is too long, or holds what cannot be shown"), None));
+        return Err(refuse(attempt, BackupRefusal::LocationInvalid { part }, None));
     }
     Ok(text.to_owned())
 }

@@ -3,24 +3,24 @@
 use super::requests::{check_repositories, hosts_against};
 use crate::clock;
 use crate::facts::{DesiredChange, StateSnapshot};
-use crate::operators::request::{ChangeError, absent, read, wrong};
+use crate::operators::request::{ChangeError, absent, read, unreadable};
 use crate::operators::service::OperatorsService;
 use crate::operators::subject::no_instance;
+use crate::rpc_status::refuse;
 use fleet_core::access::Role;
 use fleet_core::backup::{BackupPolicy, Keep, RepositoryDesired, Schedule, Zone};
 use fleet_core::event::EventKind;
 use fleet_core::facts::{DataConcurrency, Desired};
-use fleet_core::grammar::listed;
 use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, OperatorName, PolicyName};
+use fleet_core::refused_call::{Attempt, BackupRefusal, CallRefusal, CountedThing, NamedKind, first_of};
 use fleet_core::time::Time;
 use fleet_core::units::{Period, Size};
-use fleet_proto::refusal::{RefusalReason, refuse};
 use fleet_proto::v1;
 use std::collections::BTreeSet;
 use tonic::Status;
 
-const ATTEMPT: &str = "set the policy";
+const ATTEMPT: Attempt = Attempt::SetPolicy;
 /// No fleet has more.
 const POLICIES: usize = 200;
 /// Maximum number of instances that an event names.
@@ -38,8 +38,8 @@ impl OperatorsService {
         let now = clock::now();
         // A limit of zero would silently stop all backups.
         if let Some(at_once) = request.fleet_at_once.filter(|at_once| !(1..=AT_ONCE).contains(at_once)) {
-            let why = format!("{at_once} at a time are not between 1 and {AT_ONCE}");
-            return Err(wrong(ATTEMPT, why, Hint::RemovePolicy));
+            let refusal = CallRefusal::OutOfRange { number: at_once, least: 1, most: AT_ONCE };
+            return Err(refuse(ATTEMPT, refusal, Hint::RemovePolicy));
         }
         if request.dry_run {
             let snapshot = self.shared.facts.read();
@@ -52,7 +52,8 @@ impl OperatorsService {
             let policy = settled(change.snapshot(), &name, &request)?;
             let before = change.snapshot().desired().policies.get(&name);
             if before.is_none() && change.snapshot().desired().policies.len() >= POLICIES {
-                return Err(wrong(ATTEMPT, format!("there are {POLICIES} policies"), Hint::RemovePolicyFirst).into());
+                let refusal = CallRefusal::TooMany { what: CountedThing::Policies, limit: POLICIES };
+                return Err(refuse(ATTEMPT, refusal, Hint::RemovePolicyFirst).into());
             }
             if before != Some(&policy) {
                 let is_new = before.is_none();
@@ -85,8 +86,8 @@ impl OperatorsService {
         let chosen = snapshot.desired().policies.iter().filter(|(name, _)| is_meant(name));
         let policies: Vec<_> = chosen.map(|(name, policy)| view(snapshot.desired(), name, policy, now)).collect();
         if policies.is_empty() && !request.name.is_empty() {
-            let name: PolicyName = read("show the policy", &request.name)?;
-            return Err(no_policy("show the policy", &name));
+            let name: PolicyName = read(Attempt::ShowPolicy, &request.name)?;
+            return Err(no_policy(Attempt::ShowPolicy, &name));
         }
         Ok(v1::BackupPolicyList { policies, fleet_at_once: snapshot.desired().at_once.0 })
     }
@@ -96,7 +97,7 @@ impl OperatorsService {
         by: &OperatorName,
         request: &v1::RemovePolicyRequest,
     ) -> Result<v1::RemovePolicyReply, Status> {
-        const ATTEMPT: &str = "remove the policy";
+        const ATTEMPT: Attempt = Attempt::RemovePolicy;
         let name: PolicyName = read(ATTEMPT, &request.name)?;
         let change = |change: &mut DesiredChange<'_>| {
             if !change.snapshot().desired().policies.contains_key(&name) {
@@ -124,14 +125,12 @@ fn shortened(
     if names.is_empty() || role >= Role::Administrator {
         return Ok(names);
     }
-    let names = listed(&names.iter().map(ToString::to_string).collect::<Vec<_>>());
-    let text =
-        format!("could not {ATTEMPT}: fewer backups of {names} would be kept, which needs the role administrator");
-    Err(refuse(RefusalReason::Role, text, Hint::SeeRemainingBackups))
+    let (instances, more) = first_of(names);
+    Err(refuse(ATTEMPT, BackupRefusal::FewerBackups { more, instances }, Hint::SeeRemainingBackups))
 }
 
-fn no_policy(attempt: &str, name: &PolicyName) -> Status {
-    absent(attempt, format!("policy `{name}`"), Hint::SeePolicies)
+fn no_policy(attempt: Attempt, name: &PolicyName) -> Status {
+    absent(attempt, NamedKind::Policy, name, Hint::SeePolicies)
 }
 
 /// Returns a policy after a request: settings that it does not mention keep their value or get the default.
@@ -160,7 +159,7 @@ fn settled(
     }
     give(snapshot, &mut policy, request)?;
     check_repositories(snapshot, ATTEMPT, &policy.to)?;
-    policy.check().map_err(|error| wrong(ATTEMPT, error, None))?;
+    policy.check().map_err(|error| unreadable(ATTEMPT, error, None))?;
     Ok(policy)
 }
 
@@ -186,7 +185,7 @@ fn schedule(before: &Schedule, request: &v1::SetPolicyRequest) -> Result<Schedul
         None => before.zone().clone(),
     };
     let pattern = request.schedule.as_deref().unwrap_or(before.pattern());
-    Schedule::new(pattern, zone).map_err(|error| wrong(ATTEMPT, error, None))
+    Schedule::new(pattern, zone).map_err(|error| unreadable(ATTEMPT, error, None))
 }
 
 /// Returns the retention of a policy. A request that sets one number for a new policy sets all of them.

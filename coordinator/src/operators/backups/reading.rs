@@ -2,10 +2,11 @@
 
 use super::chosen::{Meant, by_id, choose};
 use crate::clock;
-use crate::operators::request::{exhausted, hindered, read, wrong};
+use crate::operators::request::read;
 use crate::operators::service::OperatorsService;
 use crate::permits::Permit;
 use crate::repositories::{Opened, RepositoryService, RepositoryServiceError, Which, said, unreadable_file};
+use crate::rpc_status::{refusal_of, refuse};
 use fleet_core::backup::{
     BackupDamage, BackupSource, FileKind, Hold, HoldKind, Kept, Manifest, ManifestDifference, Part, VerifyFinding,
     side_file_note,
@@ -13,6 +14,7 @@ use fleet_core::backup::{
 use fleet_core::backup_health::rough;
 use fleet_core::hint::Hint;
 use fleet_core::names::{BackupId, InstanceName, OperatorName, RepositoryName};
+use fleet_core::refused_call::{Attempt, BackupRefusal};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use fleet_repository::{CheckReport, MAX_MANIFEST, ReadData, SnapshotOwner};
@@ -37,13 +39,13 @@ impl OperatorsService {
         request: &v1::ShowBackupRequest,
         now: Time,
     ) -> Result<v1::BackupDetail, Status> {
-        const ATTEMPT: &str = "show the backup";
+        const ATTEMPT: Attempt = Attempt::ShowBackup;
         let view = self.backup_view(ATTEMPT, &request.backup, now)?;
         let _place = self.reader(ATTEMPT, by).await?;
         let detail = v1::BackupDetail { backup: Some(view), ..Default::default() };
         Ok(match self.any_manifest(ATTEMPT, &request.backup).await {
             Ok(manifest) => with_manifest(detail, &manifest),
-            Err(error) => v1::BackupDetail { unread: error.message().to_owned(), ..detail },
+            Err(status) => v1::BackupDetail { refusal: Some(refusal_of(&status).into()), ..detail },
         })
     }
 
@@ -53,7 +55,7 @@ impl OperatorsService {
         request: &v1::DiffBackupsRequest,
         now: Time,
     ) -> Result<v1::BackupDifference, Status> {
-        const ATTEMPT: &str = "compare the backups";
+        const ATTEMPT: Attempt = Attempt::CompareBackups;
         let (older, newer) =
             (self.backup_view(ATTEMPT, &request.older, now)?, self.backup_view(ATTEMPT, &request.newer, now)?);
         let _place = self.reader(ATTEMPT, by).await?;
@@ -66,7 +68,7 @@ impl OperatorsService {
     }
 
     /// The manifest of a backup from whichever repository has it.
-    async fn any_manifest(&self, attempt: &str, backup: &str) -> Result<Manifest, Status> {
+    async fn any_manifest(&self, attempt: Attempt, backup: &str) -> Result<Manifest, Status> {
         let from = {
             let snapshot = self.shared.facts.read();
             let (name, id) = by_id(&snapshot, attempt, backup)?;
@@ -76,19 +78,19 @@ impl OperatorsService {
     }
 
     /// Waits for a slot to read repositories.
-    pub async fn reader(&self, attempt: &str, by: &OperatorName) -> Result<Permit, Status> {
+    pub async fn reader(&self, attempt: Attempt, by: &OperatorName) -> Result<Permit, Status> {
         let entered = self.shared.readers.enter(by).await;
-        entered.map_err(|why| exhausted(attempt, why, Hint::TryWhenAnswered))
+        entered.map_err(|why| refuse(attempt, why.refusal(), Hint::TryWhenAnswered))
     }
 
     /// The manifest of one copy of a backup, values in the clear included.
-    pub async fn manifest_of(&self, attempt: &str, from: &BackupSource) -> Result<Manifest, Status> {
+    pub async fn manifest_of(&self, attempt: Attempt, from: &BackupSource) -> Result<Manifest, Status> {
         self.manifest_up_to(MAX_MANIFEST, attempt, from).await
     }
 
-    async fn manifest_up_to(&self, most: u64, attempt: &str, from: &BackupSource) -> Result<Manifest, Status> {
+    async fn manifest_up_to(&self, most: u64, attempt: Attempt, from: &BackupSource) -> Result<Manifest, Status> {
         let reading = self.shared.repository_service.manifest(&from.repository, &from.instance, &from.backup, most);
-        let late = |_| hindered(attempt, format!("{} did not answer in {} s", from.repository, LIMIT.as_secs()), None);
+        let late = |_| refuse(attempt, silent(&from.repository), None);
         timeout(LIMIT, reading).await.map_err(late)?.map_err(|error| unread(attempt, &error))
     }
 
@@ -97,7 +99,7 @@ impl OperatorsService {
         by: &OperatorName,
         request: &v1::ExtractRequest,
     ) -> Result<BoxStream<'static, Result<v1::ExtractPiece, Status>>, Status> {
-        const ATTEMPT: &str = "read out of the backup";
+        const ATTEMPT: Attempt = Attempt::ExtractBackup;
         let from = {
             let snapshot = self.shared.facts.read();
             let (name, id) = by_id(&snapshot, ATTEMPT, &request.backup)?;
@@ -106,7 +108,7 @@ impl OperatorsService {
         };
         let place = self.reader(ATTEMPT, by).await?;
         let opening = self.shared.repository_service.open(&from.repository, &from.instance, &from.backup);
-        let late = |_| hindered(ATTEMPT, format!("{} did not answer in {} s", from.repository, LIMIT.as_secs()), None);
+        let late = |_| refuse(ATTEMPT, silent(&from.repository), None);
         let opened = timeout(LIMIT, opening).await.map_err(late)?.map_err(|error| unread(ATTEMPT, &error))?;
         let path = path_of(ATTEMPT, &opened, request)?;
         let pieces = opened.read(&path).await.map_err(|error| unread(ATTEMPT, &error))?;
@@ -125,7 +127,7 @@ impl OperatorsService {
         &self,
         request: &v1::VerifyRequest,
     ) -> Result<BoxStream<'static, Result<v1::VerifyLine, Status>>, Status> {
-        const ATTEMPT: &str = "verify";
+        const ATTEMPT: Attempt = Attempt::Verify;
         let instance = Some(&request.instance).filter(|name| !name.is_empty());
         let instance = instance.map(|name| read::<InstanceName>(ATTEMPT, name)).transpose()?;
         let how = how_much(ATTEMPT, request.percent, clock::now())?;
@@ -136,7 +138,7 @@ impl OperatorsService {
             chosen.flat_map(|(name, backups)| backups.repositories().map(|of| (of.clone(), name.clone()))).collect()
         };
         if all.is_empty() {
-            return Err(hindered(ATTEMPT, "there is no backup yet", Hint::TakeBackup));
+            return Err(refuse(ATTEMPT, BackupRefusal::NoBackupYet, Hint::TakeBackup));
         }
         let repository_service = Arc::clone(&self.shared.repository_service);
         let look = move |(repository, instance): Which| {
@@ -148,20 +150,17 @@ impl OperatorsService {
 }
 
 /// An error while reading is reported as the repository's error, not as an internal one.
-fn unread(attempt: &str, error: &RepositoryServiceError) -> Status {
-    let mut text = error.to_string();
-    let mut deeper = std::error::Error::source(error);
-    while let Some(cause) = deeper {
-        if !text.contains(&cause.to_string()) {
-            text.push_str(&format!(": {cause}"));
+fn unread(attempt: Attempt, error: &RepositoryServiceError) -> Status {
+    match error {
+        RepositoryServiceError::OnItsHost(repository) => {
+            refuse(attempt, BackupRefusal::RepositoryOnHost { repository: repository.clone() }, Hint::ReadOnItsHost)
         }
-        deeper = cause.source();
+        other => refuse(attempt, BackupRefusal::RepositoryFailed { problem: said(other) }, Hint::VerifyBackups),
     }
-    let hint = match error {
-        RepositoryServiceError::OnItsHost(_) => Hint::ReadOnItsHost,
-        _ => Hint::VerifyBackups,
-    };
-    hindered(attempt, text, hint)
+}
+
+fn silent(repository: &RepositoryName) -> BackupRefusal {
+    BackupRefusal::RepositorySilent { repository: repository.clone(), waited: LIMIT }
 }
 
 async fn verified(
@@ -205,7 +204,7 @@ fn damage(report: &CheckReport) -> (VerifyFinding, Option<BackupDamage>) {
 }
 
 /// Parts take turns by the hour, so that who asks again and again reads all of it in the end.
-fn how_much(attempt: &str, percent: u32, now: Time) -> Result<ReadData, Status> {
+fn how_much(attempt: Attempt, percent: u32, now: Time) -> Result<ReadData, Status> {
     match percent {
         0 => Ok(ReadData::Nothing),
         100 => Ok(ReadData::All),
@@ -214,12 +213,12 @@ fn how_much(attempt: &str, percent: u32, now: Time) -> Result<ReadData, Status> 
             let part = u32::try_from(now.0 / 3_600_000 % u64::from(of)).unwrap_or(0);
             Ok(ReadData::Part { part, of })
         }
-        more => Err(wrong(attempt, format!("{more}% is more than all"), None)),
+        percent => Err(refuse(attempt, BackupRefusal::TooManyPercent { percent }, None)),
     }
 }
 
 /// A dump by the name of its store; a file of a store by its path there.
-fn path_of(attempt: &str, opened: &Opened, request: &v1::ExtractRequest) -> Result<OsString, Status> {
+fn path_of(attempt: Attempt, opened: &Opened, request: &v1::ExtractRequest) -> Result<OsString, Status> {
     let asked = if request.path_bytes.is_empty() { request.path.as_bytes() } else { &request.path_bytes };
     if request.store.is_empty() {
         return Ok(OsStr::from_bytes(asked).to_owned());
@@ -227,14 +226,13 @@ fn path_of(attempt: &str, opened: &Opened, request: &v1::ExtractRequest) -> Resu
     let part = opened.manifest.parts.iter().find(|part| part.store.as_str() == request.store);
     let Some(part) = part else {
         let stores = opened.manifest.parts.iter().map(|part| part.store.to_string()).collect();
-        let why = format!("there is no store `{}` in it", request.store);
-        return Err(wrong(attempt, why, Hint::ChooseAmong(stores)));
+        let refusal = BackupRefusal::NoSuchStore { store: request.store.clone() };
+        return Err(refuse(attempt, refusal, Hint::ChooseAmong(stores)));
     };
     match (&part.kept, asked) {
         (Kept::Stream { path, .. }, _) => Ok(path.into()),
         (Kept::Files { .. }, b"") => {
-            let why = format!("`{}` is many files", request.store);
-            Err(wrong(attempt, why, Hint::NamePath))
+            Err(refuse(attempt, BackupRefusal::ManyFiles { store: request.store.clone() }, Hint::NamePath))
         }
         (Kept::Files { roots, .. }, path) => {
             let root = roots.first().map(|root| root.path.trim_end_matches('/')).unwrap_or_default();

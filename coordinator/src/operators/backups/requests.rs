@@ -4,9 +4,10 @@ use super::chosen::{Meant, choose};
 use crate::clock;
 use crate::facts::{DesiredChange, Started, StateSnapshot};
 use crate::operators::agreed::{Agreed, plan_changed, shown};
-use crate::operators::request::{ChangeError, absent, hindered, read, wrong};
+use crate::operators::request::{ChangeError, absent, read};
 use crate::operators::service::OperatorsService;
 use crate::operators::subject::no_instance;
+use crate::rpc_status::refuse;
 use fleet_core::backup::{Cause, DataAction, DataRequest, Privileges, RepositoryDesired, StoreState};
 use fleet_core::event::EventKind;
 use fleet_core::facts::InstanceDesired;
@@ -17,6 +18,7 @@ use fleet_core::names::{HostName, InstanceName, OperatorName, RepositoryName};
 use fleet_core::order_summary::OrderSummary;
 use fleet_core::plan::data_order_id;
 use fleet_core::planned_change::PlannedChange;
+use fleet_core::refused_call::{Attempt, BackupRefusal, CallRefusal, NamedKind};
 use fleet_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
 use tonic::Status;
@@ -26,7 +28,7 @@ const NOTES: usize = 20;
 
 impl OperatorsService {
     pub async fn back_up_as(&self, by: &OperatorName, request: &v1::BackUpRequest) -> Result<v1::BackUpReply, Status> {
-        const ATTEMPT: &str = "back up";
+        const ATTEMPT: Attempt = Attempt::BackUp;
         let to = request.to.iter().map(|name| read(ATTEMPT, name)).collect::<Result<BTreeSet<RepositoryName>, _>>()?;
         let actions = {
             let snapshot = self.shared.facts.read();
@@ -46,7 +48,7 @@ impl OperatorsService {
     }
 
     pub async fn drill_as(&self, by: &OperatorName, request: &v1::DrillRequest) -> Result<v1::InstanceChange, Status> {
-        const ATTEMPT: &str = "drill";
+        const ATTEMPT: Attempt = Attempt::Drill;
         let name: InstanceName = read(ATTEMPT, &request.instance)?;
         let meant = Meant { backup: &request.backup, at: None, repository: &request.repository };
         let from = {
@@ -65,7 +67,7 @@ impl OperatorsService {
         // The instance of the backup is looked up when its host is ordered.
         let actions = [(name, DataAction::Drill { from, privileges: Privileges::default() })].into();
         let mut changes = self.request_data_action(by, ATTEMPT, actions, None).await?;
-        let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was asked for", None))?;
+        let change = changes.pop().ok_or_else(|| refuse(ATTEMPT, CallRefusal::NothingRequested, None))?;
         Ok(v1::InstanceChange { plan: shown(&plan), ..change })
     }
 
@@ -73,7 +75,7 @@ impl OperatorsService {
     pub async fn request_data_action(
         &self,
         by: &OperatorName,
-        attempt: &str,
+        attempt: Attempt,
         actions: BTreeMap<InstanceName, DataAction>,
         agreed: Option<(&Agreed, &InstanceDesired)>,
     ) -> Result<Vec<v1::InstanceChange>, Status> {
@@ -121,10 +123,10 @@ fn is_online(snapshot: &StateSnapshot, instance: &InstanceDesired) -> bool {
 }
 
 /// Returns the instance; fails if it is being removed or has another pending request about its data.
-pub fn free(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) -> Result<InstanceDesired, Status> {
+pub fn free(change: &DesiredChange<'_>, attempt: Attempt, name: &InstanceName) -> Result<InstanceDesired, Status> {
     let desired = change.snapshot().instance(name).cloned().ok_or_else(|| no_instance(attempt, name))?;
     if desired.removal.is_some() {
-        return Err(hindered(attempt, format!("`{name}` is being removed"), Hint::AwaitRemoval));
+        return Err(refuse(attempt, CallRefusal::BeingRemoved { instance: name.clone() }, Hint::AwaitRemoval));
     }
     let pending = desired
         .data
@@ -132,15 +134,15 @@ pub fn free(change: &DesiredChange<'_>, attempt: &str, name: &InstanceName) -> R
         .filter(|request| !change.snapshot().observed().ended.contains_key(&data_order_id(name, &desired, request)));
     match pending {
         Some(_) => {
-            let why = format!("something else was asked for the data of `{name}` and is not over");
-            Err(hindered(attempt, why, Hint::AwaitOrder(name.clone())))
+            let refusal = BackupRefusal::RequestPending { instance: name.clone() };
+            Err(refuse(attempt, refusal, Hint::AwaitOrder(name.clone())))
         }
         None => Ok(desired),
     }
 }
 
 fn chosen(snapshot: &StateSnapshot, request: &v1::BackUpRequest) -> Result<BTreeSet<InstanceName>, Status> {
-    const ATTEMPT: &str = "back up";
+    const ATTEMPT: Attempt = Attempt::BackUp;
     let mut names = BTreeSet::new();
     for name in &request.instances {
         let name: InstanceName = read(ATTEMPT, name)?;
@@ -157,7 +159,7 @@ fn chosen(snapshot: &StateSnapshot, request: &v1::BackUpRequest) -> Result<BTree
         names.extend(picked.map(|(name, _)| name.clone()));
     }
     match names.is_empty() {
-        true => Err(wrong(ATTEMPT, "no instance is meant", Hint::NameInstances)),
+        true => Err(refuse(ATTEMPT, CallRefusal::NoInstanceNamed, Hint::NameInstances)),
         false => Ok(names),
     }
 }
@@ -170,12 +172,12 @@ pub fn usual(snapshot: &StateSnapshot, name: &InstanceName) -> BTreeSet<Reposito
 
 pub fn check_repositories(
     snapshot: &StateSnapshot,
-    attempt: &str,
+    attempt: Attempt,
     names: &BTreeSet<RepositoryName>,
 ) -> Result<(), Status> {
     let unknown = names.iter().find(|name| !snapshot.desired().repositories.contains_key(*name));
     match unknown {
-        Some(name) => Err(absent(attempt, format!("repository `{name}`"), Hint::SeeRepositories)),
+        Some(name) => Err(absent(attempt, NamedKind::Repository, name, Hint::SeeRepositories)),
         None => Ok(()),
     }
 }
@@ -183,7 +185,7 @@ pub fn check_repositories(
 /// Refuses repositories that a host's own policy, as last reported, does not allow for backups.
 pub fn check_host<'a>(
     snapshot: &StateSnapshot,
-    attempt: &str,
+    attempt: Attempt,
     host: &HostName,
     names: impl IntoIterator<Item = &'a RepositoryName>,
 ) -> Result<(), Status> {
@@ -192,7 +194,8 @@ pub fn check_host<'a>(
     if refusals.is_empty() {
         return Ok(());
     }
-    Err(hindered(attempt, joined(&refusals), Hint::AskHostOwners(host.clone())))
+    let refusal = CallRefusal::PolicyForbids { host: host.clone(), refusal: joined(&refusals) };
+    Err(refuse(attempt, refusal, Hint::AskHostOwners(host.clone())))
 }
 
 /// The hosts whose own policy does not allow some of these repositories, each in words.

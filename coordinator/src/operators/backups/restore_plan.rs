@@ -1,17 +1,18 @@
 //! Plan of a restore: the checks of host and backup before it is ordered, and the data that it replaces.
 
 use crate::facts::StateSnapshot;
-use crate::operators::request::{hindered, wrong};
+use crate::rpc_status::refuse;
 use fleet_core::backup::{BackupSeen, BackupSource, Privileges, RepositoryLocation, StoreState};
 use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, RepositoryName, StoreName};
 use fleet_core::planned_change::PlannedChange;
+use fleet_core::refused_call::{Attempt, BackupRefusal};
 use fleet_core::release::Release;
 use fleet_proto::v1;
 use std::collections::BTreeSet;
 use tonic::Status;
 
-const ATTEMPT: &str = "restore";
+const ATTEMPT: Attempt = Attempt::Restore;
 
 /// Returns the changes of replaced data.
 pub fn in_place(
@@ -34,7 +35,8 @@ pub fn in_place(
     let stores: BTreeSet<&StoreName> = coverage.stores.iter().map(|store| &store.name).collect();
     if let Some(unknown) = only.iter().find(|name| !stores.contains(name)) {
         let has: Vec<String> = stores.iter().map(ToString::to_string).collect();
-        return Err(wrong(ATTEMPT, format!("`{unknown}` is not a store of `{name}`"), Hint::ChooseAmong(has)));
+        let refusal = BackupRefusal::NotAStore { store: unknown.clone(), instance: name.clone() };
+        return Err(refuse(ATTEMPT, refusal, Hint::ChooseAmong(has)));
     }
     for store in &coverage.stores {
         let is_meant = only.is_empty() || only.contains(&store.name);
@@ -84,8 +86,8 @@ pub fn check_reach(
     if !is_folder || seen.host == *host {
         return Ok(());
     }
-    let why = format!("that backup is in a folder of {}, which {host} does not reach", seen.host);
-    Err(hindered(ATTEMPT, why, Hint::ChooseOtherCopy))
+    let refusal = BackupRefusal::FolderOutOfReach { of: seen.host.clone(), host: host.clone() };
+    Err(refuse(ATTEMPT, refusal, Hint::ChooseOtherCopy))
 }
 
 /// Refuses data of another version than the running one.
@@ -93,8 +95,9 @@ pub fn check_release(snapshot: &StateSnapshot, name: &InstanceName, seen: &Backu
     let runs: Option<&Release> = snapshot.said(name).map(|said| &said.release);
     match runs.filter(|release| release.name != seen.release.name) {
         Some(release) => {
-            let why = format!("the backup was made by {}, and `{name}` is {release}", seen.release);
-            Err(hindered(ATTEMPT, why, Hint::RestoreAsNew))
+            let (made_by, present) = (seen.release.name.clone(), release.name.clone());
+            let refusal = BackupRefusal::OtherRelease { release: made_by, instance: name.clone(), present };
+            Err(refuse(ATTEMPT, refusal, Hint::RestoreAsNew))
         }
         None => Ok(()),
     }

@@ -8,13 +8,13 @@ use crate::facts::{DesiredChange, Started};
 use crate::operators::agreed::{Agreed, Once, shown};
 use crate::operators::asking::HostWord;
 use crate::operators::changes::{check_for, planned};
-use crate::operators::request::{ChangeError, absent, hindered, read, taken, wrong};
+use crate::operators::request::{ChangeError, absent, read};
 use crate::operators::service::OperatorsService;
 use crate::operators::subject::{Subject, definition, no_instance};
+use crate::rpc_status::refuse;
 use fleet_core::app::Given;
 use fleet_core::backup::{
-    BackupSeen, BackupSource, DataAction, DataRequest, Kept, Manifest, Others, Part, refused_without_side_files,
-    without_side_files,
+    BackupSeen, BackupSource, DataAction, DataRequest, Kept, Manifest, Others, Part, without_side_files,
 };
 use fleet_core::event::EventKind;
 use fleet_core::facts::{DriftRule, InstanceDesired, InstanceOrigin, PowerDesired};
@@ -24,13 +24,14 @@ use fleet_core::names::{HostName, InstanceName, OperatorName, StoreName};
 use fleet_core::not_asked::NotAsked;
 use fleet_core::order::PowerRequest;
 use fleet_core::planned_change::{PlannedChange, RestoreTo};
+use fleet_core::refused_call::{Attempt, BackupRefusal, CallRefusal, NamedKind};
 use fleet_core::release::{Goal, Release};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::collections::BTreeSet;
 use tonic::Status;
 
-const ATTEMPT: &str = "restore";
+const ATTEMPT: Attempt = Attempt::Restore;
 
 /// A new instance that is made from a backup.
 struct Anew<'a> {
@@ -70,7 +71,7 @@ impl OperatorsService {
         let _place = self.reader(ATTEMPT, by).await?;
         let only = request.only.iter().map(|name| read(ATTEMPT, name)).collect::<Result<BTreeSet<StoreName>, _>>()?;
         if request.to_host.is_empty() != request.name.is_empty() {
-            return Err(wrong(ATTEMPT, "it is not clear where", Hint::GiveHostAndName));
+            return Err(refuse(ATTEMPT, BackupRefusal::NoPlace, Hint::GiveHostAndName));
         }
         match request.to_host.is_empty() {
             true => self.restore_in_place(by, (&request, agreed), name, (from, seen), only).await,
@@ -88,7 +89,7 @@ impl OperatorsService {
     ) -> Result<v1::InstanceChange, Status> {
         if !request.values.is_empty() {
             let hint = Hint::ChangeValuesAfterwards(name.clone());
-            return Err(wrong(ATTEMPT, "values are given only to a new instance", hint));
+            return Err(refuse(ATTEMPT, BackupRefusal::ValuesInPlace, hint));
         }
         let (safety, plan, privileges, desired) = {
             let snapshot = self.shared.facts.read();
@@ -125,7 +126,7 @@ impl OperatorsService {
         let action = DataAction::Restore { from, only, safety, goal: None, others, privileges };
         let mut changes =
             self.request_data_action(by, ATTEMPT, [(name, action)].into(), Some((agreed, &desired))).await?;
-        let change = changes.pop().ok_or_else(|| hindered(ATTEMPT, "nothing was asked for", None))?;
+        let change = changes.pop().ok_or_else(|| refuse(ATTEMPT, CallRefusal::NothingRequested, None))?;
         Ok(v1::InstanceChange { plan: shown(&plan), backup, ..change })
     }
 
@@ -205,7 +206,8 @@ impl OperatorsService {
         plan.extend(cleared_privileges(privileges, &seen));
         let lacking = without_side_files(&manifest, &only);
         if !lacking.is_empty() && !request.drop_others {
-            return Err(hindered(ATTEMPT, refused_without_side_files(&lacking), Hint::DropOthers));
+            let stores = lacking.into_iter().cloned().collect();
+            return Err(refuse(ATTEMPT, BackupRefusal::FilesBesideMissing { stores }, Hint::DropOthers));
         }
         let plan_digest = self.change_digest(&meant_by(request, &from), &plan, None);
         let Some(agreed) = agreed else {
@@ -252,8 +254,7 @@ impl OperatorsService {
     ) -> Result<Anew<'_>, Status> {
         let release = self.find_release(ATTEMPT, &manifest.release.name.app, &manifest.release.name.version)?.release;
         if release.digest != manifest.release.digest {
-            let why = format!("the backup was made by another {} than the one that is known here", release.name);
-            return Err(hindered(ATTEMPT, why, Hint::PushAsItWas));
+            return Err(refuse(ATTEMPT, BackupRefusal::OtherContent { release: release.name }, Hint::PushAsItWas));
         }
         let bundle = self.bundle(&release)?;
         let definition = definition(ATTEMPT, &bundle)?;
@@ -297,7 +298,7 @@ impl OperatorsService {
         }
         match snapshot.desired().hosts.contains_key(host) {
             true => Ok(()),
-            false => Err(absent(ATTEMPT, format!("host `{host}`"), Hint::SeeHosts)),
+            false => Err(absent(ATTEMPT, NamedKind::Host, host, Hint::SeeHosts)),
         }
     }
 }
@@ -335,5 +336,6 @@ fn others_of(request: &v1::RestoreRequest) -> Others {
 }
 
 fn name_taken(name: &InstanceName) -> Status {
-    taken(ATTEMPT, format!("the name `{name}` is used already"), Hint::ChooseInstanceName)
+    let refusal = CallRefusal::NameTaken { subject: NamedKind::Instance, name: name.to_string() };
+    refuse(ATTEMPT, refusal, Hint::ChooseInstanceName)
 }
