@@ -27,7 +27,7 @@ pub use entry::{
 };
 pub use file::{DiskFiles, EntryError, LedgerFiles};
 pub use handle::LedgerHandle;
-pub use journal::{Aside, DataSwap, Held, Journal, RestorePhase};
+pub use journal::{Aside, DataSwap, Held, Journal, RestorePhase, UpgradeCursor};
 pub use leftovers::{LeftFolder, Leftover};
 pub use sandboxes::LeftoverSandbox;
 pub use values_in_use::{InstanceValues, ValuesInUse};

@@ -18,6 +18,7 @@ mod prepare;
 mod said;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 mod work;
 
 pub use allow::{coverage_now, observe};

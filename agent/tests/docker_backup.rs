@@ -35,3 +35,5 @@ mod recovery;
 mod side_files;
 #[path = "docker_backup/stories.rs"]
 mod stories;
+#[path = "docker_backup/upgrades.rs"]
+mod upgrades;

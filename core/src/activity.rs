@@ -49,6 +49,8 @@ pub enum Activity {
     Remove(String),
     /// Renames a container, with its name before and after.
     Rename(String, String),
+    /// Sets the restart policy of a container.
+    SetRestart(String),
     /// Starts a container.
     Start(String),
     /// Waits until a container is healthy, at most for a time.
@@ -143,6 +145,8 @@ pub enum Activity {
     ForgettingInstance,
     /// Stuck, because a part of the host's ledger cannot be read.
     LedgerUnreadable(String),
+    /// Copies a folder before an upgrade, for the way back.
+    CopyingData(String),
 }
 
 /// Activities side by side.

@@ -47,6 +47,7 @@ pub mod store_gap;
 pub mod time;
 pub mod undeliverable_reason;
 pub mod upgrade_path;
+pub mod upgrade_steps;
 pub mod window;
 mod zone;
 

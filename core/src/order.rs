@@ -2,9 +2,10 @@
 //!
 //! An order states the expected state. A host in another state refuses it and changes nothing.
 
+use crate::app::DataEffect;
 use crate::backup::{DataAction, DataKind, DataResult};
 use crate::hint::Hint;
-use crate::names::{InstanceName, OrderId};
+use crate::names::{InstanceName, OrderId, RepositoryName};
 use crate::order_failure::OrderFailure;
 use crate::order_kind::OrderKind;
 use crate::release::{Goal, Release};
@@ -43,6 +44,12 @@ pub enum Action {
         from: Release,
         /// Release and values to apply.
         goal: Goal,
+        /// Effect of the new release on data. Earlier versions gave none.
+        #[serde(default)]
+        data: DataEffect,
+        /// Repositories that get a backup first, if the new release may change data.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        backup: BTreeSet<RepositoryName>,
     },
     /// Expects the goal's release, with the values of revision `from`.
     Configure {
@@ -98,6 +105,26 @@ impl Action {
             Self::Data(data) => Some(data),
             Self::Install { .. } | Self::Upgrade { .. } | Self::Configure { .. } => None,
             Self::Power { .. } | Self::Remove { .. } => None,
+        }
+    }
+
+    /// Returns the repositories that get a backup by the order.
+    pub fn backup_targets(&self) -> Option<&BTreeSet<RepositoryName>> {
+        match self {
+            Self::Upgrade { backup, .. } => Some(backup),
+            Self::Data(DataAction::Backup { to, .. }) => Some(to),
+            Self::Data(DataAction::Restore { safety, .. }) => Some(safety),
+            Self::Data(DataAction::Drill { .. } | DataAction::Forget { .. }) => None,
+            Self::Install { .. } | Self::Configure { .. } | Self::Power { .. } | Self::Remove { .. } => None,
+        }
+    }
+
+    /// Returns the repositories that the order reaches, each with the instance whose backups are meant.
+    pub fn repositories<'a>(&'a self, of: &'a InstanceName) -> Vec<(&'a RepositoryName, &'a InstanceName)> {
+        match self {
+            Self::Upgrade { backup, .. } => backup.iter().map(|name| (name, of)).collect(),
+            Self::Data(data) => data.repositories(of),
+            Self::Install { .. } | Self::Configure { .. } | Self::Power { .. } | Self::Remove { .. } => Vec::new(),
         }
     }
 

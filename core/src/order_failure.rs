@@ -54,6 +54,7 @@ impl OrderFailure {
         }
         if let Self::InStore { failure, .. }
         | Self::NotLoaded { failure, .. }
+        | Self::DataTouched { because: failure, .. }
         | Self::CopyFailed { failure, .. }
         | Self::NotRebuilt { failure, .. }
         | Self::NeedsNotStarted { failure }

@@ -37,7 +37,7 @@ impl From<&Action> for OrderSummary {
     fn from(action: &Action) -> Self {
         match action {
             Action::Install { goal } => Self::Install(goal.release.name.clone()),
-            Action::Upgrade { from, goal } => Self::Upgrade(from.name.version.clone(), goal.release.name.clone()),
+            Action::Upgrade { from, goal, .. } => Self::Upgrade(from.name.version.clone(), goal.release.name.clone()),
             Action::Configure { .. } => Self::Configure,
             Action::Power { request, .. } => (*request).into(),
             Action::Remove { .. } => Self::Remove,

@@ -1,7 +1,7 @@
 //! Changes that carrying out a request would make, as values. `fleet` turns them into words.
 
 use crate::backup::{Manifest, Part, Rebuild, StoreGap, has_side_files};
-use crate::names::{BackupId, HostName, InstanceName, ReleaseName, RepositoryName, StoreName};
+use crate::names::{BackupId, HostName, InstanceName, ReleaseName, RepositoryName, StoreName, Version};
 use crate::not_asked::{NotAsked, NotAskedReason};
 use crate::reason::LeftOutReason;
 use crate::spec::{FileChange, FileDiff, RecreateReason, ServiceDiff, SpecChange, SpecDiff};
@@ -47,6 +47,10 @@ pub enum PlannedChange {
     },
     /// The release or the values cannot be rendered, with the reason.
     NotRenderable(String),
+    /// The data of these stores is copied before the new release starts, and comes back if that fails.
+    DataCopied(Vec<StoreName>),
+    /// The data stays as this newer version has left it, under an older one.
+    DataOfNewer(Version),
 
     // Objections.
     /// The claims of another instance are not known here; the host itself compares.

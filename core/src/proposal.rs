@@ -109,11 +109,12 @@ fn sort(observed: &Observed, request: &RolloutRequest, selected: &[Named]) -> (V
     let (to, mut upgrades) = (&request.to, UpgradeCheck::new(request));
     for (name, instance) in selected {
         let present = checks::present(observed, to, name, instance);
-        match present.and_then(|said| upgrades.check(&said.release.name.version).map(|()| said)) {
-            Ok(said) => members.push(Member {
+        match present.and_then(|said| upgrades.check(&said.release.name.version).map(|data| (said, data))) {
+            Ok((said, data)) => members.push(Member {
                 instance: (*name).clone(),
                 from: said.release.clone(),
                 to: to.clone(),
+                data,
                 from_revision: Some(said.revision),
                 to_revision: None,
             }),

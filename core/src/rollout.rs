@@ -4,6 +4,7 @@ mod strategy;
 
 pub use strategy::StrategyRequest;
 
+use crate::app::DataEffect;
 use crate::names::{AppName, InstanceName, OperatorName, RolloutId, Version};
 use crate::reason::LeftOutReason;
 use crate::release::Release;
@@ -51,6 +52,9 @@ pub struct Member {
     pub from: Release,
     /// Release that it moves to.
     pub to: Release,
+    /// Effect of the new release on its data.
+    #[serde(default)]
+    pub data: DataEffect,
     /// The revision that it had before, so that an undo can put its values back. Rollouts from before this was noted have
     /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -17,6 +17,7 @@ pub mod gate;
 mod model;
 mod power;
 mod removal;
+mod restarts;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ pub use found::{
 };
 pub use power::steps_for_power;
 pub use removal::steps_to_remove;
+pub use restarts::steps_to_quiesce;
 pub use step::{Stage, Step};
 
 use crate::spec::InstanceSpec;

@@ -112,7 +112,7 @@ fn order_line(entry: &OrderEntry) -> String {
 fn action(order: &Order) -> String {
     match &order.action {
         Action::Install { goal } => format!("install {}", goal.release),
-        Action::Upgrade { from, goal } => format!("upgrade {} -> {}", from.name.version, goal.release),
+        Action::Upgrade { from, goal, .. } => format!("upgrade {} -> {}", from.name.version, goal.release),
         Action::Configure { goal, .. } => format!("configure revision {}", goal.revision),
         Action::Power { request, .. } => format!("{request:?}").to_lowercase(),
         Action::Remove { .. } => "remove".to_owned(),

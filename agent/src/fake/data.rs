@@ -133,19 +133,24 @@ impl World {
         there.filter_map(|volume| Some((volume.name.clone(), self.devices.get(&volume.name)?.clone()))).collect()
     }
 
+    /// Returns the folder of a volume; none if this host's volumes have none.
+    pub(super) fn folder_of(&self, volume: &str) -> Option<PathBuf> {
+        (!self.volumes_at.as_os_str().is_empty()).then(|| self.volumes_at.join(volume))
+    }
+
     pub(super) fn roots(&self, spec: &InstanceSpec, store: &Store) -> Vec<RootFound> {
         let DatabaseEngine::Volume(files) = &store.engine else { return Vec::new() };
         let mounted = self.mounted(spec);
         let root = |mount: &MountFound| match &mount.source {
             MountedFrom::Folder(path) => {
-                RootFound { from: path.clone(), key: path.clone(), path: path.into(), mount: mount.clone() }
+                Some(RootFound { from: path.clone(), key: path.clone(), path: path.into(), mount: mount.clone() })
             }
             MountedFrom::Volume(name) => {
-                let (key, path) = (key_of(spec, name), self.volumes_at.join(name));
-                RootFound { from: name.clone(), key, path, mount: mount.clone() }
+                let (key, path) = (key_of(spec, name), self.folder_of(name)?);
+                Some(RootFound { from: name.clone(), key, path, mount: mount.clone() })
             }
         };
-        chosen(files, spec, &mounted).into_iter().map(root).collect()
+        chosen(files, spec, &mounted).into_iter().filter_map(root).collect()
     }
 
     /// Returns foreign containers with a volume whose folder is among these.

@@ -2,7 +2,7 @@
 
 use super::{Behaviour, FakeContainer, World};
 use crate::runtime::{EngineErrorKind, RuntimeError};
-use fleet_core::spec::{Healthcheck, InstanceSpec, MountSource, NetworkMode, Probing};
+use fleet_core::spec::{Healthcheck, InstanceSpec, MountSource, NetworkMode, Probing, Restart};
 use fleet_core::steps::{ContainerHealth, ContainerState, Step, is_one_shot};
 
 impl World {
@@ -24,12 +24,14 @@ impl World {
             Step::CreateNetwork { network } => self.create_network(spec, network),
             Step::CreateVolume { volume } => {
                 self.volumes.entry(volume.clone()).or_default();
-                Ok(())
+                let folder = self.folder_of(volume);
+                folder.map_or(Ok(()), std::fs::create_dir_all).map_err(|error| refused(&text, &error.to_string()))
             }
             Step::Create { service, name, .. } => self.create(spec, service, name),
             Step::Stop { id, .. } => self.stop(id),
             Step::RemoveContainer { name, id } => self.remove(name, id),
             Step::Rename { from, name } => self.rename(from, name),
+            Step::SetRestart { id, restart, .. } => self.set_restart(id, *restart),
             Step::Start { name } => self.start(spec, name),
             Step::AwaitHealthy { name, .. } => self.await_healthy(name),
             Step::AwaitExit { name, .. } => self.await_exit(name),
@@ -93,6 +95,7 @@ impl World {
             volumes: volumes.collect(),
             ports: container.ports.clone(),
             has_healthcheck: container.healthcheck.as_ref().is_some_and(is_check),
+            restart: container.restart,
         };
         new.networks.iter().try_for_each(|it| there("network", it, self.networks.contains_key(it)))?;
         new.volumes.iter().try_for_each(|it| there("volume", it, self.volumes.contains_key(it)))?;
@@ -102,6 +105,11 @@ impl World {
             self.borrowed.insert(new.id.clone(), lender);
         }
         self.containers.push(new);
+        Ok(())
+    }
+
+    fn set_restart(&mut self, id: &str, restart: Restart) -> Result<(), RuntimeError> {
+        self.containers.iter_mut().filter(|it| it.id == id).for_each(|it| it.restart = restart);
         Ok(())
     }
 
@@ -185,6 +193,9 @@ impl World {
             return Err(RuntimeError::InUse { kind: "volume", name: name.to_owned() });
         }
         self.volumes.remove(name);
+        if let Some(folder) = self.folder_of(name) {
+            drop(std::fs::remove_dir_all(folder));
+        }
         Ok(())
     }
 

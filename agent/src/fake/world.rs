@@ -5,7 +5,7 @@ use crate::runtime::{Resolved, RuntimeError};
 use fleet_core::app::HealthRules;
 use fleet_core::health_problem::ProbeFailure;
 use fleet_core::names::Digest;
-use fleet_core::spec::{EngineOwner, FileSpec, InstanceSpec, PortSpec, VolumeTarget};
+use fleet_core::spec::{EngineOwner, FileSpec, InstanceSpec, PortSpec, Restart, VolumeTarget};
 use fleet_core::steps::gate::{Observation, ObservedContainer, ProbeResult, target_of};
 use fleet_core::steps::{
     ContainerHealth, ContainerState, DEFAULT_GRACE, FileOrigin, Foreign, ForeignKind, FoundContainer, FoundFile,
@@ -109,6 +109,8 @@ pub struct FakeContainer {
     pub ports: Vec<PortSpec>,
     /// True if its image has a health check.
     pub has_healthcheck: bool,
+    /// Its restart policy.
+    pub restart: Restart,
 }
 
 impl World {
@@ -212,6 +214,7 @@ impl World {
             lender: self.borrowed.get(&it.id).cloned(),
             anonymous: Vec::new(),
             stop_grace: DEFAULT_GRACE,
+            restart: Some(it.restart),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Journal of the changes that an order about data has made on this host and has not undone yet; written before each
+//! Journal of the changes that an order about data, or an upgrade, has made on this host and has not undone yet; written before each
 //! change.
 //!
 //! **Invariant:** whatever is noted may have been done or not: putting it back is safe either way.
@@ -7,6 +7,7 @@ use fleet_core::backup::{CopyMade, DataNote, HoldKind, RestoreMade};
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
+use fleet_core::upgrade_steps::UpgradePlan;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -41,12 +42,24 @@ pub struct Journal {
     /// Derivable stores that still have to be rebuilt from the restored data.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub rebuilds: BTreeSet<StoreName>,
+    /// Position of an upgrade that keeps data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<Box<UpgradeCursor>>,
     /// Phase of the restore.
     #[serde(default)]
     pub reach: RestorePhase,
     /// Result of a restore, once it has passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made: Option<Box<RestoreMade>>,
+}
+
+/// Position of an upgrade that keeps data, and everything that decides its steps.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpgradeCursor {
+    /// Its restore points; the same from its first step on.
+    pub plan: UpgradePlan,
+    /// Number of the step that has begun, from 0.
+    pub begun: usize,
 }
 
 /// Phase of a restore.

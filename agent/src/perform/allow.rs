@@ -128,6 +128,7 @@ fn mounts(step: &Step) -> bool {
         | Step::Stop { .. }
         | Step::RemoveContainer { .. }
         | Step::Rename { .. }
+        | Step::SetRestart { .. }
         | Step::AwaitHealthy { .. }
         | Step::AwaitExit { .. }
         | Step::Gate

@@ -3,26 +3,29 @@
 use super::allow::allow_instance;
 use super::back::{Attempt, back};
 use super::claims::{expect_deletable, expect_unclaimed};
-use super::data;
+use super::data::{self, DataWork};
 use super::end::end;
 use super::expect::outcome_at_once;
 use super::forward::forward;
 use super::prepare::{PrepareError, prepare, refuse_to_start};
+use super::upgrade::{RolledBack, Upgrade, keeps_data};
 use super::work::Work;
 use crate::agent_context::AgentContext;
 use crate::clock;
 use crate::ledger::{
-    Direction, InstanceEntry, LedgerUpdate, LedgerWriter, OpenState, OrderEntry, OrderState, Settled, StuckMark, Values,
+    Direction, InstanceEntry, Journal, LedgerUpdate, LedgerWriter, OpenState, OrderEntry, OrderState, Settled,
+    StuckMark, Values,
 };
 use fleet_core::activity::Activity;
-use fleet_core::backup::{DataAction, DataKind};
+use fleet_core::backup::{DataAction, DataKind, DataResult};
 use fleet_core::facts::PowerDesired;
 use fleet_core::hint::Hint;
 use fleet_core::names::OrderId;
-use fleet_core::order::{Action, Order, Outcome, PowerRequest};
+use fleet_core::order::{Action, End, Order, Outcome, PowerRequest};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
+use fleet_core::upgrade_steps::UpgradePlan;
 use fleet_proto::convert::OutgoingOrder;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -177,8 +180,21 @@ impl Carrying<'_> {
         if let Direction::Forward { step: 1.., doing: Some(doing) } = &open.way {
             self.work.say(Activity::GoingOn(Box::new(doing.clone())));
         }
-        let forward = forward(self.work, &self.order.action, open.to.as_ref(), &spec);
-        let because = match self.work.in_time(self.order.deadline, self.left, forward).await {
+        let because = match self.upgrade(&open) {
+            Some(upgrade) => {
+                let ended = self.work.in_time(self.order.deadline, self.left, upgrade.forward()).await;
+                if upgrade.is_committed() {
+                    upgrade.commit().await;
+                    return self.end(Outcome::Done, Some(became(open.to))).await;
+                }
+                ended
+            }
+            None => {
+                let forward = forward(self.work, &self.order.action, open.to.as_ref(), &spec);
+                self.work.in_time(self.order.deadline, self.left, forward).await
+            }
+        };
+        let because = match because {
             Ok(()) => return self.end(Outcome::Done, Some(became(open.to))).await,
             Err(failure) => failure,
         };
@@ -191,6 +207,16 @@ impl Carrying<'_> {
         let turn = move |ledger: &mut LedgerWriter| ledger.mark(&id, |open| open.way = way.clone());
         self.work.context.retry_until_ok(turn).await;
         self.back(open, because, since, Attempt::First).await;
+    }
+
+    /// Returns the upgrade, if the order is one that has to keep data.
+    fn upgrade<'b>(&'b self, open: &'b OpenState) -> Option<Upgrade<'b>> {
+        let (from, to) = (open.from.as_ref(), open.to.as_ref());
+        if !keeps_data(&self.order.action, from, to) {
+            return None;
+        }
+        let data = DataWork { work: self.work, order: self.order, open };
+        Some(Upgrade { data, from: from?, to: to? })
     }
 
     /// Returns whether any step has begun, according to the ledger.
@@ -213,11 +239,21 @@ impl Carrying<'_> {
         }
         self.work.turn_back(&because);
         let limit = self.order.deadline.max(BACK_LIMIT).saturating_sub(clock::now().since(since));
-        let going = back(self.work, &self.order.action, open.from.as_ref(), &tried, attempt);
+        let upgrade = self.upgrade(&open);
+        let going = async {
+            match &upgrade {
+                Some(upgrade) => upgrade.roll_back(attempt).await,
+                None => {
+                    let back = back(self.work, &self.order.action, open.from.as_ref(), &tried, attempt);
+                    Ok(back.await.map(|()| RolledBack::Whole)?)
+                }
+            }
+        };
         let failure = match timeout(limit, going).await {
-            Ok(Ok(())) => {
+            Ok(Ok(RolledBack::Whole)) => {
                 return self.end(Outcome::RolledBack { failure: because }, Some(became(open.from))).await;
             }
+            Ok(Ok(RolledBack::AwaitsRestore { plan })) => return self.await_restore(open, because, &plan).await,
             Ok(Err(error)) => {
                 tracing::warn!(error = crate::chain(&error), "the way back failed");
                 OrderFailure::from(&error)
@@ -226,6 +262,16 @@ impl Carrying<'_> {
         };
         let (because, failure) = (Box::new(because), Box::new(failure));
         self.stuck(open, tried, OrderFailure::RollbackFailed { because, failure }).await;
+    }
+
+    /// Ends a failed upgrade whose data of before is in its backup alone: everything is stopped until an operator restores that.
+    async fn await_restore(&self, open: OpenState, because: OrderFailure, plan: &UpgradePlan) {
+        let stores = plan.by_backup.iter().map(ToString::to_string).collect();
+        let failure = OrderFailure::DataTouched { stores, because: Box::new(because) };
+        let hint = Some(Hint::RestoreInstance(self.order.instance.clone()));
+        let stuck = Some(StuckMark { order: self.order.id.clone(), failure: failure.clone() });
+        let entry = InstanceEntry { settled: open.from, stuck, remains: None, held: Vec::new() };
+        self.end(Outcome::Stuck { failure, hint }, Some(LedgerUpdate::Entry(Box::new(entry)))).await;
     }
 
     async fn stuck(&self, open: OpenState, tried: InstanceSpec, failure: OrderFailure) {
@@ -248,7 +294,17 @@ impl Carrying<'_> {
     }
 
     async fn end(&self, outcome: Outcome, becomes: Option<LedgerUpdate>) {
-        end(self.work.context, self.order, outcome, becomes).await;
+        // The backup of an upgrade is there, however that ended.
+        let made = self.journal().map(|journal| journal.safety).filter(|copies| !copies.is_empty());
+        let made = made.map(|copies| Box::new(DataResult::Backup(copies)));
+        end(self.work.context, self.order, End { outcome, made }, becomes).await;
+    }
+
+    fn journal(&self) -> Option<Journal> {
+        match &self.work.context.ledger().orders().get(&self.order.id)?.state {
+            OrderState::Open(open) => open.journal.as_deref().cloned(),
+            OrderState::Ended { .. } => None,
+        }
     }
 }
 

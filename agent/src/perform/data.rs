@@ -10,6 +10,7 @@ mod backup;
 mod bereft;
 mod bucket;
 mod compare;
+mod compare_folders;
 mod copies;
 mod drill;
 mod dumps;
@@ -22,6 +23,7 @@ pub mod left;
 mod leftovers;
 mod others;
 mod passed;
+pub mod points;
 mod reached;
 mod ready;
 mod rebuild;
@@ -38,13 +40,16 @@ mod tee;
 #[cfg(test)]
 mod tests;
 mod trees;
-mod undo;
+pub mod undo;
 
 pub use again::{BETWEEN_TRIES, tell_all, try_again, unfinished};
 pub use error::{BackupFault, DataError, HostFault, UnfitError};
 pub use fault::StoreFault;
-pub use leftovers::left_of;
+pub use leftovers::{left_of, remove_old};
+pub use restore::keep_safe;
 pub use sandboxes::keep_of_fault;
+pub use stages::{preparing, starting, without_starting};
+pub use targets::expect_nobody_has;
 
 use super::end::end;
 use super::work::Work;

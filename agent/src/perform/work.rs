@@ -314,6 +314,7 @@ fn is_carried_through(step: &Step) -> bool {
         | Step::WriteFiles { .. }
         | Step::Stop { .. }
         | Step::Rename { .. }
+        | Step::SetRestart { .. }
         | Step::Start { .. }
         | Step::AwaitHealthy { .. }
         | Step::AwaitExit { .. }

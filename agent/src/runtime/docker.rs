@@ -76,6 +76,7 @@ impl Containers for DockerRuntime {
             Step::Stop { name, id, grace } => container::stop(engine, name, id, grace.as_duration()).await,
             Step::RemoveContainer { name, id } => container::remove(engine, name, id).await,
             Step::Rename { from, name } => container::rename(engine, spec, from, name).await,
+            Step::SetRestart { name, id, restart } => container::set_restart(engine, name, id, *restart).await,
             Step::Start { name } => container::start(engine, spec, name).await,
             Step::AwaitHealthy { name, limit } => container::await_healthy(engine, name, limit.as_duration()).await,
             Step::AwaitExit { name, limit } => container::await_exit(engine, name, limit.as_duration()).await,
@@ -191,6 +192,7 @@ fn refuse_bad_name(step: &Step, spec: &InstanceSpec) -> Result<(), RuntimeError>
         | Step::Stop { .. }
         | Step::RemoveContainer { .. }
         | Step::Rename { .. }
+        | Step::SetRestart { .. }
         | Step::Start { .. }
         | Step::AwaitHealthy { .. }
         | Step::AwaitExit { .. }

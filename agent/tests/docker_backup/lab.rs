@@ -114,10 +114,7 @@ impl Lab {
 
     pub fn order(&self, instance: &InstanceName, action: Action) -> OutgoingOrder {
         let id = order_id(&[instance.as_str(), &format!("{action:?}"), &now().0.to_string()]);
-        let access = match &action {
-            Action::Data(data) => data.repositories(instance).into_iter().map(|(_, of)| self.access(of)).collect(),
-            _ => Vec::new(),
-        };
+        let access = action.repositories(instance).into_iter().map(|(_, of)| self.access(of)).collect();
         let order = Order { id, instance: instance.clone(), action, deadline: Duration::from_secs(240) };
         let values = [("password".to_owned(), "s3cret".to_owned())].into();
         OutgoingOrder { order, values, drift: DriftRule::Heal, access, limit_rate: None }

@@ -189,8 +189,11 @@ async fn an_upgrade_that_0_1_began_is_finished_by_this_agent() {
     let mut entry: Value = serde_json::from_slice(&std::fs::read(&order).expect("it is there")).expect("it is JSON");
     entry["entry"]["begun"] = now().0.into();
     std::fs::write(&order, entry.to_string()).expect("written");
+    let volumes = lab.folder.path().join("volumes");
     lab.runtime.meddle(|world| {
+        world.volumes_at.clone_from(&volumes);
         for volume in ["notes-1_data", "notes-1_uploads"] {
+            std::fs::create_dir_all(volumes.join(volume)).expect("made");
             world.volumes.insert(volume.to_owned(), vec!["notes-web:1.2".to_owned()]);
         }
     });

@@ -216,6 +216,33 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::StoreNotBackedUp { store, problem } => {
             format!("it does not have the store `{store}`: {}", coverage::gap(problem))
         }
+        OrderFailure::DataTouched { stores, because } => format!(
+            "the new release may have changed the data of {}; it stays stopped until the backup of before is restored: {}",
+            stores.join(", "),
+            words(because)
+        ),
+        OrderFailure::NoRestorePoint { store } => format!(
+            "the store `{store}` has no folder on its host that could be copied for the way back, and the instance has no backup policy"
+        ),
+        OrderFailure::RestorePointMounted { store, path } => format!(
+            "the store `{store}` cannot be copied for the way back, because something is mounted at {path}, and the instance has no backup policy"
+        ),
+        OrderFailure::RestorePointNoRoom { store, needed, free } => {
+            let (needed, free) = (needed.div_ceil(1_000_000), free / 1_000_000);
+            format!(
+                "not enough space on the host's disk to copy the store `{store}` for the way back: {needed} MB needed, {free} MB free, and the instance has no backup policy"
+            )
+        }
+        OrderFailure::RestorePointNotMade { path, output } => {
+            format!("could not copy {path} for the way back{}", after(output))
+        }
+        OrderFailure::RestorePointDiffers { path, name } => {
+            format!("the copy of {path} for the way back differs at {name}")
+        }
+        OrderFailure::NotQuiet { containers } => format!(
+            "{} ran while the data was being copied; something else starts what this host stops",
+            containers.join(", ")
+        ),
         OrderFailure::CopyDiffers { store } => format!("what arrived of the store `{store}` is not what was sent"),
         OrderFailure::CopyUnconfirmed { repository, part } => {
             format!("the repository `{repository}` does not confirm what was written to it: the {part}")

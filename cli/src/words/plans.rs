@@ -87,6 +87,16 @@ pub fn words(change: &PlannedChange) -> String {
         PlannedChange::Drilled { backup, repository } => {
             format!("backup {backup} from {repository}: restored into throwaway containers, and checked")
         }
+        PlannedChange::DataCopied(stores) => {
+            let names: Vec<_> = stores.iter().map(ToString::to_string).collect();
+            format!(
+                "services: stopped while the data of {} is copied; the copy comes back if the change fails",
+                names.join(", ")
+            )
+        }
+        PlannedChange::DataOfNewer(version) => {
+            format!("its data: STAYS as {version} has left it; a backup of before is restored by `fleet restore`")
+        }
         PlannedChange::DrillRemoved => "everything that was made for it: removed".to_owned(),
         // Restores.
         PlannedChange::BackupOfEarlier(backup) => {

@@ -5,7 +5,7 @@
 
 use super::labels::{COMPOSE_PROJECT, FLEET_HOST, FLEET_INSTANCE};
 use super::sandbox::{FLEET_THROWAWAY, is_throwaway_project, project_of};
-use super::{InstanceSpec, VolumeSpec};
+use super::{InstanceSpec, Restart, VolumeSpec};
 use crate::names::{Digest, HostName, InstanceName};
 use crate::version::VersionScheme;
 use serde::{Deserialize, Serialize};
@@ -136,6 +136,11 @@ impl InstanceSpec {
         let of_networks = self.networks.iter().map(|it| &it.labels);
         let mut all = of_containers.chain(of_networks).chain(self.volumes.iter().map(|it| &it.labels));
         all.find_map(|labels| labels.get(FLEET_HOST)).map(String::as_str)
+    }
+
+    /// Gives all containers a restart policy by which nothing but the agent starts them. Their configuration hash stays.
+    pub fn switch_restarts_off(&mut self) {
+        self.containers.iter_mut().for_each(|container| container.restart = Restart::No);
     }
 
     /// Keeps the earlier host label: a machine that has joined under another name still owns its objects.

@@ -4,6 +4,7 @@ use super::Text;
 use crate::units::{Period, Size};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Condition of another service that a container waits for before it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -33,6 +34,19 @@ pub enum Restart {
         /// The most attempts; none is no limit.
         attempts: Option<u32>,
     },
+}
+
+impl fmt::Display for Restart {
+    /// Writes it as a Compose file does.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::No => f.write_str("no"),
+            Self::Always => f.write_str("always"),
+            Self::UnlessStopped => f.write_str("unless-stopped"),
+            Self::OnFailure { attempts: None } => f.write_str("on-failure"),
+            Self::OnFailure { attempts: Some(attempts) } => write!(f, "on-failure:{attempts}"),
+        }
+    }
 }
 
 /// Health check of a container. Missing settings are the image's.

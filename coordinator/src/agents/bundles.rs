@@ -32,7 +32,7 @@ pub fn concerns(snapshot: &StateSnapshot, host: &HostName, digest: &Digest) -> b
 fn releases_of(action: &Action) -> impl Iterator<Item = &Release> {
     let (from, to) = match action {
         Action::Install { goal } | Action::Configure { goal, .. } => (None, Some(&goal.release)),
-        Action::Upgrade { from, goal } => (Some(from), Some(&goal.release)),
+        Action::Upgrade { from, goal, .. } => (Some(from), Some(&goal.release)),
         Action::Data(data) => (None, data.goal().map(|goal| &goal.release)),
         Action::Power { .. } | Action::Remove { .. } => (None, None),
     };

@@ -5,7 +5,7 @@ use crate::repositories::{RepositoryService, RepositoryServiceError, SecretsErro
 use crate::values::{Values, ValuesError};
 use fleet_core::facts::{DriftRule, OpenOrder};
 use fleet_core::names::{HostName, OrderId};
-use fleet_core::order::{Action, Order};
+use fleet_core::order::Order;
 use fleet_core::time::Time;
 use fleet_core::undeliverable_reason::UndeliverableReason;
 use fleet_proto::convert::OutgoingOrder;
@@ -139,12 +139,6 @@ fn outgoing(
 
 /// Returns the rate limit that the host's policy sets for repository traffic.
 fn limit_rate(facts: &Facts, order: &Order) -> Option<u64> {
-    match order.action {
-        Action::Data(_) => facts.read().desired().policy_of(&order.instance)?.1.limit_rate,
-        Action::Install { .. }
-        | Action::Upgrade { .. }
-        | Action::Configure { .. }
-        | Action::Power { .. }
-        | Action::Remove { .. } => None,
-    }
+    let reaches = !order.action.repositories(&order.instance).is_empty();
+    if reaches { facts.read().desired().policy_of(&order.instance)?.1.limit_rate } else { None }
 }

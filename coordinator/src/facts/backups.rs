@@ -1,6 +1,5 @@
 //! Catalog of backups: the content of the repositories, stored so that they need not be read.
 
-use super::expected::targets;
 use super::{Facts, StateSnapshot};
 use crate::keys;
 use crate::store::{Batch, Store, StoreError};
@@ -10,6 +9,7 @@ use fleet_core::backup::{
 use fleet_core::event::{EventKind, EventSubject};
 use fleet_core::facts::CopyOnWrite;
 use fleet_core::names::{BackupId, HostName, InstanceName, OperatorName, OrderId, RepositoryName};
+use fleet_core::order::Action;
 use fleet_core::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -168,7 +168,7 @@ impl Facts {
 pub(super) struct MadeBy<'a> {
     pub order: &'a OrderId,
     pub instance: &'a InstanceName,
-    pub asked: &'a DataAction,
+    pub asked: &'a Action,
     /// Time of the order.
     pub asked_at: Time,
     /// Tells whether an order requested the backup.
@@ -246,7 +246,7 @@ impl StateSnapshot {
             DataResult::Restore(restore) => restore.safety.iter().for_each(|copy| self.keep_copy(batch, by, copy, now)),
             DataResult::Drill(drill) => self.keep_proof(batch, by, drill, now),
             DataResult::Forgotten(ids) => {
-                let DataAction::Forget { from, backups } = by.asked else { return };
+                let Action::Data(DataAction::Forget { from, backups }) = by.asked else { return };
                 for backup in ids.iter().filter(|id| backups.contains(id)) {
                     let key = BackupKey { repository: from.clone(), backup: backup.clone() };
                     self.drop_backup(batch, by.instance, &key);
@@ -258,7 +258,7 @@ impl StateSnapshot {
     /// Adds a copy only if its order asked for it; a known one stays unchanged.
     fn keep_copy(&mut self, batch: &mut Batch, by: &MadeBy<'_>, copy: &CopyMade, now: Time) {
         let Ok(manifest) = &copy.result else { return };
-        let is_asked = targets(by.asked).is_some_and(|asked| asked.contains(&copy.repository));
+        let is_asked = by.asked.backup_targets().is_some_and(|asked| asked.contains(&copy.repository));
         let is_its_own = manifest.instance == *by.instance && manifest.backup.as_str() == by.order.as_str();
         let key = BackupKey { repository: copy.repository.clone(), backup: manifest.backup.clone() };
         let snapshot = self.observed.backups.get(by.instance).and_then(|backups| backups.get(&key));
@@ -277,7 +277,7 @@ impl StateSnapshot {
     }
 
     fn keep_proof(&mut self, batch: &mut Batch, by: &MadeBy<'_>, drill: &DrillMade, now: Time) {
-        let DataAction::Drill { from, .. } = by.asked else { return };
+        let Action::Data(DataAction::Drill { from, .. }) = by.asked else { return };
         if from.repository != drill.repository || from.backup != drill.backup {
             return;
         }

@@ -5,7 +5,7 @@ use super::backups::MadeBy;
 use super::{Facts, ObserveError, StateSnapshot};
 use crate::keys;
 use crate::store::Batch;
-use fleet_core::backup::AskedBy;
+use fleet_core::backup::{AskedBy, DataAction};
 use fleet_core::event::{EventKind, EventSubject};
 use fleet_core::facts::{Ended, Running};
 use fleet_core::names::{HostName, InstanceName, OrderId};
@@ -89,7 +89,7 @@ impl StateSnapshot {
         if is_heard {
             return Ok(());
         }
-        let asked = open.and_then(|open| Some((open.order.action.data()?.clone(), open.asked)));
+        let asked = open.map(|open| (open.order.action.clone(), open.asked));
         // The order was withdrawn but the backup was made anyway. It is reported late and exists.
         let late = self.was_asked(host, &id, &instance).filter(|_| open.is_none());
         let asked_by =
@@ -120,7 +120,10 @@ impl StateSnapshot {
                 self.events.tell_for(batch, now, host, ((&instance).into(), kind));
             }
         }
-        let of = asked.as_ref().map(|(asked, _)| asked.kind()).or_else(|| made.as_ref().map(|made| made.kind()));
+        let of = match &asked {
+            Some((asked, _)) => asked.data().map(DataAction::kind),
+            None => made.as_ref().map(|made| made.kind()),
+        };
         let made = made.map(|made| Box::new(made.in_short()));
         self.heard_of(batch, &id);
         let ended = Ended { instance, outcome, of, made, at: now };

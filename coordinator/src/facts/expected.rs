@@ -40,30 +40,20 @@ pub struct Expected {
 impl Expected {
     /// Makes the entry; none if the order makes no backup.
     fn of(open: &OpenOrder) -> Option<Self> {
-        let Action::Data(action) = &open.order.action else { return None };
-        let to = targets(action).filter(|to| !to.is_empty())?.clone();
+        let to = open.order.action.backup_targets().filter(|to| !to.is_empty())?.clone();
         let until = open.asked.after(open.order.deadline).after(FOUND_WITHIN);
         let (instance, host) = (open.order.instance.clone(), Some(open.host.clone()));
         Some(Self { instance, host, to, asked: open.asked, until, is_heard: false })
     }
 
     /// Returns the action of the order, as far as it is recorded.
-    pub(super) fn action(&self) -> DataAction {
-        DataAction::Backup { to: self.to.clone(), cause: Cause::Scheduled }
+    pub(super) fn action(&self) -> Action {
+        Action::Data(DataAction::Backup { to: self.to.clone(), cause: Cause::Scheduled })
     }
 
     /// Returns whether a report that arrives now counts as the ordered backup.
     pub(super) fn counts(&self, now: Time) -> bool {
         now <= self.until
-    }
-}
-
-/// The repositories in which an order makes a copy.
-pub(super) fn targets(action: &DataAction) -> Option<&BTreeSet<RepositoryName>> {
-    match action {
-        DataAction::Backup { to, .. } => Some(to),
-        DataAction::Restore { safety, .. } => Some(safety),
-        DataAction::Drill { .. } | DataAction::Forget { .. } => None,
     }
 }
 
@@ -115,7 +105,7 @@ impl StateSnapshot {
     ) -> bool {
         let open = backup.as_str().parse().ok().and_then(|id: OrderId| self.asked.orders.get(&id));
         open.is_some_and(|open| {
-            let to = open.order.action.data().and_then(targets);
+            let to = open.order.action.backup_targets();
             open.order.instance == *instance && to.is_some_and(|to| to.contains(repository))
         })
     }

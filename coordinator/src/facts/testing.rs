@@ -2,6 +2,7 @@
 
 use super::{DesiredChange, Facts, ObserveError};
 use crate::store::{MemoryStore, Store, StoreError};
+use fleet_core::app::DataEffect;
 use fleet_core::event::EventKind;
 use fleet_core::facts::{
     Doing, DriftRule, HostDesired, HostSaid, InstanceDesired, InstanceHealth, InstanceSaid, OpenOrder, PowerDesired,
@@ -76,6 +77,7 @@ pub fn undo(id: &str, instance: &str, revision: u64) -> Rollout {
         instance: read(instance),
         from: release("1.2"),
         to: release("1.1"),
+        data: DataEffect::default(),
         from_revision: Some(revision - 1),
         to_revision: Some(revision),
     };

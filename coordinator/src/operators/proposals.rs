@@ -10,11 +10,12 @@ use super::subject::definition;
 use super::views::rollout::left_out;
 use crate::facts::{ReleaseKept, StateSnapshot};
 use crate::rpc_status::{failed, refuse};
-use fleet_core::app::{AppDefinition, Bundle, CheckedValues};
+use fleet_core::app::{AppDefinition, Bundle, CheckedValues, DataEffect, Rendered};
 use fleet_core::hint::Hint;
 use fleet_core::labels::Selector;
-use fleet_core::names::{AppName, InstanceName, OperatorName, Version};
+use fleet_core::names::{AppName, InstanceName, OperatorName, StoreName, Version};
 use fleet_core::not_asked::NotAsked;
+use fleet_core::order::PowerRequest;
 use fleet_core::planned_change::PlannedChange;
 use fleet_core::proposal::{Proposal, RolloutRefusal, RolloutRequest, propose};
 use fleet_core::reason::LeftOutReason;
@@ -223,10 +224,36 @@ impl OperatorsService {
             });
         }
         match specs.as_slice() {
-            [from, Ok(to)] => Ok(planned(from.as_ref().ok().map(|from| &from.spec), &to.spec)),
+            [from, Ok(to)] => {
+                let mut plan = planned(from.as_ref().ok().map(|from| &from.spec), &to.spec);
+                plan.extend(from.as_ref().ok().into_iter().flat_map(|from| self.data_kept(member, from)));
+                Ok(plan)
+            }
             [_, Err(why)] => Ok(vec![PlannedChange::NotRenderable(why.clone())]),
             _ => Ok(Vec::new()),
         }
+    }
+}
+
+impl OperatorsService {
+    /// Returns what is done so that the data of an instance can come back.
+    fn data_kept(&self, member: &Member, from: &Rendered) -> Vec<PlannedChange> {
+        let truths = from.stores.iter().filter(|(_, store)| store.is_truth());
+        let stores: Vec<StoreName> = truths.map(|(name, _)| name.clone()).collect();
+        let snapshot = self.shared.facts.read();
+        let is_stopped = snapshot.instance(&member.instance).is_some_and(|it| it.power.request == PowerRequest::Stop);
+        if member.data == DataEffect::None || stores.is_empty() || is_stopped {
+            return Vec::new();
+        }
+        let backup = match snapshot.desired().policy_of(&member.instance) {
+            Some((_, policy)) => PlannedChange::SafetyBackup(policy.to.iter().cloned().collect()),
+            None => PlannedChange::NoSafetyBackup,
+        };
+        let key = |version: &Version| from.spec.scheme.key(version).ok();
+        let (before, after) = (&member.from.name.version, &member.to.name.version);
+        let is_back = key(before).zip(key(after)).is_some_and(|(before, after)| before > after);
+        let of_newer = is_back.then(|| PlannedChange::DataOfNewer(before.clone()));
+        [backup, PlannedChange::DataCopied(stores)].into_iter().chain(of_newer).collect()
     }
 }
 

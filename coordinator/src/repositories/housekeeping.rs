@@ -12,7 +12,6 @@ use fleet_core::backup::{BackupKey, BackupSeen, Backups, RepositoryProblem};
 use fleet_core::event::EventKind;
 use fleet_core::facts::CopyOnWrite;
 use fleet_core::names::{BackupId, InstanceName, RepositoryName};
-use fleet_core::order::Action;
 use fleet_core::problem::Problem;
 use fleet_core::time::Time;
 use fleet_repository::client::RepositoryClient;
@@ -90,15 +89,9 @@ impl RepositoryService {
     /// Returns whether a host may be adding to the repository, or reading backups that could be forgotten.
     fn is_in_use(&self, (repository, instance): &Which) -> bool {
         let snapshot = self.facts.read();
-        snapshot.asked().orders.values().any(|open| match &open.order.action {
-            Action::Data(data) => {
-                data.repositories(&open.order.instance).iter().any(|(name, of)| *name == repository && *of == instance)
-            }
-            Action::Install { .. }
-            | Action::Upgrade { .. }
-            | Action::Configure { .. }
-            | Action::Power { .. }
-            | Action::Remove { .. } => false,
+        snapshot.asked().orders.values().any(|open| {
+            let reached = open.order.action.repositories(&open.order.instance);
+            reached.iter().any(|(name, of)| *name == repository && *of == instance)
         })
     }
 

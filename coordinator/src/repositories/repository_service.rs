@@ -11,9 +11,9 @@ use crate::clock;
 use crate::facts::Facts;
 use crate::identity::Seal;
 use crate::store::{Batch, StoreError};
-use fleet_core::backup::{DataAction, RepositoryAccess, RepositoryDesired, Secret};
+use fleet_core::backup::{RepositoryAccess, RepositoryDesired, Secret};
 use fleet_core::names::{InstanceName, RepositoryName};
-use fleet_core::order::{Action, Order};
+use fleet_core::order::Order;
 use fleet_core::time::Time;
 use fleet_repository::Secrets;
 use fleet_repository::client::RepositoryError;
@@ -187,13 +187,12 @@ impl RepositoryService {
     /// Returns the repository access that accompanies an order. A missing repository is created first, and the order
     /// waits until it exists.
     pub fn accesses(&self, order: &Order) -> Result<Vec<RepositoryAccess>, RepositoryServiceError> {
-        let Action::Data(action) = &order.action else { return Ok(Vec::new()) };
         let mut found = Vec::new();
-        for (repository, instance) in action.repositories(&order.instance) {
+        for (repository, instance) in order.action.repositories(&order.instance) {
             let which = (repository.clone(), instance.clone());
             match self.kept_access(repository, instance)? {
                 Some(access) => found.push(access),
-                None if !makes(action, repository, instance, &order.instance) => {
+                None if !makes(order, repository, instance) => {
                     let (repository, instance) = which;
                     return Err(RepositoryServiceError::Empty { repository, instance });
                 }
@@ -231,16 +230,15 @@ impl RepositoryService {
         let orders: Vec<Order> = {
             let snapshot = self.facts.read();
             let open = snapshot.asked().orders.values().map(|open| &open.order);
-            open.filter(|order| matches!(order.action, Action::Data(_))).cloned().collect()
+            open.filter(|order| !order.action.repositories(&order.instance).is_empty()).cloned().collect()
         };
         let (mut found, mut named) = (Vec::new(), HashSet::new());
         for order in &orders {
-            let Action::Data(action) = &order.action else { continue };
-            for (repository, instance) in action.repositories(&order.instance) {
+            for (repository, instance) in order.action.repositories(&order.instance) {
                 named.insert((repository.clone(), instance.clone()));
                 let is_kept = || self.kept_access(repository, instance).map(|access| access.is_some());
                 // A repository that is unknown by now is not created.
-                if makes(action, repository, instance, &order.instance) && matches!(is_kept(), Ok(false)) {
+                if makes(order, repository, instance) && matches!(is_kept(), Ok(false)) {
                     found.push((repository.clone(), instance.clone()));
                 }
             }
@@ -338,13 +336,8 @@ impl RepositoryService {
 }
 
 /// Returns whether an order may start without a repository: a first backup creates it.
-fn makes(action: &DataAction, repository: &RepositoryName, of: &InstanceName, own: &InstanceName) -> bool {
-    let is_target = match action {
-        DataAction::Backup { to, .. } => to.contains(repository),
-        DataAction::Restore { safety, .. } => safety.contains(repository),
-        DataAction::Drill { .. } | DataAction::Forget { .. } => false,
-    };
-    is_target && of == own
+fn makes(order: &Order, repository: &RepositoryName, of: &InstanceName) -> bool {
+    order.action.backup_targets().is_some_and(|to| to.contains(repository)) && *of == order.instance
 }
 
 #[cfg(test)]

@@ -38,6 +38,27 @@ order_failures! {
     /// The order failed, and left something that a person has to look at.
     #[error("{}; {failure}", noted(left))]
     SomethingLeft = "something_left" { left: Vec<DataNote>, failure: Box<OrderFailure> },
+    /// An upgrade failed after its new release may have changed data of stores, whose state of before is in the backup alone.
+    #[error("the new release may have changed {}: {because}", stores.join(", "))]
+    DataTouched = "data_touched" { stores: Vec<String>, because: Box<OrderFailure> },
+    /// A store keeps nothing in a folder of its host, so that an upgrade could not bring it back without a backup.
+    #[error("the store `{store}` has no folder that could be copied, and there is no repository for a backup")]
+    NoRestorePoint = "no_restore_point" { store: String },
+    /// The same for a folder at which something is mounted.
+    #[error("the store `{store}` is mounted at {path}, which cannot be replaced, and there is no repository for a backup")]
+    RestorePointMounted = "restore_point_mounted" { store: String, path: String },
+    /// The same for a folder that is larger than the free space of its disk.
+    #[error("no room to copy the store `{store}`: {needed} bytes needed, {free} free, and there is no repository for a backup")]
+    RestorePointNoRoom = "restore_point_no_room" { store: String, needed: u64, free: u64 },
+    /// A folder could not be copied before an upgrade.
+    #[error("could not copy {path}{}", after(output))]
+    RestorePointNotMade = "restore_point_not_made" { path: String, output: String },
+    /// The copy of a folder differs from it.
+    #[error("the copy of {path} differs at {name}")]
+    RestorePointDiffers = "restore_point_differs" { path: String, name: String },
+    /// Containers ran while the data of their instance was copied.
+    #[error("running while the data was copied: {}", containers.join(", "))]
+    NotQuiet = "not_quiet" { containers: Vec<String> },
     /// The Docker Engine does not answer.
     #[error("the Docker Engine does not answer at `{socket}`")]
     EngineUnreachable = "engine_unreachable" { socket: String },

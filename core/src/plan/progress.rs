@@ -4,6 +4,7 @@ use super::explain::Explanation;
 use super::gate::{self, Counts, Gate};
 use super::member::{self, MemberContext, Tally};
 use super::{MemberState, NewOrder, PlanContext, RolloutPhase, Waiting, take};
+use crate::app::DataEffect;
 use crate::halt_reason::{HaltReason, MemberFailure, MemberFailureKind};
 use crate::order::{Action, Order};
 use crate::reason::WaitReason;
@@ -103,10 +104,12 @@ fn order<'a>(
     let (name, instance) = (instance_context.name, instance_context.desired);
     let revision = member.to_revision.map_or(instance.revision, |brought| brought.max(instance.revision));
     let goal = Goal { release: member.to.clone(), revision };
+    let policy = plan_context.desired.policy_of(name).filter(|_| member.data != DataEffect::None);
+    let backup = policy.map(|(_, policy)| policy.to.clone()).unwrap_or_default();
     let order = Order {
         id: member::upgrade_id(rollout, rollout.attempt, member),
         instance: name.clone(),
-        action: Action::Upgrade { from: member.from.clone(), goal },
+        action: Action::Upgrade { from: member.from.clone(), goal, data: member.data, backup },
         deadline: rollout.strategy.deadline,
     };
     Some((name, NewOrder { host: instance.host.clone(), order, rollout: Some(rollout.id.clone()) }))

@@ -1,6 +1,7 @@
 //! Undo of a rollout.
 
 use super::{Proposal, RolloutRefusal, checks, proposal};
+use crate::app::DataEffect;
 use crate::facts::{Asked, Desired, Observed};
 use crate::names::InstanceName;
 use crate::plan::{MemberState, PlanContext, RolloutPhase, forbids_another};
@@ -71,6 +72,7 @@ fn way_back(desired: &Desired, observed: &Observed, member: &Member) -> Result<M
         instance: name.clone(),
         from: member.to.clone(),
         to: member.from.clone(),
+        data: DataEffect::default(),
         from_revision: Some(said.revision),
         to_revision: None,
     })

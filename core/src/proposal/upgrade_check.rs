@@ -1,6 +1,7 @@
 //! Check of the versions that instances have against the wanted one, once for each version.
 
 use super::RolloutRequest;
+use crate::app::DataEffect;
 use crate::names::Version;
 use crate::reason::LeftOutReason;
 use crate::upgrade_path::UpgradePaths;
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 /// Checks the versions of instances for one request.
 pub(super) struct UpgradeCheck<'a> {
     paths: UpgradePaths<'a>,
-    checked: BTreeMap<Version, Result<(), LeftOutReason>>,
+    checked: BTreeMap<Version, Result<DataEffect, LeftOutReason>>,
 }
 
 impl<'a> UpgradeCheck<'a> {
@@ -19,13 +20,14 @@ impl<'a> UpgradeCheck<'a> {
         Self { paths, checked: BTreeMap::new() }
     }
 
-    /// Returns the reason why an instance of a version cannot be moved to the wanted one in one hop, if it cannot.
-    pub(super) fn check(&mut self, from: &Version) -> Result<(), LeftOutReason> {
+    /// Returns the effect on data of the hop from a version to the wanted one, or the reason why there is no single hop.
+    pub(super) fn check(&mut self, from: &Version) -> Result<DataEffect, LeftOutReason> {
         if let Some(checked) = self.checked.get(from) {
             return checked.clone();
         }
         let checked = self.paths.from(from).and_then(|hops| match hops.as_slice() {
-            [] | [_] => Ok(()),
+            [] => Ok(DataEffect::default()),
+            [hop] => Ok(hop.data),
             [first, ..] => Err(LeftOutReason::HopFirst { version: first.to.clone(), why: first.stop_reason.clone() }),
         });
         self.checked.insert(from.clone(), checked.clone());

@@ -9,6 +9,7 @@
 
 use super::await_limit;
 use super::depths::depths;
+use super::restarts::policy_of;
 use super::{
     ContainerHealth, ContainerState, FileOrigin, FoundContainer, FoundProject, KeptVolume, Ownership, Stage, Step,
 };
@@ -91,6 +92,7 @@ impl<'a> ProjectChange<'a> {
         let mut stages = vec![self.fetch(), self.prepare(), self.create_early()];
         stages.extend(self.stop());
         stages.extend([self.remove(), self.renew_networks_off(), self.renew_networks_on(), self.rename()]);
+        stages.push(self.restart_policies());
         for depth in 0..=self.depths.values().max().copied().unwrap_or(0) {
             let mut wait = self.wait(depth);
             wait.steps.retain(|step| !stages.iter().any(|earlier| earlier.steps.contains(step)));
@@ -204,6 +206,11 @@ impl<'a> ProjectChange<'a> {
             };
             (from != *name).then(|| Step::Rename { from, name: name.clone() })
         }))
+    }
+
+    /// Containers that stay as they are can have another restart policy: that of an upgrade which did not end.
+    fn restart_policies(&self) -> Stage {
+        stage(self.places.iter().filter_map(|place| policy_of(place.kept?, place.spec.restart)))
     }
 
     fn wait(&self, depth: usize) -> Stage {

@@ -1,7 +1,7 @@
 //! Found parts of an instance, as the Engine and the disk have them.
 
 use crate::names::Digest;
-use crate::spec::{Condition, EngineOwner, InstanceSpec, NetworkMode};
+use crate::spec::{Condition, EngineOwner, InstanceSpec, NetworkMode, Restart};
 use crate::units::Period;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,6 +123,9 @@ pub struct FoundContainer {
     pub anonymous: Vec<KeptVolume>,
     /// Time that it gets to stop by itself.
     pub stop_grace: Period,
+    /// Its restart policy; none if the Engine reports one that is not known.
+    #[serde(default)]
+    pub restart: Option<Restart>,
 }
 
 /// State of a container.
@@ -269,6 +272,7 @@ impl FoundProject {
             },
             anonymous: Vec::new(),
             stop_grace: container.stop_grace_period.unwrap_or(DEFAULT_GRACE),
+            restart: Some(container.restart),
         });
         let networks = spec.networks.iter().map(|network| FoundNetwork {
             name: network.name.clone(),

@@ -82,6 +82,7 @@ impl Host {
                 }
                 self.by_name(from)?.name.clone_from(name);
             }
+            Step::SetRestart { id, restart, .. } => self.by_id(id)?.restart = Some(*restart),
             Step::Start { name } => self.start(goal, name)?,
             Step::AwaitHealthy { name, .. } => self.await_healthy(name)?,
             Step::AwaitExit { name, .. } => self.await_exit(name)?,
@@ -160,6 +161,7 @@ impl Host {
             lender,
             anonymous: keeps.to_vec(),
             stop_grace: DEFAULT_GRACE,
+            restart: Some(container.restart),
         });
         Ok(())
     }

@@ -4,6 +4,7 @@
 
 use super::KeptVolume;
 use crate::activity::{Activities, Activity};
+use crate::spec::Restart;
 use crate::units::Period;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -83,6 +84,15 @@ pub enum Step {
         /// Name of the container.
         name: String,
     },
+    /// Sets the restart policy of a container.
+    SetRestart {
+        /// Name of the container.
+        name: String,
+        /// Id of the container.
+        id: String,
+        /// Policy that it gets.
+        restart: Restart,
+    },
     /// Starts a container.
     Start {
         /// Name of the container.
@@ -130,6 +140,7 @@ impl fmt::Display for Step {
             Self::Stop { name, .. } => write!(f, "stop {name}"),
             Self::RemoveContainer { name, .. } => write!(f, "remove {name}"),
             Self::Rename { from, name } => write!(f, "rename {from} to {name}"),
+            Self::SetRestart { name, restart, .. } => write!(f, "set the restart policy of {name} to {restart}"),
             Self::Start { name } => write!(f, "start {name}"),
             Self::AwaitHealthy { name, limit } => write!(f, "wait until {name} is healthy (at most {limit})"),
             Self::AwaitExit { name, limit } => write!(f, "wait until {name} has completed (at most {limit})"),
@@ -176,6 +187,7 @@ fn of_step(step: &Step) -> Vec<Activity> {
         Step::Stop { name, .. } => Activity::Stop(name.clone()),
         Step::RemoveContainer { name, .. } => Activity::Remove(name.clone()),
         Step::Rename { from, name } => Activity::Rename(from.clone(), name.clone()),
+        Step::SetRestart { name, .. } => Activity::SetRestart(name.clone()),
         Step::Start { name } => Activity::Start(name.clone()),
         Step::AwaitHealthy { name, limit } => Activity::WaitUntilHealthy(name.clone(), *limit),
         Step::AwaitExit { name, limit } => Activity::WaitUntilCompleted(name.clone(), *limit),

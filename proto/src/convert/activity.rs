@@ -24,6 +24,8 @@ coded_message! {
     Stop(a),
     Remove(a),
     Rename(a, b),
+    SetRestart(a),
+    CopyingData(a),
     Start(a),
     WaitUntilHealthy(a, b),
     WaitUntilCompleted(a, b),

@@ -111,6 +111,13 @@ coded_message! {
     NotRebuilt { store, service, command, failure },
     NeedsNotStarted { failure },
     NotStopped { failure },
+    DataTouched { because, stores },
+    NoRestorePoint { store },
+    RestorePointMounted { store, path },
+    RestorePointNoRoom { store, needed, free },
+    RestorePointNotMade { path, output },
+    RestorePointDiffers { path, name },
+    NotQuiet { containers },
 }
 
 /// Reads the failure of an outcome. One that this version does not know keeps its number and its arguments; 0: none was given.

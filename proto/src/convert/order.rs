@@ -5,6 +5,7 @@ use super::failure::incoming_failure;
 use super::hint::incoming_hint;
 use super::{ConvertError, LIST_LIMIT, at_most, needed};
 use crate::v1;
+use fleet_core::app::DataEffect;
 use fleet_core::backup::{DataAction, RepositoryAccess};
 use fleet_core::facts::DriftRule;
 use fleet_core::names::ReleaseName;
@@ -41,9 +42,14 @@ impl From<OutgoingOrder> for v1::Order {
         let goal = |goal: Goal| Some(v1::Goal { values, drift: drift_number(drift), ..goal.into() });
         let action = match order.action {
             Action::Install { goal: to } => v1::order::Action::Install(v1::Install { goal: goal(to) }),
-            Action::Upgrade { from, goal: to } => {
-                v1::order::Action::Upgrade(v1::Upgrade { from: Some(from.into()), goal: goal(to) })
-            }
+            Action::Upgrade { from, goal: to, data, backup } => v1::order::Action::Upgrade(v1::Upgrade {
+                from: Some(from.into()),
+                goal: goal(to),
+                data: v1::DataEffect::from(data).into(),
+                backup: backup.into_iter().map(Into::into).collect(),
+                access: access.into_iter().map(Into::into).collect(),
+                limit_rate: limit_rate.unwrap_or_default(),
+            }),
             Action::Configure { from, goal: to } => {
                 v1::order::Action::Configure(v1::Configure { from, goal: goal(to) })
             }
@@ -86,13 +92,39 @@ struct Beside {
     limit_rate: Option<u64>,
 }
 
+impl Beside {
+    fn read_access(
+        &mut self,
+        (field, access): (&'static str, Vec<v1::RepositoryAccess>),
+        limit_rate: u64,
+    ) -> Result<(), ConvertError> {
+        let access = at_most(field, LIST_LIMIT, access)?;
+        self.access = access.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
+        self.limit_rate = Some(limit_rate).filter(|rate| *rate > 0);
+        Ok(())
+    }
+}
+
+fn read_upgrade(upgrade: v1::Upgrade, beside: &mut Beside) -> Result<Action, ConvertError> {
+    let data = match upgrade.data() {
+        v1::DataEffect::None => DataEffect::None,
+        // An effect that only a newer coordinator knows may be a change, too.
+        v1::DataEffect::AtStart | v1::DataEffect::Unspecified => DataEffect::AtStart,
+    };
+    beside.read_access(("upgrade.access", upgrade.access), upgrade.limit_rate)?;
+    let backup = at_most("upgrade.backup", LIST_LIMIT, upgrade.backup)?;
+    Ok(Action::Upgrade {
+        from: needed("upgrade.from", upgrade.from)?.try_into()?,
+        goal: read_goal(upgrade.goal, beside)?,
+        data,
+        backup: backup.iter().map(|name| name.parse()).collect::<Result<_, _>>()?,
+    })
+}
+
 fn read_action(action: v1::order::Action, beside: &mut Beside) -> Result<Action, ConvertError> {
     Ok(match action {
         v1::order::Action::Install(install) => Action::Install { goal: read_goal(install.goal, beside)? },
-        v1::order::Action::Upgrade(upgrade) => Action::Upgrade {
-            from: needed("upgrade.from", upgrade.from)?.try_into()?,
-            goal: read_goal(upgrade.goal, beside)?,
-        },
+        v1::order::Action::Upgrade(upgrade) => read_upgrade(upgrade, beside)?,
         v1::order::Action::Configure(configure) => {
             Action::Configure { from: configure.from, goal: read_goal(configure.goal, beside)? }
         }
@@ -107,9 +139,7 @@ fn read_action(action: v1::order::Action, beside: &mut Beside) -> Result<Action,
 fn read_data(data: v1::Data, beside: &mut Beside) -> Result<DataAction, ConvertError> {
     let action = needed("data.action", data.action)?;
     let action = incoming_action(action, |goal| read_goal(Some(goal), beside))?;
-    let access = at_most("data.access", LIST_LIMIT, data.access)?;
-    beside.access = access.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
-    beside.limit_rate = Some(data.limit_rate).filter(|rate| *rate > 0);
+    beside.read_access(("data.access", data.access), data.limit_rate)?;
     Ok(action)
 }
 

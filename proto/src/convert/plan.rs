@@ -37,6 +37,8 @@ coded_message! {
     BackupOfEarlier(a),
     NoSafetyBackup,
     SafetyBackup(a),
+    DataCopied(a),
+    DataOfNewer(a),
     DataReplaced { backup, began, repository },
     StoreReplaced { store, backup, began, repository },
     StoreRebuildable(a),

@@ -4,6 +4,7 @@ use super::*;
 use crate::v1;
 use fleet_core::access::Joiner;
 use fleet_core::activity::Activity;
+use fleet_core::app::DataEffect;
 use fleet_core::claims::Claims;
 use fleet_core::data_leftover::DataLeftover;
 use fleet_core::drift::Drift;
@@ -36,7 +37,18 @@ fn actions() -> Vec<Action> {
     let goal = Goal { release: release("1.2"), revision: 3 };
     vec![
         Action::Install { goal: goal.clone() },
-        Action::Upgrade { from: release("1.1"), goal: goal.clone() },
+        Action::Upgrade {
+            from: release("1.1"),
+            goal: goal.clone(),
+            data: DataEffect::None,
+            backup: ["central".parse().expect("a name")].into(),
+        },
+        Action::Upgrade {
+            from: release("1.1"),
+            goal: goal.clone(),
+            data: DataEffect::AtStart,
+            backup: BTreeSet::new(),
+        },
         Action::Configure { from: 2, goal: goal.clone() },
         Action::Power { request: PowerRequest::Restart, serial: 7 },
         Action::Remove { volumes: BTreeSet::from(["notes-1_uploads".to_owned()]) },

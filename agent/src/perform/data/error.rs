@@ -1,6 +1,7 @@
 //! Failure of work on data.
 
 use super::fault::StoreFault;
+use super::points::NoPoint;
 use super::source::PickError;
 use crate::bundles::FetchError;
 use crate::ledger::LedgerError;
@@ -169,6 +170,14 @@ pub enum HostFault {
         needed / 1_000_000, free / 1_000_000
     )]
     NoRoom { at: String, needed: u64, free: u64 },
+    #[error("there is no restore point for the store `{store}`: {reason:?}")]
+    NoRestorePoint { store: StoreName, reason: NoPoint },
+    #[error("could not copy `{path}`: {output}")]
+    RestorePointNotMade { path: PathBuf, output: String },
+    #[error("the copy of `{path}` differs at `{name}`")]
+    RestorePointDiffers { path: PathBuf, name: String },
+    #[error("started again while the data was being copied: {}", containers.join(", "))]
+    NotQuiet { containers: Vec<String> },
     #[error("services were quiesced for {limit}, the longest time allowed")]
     StoodStill { limit: Period },
     #[error("`{service}` could not be resumed")]

@@ -210,7 +210,7 @@ fn planned(data: &DataWork<'_>, targets: &[Target]) -> Result<Vec<Aside>, DataEr
 }
 
 /// Takes a safety backup; if one is ordered, nothing is replaced without it.
-async fn keep_safe(data: &DataWork<'_>, settled: &Settled, to: &BTreeSet<RepositoryName>) -> Result<(), DataError> {
+pub async fn keep_safe(data: &DataWork<'_>, settled: &Settled, to: &BTreeSet<RepositoryName>) -> Result<(), DataError> {
     if to.is_empty() {
         return Ok(());
     }

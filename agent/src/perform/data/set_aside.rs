@@ -34,7 +34,7 @@ const NAME_LIMIT: usize = 255;
 const ADDED_LIMIT: usize = 16;
 
 /// Returns a path beside another: its name with a suffix. If that is too long, a hash replaces the name.
-fn beside(path: &Path, addition: &str) -> Option<PathBuf> {
+pub fn beside(path: &Path, addition: &str) -> Option<PathBuf> {
     let name = path.file_name()?;
     let mut whole = name.to_owned();
     whole.push(addition);
@@ -91,13 +91,13 @@ pub fn let_go(aside: &Aside) -> io::Result<()> {
     }
 }
 
-fn discarded(aside: &Aside) -> PathBuf {
+pub fn discarded(aside: &Aside) -> PathBuf {
     let mut name = aside.waits.clone().into_os_string();
     name.push(".failed");
     name.into()
 }
 
-fn is_there(path: &Path) -> io::Result<bool> {
+pub fn is_there(path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -105,7 +105,7 @@ fn is_there(path: &Path) -> io::Result<bool> {
     }
 }
 
-fn remove(path: &Path) -> io::Result<()> {
+pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),
@@ -126,12 +126,12 @@ fn make_like(path: &Path, model: &Path) -> io::Result<()> {
     fs::rename(&growing, path)
 }
 
-fn sync_beside(path: &Path) -> io::Result<()> {
+pub fn sync_beside(path: &Path) -> io::Result<()> {
     File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
 }
 
 /// The first mount at a path or below it, as this agent sees them.
-fn mounted_at_or_below(path: &Path) -> Option<String> {
+pub fn mounted_at_or_below(path: &Path) -> Option<String> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
     let path = fs::canonicalize(path).ok()?;
     let points = mounts.lines().filter_map(|line| line.split(' ').nth(4)).map(unescaped);

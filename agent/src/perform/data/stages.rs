@@ -10,6 +10,30 @@ pub fn volumes_alone(found: &FoundProject, spec: &InstanceSpec) -> Vec<Stage> {
     retained(steps(found, spec), |step| matches!(step, Step::CreateVolume { .. } | Step::ExpectVolume { .. }))
 }
 
+/// Returns the stages before the first one that changes what runs: pulls, files, networks, volumes, and containers beside those of now.
+pub fn preparing(stages: Vec<Stage>) -> Vec<Stage> {
+    let prepares = |step: &Step| match step {
+        Step::Pull { .. }
+        | Step::ExpectNetwork { .. }
+        | Step::ExpectVolume { .. }
+        | Step::WriteFiles { .. }
+        | Step::CreateNetwork { .. }
+        | Step::CreateVolume { .. }
+        | Step::Create { .. } => true,
+        Step::Stop { .. }
+        | Step::RemoveContainer { .. }
+        | Step::Rename { .. }
+        | Step::SetRestart { .. }
+        | Step::Start { .. }
+        | Step::AwaitHealthy { .. }
+        | Step::AwaitExit { .. }
+        | Step::Gate
+        | Step::RemoveNetwork { .. }
+        | Step::RemoveVolume { .. } => false,
+    };
+    stages.into_iter().take_while(|stage| stage.steps.iter().all(prepares)).collect()
+}
+
 /// The stages that make everything and start nothing.
 pub fn without_starting(found: &FoundProject, spec: &InstanceSpec) -> Vec<Stage> {
     retained(steps(found, spec), |step| {

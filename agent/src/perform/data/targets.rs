@@ -209,10 +209,15 @@ pub async fn expect_alone(
 /// Refuses to move folders that another instance claims or a foreign container has mounted: it would keep the old
 /// folder, and its writes would be lost.
 pub async fn expect_nobody(data: &DataWork<'_>, spec: &InstanceSpec, targets: &[Target]) -> Result<(), DataError> {
+    let folders: Vec<PathBuf> = targets.iter().map(|target| target.path.clone()).collect();
+    expect_nobody_has(data, spec, &folders).await
+}
+
+/// The same for folders of any kind.
+pub async fn expect_nobody_has(data: &DataWork<'_>, spec: &InstanceSpec, folders: &[PathBuf]) -> Result<(), DataError> {
     let shared = expect_unshared(&data.context().ledger(), spec, &[ClaimKind::Project, ClaimKind::Volume]);
     shared.map_err(PrepareError::from)?;
-    let folders: Vec<PathBuf> = targets.iter().map(|target| target.path.clone()).collect();
-    let foreign = data.context().runtime.foreign_containers(spec, &folders).await?;
+    let foreign = data.context().runtime.foreign_containers(spec, folders).await?;
     let Some(ForeignContainer { folder, .. }) = foreign.first() else { return Ok(()) };
     let containers = foreign.iter().map(|it| it.container.clone()).collect();
     Err(UnfitError::ForeignContainer { containers, folder: folder.clone() }.into())

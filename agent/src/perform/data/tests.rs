@@ -22,6 +22,7 @@ mod sandbox;
 mod sandboxes;
 mod shared;
 mod stories;
+mod upgrades;
 mod volumes;
 #[path = "../../../../repository/tests/common/watched.rs"]
 mod watched;

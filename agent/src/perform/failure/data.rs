@@ -1,6 +1,7 @@
 //! The same for work on data.
 
 use super::{file, output, tool_failed};
+use crate::perform::data::points::NoPoint;
 use crate::perform::data::{BackupFault, DataError, HostFault, StoreFault, UnfitError};
 use fleet_core::backup::DumpError;
 use fleet_core::names::StoreName;
@@ -90,6 +91,22 @@ impl From<&HostFault> for OrderFailure {
             HostFault::NoRoom { at, needed, free } => {
                 Self::NotEnoughSpace { at: at.clone(), needed: *needed, free: *free }
             }
+            HostFault::NoRestorePoint { store, reason } => match reason {
+                NoPoint::NoFolder => Self::NoRestorePoint { store: store.to_string() },
+                NoPoint::Mounted(path) => {
+                    Self::RestorePointMounted { store: store.to_string(), path: path.display().to_string() }
+                }
+                NoPoint::NoRoom { needed, free } => {
+                    Self::RestorePointNoRoom { store: store.to_string(), needed: *needed, free: *free }
+                }
+            },
+            HostFault::RestorePointNotMade { path, output } => {
+                Self::RestorePointNotMade { path: path.display().to_string(), output: output.clone() }
+            }
+            HostFault::RestorePointDiffers { path, name } => {
+                Self::RestorePointDiffers { path: path.display().to_string(), name: name.clone() }
+            }
+            HostFault::NotQuiet { containers } => Self::NotQuiet { containers: containers.clone() },
             HostFault::StoodStill { limit } => Self::QuiesceTooLong { limit: limit.as_duration() },
             HostFault::NotResumed { service } => Self::ServiceNotResumed { service: service.clone() },
             HostFault::AllCopiesLost(errors) => match errors.as_slice() {

@@ -4,6 +4,7 @@ use super::harness::{Harness, check_refused, install, installed, instance, power
 use crate::fake::FakeContainer;
 use fleet_core::order::{Outcome, PowerRequest};
 use fleet_core::order_failure::OrderFailure;
+use fleet_core::spec::Restart;
 use fleet_core::steps::ContainerState;
 
 /// A container of another instance under a name that is the instance's, while its own is gone.
@@ -55,6 +56,7 @@ fn foreign_container() -> FakeContainer {
         volumes: [].into(),
         ports: Vec::new(),
         has_healthcheck: false,
+        restart: Restart::No,
     }
 }
 

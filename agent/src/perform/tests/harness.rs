@@ -10,7 +10,7 @@ use crate::perform::{Drifted, run};
 use crate::policy::LivePolicy;
 use crate::repositories::Repositories;
 use crate::status_board::StatusWriter;
-use fleet_core::app::Bundle;
+use fleet_core::app::{Bundle, DataEffect};
 use fleet_core::event::HostEvent;
 use fleet_core::facts::{DriftRule, Running};
 use fleet_core::names::{InstanceName, OrderId};
@@ -21,6 +21,7 @@ use fleet_proto::convert::OutgoingOrder;
 use fleet_repository::client::{RepositoryWorkers, WorkerSession};
 use fleet_repository::worker::{Limits, Request, WorkerError};
 use futures_util::future::BoxFuture;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -227,7 +228,7 @@ pub fn install(version: u32) -> Action {
 }
 
 pub fn upgrade(from: u32, to: u32) -> Action {
-    Action::Upgrade { from: release(from), goal: goal(to, 1) }
+    Action::Upgrade { from: release(from), goal: goal(to, 1), data: DataEffect::AtStart, backup: BTreeSet::new() }
 }
 
 pub fn power(request: PowerRequest, serial: u64) -> Action {

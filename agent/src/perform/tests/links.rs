@@ -2,10 +2,12 @@
 
 use super::harness::{Agent, Harness, goal, install, instance, power, release, upgrade};
 use crate::fake::{Behaviour, Crash};
+use fleet_core::app::DataEffect;
 use fleet_core::health_problem::HealthProblem;
 use fleet_core::order::{Action, Outcome, PowerRequest};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::spec::VolumeTarget;
+use std::collections::BTreeSet;
 use std::fs::{create_dir_all, remove_dir, remove_file};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -219,6 +221,7 @@ async fn what_does_not_run_and_is_forbidden_by_now_is_not_started_by_a_way_back(
     assert!(!lab.is_running());
     // The order is carried out as given.
     assert_eq!(lab.carry_out(&agent, power(PowerRequest::Stop, 1)).await, Outcome::Done);
-    let again = Action::Upgrade { from: release(4), goal: goal(2, 2) };
+    let again =
+        Action::Upgrade { from: release(4), goal: goal(2, 2), data: DataEffect::AtStart, backup: BTreeSet::new() };
     assert_eq!(lab.carry_out(&agent, again).await, Outcome::Done);
 }

@@ -1,17 +1,20 @@
 //! Containers at the Engine: made, started, waited for, stopped, removed.
 
-use super::create::{body, further_networks};
+use super::create::{body, further_networks, restart_policy};
 use super::engine::{DockerEngine, unless_missing};
 use super::engine_messages::EngineErrorKind;
 use super::inspect::is_own_container;
 use crate::runtime::RuntimeError;
-use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, HealthStatusEnum, NetworkConnectRequest};
+use bollard::models::{
+    ContainerInspectResponse, ContainerStateStatusEnum, ContainerUpdateBody, HealthStatusEnum, NetworkConnectRequest,
+};
 use bollard::query_parameters::{
     CreateContainerOptions, InspectContainerOptions, ListContainersOptions, RemoveContainerOptions,
     RenameContainerOptions, StartContainerOptions, StopContainerOptions,
 };
 use fleet_core::spec::{
-    COMPOSE_PROJECT, COMPOSE_SERVICE, ContainerSpec, EngineOwner, FLEET_CONFIG_HASH, InstanceSpec, owner_by_labels,
+    COMPOSE_PROJECT, COMPOSE_SERVICE, ContainerSpec, EngineOwner, FLEET_CONFIG_HASH, InstanceSpec, Restart,
+    owner_by_labels,
 };
 use fleet_core::steps::KeptVolume;
 use std::collections::HashMap;
@@ -103,6 +106,13 @@ pub async fn stop(engine: &DockerEngine, name: &str, id: &str, grace: Duration) 
     let call = engine.docker().await?.stop_container(id, None::<StopContainerOptions>);
     let limit = engine.limits.action.saturating_add(grace);
     unless_missing(engine.within(limit, &format!("stop {name}"), call).await).map(drop)
+}
+
+/// Sets the restart policy of a container; one that is gone needs none.
+pub async fn set_restart(engine: &DockerEngine, name: &str, id: &str, restart: Restart) -> Result<(), RuntimeError> {
+    let body = ContainerUpdateBody { restart_policy: Some(restart_policy(restart)), ..ContainerUpdateBody::default() };
+    let call = engine.docker().await?.update_container(id, body);
+    unless_missing(engine.act(&format!("set the restart policy of {name}"), call).await).map(drop)
 }
 
 /// Removes a container that has ended; its volumes stay.

@@ -209,7 +209,7 @@ pub fn endpoint(attach: &AttachSpec) -> EndpointSettings {
     }
 }
 
-fn restart_policy(restart: Restart) -> RestartPolicy {
+pub fn restart_policy(restart: Restart) -> RestartPolicy {
     let (name, attempts) = match restart {
         Restart::No => (RestartPolicyNameEnum::NO, None),
         Restart::Always => (RestartPolicyNameEnum::ALWAYS, None),

@@ -6,13 +6,13 @@ use super::{mounted, network, volume};
 use crate::runtime::{LogRequest, RuntimeError, files};
 use bollard::models::{
     ContainerInspectResponse, ContainerState as EngineState, ContainerStateStatusEnum, ContainerSummary,
-    HealthStatusEnum, MountPoint, Network, PortSummary, PortSummaryTypeEnum,
+    HealthStatusEnum, MountPoint, Network, PortSummary, PortSummaryTypeEnum, RestartPolicy, RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, ListVolumesOptions};
 use fleet_core::claims::overlap;
 use fleet_core::spec::{
     COMPOSE_PROJECT, COMPOSE_SERVICE, EngineOwner, FLEET_CONFIG_HASH, FLEET_INSTANCE, InstanceSpec, PortSpec, Protocol,
-    owner_by_labels,
+    Restart, owner_by_labels,
 };
 use fleet_core::steps::{
     ContainerHealth, ContainerState, DEFAULT_GRACE, Foreign, ForeignKind, FoundContainer, FoundNetwork, FoundProject,
@@ -159,6 +159,8 @@ fn found_container(found: ContainerInspectResponse) -> FoundContainer {
     let config = found.config.unwrap_or_default();
     let networks = found.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
     let seconds = config.stop_timeout.and_then(|seconds| u64::try_from(seconds).ok());
+    let host_config = found.host_config.unwrap_or_default();
+    let restart = host_config.restart_policy.as_ref().and_then(restart_of);
     FoundContainer {
         id: found.id.unwrap_or_default(),
         name: plain_name(found.name),
@@ -170,10 +172,22 @@ fn found_container(found: ContainerInspectResponse) -> FoundContainer {
         health,
         restarts: restarts(found.restart_count),
         networks: networks.into_keys().collect(),
-        lender: found.host_config.and_then(|config| lender(&config.network_mode?)),
+        lender: host_config.network_mode.as_deref().and_then(lender),
         anonymous: found.mounts.unwrap_or_default().into_iter().filter_map(anonymous).collect(),
         stop_grace: seconds.map_or(DEFAULT_GRACE, Period::from_secs),
+        restart,
     }
+}
+
+/// Returns the restart policy, if it is one that a Compose file can ask for.
+fn restart_of(policy: &RestartPolicy) -> Option<Restart> {
+    let attempts = policy.maximum_retry_count.and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0);
+    Some(match policy.name? {
+        RestartPolicyNameEnum::EMPTY | RestartPolicyNameEnum::NO => Restart::No,
+        RestartPolicyNameEnum::ALWAYS => Restart::Always,
+        RestartPolicyNameEnum::UNLESS_STOPPED => Restart::UnlessStopped,
+        RestartPolicyNameEnum::ON_FAILURE => Restart::OnFailure { attempts },
+    })
 }
 
 /// Returns the lender of a container's network, as named at its creation: the Engine keeps the id.

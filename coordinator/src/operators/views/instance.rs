@@ -172,7 +172,7 @@ fn bound_for<'a>(snapshot: &'a StateSnapshot, plan_context: &PlanContext<'_>) ->
 pub fn asked_to(action: &Action) -> Activity {
     match action {
         Action::Install { goal } => Activity::AskedToInstall(goal.release.name.clone()),
-        Action::Upgrade { from, goal } => {
+        Action::Upgrade { from, goal, .. } => {
             Activity::AskedToUpgrade(from.name.version.clone(), goal.release.name.version.clone())
         }
         Action::Configure { .. } => Activity::AskedToConfigure,
@@ -274,6 +274,7 @@ mod tests {
     use super::*;
     use crate::facts::Facts;
     use crate::facts::testing::{NOW, memory, read, release, undo};
+    use fleet_core::app::DataEffect;
     use fleet_core::facts::StepProgress;
     use fleet_core::health_problem::LostVolume;
     use fleet_core::order::Outcome;
@@ -286,6 +287,7 @@ mod tests {
             instance: read(name),
             to: release(to),
             from: release("1.1"),
+            data: DataEffect::default(),
             from_revision: None,
             to_revision: None,
         };

@@ -24,6 +24,7 @@
 mod data;
 
 use crate::activity::Activity;
+use crate::app::DataEffect;
 use crate::backup::{CopyMade, DataResult};
 use crate::duplicate::{Greeting, Greetings};
 use crate::facts::*;
@@ -36,7 +37,7 @@ use crate::release::{Goal, Release};
 use crate::rollout::{Member, Rollout, RolloutIntent, Strategy};
 use crate::time::Time;
 use data::{action, kind_of};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::str::{FromStr, SplitWhitespace};
 use std::time::Duration;
@@ -180,6 +181,7 @@ impl Given {
             instance,
             from: from.clone(),
             to: to.clone(),
+            data: DataEffect::default(),
             from_revision: Some(1),
             to_revision: brings,
         };
@@ -211,7 +213,7 @@ impl Given {
             "power" => Action::Power { request: PowerRequest::Stop, serial: 1 },
             "remove" => Action::Remove { volumes: Default::default() },
             data if kind_of(data).is_some() => Action::Data(action(name, data)),
-            _ => Action::Upgrade { from: release("1.1"), goal },
+            _ => Action::Upgrade { from: release("1.1"), goal, data: DataEffect::AtStart, backup: BTreeSet::new() },
         };
         let order = Order { id: id.clone(), instance: read(name), action, deadline: Duration::from_secs(600) };
         let asked = seconds(word(words));

@@ -45,7 +45,7 @@ pub fn failure(MemberFailure { instance, from, kind }: &MemberFailure) -> String
 fn order(new: &NewOrder) -> String {
     let what = match &new.order.action {
         Action::Install { goal } => format!("install {}", goal.release.name.version),
-        Action::Upgrade { from, goal } => {
+        Action::Upgrade { from, goal, .. } => {
             let revision = if goal.revision == 1 { String::new() } else { format!(" revision {}", goal.revision) };
             format!("upgrade {} -> {}{revision}", from.name.version, goal.release.name.version)
         }

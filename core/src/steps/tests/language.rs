@@ -178,5 +178,6 @@ fn found_container(image: &str, words: &[&str]) -> FoundContainer {
         lender,
         anonymous: Vec::new(),
         stop_grace: DEFAULT_GRACE,
+        restart: None,
     }
 }

@@ -19,6 +19,17 @@ pub enum At {
 /// Stops the agent at a point of an order, kills it, and lets the next agent finish the order; none if there is no such
 /// point.
 pub async fn crash(harness: &Harness, agent: Agent, order: &OutgoingOrder, at: At) -> Option<(Agent, End)> {
+    crash_with(harness, agent, order, at, || ()).await
+}
+
+/// The same; between the two agents, something happens on the host.
+pub async fn crash_with(
+    harness: &Harness,
+    agent: Agent,
+    order: &OutgoingOrder,
+    at: At,
+    meanwhile: impl FnOnce(),
+) -> Option<(Agent, End)> {
     match at {
         At::Call(call) => {
             let mut plan = harness.lab.plan();
@@ -38,6 +49,7 @@ pub async fn crash(harness: &Harness, agent: Agent, order: &OutgoingOrder, at: A
     if has_ended {
         return None;
     }
+    meanwhile();
     let agent = harness.agent();
     let end = agent.end_of(order).await;
     harness.ask(&[]);

@@ -11,7 +11,7 @@ use crate::perform::{Drifted, run};
 use crate::policy::LivePolicy;
 use crate::repositories::{self, Repositories};
 use crate::status_board::StatusWriter;
-use fleet_core::app::Bundle;
+use fleet_core::app::{Bundle, DataEffect};
 use fleet_core::backup::{Kept, Manifest, Privileges};
 use fleet_core::facts::DriftRule;
 use fleet_core::names::InstanceName;
@@ -43,10 +43,11 @@ services:
   web:
     image: notes-web:1
     depends_on: [db]
-    restart: \"no\"
+    restart: always
     volumes: [\"uploads:/uploads\"]
   db:
     image: notes-db:1
+    restart: unless-stopped
     environment: { PASSWORD: \"${PASSWORD}\" }
     volumes: [\"data:/data\"]
 volumes:
@@ -66,6 +67,7 @@ pub struct Harness {
     open: watch::Sender<Option<Arc<OpenSet>>>,
     pub deadline: Duration,
     bundle: Bundle,
+    newer: Bundle,
 }
 
 pub struct Agent {
@@ -99,18 +101,23 @@ impl Harness {
         let folder = folder.expect("a folder");
         let path = folder.path().to_owned();
         let app = APP.replace(", HOLDS", &if holds.is_empty() { String::new() } else { format!(", {holds}") });
-        let files = [("app.yaml".to_owned(), app.into()), ("compose.yaml".to_owned(), COMPOSE.into())];
-        let bundle = Bundle::new(files.into()).expect("the bundle is small");
         let bundles = path.join("agent/bundles");
         std::fs::create_dir_all(&bundles).expect("a folder");
-        let name = bundle.digest().as_str().replace(':', "-");
-        std::fs::write(bundles.join(name), bundle.encode()).expect("written");
+        let [bundle, newer] = [1, 2].map(|version| {
+            let compose = COMPOSE.replace("notes-web:1", &format!("notes-web:{version}"));
+            let app = if version == 2 { app.replace("deadline: 1s", "deadline: 200ms") } else { app.clone() };
+            let files = [("app.yaml".to_owned(), app.into()), ("compose.yaml".to_owned(), compose.into())];
+            let bundle = Bundle::new(files.into()).expect("the bundle is small");
+            let name = bundle.digest().as_str().replace(':', "-");
+            std::fs::write(bundles.join(name), bundle.encode()).expect("written");
+            bundle
+        });
         let bed_policy = path.join("policy.yaml");
         std::fs::write(bed_policy, format!("repositories: ['{}']\n", path.display())).expect("written");
         let lab = LabRuntime::new(&path);
         let keeping = Keeping::new(&path, &lab);
         let (open, deadline) = (watch::Sender::new(None), Duration::from_secs(60));
-        Self { _folder: folder, path, lab, keeping, open, deadline, bundle }
+        Self { _folder: folder, path, lab, keeping, open, deadline, bundle, newer }
     }
 
     pub fn data_dir(&self) -> PathBuf {
@@ -145,15 +152,18 @@ impl Harness {
         Goal { release: Release { name, digest: self.bundle.digest() }, revision }
     }
 
+    /// Upgrades to the second release, which migrates data when it starts.
+    pub fn upgrade(&self, data: DataEffect, backup: &[&str]) -> Action {
+        let from = self.goal(1).release;
+        let name = "notes@2".parse().expect("a release");
+        let goal = Goal { release: Release { name, digest: self.newer.digest() }, revision: 1 };
+        Action::Upgrade { from, goal, data, backup: super::actions::names(backup) }
+    }
+
     pub fn order_of(&self, instance: &InstanceName, action: Action, salt: &str) -> OutgoingOrder {
         let id = order_id(&[&format!("{action:?}"), instance.as_str(), salt]);
-        let access = match &action {
-            Action::Data(data) => {
-                let named = data.repositories(instance).into_iter();
-                named.map(|(name, of)| self.keeping.access(name.as_str(), of)).collect()
-            }
-            _ => Vec::new(),
-        };
+        let named = action.repositories(instance).into_iter();
+        let access = named.map(|(name, of)| self.keeping.access(name.as_str(), of)).collect();
         let order = Order { id, instance: instance.clone(), action, deadline: self.deadline };
         let values = [("password".to_owned(), "s3cret".to_owned())].into();
         OutgoingOrder { order, values, drift: DriftRule::Heal, access, limit_rate: None }

@@ -3,12 +3,15 @@
 use crate::fake::FakeRuntime;
 use crate::runtime::{Disk, RuntimeError};
 use fleet_core::backup::{DatabaseEngine, Privileges, Server, Store, StoreKind};
-use fleet_core::spec::{InstanceSpec, MountSource};
+use fleet_core::spec::{InstanceSpec, MountSource, Restart};
 use fleet_core::steps::{ContainerState, Step};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
+
+/// Image that migrates the data when it starts.
+const MIGRATING: &str = "notes-web:2";
 
 /// Fault at its turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub enum Fault {
     LoadLosesRow,
     /// A tool that was left cannot be ended.
     ToolStays,
+    /// Something starts the database again when it is stopped.
+    StartedAgain,
     /// A stopped service can neither be resumed nor started.
     StaysStill,
 }
@@ -53,6 +58,8 @@ pub struct Plan {
     pub in_vain: u32,
     /// Delay before a dump, and before files are read.
     pub slow: Option<Duration>,
+    /// For each start of the release that migrates: whether there were copies of all data.
+    pub had_copies: Vec<bool>,
     /// Number of refused resumes and removals.
     pub refused: u64,
     /// Number of removals of sandbox parts that are refused.
@@ -154,6 +161,9 @@ impl LabRuntime {
             Step::RemoveVolume { volume } => drop(std::fs::remove_dir_all(self.folder.join(volume))),
             Step::Start { name } => {
                 let container = spec.containers.iter().find(|it| it.name == *name);
+                if container.is_some_and(|it| it.image == MIGRATING) {
+                    self.migrate();
+                }
                 if let Some(data) = container.filter(|it| it.service == "db").and_then(|it| data_of(it, self))
                     && !data.join("rows").exists()
                 {
@@ -161,6 +171,35 @@ impl LabRuntime {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Does what the second release does when it starts.
+    pub fn migrate(&self) {
+        let (rows, uploads) = (self.volume("oasis-1_data").join("rows"), self.volume("oasis-1_uploads"));
+        let copies = [&rows, &uploads].map(|path| {
+            let beside = std::fs::read_dir(path.ancestors().find(|it| it.ends_with("_data")).and_then(Path::parent)?);
+            beside.ok()?.flatten().find(|it| it.file_name().to_string_lossy().contains(".point-"))
+        });
+        self.plan().had_copies.push(copies.iter().all(Option::is_some));
+        let before = std::fs::read_to_string(&rows).unwrap_or_default();
+        std::fs::write(&rows, before.replace("row ", "migrated ")).expect("written");
+        std::fs::write(uploads.join("schema"), "2").expect("written");
+    }
+
+    /// Cuts the power: what the Engine starts by itself runs afterwards, and nothing else.
+    pub fn cut_power(&self) {
+        let mut migrates = false;
+        // Those that were stopped (143) stay so.
+        let ran = |state| !matches!(state, ContainerState::Created | ContainerState::Exited { code: 143 });
+        for it in self.fake.world().containers.iter_mut().filter(|it| ran(it.state)) {
+            match it.restart {
+                Restart::Always | Restart::UnlessStopped => migrates |= it.image == MIGRATING,
+                Restart::No | Restart::OnFailure { .. } => it.state = ContainerState::Exited { code: 137 },
+            }
+        }
+        if migrates {
+            self.migrate();
         }
     }
 

@@ -12,7 +12,7 @@ use fleet_core::health_problem::LostVolume;
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, Outcome};
 use fleet_core::order_failure::OrderFailure;
-use fleet_core::spec::EngineOwner;
+use fleet_core::spec::{EngineOwner, Restart};
 use fleet_core::steps::ContainerState;
 use std::collections::BTreeSet;
 
@@ -98,6 +98,7 @@ async fn folders_that_somebody_else_has_are_not_moved() {
         volumes: ["oasis-1_uploads".to_owned()].into(),
         ports: Vec::new(),
         has_healthcheck: false,
+        restart: Restart::No,
     };
     harness.lab.fake.world().containers.push(exporter);
     let end = harness.carry_out(&agent, restore("near", &id, &[])).await;

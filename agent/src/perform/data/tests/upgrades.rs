@@ -1,0 +1,180 @@
+//! Upgrades whose new release migrates the data when it starts: the end is the new release with migrated data, or the earlier one with
+//! its own, wherever the agent is killed and whenever the power goes.
+
+use super::actions::restore;
+use super::crashes::{At, crash_with};
+use super::harness::{Agent, Harness, State};
+use super::lab::Fault;
+use crate::fake::Behaviour;
+use fleet_core::app::DataEffect;
+use fleet_core::backup::DataResult;
+use fleet_core::hint::Hint;
+use fleet_core::order::{End, Outcome};
+use fleet_core::order_failure::OrderFailure;
+use fleet_core::spec::Restart;
+
+/// The instance with data, and a new release that never becomes healthy, if it is `sick`.
+async fn harness(is_sick: bool) -> (Harness, Agent, State) {
+    let (harness, agent) = Harness::new("").await;
+    if is_sick {
+        harness.lab.fake.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(1));
+    }
+    let before = harness.state();
+    (harness, agent, before)
+}
+
+/// Data as the second release makes it.
+fn migrated(before: &State) -> State {
+    let mut after = before.clone();
+    after.rows = after.rows.replace("row ", "migrated ");
+    after.uploads.insert("schema".to_owned(), b"2".to_vec());
+    after
+}
+
+/// Asserts that the instance runs one release with its data, with its restart policies, and nothing beside it.
+#[track_caller]
+fn check_whole(harness: &Harness, end: &End, before: &State, about: &str) {
+    let (web, state) = match &end.outcome {
+        Outcome::Done => ("notes-web:2", migrated(before)),
+        Outcome::RolledBack { .. } => ("notes-web:1", before.clone()),
+        other => panic!("{about}: {other:?}"),
+    };
+    harness.check_calm(about);
+    assert_eq!(harness.state(), state, "{about}");
+    let world = harness.lab.fake.world();
+    let of = |service: &str| world.containers.iter().find(|it| it.service == service).expect("it is there");
+    assert_eq!(of("web").image, web, "{about}");
+    assert_eq!((of("web").restart, of("db").restart), (Restart::Always, Restart::UnlessStopped), "{about}");
+}
+
+#[tokio::test]
+async fn a_good_upgrade_keeps_a_backup_of_before_and_nothing_else() {
+    let (harness, agent, before) = harness(false).await;
+    let order = harness.order(harness.upgrade(DataEffect::AtStart, &["near"]), "");
+    let end = harness.carry_out_order(&agent, &order).await;
+    assert_eq!(end.outcome, Outcome::Done);
+    check_whole(&harness, &end, &before, "good");
+    let Some(DataResult::Backup(copies)) = end.made.as_deref() else { panic!("expected a backup: {:?}", end.made) };
+    assert_eq!(copies.len(), 1);
+    let sets = harness.sets("near").await;
+    let kept = sets.iter().find(|set| set.backup.as_str() == order.order.id.as_str()).expect("it is there");
+    assert_eq!(harness.restored("near", kept).await, Ok(before));
+    assert_eq!(harness.lab.plan().had_copies, [true]);
+}
+
+#[tokio::test]
+async fn a_release_that_never_becomes_healthy_leaves_the_data_as_it_was() {
+    let (harness, agent, before) = harness(true).await;
+    let end = harness.carry_out(&agent, harness.upgrade(DataEffect::AtStart, &[])).await;
+    assert!(matches!(end.outcome, Outcome::RolledBack { .. }), "{end:?}");
+    check_whole(&harness, &end, &before, "sick");
+    assert_eq!(harness.lab.plan().had_copies, [true]);
+}
+
+#[tokio::test]
+async fn a_release_that_leaves_data_alone_is_upgraded_without_copies() {
+    let (harness, agent, before) = harness(false).await;
+    let end = harness.carry_out(&agent, harness.upgrade(DataEffect::None, &[])).await;
+    check_whole(&harness, &end, &before, "without");
+    assert_eq!(harness.lab.plan().had_copies, [false]);
+}
+
+/// Runs through all points of an upgrade; the power is cut there if asked for.
+async fn walk(is_sick: bool, point: fn(u64) -> At, cuts_power: bool, least: u64) {
+    for number in 1.. {
+        let (harness, agent, before) = harness(is_sick).await;
+        let about = format!("{:?}, sick: {is_sick}, power: {cuts_power}", point(number));
+        let order = harness.order(harness.upgrade(DataEffect::AtStart, &["near"]), "");
+        let meanwhile = || {
+            if cuts_power {
+                harness.lab.cut_power();
+            }
+        };
+        let crashed = crash_with(&harness, agent, &order, point(number), meanwhile).await;
+        let Some((_agent, end)) = crashed else {
+            assert!(number > least, "there are more points than {number}");
+            return;
+        };
+        assert_eq!(matches!(end.outcome, Outcome::Done), !is_sick, "{about}: {end:?}");
+        check_whole(&harness, &end, &before, &about);
+    }
+}
+
+#[tokio::test]
+async fn killed_at_any_call_of_a_good_upgrade_it_is_carried_out() {
+    walk(false, At::Call, false, 30).await;
+}
+
+#[tokio::test]
+async fn killed_at_any_write_of_a_good_upgrade_it_is_carried_out() {
+    walk(false, At::Write, false, 10).await;
+}
+
+#[tokio::test]
+async fn killed_at_any_call_of_a_bad_upgrade_the_data_is_as_before() {
+    walk(true, At::Call, false, 40).await;
+}
+
+#[tokio::test]
+async fn killed_at_any_write_of_a_bad_upgrade_the_data_is_as_before() {
+    walk(true, At::Write, false, 10).await;
+}
+
+#[tokio::test]
+async fn without_power_at_any_call_of_a_bad_upgrade_the_data_is_as_before() {
+    walk(true, At::Call, true, 40).await;
+}
+
+#[tokio::test]
+async fn without_power_at_any_call_of_a_good_upgrade_it_is_carried_out() {
+    walk(false, At::Call, true, 30).await;
+}
+
+#[tokio::test]
+async fn what_something_else_starts_again_is_not_copied() {
+    let (harness, agent, before) = harness(false).await;
+    harness.lab.plan().fault = Some(Fault::StartedAgain);
+    let order = harness.order(harness.upgrade(DataEffect::AtStart, &[]), "");
+    let end = harness.carry_out_order(&agent, &order).await;
+    let failure = end.outcome.failure();
+    assert!(
+        matches!(failure, Some(OrderFailure::NotQuiet { containers }) if containers == &["oasis-1-db-1"]),
+        "{end:?}"
+    );
+    harness.lab.plan().fault = None;
+    assert!(harness.lab.plan().had_copies.is_empty(), "the new release was not started");
+    check_whole(&harness, &end, &before, "started again");
+}
+
+#[tokio::test]
+async fn without_room_for_copies_and_without_a_backup_nothing_begins() {
+    let (harness, agent, before) = harness(false).await;
+    *harness.lab.free.lock().expect("not poisoned") = 1 << 20;
+    let end = harness.carry_out(&agent, harness.upgrade(DataEffect::AtStart, &[])).await;
+    assert!(matches!(&end.outcome, Outcome::Refused { failure: OrderFailure::RestorePointNoRoom { .. } }), "{end:?}");
+    assert_eq!((harness.state(), harness.running()), (before, vec!["db".to_owned(), "web".to_owned()]));
+    harness.check_calm("refused");
+}
+
+#[tokio::test]
+async fn without_room_for_copies_the_backup_of_a_bad_upgrade_brings_the_data_back() {
+    let (harness, agent, before) = harness(true).await;
+    *harness.lab.free.lock().expect("not poisoned") = 1 << 20;
+    let order = harness.order(harness.upgrade(DataEffect::AtStart, &["near"]), "");
+    let end = harness.carry_out_order(&agent, &order).await;
+    let Outcome::Stuck { failure, hint } = &end.outcome else { panic!("expected a stuck one: {end:?}") };
+    assert!(
+        matches!(failure, OrderFailure::DataTouched { stores, .. } if stores == &["rows", "uploads"]),
+        "{failure:?}"
+    );
+    assert!(matches!(hint, Some(Hint::RestoreInstance(_))), "{hint:?}");
+    assert!(matches!(end.made.as_deref(), Some(DataResult::Backup(copies)) if copies.len() == 1), "{:?}", end.made);
+    assert_eq!(harness.running(), ["db"], "the app does not run over data that may have changed");
+    // As the hint says.
+    *harness.lab.free.lock().expect("not poisoned") = 1 << 40;
+    let id = order.order.id.as_str().parse().expect("an id");
+    let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
+    assert_eq!(end.outcome, Outcome::Done);
+    assert_eq!(harness.state(), before);
+    harness.check_calm("restored");
+}

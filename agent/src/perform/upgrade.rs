@@ -1,0 +1,180 @@
+//! Carries out an upgrade that may change data: restore points first, and the data comes back with the earlier release.
+//!
+//! **Invariant:** each step is in the ledger before it begins, and can be repeated. The steps are decided in `core`
+//! ([`upgrade_steps`] and [`rollback_steps`]).
+
+use super::back::{Attempt, back};
+use super::data::{
+    DataError, DataWork, HostFault, expect_nobody_has, keep_safe, points, preparing, remove_old, starting, undo,
+    without_starting,
+};
+use super::forward::stages;
+use super::work::{Finish, WorkError};
+use crate::ledger::{Settled, UpgradeCursor};
+use crate::perform::prepare::look;
+use fleet_core::app::DataEffect;
+use fleet_core::backup::Store;
+use fleet_core::names::RepositoryName;
+use fleet_core::order::Action;
+use fleet_core::spec::InstanceSpec;
+use fleet_core::steps::steps_to_quiesce;
+use fleet_core::upgrade_steps::{RollbackStep, UpgradePlan, UpgradeStep, resumed_at, rollback_steps, upgrade_steps};
+use std::collections::BTreeSet;
+use tracing::Instrument;
+
+/// An upgrade from one state to another, both with running services.
+pub struct Upgrade<'a> {
+    pub data: DataWork<'a>,
+    pub from: &'a Settled,
+    pub to: &'a Settled,
+}
+
+/// End of the way back.
+pub enum RolledBack {
+    /// The earlier release runs with its data.
+    Whole,
+    /// The earlier data of these stores is in the backup alone.
+    AwaitsRestore { plan: Box<UpgradePlan> },
+}
+
+/// Returns whether an order has to keep the data of truth stores: one that does not start anything changes none.
+pub fn keeps_data(action: &Action, from: Option<&Settled>, to: Option<&Settled>) -> bool {
+    let may_change = matches!(action, Action::Upgrade { data: DataEffect::AtStart, .. });
+    let has_truth = |settled: &Settled| settled.rendered.stores.values().any(Store::is_truth);
+    may_change && from.is_some_and(has_truth) && to.is_some_and(|to| !to.is_stopped())
+}
+
+impl Upgrade<'_> {
+    /// Goes to the new release, from wherever an earlier attempt was interrupted, and records the commit.
+    pub async fn forward(&self) -> Result<(), DataError> {
+        let (plan, mut at) = match self.data.journal().upgrade {
+            Some(cursor) => {
+                undo::undo(&self.data).await?;
+                (cursor.plan.clone(), resumed_at(&cursor.plan, cursor.begun))
+            }
+            None => (points::plan(&self.data, self.from, self.backup()).await?, 0),
+        };
+        for step in upgrade_steps(&plan).into_iter().skip(at) {
+            let cursor = UpgradeCursor { plan: plan.clone(), begun: at };
+            self.data.note(move |journal| journal.upgrade = Some(Box::new(cursor))).await?;
+            let span = tracing::error_span!("upgrade_step", step = %step);
+            self.step(step, &plan).instrument(span).await?;
+            at += 1;
+        }
+        Ok(())
+    }
+
+    fn backup(&self) -> &BTreeSet<RepositoryName> {
+        self.data.order.action.backup_targets().unwrap_or(&NO_REPOSITORIES)
+    }
+
+    async fn step(&self, step: UpgradeStep, plan: &UpgradePlan) -> Result<(), DataError> {
+        let (data, before) = (&self.data, &self.from.rendered.spec);
+        match step {
+            UpgradeStep::Prepare => {
+                // The Engine starts what was made with a restart policy, even if it never ran, when the power comes back.
+                let mut to = self.to.clone();
+                to.rendered.spec.switch_restarts_off();
+                let spec = &to.rendered.spec;
+                Ok(data.work.perform(spec, |found| preparing(stages(found, &to)), Finish::AsIs).await?)
+            }
+            UpgradeStep::BackUp => keep_safe(data, self.from, &plan.backup).await,
+            UpgradeStep::Quiesce => {
+                let folders: Vec<_> = plan.points.iter().map(|point| point.path.clone()).collect();
+                quiesce(data, before, &plan.servers).await?;
+                expect_nobody_has(data, before, &folders).await
+            }
+            UpgradeStep::StopServers => quiesce(data, before, &BTreeSet::new()).await,
+            UpgradeStep::Copy(point) => {
+                let Some(point) = plan.points.get(point) else { return Ok(()) };
+                points::make(data, point).await?;
+                // What ran in between may have written.
+                expect_quiet(data, before, &BTreeSet::new()).await
+            }
+            UpgradeStep::Start => {
+                let finish = Finish::Healthy(&self.to.rendered.health);
+                Ok(data.work.perform(&self.to.rendered.spec, |found| stages(found, self.to), finish).await?)
+            }
+            // The rest is done by `commit`, without a deadline.
+            UpgradeStep::Commit => Ok(()),
+        }
+    }
+
+    /// Returns whether the upgrade is committed: it never goes back.
+    pub fn is_committed(&self) -> bool {
+        let Some(cursor) = self.data.journal().upgrade else { return false };
+        upgrade_steps(&cursor.plan).get(cursor.begun) == Some(&UpgradeStep::Commit)
+    }
+
+    /// Finishes a committed upgrade: the copies go. Those that stay are reported with the instance.
+    pub async fn commit(&self) {
+        if let Some(cursor) = self.data.journal().upgrade {
+            remove_old(&self.data, &points::leftovers(&cursor.plan)).await;
+        }
+    }
+
+    /// Goes back to the earlier release and its data.
+    pub async fn roll_back(&self, attempt: Attempt) -> Result<RolledBack, DataError> {
+        undo::undo(&self.data).await?;
+        let cursor = self.data.journal().upgrade.map(|cursor| *cursor).unwrap_or_default();
+        let (plan, steps) = (&cursor.plan, rollback_steps(&cursor.plan, cursor.begun));
+        if steps.is_empty() {
+            self.start_origin(attempt).await?;
+        }
+        for step in steps {
+            match step {
+                RollbackStep::Stop => quiesce(&self.data, &self.to.rendered.spec, &BTreeSet::new()).await?,
+                RollbackStep::PutBack(point) => {
+                    if let Some(point) = plan.points.get(point) {
+                        points::put_back(&self.data, point).await?;
+                    }
+                }
+                RollbackStep::StartOrigin => self.start_origin(attempt).await?,
+                RollbackStep::RemoveCopies => drop(remove_old(&self.data, &points::leftovers(plan)).await),
+                RollbackStep::AwaitRestore => {
+                    self.start_servers(plan).await;
+                    return Ok(RolledBack::AwaitsRestore { plan: Box::new(cursor.plan) });
+                }
+            }
+        }
+        Ok(RolledBack::Whole)
+    }
+
+    /// Returns to the containers of the origin, and starts those that a restore asks first. Nothing else starts, and nothing by itself.
+    async fn start_servers(&self, plan: &UpgradePlan) {
+        let mut from = self.from.clone();
+        from.rendered.spec.switch_restarts_off();
+        let (spec, work) = (&from.rendered.spec, self.data.work);
+        let made = work.perform(spec, |found| without_starting(found, spec), Finish::AsIs).await;
+        let started = match made {
+            Ok(()) => work.perform(spec, |found| starting(found, spec, &plan.servers), Finish::AsIs).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = started {
+            tracing::warn!(
+                error = crate::chain(&error),
+                "the servers of the stores could not be started for a restore"
+            );
+        }
+    }
+
+    async fn start_origin(&self, attempt: Attempt) -> Result<(), WorkError> {
+        let (work, action) = (self.data.work, &self.data.order.action);
+        back(work, action, Some(self.from), &self.to.rendered.spec, attempt).await
+    }
+}
+
+static NO_REPOSITORIES: BTreeSet<RepositoryName> = BTreeSet::new();
+
+async fn quiesce(data: &DataWork<'_>, spec: &InstanceSpec, kept: &BTreeSet<String>) -> Result<(), DataError> {
+    data.work.perform(spec, |found| steps_to_quiesce(found, spec, kept), Finish::AsIs).await?;
+    expect_quiet(data, spec, kept).await
+}
+
+/// Fails if a container of the instance runs, but for those of the kept services.
+async fn expect_quiet(data: &DataWork<'_>, spec: &InstanceSpec, kept: &BTreeSet<String>) -> Result<(), DataError> {
+    let found = look(data.context(), spec).await?;
+    let runs = found.containers.iter().filter(|it| it.state.is_alive() && !kept.contains(&it.service));
+    let containers: Vec<String> = runs.map(|it| it.name.clone()).collect();
+    if containers.is_empty() { Ok(()) } else { Err(HostFault::NotQuiet { containers }.into()) }
+}

@@ -1,0 +1,148 @@
+//! Upgrades whose new release migrates a real PostgreSQL when it starts, on a real Engine, with the agent killed in the middle.
+//!
+//! `FLEET_UPGRADE_KILLS` is the number of kills, `FLEET_SEED` repeats their moments.
+
+use super::images::{self, docker};
+use super::lab::Lab;
+use super::stories::{fill, hashes, rows};
+use fleet_core::app::{AppDefinition, Bundle, DataEffect};
+use fleet_core::backup::DataResult;
+use fleet_core::order::{Action, End, Outcome};
+use fleet_core::release::{Goal, Release};
+use fleet_proto::convert::OutgoingOrder;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What the new release does when it starts: it migrates, and destroys most rows.
+const MIGRATION: &str = "update notes set body = 'migrated'; delete from notes where id > 10";
+
+/// A release whose web service is this.
+fn bundle(web: &str) -> Bundle {
+    let app = "app: notes\nvalues:\n  password: { type: string, secret: true, required: true }\n\
+               health: { minimum_healthy: 0s, deadline: 20s }\n\
+               stores:\n  rows: { engine: postgresql, kind: truth, service: db }\n  \
+               uploads: { engine: volume, kind: truth, volume: uploads }\n";
+    let compose = format!(
+        "services:\n  web:\n    restart: always\n    stop_grace_period: 1s\n    depends_on: {{ db: {{ condition: service_healthy }} }}\n    \
+         volumes: ['uploads:/uploads']\n{web}  db:\n    image: labnotes-db:1\n    restart: unless-stopped\n    environment: {{ POSTGRES_USER: \
+         notes, POSTGRES_DB: notes, POSTGRES_PASSWORD: '${{PASSWORD}}' }}\n    volumes: ['data:/var/lib/postgresql/data']\n    \
+         healthcheck: {{ test: [CMD-SHELL, 'pg_isready -q -U notes -d notes'], interval: 1s, timeout: 5s, retries: 60 }}\nvolumes: \
+         {{ data: , uploads: }}\n"
+    );
+    let files = [("app.yaml".to_owned(), app.into()), ("compose.yaml".to_owned(), compose.into())];
+    Bundle::new(files.into()).expect("the bundle is small")
+}
+
+fn first() -> Bundle {
+    bundle(&format!("    image: {}\n    init: true\n    command: [sleep, infinity]\n", images::ONE))
+}
+
+/// The release that migrates; its health check is this command.
+fn second(check: &str) -> Bundle {
+    bundle(&format!(
+        "    image: labnotes-db:1\n    init: true\n    entrypoint: [sh, -c]\n    environment: {{ PGPASSWORD: '${{PASSWORD}}' }}\n    \
+         command: [\"psql -h db -U notes -d notes -c \\\"{MIGRATION}\\\" && touch /uploads/migrated && sleep infinity\"]\n    \
+         healthcheck: {{ test: [CMD, {check}], interval: 1s, timeout: 2s, retries: 2 }}\n"
+    ))
+}
+
+fn release(bundle: &Bundle, version: &str) -> Release {
+    let definition = AppDefinition::of(bundle).expect("it can be read");
+    Release { name: format!("{}@{version}", definition.app).parse().expect("a release"), digest: bundle.digest() }
+}
+
+/// Rows and files of the instance.
+type Data = (String, BTreeMap<String, String>);
+
+struct Upgrading {
+    lab: Lab,
+    to: Bundle,
+    before: Data,
+}
+
+impl Upgrading {
+    /// An instance with data, of the first release.
+    async fn new(name: &str, to: Bundle) -> Option<(Self, tokio::process::Child)> {
+        let lab = Lab::with(name, "labnotes-db:1", first(), "").await?;
+        lab.coordinator.bundles.lock().expect("no fault").insert(to.digest().to_string(), to.clone());
+        let agent = lab.agent();
+        let end = lab.carry_out(&lab.order(&lab.instance(), Action::Install { goal: lab.goal() })).await;
+        assert_eq!(end.outcome, Outcome::Done);
+        fill(&lab);
+        let before = (rows(&lab, &lab.name), hashes(&lab.files(&lab.name)));
+        Some((Self { lab, to, before }, agent))
+    }
+
+    fn order(&self) -> OutgoingOrder {
+        let goal = Goal { release: release(&self.to, "2"), revision: 1 };
+        let (from, backup) = (release(&first(), "1"), ["near".parse().expect("a name")].into());
+        self.lab.order(&self.lab.instance(), Action::Upgrade { from, goal, data: DataEffect::AtStart, backup })
+    }
+
+    fn data(&self) -> Data {
+        (rows(&self.lab, &self.lab.name), hashes(&self.lab.files(&self.lab.name)))
+    }
+
+    /// The restart policies of the two containers, and the names of folders beside the data.
+    fn around(&self) -> (String, usize) {
+        let policy = "{{.HostConfig.RestartPolicy.Name}}";
+        let of = |service: &str| docker(&["inspect", "--format", policy, &format!("{}-{service}-1", self.lab.name)]);
+        let beside = |volume: &str| {
+            let name = format!("{}_{volume}", self.lab.name);
+            let data = docker(&["volume", "inspect", "--format", "{{.Mountpoint}}", &name]);
+            std::fs::read_dir(std::path::Path::new(&data).parent().expect("it has one")).expect("a folder").count()
+        };
+        (format!("{} {}", of("web"), of("db")), beside("data") + beside("uploads"))
+    }
+
+    #[track_caller]
+    fn check_as_before(&self, end: &End, about: &str) {
+        assert!(matches!(end.outcome, Outcome::RolledBack { .. }), "{about}: {end:?}");
+        assert!(self.data() == self.before, "{about}: the data is not as it was");
+        assert_eq!(self.around(), ("always unless-stopped".to_owned(), 2), "{about}");
+        let image = docker(&["inspect", "--format", "{{.Config.Image}}", &format!("{}-web-1", self.lab.name)]);
+        assert_eq!(image, images::ONE, "{about}");
+    }
+}
+
+#[tokio::test]
+async fn a_release_that_destroys_rows_and_is_not_healthy_leaves_every_row() {
+    let Some((upgrading, _agent)) = Upgrading::new("ftubad", second("'false'")).await else { return };
+    let end = upgrading.lab.carry_out(&upgrading.order()).await;
+    upgrading.check_as_before(&end, "bad");
+    assert!(matches!(end.made.as_deref(), Some(DataResult::Backup(copies)) if copies[0].result.is_ok()), "{end:?}");
+}
+
+#[tokio::test]
+async fn a_release_that_is_healthy_has_the_migrated_rows() {
+    let Some((upgrading, _agent)) = Upgrading::new("ftugood", second("'true'")).await else { return };
+    let end = upgrading.lab.carry_out(&upgrading.order()).await;
+    assert_eq!(end.outcome, Outcome::Done);
+    let (rows, files) = upgrading.data();
+    assert!(rows.starts_with("10|"), "{rows}");
+    assert!(files.contains_key("migrated"), "{files:?}");
+    assert_eq!(upgrading.around(), ("always unless-stopped".to_owned(), 2));
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_of_a_bad_upgrade_every_row_is_there() {
+    let Some((upgrading, mut agent)) = Upgrading::new("ftukill", second("'false'")).await else { return };
+    let number = |name: &str, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let (kills, mut seed): (u64, u64) = (number("FLEET_UPGRADE_KILLS", 4), number("FLEET_SEED", 7));
+    for kill in 0..kills {
+        // The way there and back takes about 12 s.
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let moment = Duration::from_millis((seed >> 33) % 12_000);
+        let order = upgrading.order();
+        upgrading.lab.ask(&order);
+        let end = tokio::select! {
+            end = upgrading.lab.end_of(&order.order.id) => end,
+            () = tokio::time::sleep(moment) => {
+                agent.kill().await.expect("it was there");
+                agent = upgrading.lab.agent();
+                upgrading.lab.end_of(&order.order.id).await
+            }
+        };
+        upgrading.check_as_before(&end, &format!("kill {kill} after {moment:?}"));
+    }
+}

@@ -1,0 +1,145 @@
+//! Steps of an upgrade that may change data, and the steps of its way back.
+//!
+//! **Invariant:** the new release starts only after every restore point is complete, and nothing else of the instance runs from
+//! [`UpgradeStep::Quiesce`] to that start.
+//! **Invariant:** a committed upgrade never goes back, and restore points are removed only after that or after the way back.
+//!
+//! The design is in `docs/design/upgrades.md`.
+
+#[cfg(test)]
+mod tests;
+
+use crate::names::{RepositoryName, StoreName};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Everything that decides the steps. It is kept when the upgrade begins, and stays the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpgradePlan {
+    /// Repositories that get a backup first.
+    pub backup: BTreeSet<RepositoryName>,
+    /// Folders with data of truth stores, which are copied.
+    pub points: Vec<RestorePoint>,
+    /// Truth stores that cannot be copied: the backup is their restore point.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub by_backup: BTreeSet<StoreName>,
+    /// Services that the backup of those stores needs.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub servers: BTreeSet<String>,
+}
+
+/// Folder with data, and its copy of before the upgrade.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestorePoint {
+    /// The folder.
+    pub path: PathBuf,
+    /// Its copy, on the same file system.
+    pub copy: PathBuf,
+    /// Bytes of it when the upgrade was planned.
+    pub bytes: u64,
+}
+
+/// One step of an upgrade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpgradeStep {
+    /// Pull images, write files, and create the new containers beside the old ones. Nothing stops.
+    Prepare,
+    /// Back up, and read the manifest back.
+    BackUp,
+    /// Switch restart policies off, and stop everything but the servers that a backup needs.
+    Quiesce,
+    /// Stop these servers too.
+    StopServers,
+    /// Copy the folder of this restore point, and compare the copy.
+    Copy(usize),
+    /// Replace the containers by those of the new release, with their restart policies, start them, and wait until the instance is
+    /// healthy. Data may change.
+    Start,
+    /// The upgrade is good: remove the copies.
+    Commit,
+}
+
+/// One step of the way back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RollbackStep {
+    /// Stop everything, so that nothing writes.
+    Stop,
+    /// Put the copy of this restore point back in the place of its folder.
+    PutBack(usize),
+    /// Return to the earlier containers, with their restart policies, and wait until the instance is healthy.
+    StartOrigin,
+    /// Return to the earlier containers, with the servers of the stores alone running: an operator restores the backup.
+    AwaitRestore,
+    /// Remove copies that are not needed, and folders that were replaced.
+    RemoveCopies,
+}
+
+/// Returns the steps of an upgrade.
+pub fn upgrade_steps(plan: &UpgradePlan) -> Vec<UpgradeStep> {
+    let backup = (!plan.backup.is_empty()).then_some(UpgradeStep::BackUp);
+    let mut steps = vec![UpgradeStep::Prepare];
+    if plan.by_backup.is_empty() {
+        steps.extend(backup);
+        steps.push(UpgradeStep::Quiesce);
+    } else {
+        // The backup is exact only when nothing but the servers of the stores runs.
+        steps.push(UpgradeStep::Quiesce);
+        steps.extend(backup);
+        steps.extend((!plan.servers.is_empty()).then_some(UpgradeStep::StopServers));
+    }
+    steps.extend((0..plan.points.len()).map(UpgradeStep::Copy));
+    steps.extend([UpgradeStep::Start, UpgradeStep::Commit]);
+    steps
+}
+
+/// Returns the position from which an upgrade goes on after a crash in the step at `begun`.
+///
+/// A copy is taken again together with all others: something may have run in between.
+pub fn resumed_at(plan: &UpgradePlan, begun: usize) -> usize {
+    let steps = upgrade_steps(plan);
+    let quiesce = steps.iter().position(|step| *step == UpgradeStep::Quiesce);
+    match (steps.get(begun), quiesce) {
+        (Some(UpgradeStep::Copy(_) | UpgradeStep::StopServers | UpgradeStep::BackUp), Some(quiesce)) => {
+            quiesce.min(begun)
+        }
+        _ => begun,
+    }
+}
+
+/// Returns the steps of the way back from an upgrade of which the step at `begun` has begun; none if nothing of it changed anything, or
+/// if it is committed.
+pub fn rollback_steps(plan: &UpgradePlan, begun: usize) -> Vec<RollbackStep> {
+    let steps = upgrade_steps(plan);
+    let has_begun = |step: UpgradeStep| steps.iter().position(|it| *it == step).is_some_and(|at| at <= begun);
+    if !has_begun(UpgradeStep::Quiesce) || has_begun(UpgradeStep::Commit) {
+        return Vec::new();
+    }
+    if !has_begun(UpgradeStep::Start) {
+        return vec![RollbackStep::StartOrigin, RollbackStep::RemoveCopies];
+    }
+    let put_back = (0..plan.points.len()).rev().map(RollbackStep::PutBack);
+    let end: &[RollbackStep] = match plan.by_backup.is_empty() {
+        true => &[RollbackStep::StartOrigin, RollbackStep::RemoveCopies],
+        false => &[RollbackStep::RemoveCopies, RollbackStep::AwaitRestore],
+    };
+    std::iter::once(RollbackStep::Stop).chain(put_back).chain(end.iter().copied()).collect()
+}
+
+impl fmt::Display for UpgradeStep {
+    /// A short text for logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Prepare => f.write_str("prepare"),
+            Self::BackUp => f.write_str("back up"),
+            Self::Quiesce => f.write_str("quiesce"),
+            Self::StopServers => f.write_str("stop servers"),
+            Self::Copy(point) => write!(f, "copy {point}"),
+            Self::Start => f.write_str("start"),
+            Self::Commit => f.write_str("commit"),
+        }
+    }
+}

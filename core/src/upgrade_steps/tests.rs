@@ -1,0 +1,94 @@
+//! Each position of each kind of upgrade: how it goes on, and how it goes back.
+
+use super::*;
+use proptest::prelude::*;
+
+fn plan(points: usize, has_backup: bool, by_backup: bool, has_servers: bool) -> UpgradePlan {
+    let point = |number: usize| RestorePoint {
+        path: format!("/data/{number}").into(),
+        copy: format!("/data/{number}.point").into(),
+        bytes: 1,
+    };
+    let name = |text: &str| text.parse().expect("a name");
+    UpgradePlan {
+        backup: if has_backup || by_backup { [name("central")].into() } else { BTreeSet::new() },
+        points: (0..points).map(point).collect(),
+        by_backup: if by_backup { ["files".parse().expect("a name")].into() } else { BTreeSet::new() },
+        servers: if by_backup && has_servers { ["db".to_owned()].into() } else { BTreeSet::new() },
+    }
+}
+
+fn shown(plan: &UpgradePlan) -> String {
+    upgrade_steps(plan).iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn the_steps_of_each_kind_of_upgrade() {
+    let cases = [
+        (plan(1, false, false, false), "prepare, quiesce, copy 0, start, commit"),
+        (plan(2, true, false, false), "prepare, back up, quiesce, copy 0, copy 1, start, commit"),
+        (plan(1, true, true, false), "prepare, quiesce, back up, copy 0, start, commit"),
+        (plan(0, true, true, true), "prepare, quiesce, back up, stop servers, start, commit"),
+    ];
+    for (plan, steps) in cases {
+        assert_eq!(shown(&plan), steps);
+    }
+}
+
+#[test]
+fn the_way_back_from_each_position() {
+    use RollbackStep::{AwaitRestore, PutBack, RemoveCopies, StartOrigin, Stop};
+    let copied = plan(2, true, false, false);
+    let untouched = vec![StartOrigin, RemoveCopies];
+    let touched = vec![Stop, PutBack(1), PutBack(0), StartOrigin, RemoveCopies];
+    let expected = [vec![], vec![], untouched.clone(), untouched.clone(), untouched.clone(), touched, vec![]];
+    for (begun, steps) in expected.iter().enumerate() {
+        assert_eq!(rollback_steps(&copied, begun), *steps, "{begun}");
+    }
+    let backed_up = plan(1, true, true, true);
+    let steps = upgrade_steps(&backed_up);
+    let start = steps.iter().position(|step| *step == UpgradeStep::Start).expect("it starts");
+    assert_eq!(rollback_steps(&backed_up, start), [Stop, PutBack(0), RemoveCopies, AwaitRestore]);
+    assert_eq!(rollback_steps(&backed_up, start - 1), untouched);
+}
+
+#[test]
+fn copies_of_before_a_crash_are_taken_again() {
+    let copied = plan(2, true, false, false);
+    let resumed: Vec<usize> = (0..upgrade_steps(&copied).len()).map(|begun| resumed_at(&copied, begun)).collect();
+    assert_eq!(resumed, [0, 1, 2, 2, 2, 5, 6]);
+    let backed_up = plan(1, true, true, true);
+    let resumed: Vec<usize> = (0..upgrade_steps(&backed_up).len()).map(|begun| resumed_at(&backed_up, begun)).collect();
+    assert_eq!(resumed, [0, 1, 1, 1, 1, 5, 6]);
+}
+
+proptest! {
+    #[test]
+    fn nothing_starts_before_every_restore_point_is_complete(
+        points in 0usize..5, has_backup: bool, by_backup: bool, has_servers: bool, begun in 0usize..12,
+    ) {
+        let plan = plan(points, has_backup, by_backup, has_servers);
+        let steps = upgrade_steps(&plan);
+        let at = |wanted: UpgradeStep| steps.iter().position(|step| *step == wanted);
+        let (quiesce, start) = (at(UpgradeStep::Quiesce), at(UpgradeStep::Start));
+        prop_assert!(quiesce < start);
+        for point in 0..points {
+            let copy = at(UpgradeStep::Copy(point));
+            prop_assert!(quiesce < copy && copy < start);
+        }
+        if by_backup {
+            // What cannot be copied is in a backup that was taken when nothing wrote.
+            prop_assert!(quiesce < at(UpgradeStep::BackUp) && at(UpgradeStep::BackUp) < start);
+        }
+        prop_assert!(resumed_at(&plan, begun) <= begun);
+        // Whatever was touched comes back in full, before anything of the origin starts.
+        let back = rollback_steps(&plan, begun);
+        let is_touched = start.is_some_and(|start| start <= begun) && begun < steps.len() - 1;
+        let put_back: Vec<_> = back.iter().filter(|step| matches!(step, RollbackStep::PutBack(_))).collect();
+        prop_assert_eq!(put_back.len(), if is_touched { points } else { 0 });
+        let origin = back.iter().position(|step| *step == RollbackStep::StartOrigin);
+        let last = back.iter().rposition(|step| matches!(step, RollbackStep::PutBack(_)));
+        prop_assert!(origin.is_none() || last < origin);
+        prop_assert!(!(is_touched && by_backup && origin.is_some()));
+    }
+}
