@@ -32,7 +32,7 @@ pub fn reason(call: &RefusedCall) -> String {
 /// Returns the words of a refusal as it came over the wire. An unknown code is shown with its arguments.
 pub fn shown(message: &v1::CallRefusal) -> String {
     let known = incoming_call_refusal(message.clone()).as_ref().map(words);
-    known.unwrap_or_else(|| super::unknown::<v1::CallRefusalCode>(message.code, &message.arguments))
+    known.unwrap_or_else(|| super::unknown::<v1::CallRefusalCode>("a reason", message.code, &message.arguments))
 }
 
 /// Returns the words of a refusal, as the end of a sentence.

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Returns the words of a refusal as it came over the wire. An unknown code is shown with its arguments.
 pub fn shown(message: &v1::AdmissionRefusal) -> String {
     let known = incoming_admission_refusal(message.clone()).as_ref().map(words);
-    known.unwrap_or_else(|| unknown::<v1::AdmissionRefusalCode>(message.code, &message.arguments))
+    known.unwrap_or_else(|| unknown::<v1::AdmissionRefusalCode>("a reason", message.code, &message.arguments))
 }
 
 /// Returns the words of a refusal, as the end of a sentence.

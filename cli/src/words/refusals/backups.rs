@@ -10,7 +10,7 @@ use fleet_proto::v1;
 /// Returns the words of a refusal as it came over the wire. An unknown code is shown with its arguments.
 pub fn shown(message: &v1::BackupRefusal) -> String {
     let known = incoming_backup_refusal(message.clone()).as_ref().map(words);
-    known.unwrap_or_else(|| unknown::<v1::BackupRefusalCode>(message.code, &message.arguments))
+    known.unwrap_or_else(|| unknown::<v1::BackupRefusalCode>("a reason", message.code, &message.arguments))
 }
 
 /// Returns the words of a refusal, as the end of a sentence.

@@ -8,7 +8,7 @@ use fleet_proto::v1;
 /// Returns the words of a refusal as it came over the wire. An unknown code is shown with its arguments.
 pub fn shown(message: &v1::FileRefusal) -> String {
     let known = incoming_file_refusal(message.clone()).as_ref().map(words);
-    known.unwrap_or_else(|| unknown::<v1::FileRefusalCode>(message.code, &message.arguments))
+    known.unwrap_or_else(|| unknown::<v1::FileRefusalCode>("a reason", message.code, &message.arguments))
 }
 
 /// Returns the words of a refusal, as the end of a sentence.
