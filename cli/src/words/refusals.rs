@@ -242,6 +242,6 @@ mod tests {
     #[test]
     fn a_refusal_that_is_not_known_is_shown_with_its_arguments() {
         let message = v1::CallRefusal { code: 1_000_000, arguments: vec!["lab-1".to_owned(), "5".to_owned()] };
-        assert_eq!(shown(&message), "unknown (1000000): lab-1, 5");
+        assert_eq!(shown(&message), "a reason that this version does not know (1000000): lab-1, 5");
     }
 }
