@@ -42,7 +42,8 @@ pub use backup_plan::{
 pub use catalog::{Backups, Newest};
 pub use counted::{Changes, CounterReading, around, between, exactly, lacking, unequal};
 pub use coverage::{
-    MountFound, Mounted, MountedAt, MountedFrom, Owner, chosen, coverage, data_mounts, key_of, takes_volume, uncovered,
+    MountFound, Mounted, MountedAt, MountedFrom, Owner, chosen, coverage, data_mounts, is_all_mounted, key_of,
+    takes_volume, uncovered,
 };
 pub use data_request::{BackupSource, DataAction, DataKind, DataRequest, Others, Privileges};
 pub use data_result::{CopyMade, DataResult, DrillMade, RestoreMade};
@@ -70,9 +71,8 @@ pub use shrunk::Shrunk;
 pub use side_files::{
     COUNT_LIMIT_OF_FILES, DataPlace, FILE_LIMIT, PutTime, SaidFiles, SideContent, SideFile, SideFiles, SideFolder,
     TOTAL_LIMIT, UnpackError, can_descend, data_folder, data_place, first_names, has_side_files, is_fit, is_log,
-    is_named_log, is_of_server, is_side_file, mentioned, mentioned_logs, pack, put_time, refused_without_side_files,
-    relative, said_files, short, side_file_note, side_files_tool, side_path, uncovered_side_files, unpack,
-    without_side_files,
+    is_named_log, is_of_server, is_side_file, mentioned, mentioned_logs, pack, put_time, relative, said_files, short,
+    side_file_note, side_files_tool, side_path, uncovered_side_files, unpack, without_side_files,
 };
 pub use snapshots::{AskedBy, Snapshots};
 pub use source_note::{Differences, NOTE_LIMIT, NoteError, NotedAt, SourceNote};

@@ -45,7 +45,7 @@ pub enum Action {
         /// Release and values to apply.
         goal: Goal,
         /// Effect of the new release on data. Earlier versions gave none.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "DataEffect::is_default")]
         data: DataEffect,
         /// Repositories that get a backup first, if the new release may change data.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]

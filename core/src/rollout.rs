@@ -53,7 +53,7 @@ pub struct Member {
     /// Release that it moves to.
     pub to: Release,
     /// Effect of the new release on its data.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "DataEffect::is_default")]
     pub data: DataEffect,
     /// The revision that it had before, so that an undo can put its values back. Rollouts from before this was noted have
     /// none.

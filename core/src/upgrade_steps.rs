@@ -25,7 +25,7 @@ pub struct UpgradePlan {
     /// Truth stores that cannot be copied: the backup is their restore point.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub by_backup: BTreeSet<StoreName>,
-    /// Services that the backup of those stores needs.
+    /// Services that the backup needs then: the servers of all truth stores.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub servers: BTreeSet<String>,
 }
@@ -45,7 +45,9 @@ pub struct RestorePoint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UpgradeStep {
-    /// Pull images, write files, and create the new containers beside the old ones. Nothing stops.
+    /// Pull images, and find what others have to provide. Nothing changes.
+    Fetch,
+    /// Write files, and create the new containers beside the old ones. Nothing stops.
     Prepare,
     /// Back up, and read the manifest back.
     BackUp,
@@ -74,20 +76,20 @@ pub enum RollbackStep {
     StartOrigin,
     /// Return to the earlier containers, with the servers of the stores alone running: an operator restores the backup.
     AwaitRestore,
-    /// Remove copies that are not needed, and folders that were replaced.
+    /// Remove copies that are not needed, and folders that were replaced. It has no time limit, and never fails the way back.
     RemoveCopies,
 }
 
 /// Returns the steps of an upgrade.
 pub fn upgrade_steps(plan: &UpgradePlan) -> Vec<UpgradeStep> {
     let backup = (!plan.backup.is_empty()).then_some(UpgradeStep::BackUp);
-    let mut steps = vec![UpgradeStep::Prepare];
+    let mut steps = vec![UpgradeStep::Fetch];
     if plan.by_backup.is_empty() {
         steps.extend(backup);
-        steps.push(UpgradeStep::Quiesce);
+        steps.extend([UpgradeStep::Prepare, UpgradeStep::Quiesce]);
     } else {
         // The backup is exact only when nothing but the servers of the stores runs.
-        steps.push(UpgradeStep::Quiesce);
+        steps.extend([UpgradeStep::Prepare, UpgradeStep::Quiesce]);
         steps.extend(backup);
         steps.extend((!plan.servers.is_empty()).then_some(UpgradeStep::StopServers));
     }
@@ -122,17 +124,19 @@ pub fn rollback_steps(plan: &UpgradePlan, begun: usize) -> Vec<RollbackStep> {
         return vec![RollbackStep::StartOrigin, RollbackStep::RemoveCopies];
     }
     let put_back = (0..plan.points.len()).rev().map(RollbackStep::PutBack);
-    let end: &[RollbackStep] = match plan.by_backup.is_empty() {
-        true => &[RollbackStep::StartOrigin, RollbackStep::RemoveCopies],
-        false => &[RollbackStep::RemoveCopies, RollbackStep::AwaitRestore],
+    let end = if plan.by_backup.is_empty() {
+        [RollbackStep::StartOrigin, RollbackStep::RemoveCopies]
+    } else {
+        [RollbackStep::AwaitRestore, RollbackStep::RemoveCopies]
     };
-    std::iter::once(RollbackStep::Stop).chain(put_back).chain(end.iter().copied()).collect()
+    std::iter::once(RollbackStep::Stop).chain(put_back).chain(end).collect()
 }
 
 impl fmt::Display for UpgradeStep {
     /// A short text for logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Fetch => f.write_str("fetch"),
             Self::Prepare => f.write_str("prepare"),
             Self::BackUp => f.write_str("back up"),
             Self::Quiesce => f.write_str("quiesce"),

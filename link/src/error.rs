@@ -1,7 +1,7 @@
 //! Failures between this program and the coordinator, each with the next action.
 
 use fleet_core::hint::{Hint, LinkHint};
-use fleet_core::refused_call::RefusedCall;
+use fleet_core::refused_call::{CallRefusal, RefusedCall};
 use fleet_proto::protocol::{ProtocolRange, TooOld};
 use fleet_proto::refusal::{RefusalReason, hint_of, protocols_of, refused_call_of, word_of};
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
@@ -75,6 +75,14 @@ pub enum LinkError {
     BadAnswer(&'static str),
 }
 
+/// Returns whether a refusal is about the coordinator's own state, and not about the request.
+fn is_of_coordinator(refusal: &CallRefusal) -> bool {
+    matches!(
+        refusal,
+        CallRefusal::Failed { .. } | CallRefusal::Fault | CallRefusal::Stopping | CallRefusal::ConnectionEnded
+    )
+}
+
 impl LinkError {
     /// Returns the next action for the person, if there is one.
     pub fn hint(&self) -> Option<Hint> {
@@ -99,7 +107,8 @@ impl LinkError {
             Self::Unreachable { .. } | Self::TimedOut { .. } | Self::ServerCertificateTime => true,
             Self::Failed(status) => !matches!(status.code(), Code::InvalidArgument | Code::Unimplemented),
             Self::WrongCa { .. } | Self::Expired | Self::Revoked | Self::UnknownHere => false,
-            Self::OtherProtocol { .. } | Self::Refused { .. } | Self::Key(_) | Self::BadAnswer(_) => false,
+            Self::Refused { call, .. } => call.as_ref().is_some_and(|call| is_of_coordinator(&call.refusal)),
+            Self::OtherProtocol { .. } | Self::Key(_) | Self::BadAnswer(_) => false,
         }
     }
 
@@ -122,6 +131,10 @@ impl LinkError {
                 _ => {}
             }
             let call = refused_call_of(&status).map(Box::new);
+            if call.as_ref().is_some_and(|call| call.refusal == CallRefusal::Stopping) {
+                // Another one takes its place, or the same one comes back.
+                return Self::Unreachable { address: address.to_owned(), source: Box::new(status) };
+            }
             return Self::Refused { word, text: status.message().to_owned(), call, hint: hint_of(&status) };
         }
         if let Some(cause) = status.source().and_then(tls_cause) {

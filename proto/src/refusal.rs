@@ -114,6 +114,9 @@ impl RefusalReason {
     }
 }
 
+/// The most arguments of a hint in a status: lists of names have no end.
+const HINT_ARGUMENTS: usize = 24;
+
 /// Makes the status of a refused call. Its message is for logs, and for programs that do not know the code.
 pub fn refuse(attempt: Attempt, refusal: impl Into<CallRefusal>, hint: impl Into<Option<Hint>>) -> Status {
     let refusal = match refusal.into() {
@@ -127,7 +130,9 @@ pub fn refuse(attempt: Attempt, refusal: impl Into<CallRefusal>, hint: impl Into
     metadata.insert(WORD_KEY, MetadataValue::<Ascii>::from_static(word.as_str()));
     metadata.insert_bin(REFUSAL_KEY, MetadataValue::from_bytes(&within_limit(call.into()).encode_to_vec()));
     if let Some(hint) = hint.into() {
-        metadata.insert_bin(HINT_KEY, MetadataValue::from_bytes(&v1::Hint::from(hint).encode_to_vec()));
+        let mut hint = v1::Hint::from(hint);
+        hint.arguments.truncate(HINT_ARGUMENTS);
+        metadata.insert_bin(HINT_KEY, MetadataValue::from_bytes(&hint.encode_to_vec()));
     }
     match word {
         RefusalReason::ProtocolOld | RefusalReason::ProtocolNew => with_protocols(status, word),
@@ -150,6 +155,13 @@ fn within_limit(mut message: v1::RefusedCall) -> v1::RefusedCall {
         let Some(longest) = texts.max_by_key(|text| text.len()).filter(|text| text.len() > SHORTEST) else { break };
         longest.truncate(longest.floor_char_boundary((longest.len() / 2).max(SHORTEST) - '…'.len_utf8()));
         longest.push('…');
+    }
+    // Many short texts: without the last ones, the code may be one that cannot be read, and the message of the status stands for it.
+    while message.encoded_len() > LIMIT {
+        let last = message.refusal.as_mut().and_then(|refusal| refusal.arguments.pop());
+        if last.is_none() {
+            break;
+        }
     }
     message
 }

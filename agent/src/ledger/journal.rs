@@ -60,6 +60,9 @@ pub struct UpgradeCursor {
     pub plan: UpgradePlan,
     /// Number of the step that has begun, from 0.
     pub begun: usize,
+    /// Numbers of the restore points that are in their places again.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub put_back: BTreeSet<usize>,
 }
 
 /// Phase of a restore.

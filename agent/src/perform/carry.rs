@@ -22,7 +22,7 @@ use fleet_core::facts::PowerDesired;
 use fleet_core::hint::Hint;
 use fleet_core::names::OrderId;
 use fleet_core::order::{Action, End, Order, Outcome, PowerRequest};
-use fleet_core::order_failure::OrderFailure;
+use fleet_core::order_failure::{DataNote, OrderFailure};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
 use fleet_core::upgrade_steps::UpgradePlan;
@@ -184,7 +184,7 @@ impl Carrying<'_> {
             Some(upgrade) => {
                 let ended = self.work.in_time(self.order.deadline, self.left, upgrade.forward()).await;
                 if upgrade.is_committed() {
-                    upgrade.commit().await;
+                    upgrade.remove_copies().await;
                     return self.end(Outcome::Done, Some(became(open.to))).await;
                 }
                 ended
@@ -212,7 +212,10 @@ impl Carrying<'_> {
     /// Returns the upgrade, if the order is one that has to keep data.
     fn upgrade<'b>(&'b self, open: &'b OpenState) -> Option<Upgrade<'b>> {
         let (from, to) = (open.from.as_ref(), open.to.as_ref());
-        if !keeps_data(&self.order.action, from, to) {
+        // An earlier agent has begun it without copies.
+        let is_begun = matches!(open.way, Direction::Forward { step: 1.., .. });
+        let is_without = is_begun && self.journal().is_none_or(|journal| journal.upgrade.is_none());
+        if is_without || !keeps_data(&self.order.action, from, to) {
             return None;
         }
         let data = DataWork { work: self.work, order: self.order, open };
@@ -238,8 +241,14 @@ impl Carrying<'_> {
             return self.stuck(open, tried, because).await;
         }
         self.work.turn_back(&because);
-        let limit = self.order.deadline.max(BACK_LIMIT).saturating_sub(clock::now().since(since));
         let upgrade = self.upgrade(&open);
+        if let Some(upgrade) = upgrade.as_ref().filter(|upgrade| upgrade.is_committed()) {
+            upgrade.remove_copies().await;
+            return self.end(Outcome::Done, Some(became(open.to.clone()))).await;
+        }
+        let whole = self.order.deadline.max(BACK_LIMIT);
+        // Data has to come back however long the power was away: each attempt gets the whole time.
+        let limit = if upgrade.is_some() { whole } else { whole.saturating_sub(clock::now().since(since)) };
         let going = async {
             match &upgrade {
                 Some(upgrade) => upgrade.roll_back(attempt).await,
@@ -251,9 +260,17 @@ impl Carrying<'_> {
         };
         let failure = match timeout(limit, going).await {
             Ok(Ok(RolledBack::Whole)) => {
+                if let Some(upgrade) = &upgrade {
+                    upgrade.remove_copies().await;
+                }
                 return self.end(Outcome::RolledBack { failure: because }, Some(became(open.from))).await;
             }
-            Ok(Ok(RolledBack::AwaitsRestore { plan })) => return self.await_restore(open, because, &plan).await,
+            Ok(Ok(RolledBack::AwaitsRestore { plan })) => {
+                if let Some(upgrade) = &upgrade {
+                    upgrade.remove_copies().await;
+                }
+                return self.await_restore(open.clone(), because, &plan).await;
+            }
             Ok(Err(error)) => {
                 tracing::warn!(error = crate::chain(&error), "the way back failed");
                 OrderFailure::from(&error)
@@ -261,7 +278,16 @@ impl Carrying<'_> {
             Err(_) => OrderFailure::RollbackTooLong { limit, doing: self.work.doing() },
         };
         let (because, failure) = (Box::new(because), Box::new(failure));
-        self.stuck(open, tried, OrderFailure::RollbackFailed { because, failure }).await;
+        let failure = OrderFailure::RollbackFailed { because, failure };
+        // Texts are cut at their end on the way: first where the data is.
+        let folders = upgrade.as_ref().map(Upgrade::copies_left).filter(|folders| !folders.is_empty());
+        let failure = match folders {
+            Some(folders) => {
+                OrderFailure::SomethingLeft { left: vec![DataNote::FormerData { folders }], failure: Box::new(failure) }
+            }
+            None => failure,
+        };
+        self.stuck(open.clone(), tried, failure).await;
     }
 
     /// Ends a failed upgrade whose data of before is in its backup alone: everything is stopped until an operator restores that.

@@ -48,7 +48,7 @@ pub use fault::StoreFault;
 pub use leftovers::{left_of, remove_old};
 pub use restore::keep_safe;
 pub use sandboxes::keep_of_fault;
-pub use stages::{preparing, starting, without_starting};
+pub use stages::{fetching, preparing, starting, without_starting};
 pub use targets::expect_nobody_has;
 
 use super::end::end;

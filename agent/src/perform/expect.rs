@@ -3,7 +3,7 @@
 use crate::ledger::InstanceEntry;
 use crate::policy::PolicyNow;
 use fleet_core::backup::DataAction;
-use fleet_core::order::{Action, Outcome};
+use fleet_core::order::{Action, Outcome, PowerRequest};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::Goal;
 use fleet_core::time::Time;
@@ -57,6 +57,17 @@ enum Expected {
     Otherwise(OrderFailure),
 }
 
+/// Returns the failure of a stuck upgrade whose data of before is not in its place: nothing may start over what is there.
+fn data_left<'a>(action: &Action, entry: &'a InstanceEntry) -> Option<&'a OrderFailure> {
+    let starts = match action {
+        Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } => true,
+        Action::Power { request, .. } => *request != PowerRequest::Stop,
+        Action::Remove { .. } | Action::Data(_) => false,
+    };
+    let failure = entry.stuck.as_ref().map(|stuck| &stuck.failure).filter(|_| starts)?;
+    matches!(failure, OrderFailure::DataTouched { .. }).then_some(failure)
+}
+
 fn expected(action: &Action, entry: Option<&InstanceEntry>) -> Expected {
     let settled = entry.and_then(|entry| entry.settled.as_ref());
     let is_stuck = entry.is_some_and(|entry| entry.stuck.is_some());
@@ -70,6 +81,9 @@ fn expected(action: &Action, entry: Option<&InstanceEntry>) -> Expected {
         };
         Expected::Otherwise(OrderFailure::UnexpectedState { expected, found })
     };
+    if let Some(failure) = entry.and_then(|entry| data_left(action, entry)) {
+        return Expected::Otherwise(failure.clone());
+    }
     match (action, settled) {
         (Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. }, _)
             if is_goal(goal) =>

@@ -5,8 +5,8 @@
 
 use super::back::{Attempt, back};
 use super::data::{
-    DataError, DataWork, HostFault, expect_nobody_has, keep_safe, points, preparing, remove_old, starting, undo,
-    without_starting,
+    DataError, DataWork, HostFault, UnfitError, expect_nobody_has, fetching, keep_safe, points, preparing, remove_old,
+    starting, undo, without_starting,
 };
 use super::forward::stages;
 use super::work::{Finish, WorkError};
@@ -14,13 +14,30 @@ use crate::ledger::{Settled, UpgradeCursor};
 use crate::perform::prepare::look;
 use fleet_core::app::DataEffect;
 use fleet_core::backup::Store;
-use fleet_core::names::RepositoryName;
+use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::Action;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::steps_to_quiesce;
 use fleet_core::upgrade_steps::{RollbackStep, UpgradePlan, UpgradeStep, resumed_at, rollback_steps, upgrade_steps};
 use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::sleep;
 use tracing::Instrument;
+
+/// Pause between two attempts to reach the Engine.
+const ENGINE_PAUSE: Duration = Duration::from_secs(3);
+
+/// Repeats a call until the Engine answers; the caller's time limit ends it.
+macro_rules! patiently {
+    ($call:expr) => {
+        loop {
+            match $call.await {
+                Err(error) if DataError::is_passing(&error) => sleep(ENGINE_PAUSE).await,
+                other => break other,
+            }
+        }
+    };
+}
 
 /// An upgrade from one state to another, both with running services.
 pub struct Upgrade<'a> {
@@ -49,13 +66,13 @@ impl Upgrade<'_> {
     pub async fn forward(&self) -> Result<(), DataError> {
         let (plan, mut at) = match self.data.journal().upgrade {
             Some(cursor) => {
-                undo::undo(&self.data).await?;
+                patiently!(undo::undo(&self.data))?;
                 (cursor.plan.clone(), resumed_at(&cursor.plan, cursor.begun))
             }
-            None => (points::plan(&self.data, self.from, self.backup()).await?, 0),
+            None => (patiently!(points::plan(&self.data, self.from, self.backup()))?, 0),
         };
         for step in upgrade_steps(&plan).into_iter().skip(at) {
-            let cursor = UpgradeCursor { plan: plan.clone(), begun: at };
+            let cursor = UpgradeCursor { plan: plan.clone(), begun: at, put_back: BTreeSet::new() };
             self.data.note(move |journal| journal.upgrade = Some(Box::new(cursor))).await?;
             let span = tracing::error_span!("upgrade_step", step = %step);
             self.step(step, &plan).instrument(span).await?;
@@ -71,6 +88,10 @@ impl Upgrade<'_> {
     async fn step(&self, step: UpgradeStep, plan: &UpgradePlan) -> Result<(), DataError> {
         let (data, before) = (&self.data, &self.from.rendered.spec);
         match step {
+            UpgradeStep::Fetch => {
+                let spec = &self.to.rendered.spec;
+                Ok(data.work.perform(spec, |found| fetching(stages(found, self.to)), Finish::AsIs).await?)
+            }
             UpgradeStep::Prepare => {
                 // The Engine starts what was made with a restart policy, even if it never ran, when the power comes back.
                 let mut to = self.to.clone();
@@ -78,11 +99,11 @@ impl Upgrade<'_> {
                 let spec = &to.rendered.spec;
                 Ok(data.work.perform(spec, |found| preparing(stages(found, &to)), Finish::AsIs).await?)
             }
-            UpgradeStep::BackUp => keep_safe(data, self.from, &plan.backup).await,
+            UpgradeStep::BackUp => self.back_up(plan).await,
             UpgradeStep::Quiesce => {
                 let folders: Vec<_> = plan.points.iter().map(|point| point.path.clone()).collect();
                 quiesce(data, before, &plan.servers).await?;
-                expect_nobody_has(data, before, &folders).await
+                patiently!(expect_nobody_has(data, before, &folders))
             }
             UpgradeStep::StopServers => quiesce(data, before, &BTreeSet::new()).await,
             UpgradeStep::Copy(point) => {
@@ -95,9 +116,48 @@ impl Upgrade<'_> {
                 let finish = Finish::Healthy(&self.to.rendered.health);
                 Ok(data.work.perform(&self.to.rendered.spec, |found| stages(found, self.to), finish).await?)
             }
-            // The rest is done by `commit`, without a deadline.
+            // The rest is done by `remove_copies`, without a deadline.
             UpgradeStep::Commit => Ok(()),
         }
+    }
+
+    /// Backs up. Where the backup is the restore point of stores, it has to have them.
+    async fn back_up(&self, plan: &UpgradePlan) -> Result<(), DataError> {
+        let (data, before) = (&self.data, &self.from.rendered.spec);
+        if !plan.servers.is_empty() {
+            // They do not run after a loss of power.
+            data.work.perform(before, |found| starting(found, before, &plan.servers), Finish::AsIs).await?;
+        }
+        keep_safe(data, self.from, &plan.backup).await?;
+        let copies = data.journal().safety;
+        let has = |store: &StoreName| {
+            let manifests = copies.iter().filter_map(|copy| copy.result.as_ref().ok());
+            let mut lacking = manifests.filter(|manifest| !manifest.parts.iter().any(|part| part.store == *store));
+            !copies.is_empty() && lacking.next().is_none()
+        };
+        match plan.by_backup.iter().find(|store| !has(store)) {
+            Some(store) => Err(UnfitError::StoreMissing { store: store.clone() }.into()),
+            None => Ok(()),
+        }
+    }
+
+    async fn note_put_back(&self, point: usize) -> Result<(), DataError> {
+        let noted = self.data.note(move |journal| {
+            if let Some(cursor) = &mut journal.upgrade {
+                cursor.put_back.insert(point);
+            }
+        });
+        Ok(noted.await?)
+    }
+
+    /// Returns the copies that are the only ones of the data of before, because the new release may have changed the folders.
+    pub fn copies_left(&self) -> Vec<String> {
+        let Some(cursor) = self.data.journal().upgrade else { return Vec::new() };
+        let steps = rollback_steps(&cursor.plan, cursor.begun);
+        let is_left =
+            |number: usize| steps.contains(&RollbackStep::PutBack(number)) && !cursor.put_back.contains(&number);
+        let points = cursor.plan.points.iter().enumerate().filter(|(number, _)| is_left(*number));
+        points.map(|(_, point)| point.copy.display().to_string()).collect()
     }
 
     /// Returns whether the upgrade is committed: it never goes back.
@@ -106,8 +166,8 @@ impl Upgrade<'_> {
         upgrade_steps(&cursor.plan).get(cursor.begun) == Some(&UpgradeStep::Commit)
     }
 
-    /// Finishes a committed upgrade: the copies go. Those that stay are reported with the instance.
-    pub async fn commit(&self) {
+    /// Removes the copies after the commit or the way back. Those that stay are reported with the instance.
+    pub async fn remove_copies(&self) {
         if let Some(cursor) = self.data.journal().upgrade {
             remove_old(&self.data, &points::leftovers(&cursor.plan)).await;
         }
@@ -115,7 +175,7 @@ impl Upgrade<'_> {
 
     /// Goes back to the earlier release and its data.
     pub async fn roll_back(&self, attempt: Attempt) -> Result<RolledBack, DataError> {
-        undo::undo(&self.data).await?;
+        patiently!(undo::undo(&self.data))?;
         let cursor = self.data.journal().upgrade.map(|cursor| *cursor).unwrap_or_default();
         let (plan, steps) = (&cursor.plan, rollback_steps(&cursor.plan, cursor.begun));
         if steps.is_empty() {
@@ -125,12 +185,14 @@ impl Upgrade<'_> {
             match step {
                 RollbackStep::Stop => quiesce(&self.data, &self.to.rendered.spec, &BTreeSet::new()).await?,
                 RollbackStep::PutBack(point) => {
-                    if let Some(point) = plan.points.get(point) {
-                        points::put_back(&self.data, point).await?;
+                    if let Some(folder) = plan.points.get(point).filter(|_| !cursor.put_back.contains(&point)) {
+                        points::put_back(&self.data, folder).await?;
+                        self.note_put_back(point).await?;
                     }
                 }
                 RollbackStep::StartOrigin => self.start_origin(attempt).await?,
-                RollbackStep::RemoveCopies => drop(remove_old(&self.data, &points::leftovers(plan)).await),
+                // By `remove_copies`, after the time limit.
+                RollbackStep::RemoveCopies => {}
                 RollbackStep::AwaitRestore => {
                     self.start_servers(plan).await;
                     return Ok(RolledBack::AwaitsRestore { plan: Box::new(cursor.plan) });

@@ -50,7 +50,7 @@ pub enum WorkError {
 }
 
 impl WorkError {
-    fn is_passing(&self) -> bool {
+    pub fn is_passing(&self) -> bool {
         match self {
             Self::Runtime(error) | Self::Forbidden(Forbidden::Look(error)) => error.is_passing(),
             Self::Forbidden(Forbidden::ByPolicy(_) | Forbidden::NoPolicy(_))

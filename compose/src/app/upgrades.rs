@@ -60,6 +60,13 @@ pub enum DataEffect {
     AtStart,
 }
 
+impl DataEffect {
+    /// Returns whether it is what an edge has that says nothing.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl Upgrades {
     /// Finds what cannot work in the parts of the graph, each with its line.
     pub(super) fn check(&self, bytes: &[u8], problems: &mut Problems) {

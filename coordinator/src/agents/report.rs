@@ -279,7 +279,7 @@ impl Report {
         };
         let IncomingReport { report: said, left_out } = incoming_event(event.event);
         left_out.iter().for_each(|error| self.refuse("a part of an event", error, now));
-        let kind = EventKind::Reported(Box::new(said.shortened()));
+        let kind = EventKind::Reported(Box::new(said.in_short()));
         self.facts.hear_event(host, subject, kind, now).await.map_err(|error| not_kept(&error))
     }
 

@@ -229,6 +229,20 @@ pub fn uncovered(coverage: &Coverage) -> Vec<String> {
     missing.chain(undeclared).collect()
 }
 
+/// Returns whether the data of a store is in volumes and folders for certain: files are, and databases whose data folder is in a mount.
+pub fn is_all_mounted(store: &Store, spec: &InstanceSpec) -> bool {
+    if super::is_files(store) {
+        return true;
+    }
+    let Some(container) = store.engine.service().and_then(|service| spec.container(service)) else { return false };
+    let Some(server) = store.engine.server() else { return false };
+    let covers = |mount: &MountSpec| match mount.source {
+        MountSource::Volume(_) | MountSource::Bind { .. } => is_within(&server.data, &mount.target),
+        MountSource::Anonymous | MountSource::Tmpfs { .. } => false,
+    };
+    container.mounts.iter().any(covers)
+}
+
 /// The volumes and folders in which a database keeps its data, as stores of files.
 pub fn data_mounts(store: &Store, spec: &InstanceSpec) -> Vec<Store> {
     let Some(container) = store.engine.service().and_then(|service| spec.container(service)) else { return Vec::new() };

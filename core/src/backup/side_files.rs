@@ -186,20 +186,11 @@ pub fn side_file_note(manifest: &Manifest, part: &super::Part) -> Option<DataNot
     }
 }
 
-const MISSING: &str = "the backup is older than files beside the dump are kept: settings, access rules, accounts in files and \
-                       certificates will be the image's own";
-
 /// The stores whose files beside the dump an old backup does not have, and a new instance would need.
 pub fn without_side_files<'a>(manifest: &'a Manifest, only: &BTreeSet<StoreName>) -> Vec<&'a StoreName> {
     let parts = manifest.parts.iter().filter(|part| only.is_empty() || only.contains(&part.store));
     let lacks = |part: &&super::Part| has_side_files(part.engine) && !manifest.side_files.contains_key(&part.store);
     parts.filter(lacks).map(|part| &part.store).collect()
-}
-
-/// Reason why such a backup is not restored to a new instance unless an operator agrees.
-pub fn refused_without_side_files(stores: &[&StoreName]) -> String {
-    let names: Vec<String> = stores.iter().map(ToString::to_string).collect();
-    format!("{}: {MISSING}", names.join(", "))
 }
 
 /// Returns the files that are left out of a backup, as its manifest names them.

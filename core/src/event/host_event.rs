@@ -129,6 +129,24 @@ impl HostEvent {
 
 kept_as_code!(HostEvent);
 
+impl HostEvent {
+    /// The most items of a list in a record of limited size.
+    const ITEMS: usize = 16;
+
+    /// Returns it with short texts and short lists, as a record of limited size has it.
+    #[must_use]
+    pub fn in_short(&self) -> Self {
+        let mut short = self.shortened();
+        match &mut short {
+            Self::Healed { steps } => steps.truncate(Self::ITEMS),
+            Self::Flapping { changes, .. } => changes.truncate(Self::ITEMS),
+            Self::SandboxLeft { parts, .. } => parts.truncate(Self::ITEMS),
+            _without_lists => {}
+        }
+        short
+    }
+}
+
 impl fmt::Display for HostEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -2,7 +2,7 @@
 
 use super::change::stage;
 use super::removal::stop_all;
-use super::{FoundContainer, FoundProject, Stage, Step};
+use super::{ContainerState, FoundContainer, FoundProject, Stage, Step};
 use crate::spec::{InstanceSpec, Restart};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Nothing starts by itself afterwards, not even after a loss of power.
 pub fn steps_to_quiesce(found: &FoundProject, spec: &InstanceSpec, kept: &BTreeSet<String>) -> Vec<Stage> {
     let is_off = |it: &&FoundContainer| it.restart == Some(Restart::No);
-    let on = found.containers.iter().filter(|it| !is_off(it));
+    // The Engine refuses to change what is dead, and never starts it.
+    let on = found.containers.iter().filter(|it| !is_off(it) && it.state != ContainerState::Dead);
     let mut stages = vec![stage(on.map(|it| set(it, Restart::No)))];
     let services: BTreeMap<&str, &str> =
         found.containers.iter().map(|it| (it.id.as_str(), it.service.as_str())).collect();

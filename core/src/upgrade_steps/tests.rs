@@ -25,10 +25,10 @@ fn shown(plan: &UpgradePlan) -> String {
 #[test]
 fn the_steps_of_each_kind_of_upgrade() {
     let cases = [
-        (plan(1, false, false, false), "prepare, quiesce, copy 0, start, commit"),
-        (plan(2, true, false, false), "prepare, back up, quiesce, copy 0, copy 1, start, commit"),
-        (plan(1, true, true, false), "prepare, quiesce, back up, copy 0, start, commit"),
-        (plan(0, true, true, true), "prepare, quiesce, back up, stop servers, start, commit"),
+        (plan(1, false, false, false), "fetch, prepare, quiesce, copy 0, start, commit"),
+        (plan(2, true, false, false), "fetch, back up, prepare, quiesce, copy 0, copy 1, start, commit"),
+        (plan(1, true, true, false), "fetch, prepare, quiesce, back up, copy 0, start, commit"),
+        (plan(0, true, true, true), "fetch, prepare, quiesce, back up, stop servers, start, commit"),
     ];
     for (plan, steps) in cases {
         assert_eq!(shown(&plan), steps);
@@ -41,14 +41,14 @@ fn the_way_back_from_each_position() {
     let copied = plan(2, true, false, false);
     let untouched = vec![StartOrigin, RemoveCopies];
     let touched = vec![Stop, PutBack(1), PutBack(0), StartOrigin, RemoveCopies];
-    let expected = [vec![], vec![], untouched.clone(), untouched.clone(), untouched.clone(), touched, vec![]];
+    let expected = [vec![], vec![], vec![], untouched.clone(), untouched.clone(), untouched.clone(), touched, vec![]];
     for (begun, steps) in expected.iter().enumerate() {
         assert_eq!(rollback_steps(&copied, begun), *steps, "{begun}");
     }
     let backed_up = plan(1, true, true, true);
     let steps = upgrade_steps(&backed_up);
     let start = steps.iter().position(|step| *step == UpgradeStep::Start).expect("it starts");
-    assert_eq!(rollback_steps(&backed_up, start), [Stop, PutBack(0), RemoveCopies, AwaitRestore]);
+    assert_eq!(rollback_steps(&backed_up, start), [Stop, PutBack(0), AwaitRestore, RemoveCopies]);
     assert_eq!(rollback_steps(&backed_up, start - 1), untouched);
 }
 
@@ -56,10 +56,10 @@ fn the_way_back_from_each_position() {
 fn copies_of_before_a_crash_are_taken_again() {
     let copied = plan(2, true, false, false);
     let resumed: Vec<usize> = (0..upgrade_steps(&copied).len()).map(|begun| resumed_at(&copied, begun)).collect();
-    assert_eq!(resumed, [0, 1, 2, 2, 2, 5, 6]);
+    assert_eq!(resumed, [0, 1, 2, 3, 3, 3, 6, 7]);
     let backed_up = plan(1, true, true, true);
     let resumed: Vec<usize> = (0..upgrade_steps(&backed_up).len()).map(|begun| resumed_at(&backed_up, begun)).collect();
-    assert_eq!(resumed, [0, 1, 1, 1, 1, 5, 6]);
+    assert_eq!(resumed, [0, 1, 2, 2, 2, 2, 6, 7]);
 }
 
 proptest! {

@@ -1,6 +1,6 @@
 //! gRPC codes of refusals. Agents act on those of files, and programs of others on all.
 
-use fleet_core::refused_call::{AdmissionRefusal, BackupRefusal, CallRefusal, FileRefusal};
+use fleet_core::refused_call::{AdmissionRefusal, BackupRefusal, CallRefusal, CountedThing, FileRefusal};
 use tonic::Code;
 
 /// Returns the gRPC code of a refusal.
@@ -48,6 +48,8 @@ pub(super) fn grpc_code(refusal: &CallRefusal) -> Code {
         | CallRefusal::ForHosts { .. }
         | CallRefusal::ForOperators { .. }
         | CallRefusal::RoleNeeded { .. } => Code::PermissionDenied,
+        // It would be too many at any time.
+        CallRefusal::TooMany { what: CountedThing::Images, .. } => Code::InvalidArgument,
         CallRefusal::TooManyCalls { .. }
         | CallRefusal::TooManyWaiting { .. }
         | CallRefusal::OwnCallsSlow { .. }

@@ -15,17 +15,24 @@ pub struct FolderDifference {
     pub name: String,
 }
 
-/// Returns the bytes that a folder takes on its disk. Files that are there twice by hard links count twice.
+/// Returns the bytes that a folder takes on its disk, while it may be written. Files that are there twice by hard links count twice.
 pub fn size_of(path: &Path) -> io::Result<u64> {
-    let mut bytes = 0u64;
-    walk(path, &mut |_, found| {
-        bytes = bytes.saturating_add(found.blocks().saturating_mul(512));
-        Ok(())
-    })?;
+    let mut bytes = fs::symlink_metadata(path)?.blocks().saturating_mul(512);
+    let mut open = vec![path.to_owned()];
+    while let Some(folder) = open.pop() {
+        // What vanishes meanwhile takes no space.
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+        for (entry, found) in entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?))) {
+            bytes = bytes.saturating_add(found.blocks().saturating_mul(512));
+            if found.is_dir() {
+                open.push(entry);
+            }
+        }
+    }
     Ok(bytes)
 }
 
-/// Returns the first difference: in names, kinds, owners, modes, times, links, or the content of files.
+/// Returns the first difference: in names, kinds, owners, modes, times, targets of links, or the content of files.
 pub fn compare(path: &Path, copy: &Path) -> io::Result<Option<FolderDifference>> {
     let mut entries = Vec::new();
     walk(path, &mut |inside, _| {

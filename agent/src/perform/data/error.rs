@@ -71,6 +71,21 @@ impl From<BackupFault> for DataError {
 }
 
 impl DataError {
+    /// Returns whether it is temporary: the Engine does not answer.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Runtime(error) => error.is_passing(),
+            Self::Prepare(error) => error.is_passing(),
+            Self::Work(error) => error.is_passing(),
+            Self::Store { fault, .. } => matches!(&**fault, StoreFault::Runtime(error) if error.is_passing()),
+            Self::Forbidden(error) | Self::StoreForbidden { source: error, .. } => {
+                matches!(error, Forbidden::Look(error) if error.is_passing())
+            }
+            Self::Unfit(_) | Self::Host(_) | Self::BadBackup(_) | Self::Disk { .. } => false,
+            Self::Repository(_) | Self::Ledger(_) => false,
+        }
+    }
+
     /// Returns whether the backup itself is the cause: then a drill has a result.
     pub fn is_of_backup(&self) -> bool {
         match self {

@@ -12,7 +12,7 @@ use super::{DataError, DataWork};
 use crate::ledger::{Aside, DataSwap, Settled};
 use crate::runtime::RuntimeError;
 use fleet_core::activity::Activity;
-use fleet_core::backup::{Store, data_mounts, is_files};
+use fleet_core::backup::{Store, data_mounts, is_all_mounted, is_files};
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::upgrade_steps::{RestorePoint, UpgradePlan};
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,8 +59,10 @@ pub async fn plan(
     for path in outermost(&folders) {
         let size = path.clone();
         let bytes = in_background("measure", path.clone(), move || size_of(&size)).await?;
-        let copy = beside(&path, &format!(".point-{}", data.order.id));
-        points.push(RestorePoint { copy: copy.unwrap_or_else(|| path.with_extension("point")), path, bytes });
+        match beside(&path, &format!(".point-{}", data.order.id)) {
+            Some(copy) => points.push(RestorePoint { path, copy, bytes }),
+            None => without.extend(folders[&path].iter().map(|store| (store.clone(), NoPoint::NoFolder))),
+        }
     }
     for (path, reason) in crowded(data, &points).await? {
         points.retain(|point| point.path != path);
@@ -73,8 +75,13 @@ pub async fn plan(
     let folders: Vec<PathBuf> = points.iter().map(|point| point.path.clone()).collect();
     expect_nobody_has(data, &settled.rendered.spec, &folders).await?;
     let by_backup: BTreeSet<StoreName> = without.into_keys().collect();
-    let servers = by_backup.iter().filter_map(|name| settled.rendered.stores.get(name)?.engine.service());
-    Ok(UpgradePlan { backup: backup.clone(), points, servers: servers.map(str::to_owned).collect(), by_backup })
+    let mut servers = BTreeSet::new();
+    if !by_backup.is_empty() {
+        // The backup has all stores, or none.
+        let truths = settled.rendered.stores.values().filter(|store| store.is_truth());
+        servers.extend(truths.filter_map(|store| store.engine.service().map(str::to_owned)));
+    }
+    Ok(UpgradePlan { backup: backup.clone(), points, by_backup, servers })
 }
 
 /// Returns the folders of a store, or why it cannot be copied.
@@ -84,27 +91,35 @@ async fn folders_of(
     name: &StoreName,
     store: &Store,
 ) -> Result<Result<Vec<PathBuf>, NoPoint>, DataError> {
-    if store.bucket().is_some() {
+    let spec = &settled.rendered.spec;
+    if store.bucket().is_some() || !is_all_mounted(store, spec) {
         return Ok(Err(NoPoint::NoFolder));
     }
-    let spec = &settled.rendered.spec;
     let files = if is_files(store) { vec![store.clone()] } else { data_mounts(store, spec) };
     let mut found = Vec::new();
     for files in &files {
         match data.roots(spec, name, files).await {
             Ok(roots) => found.extend(roots.into_iter().map(|root| root.path)),
+            // Such as a volume of a driver whose folder is not on this host, or not now.
             Err(DataError::Store { fault, .. })
-                if matches!(&*fault, StoreFault::Runtime(RuntimeError::NotMounted { .. })) => {}
+                if matches!(&*fault, StoreFault::Runtime(RuntimeError::NotMounted { .. })) =>
+            {
+                return Ok(Err(NoPoint::NoFolder));
+            }
             Err(error) => return Err(error),
         }
     }
-    let mounted = found.iter().find(|path| mounted_at_or_below(path).is_some());
-    Ok(match mounted {
-        Some(path) => Err(NoPoint::Mounted(path.clone())),
-        // Files of which there are none yet cannot be lost; a database without a folder keeps its data in its container.
-        None if found.is_empty() && !is_files(store) => Err(NoPoint::NoFolder),
-        None => Ok(found),
-    })
+    let mut folders = Vec::new();
+    for path in found {
+        // The folder itself is copied and replaced, never a link to it.
+        let folder = fs::canonicalize(&path).ok().filter(|path| path.is_dir());
+        let Some(folder) = folder else { return Ok(Err(NoPoint::NoFolder)) };
+        if mounted_at_or_below(&folder).is_some() {
+            return Ok(Err(NoPoint::Mounted(folder)));
+        }
+        folders.push(folder);
+    }
+    Ok(Ok(folders))
 }
 
 /// Returns the folders that are in no other one: two stores may have one, or one may have a part of another.
@@ -131,11 +146,25 @@ async fn crowded(data: &DataWork<'_>, points: &[RestorePoint]) -> Result<Vec<(Pa
 /// Makes a copy of a folder whose instance stands still, replacing one that was made before.
 pub async fn make(data: &DataWork<'_>, point: &RestorePoint) -> Result<(), DataError> {
     data.work.say(Activity::CopyingData(point.path.display().to_string()));
-    let growing = growing(point);
-    for old in [&point.copy, &growing] {
-        let old = old.clone();
+    for old in [point.copy.clone(), growing(point)] {
         in_background("remove", old.clone(), move || remove(&old)).await?;
     }
+    // Hours may have gone by since the plan was made.
+    if let Some((_, NoPoint::NoRoom { needed, free })) = crowded(data, std::slice::from_ref(point)).await?.pop() {
+        let at = point.path.display().to_string();
+        return Err(HostFault::NoRoom { at: format!("where `{at}` is"), needed, free }.into());
+    }
+    let made = complete(point).await;
+    if made.is_err() {
+        // A full disk would keep the ledger from being written.
+        let growing = growing(point);
+        in_background("remove", growing.clone(), move || remove(&growing)).await?;
+    }
+    made
+}
+
+async fn complete(point: &RestorePoint) -> Result<(), DataError> {
+    let growing = growing(point);
     copied(&point.path, &growing).await?;
     let (path, compared) = (point.path.clone(), growing.clone());
     let difference = in_background("compare", growing.clone(), move || compare(&path, &compared)).await?;
@@ -177,11 +206,13 @@ pub async fn put_back(data: &DataWork<'_>, point: &RestorePoint) -> Result<(), D
 }
 
 fn swap(point: &RestorePoint) -> io::Result<()> {
-    if !is_there(&point.copy)? {
-        // It is in its place already.
-        return Ok(());
-    }
     let failed = failed(point);
+    if !is_there(&point.copy)? {
+        // An attempt that was cut off has put it in its place: what was there before is beside it.
+        let is_in_place = is_there(&failed)? && is_there(&point.path)?;
+        let gone = || io::Error::new(io::ErrorKind::NotFound, "its copy is gone");
+        return if is_in_place { Ok(()) } else { Err(gone()) };
+    }
     if is_there(&point.path)? {
         remove(&failed)?;
         fs::rename(&point.path, &failed)?;

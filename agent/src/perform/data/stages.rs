@@ -10,6 +10,13 @@ pub fn volumes_alone(found: &FoundProject, spec: &InstanceSpec) -> Vec<Stage> {
     retained(steps(found, spec), |step| matches!(step, Step::CreateVolume { .. } | Step::ExpectVolume { .. }))
 }
 
+/// Returns the stages for what comes from elsewhere: they change nothing.
+pub fn fetching(stages: Vec<Stage>) -> Vec<Stage> {
+    let fetches =
+        |step: &Step| matches!(step, Step::Pull { .. } | Step::ExpectNetwork { .. } | Step::ExpectVolume { .. });
+    stages.into_iter().take_while(|stage| stage.steps.iter().all(fetches)).collect()
+}
+
 /// Returns the stages before the first one that changes what runs: pulls, files, networks, volumes, and containers beside those of now.
 pub fn preparing(stages: Vec<Stage>) -> Vec<Stage> {
     let prepares = |step: &Step| match step {

@@ -2,6 +2,7 @@
 
 use crate::convert::arguments::Argument;
 use fleet_core::claims::ClaimKind;
+use fleet_core::plain_text::ShortText;
 use fleet_core::reason::LeftOutReason;
 use fleet_core::refused_call::{HeldName, SnapshotCandidate};
 use fleet_core::rollout::LeftOut;
@@ -14,7 +15,12 @@ impl Argument for LeftOut {
     }
 
     fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
-        Some(Self { instance: Argument::take(from)?, reason: LeftOutReason::take_item(from)? })
+        let (instance, number) = (Argument::take(from)?, usize::take(from)?);
+        let texts: Vec<String> = (&mut *from).take(number).collect();
+        // One that only a newer coordinator knows must not take the others with it.
+        let reason = LeftOutReason::take(&mut texts.iter().cloned());
+        let reason = reason.unwrap_or_else(|| LeftOutReason::Text(ShortText::from(texts.join(", ")).into()));
+        Some(Self { instance, reason })
     }
 
     fn take_item(from: &mut dyn Iterator<Item = String>) -> Option<Self> {

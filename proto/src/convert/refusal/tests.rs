@@ -4,7 +4,7 @@ use super::*;
 use std::fmt::Debug;
 
 /// Arguments with which some code can be read.
-const LISTS: [&[&str]; 14] = [
+const LISTS: [&[&str]; 15] = [
     &[],
     &["1", "2", "3"],
     &["host", "lab-1"],
@@ -29,6 +29,7 @@ const LISTS: [&[&str]; 14] = [
     ],
     &["notes@1.2", "1", "2", "notes-7"],
     &["region"],
+    &["3f9a12bc0011223344556677", "BACKUP_DAMAGE_CODE_INDEX_UNREADABLE"],
 ];
 
 const NESTED: [&[&str]; 4] = [

@@ -60,6 +60,8 @@ pub struct Plan {
     pub slow: Option<Duration>,
     /// For each start of the release that migrates: whether there were copies of all data.
     pub had_copies: Vec<bool>,
+    /// Whether the copies vanish when the release that migrates has started.
+    pub removes_copies: bool,
     /// Number of refused resumes and removals.
     pub refused: u64,
     /// Number of removals of sandbox parts that are refused.
@@ -182,6 +184,9 @@ impl LabRuntime {
             beside.ok()?.flatten().find(|it| it.file_name().to_string_lossy().contains(".point-"))
         });
         self.plan().had_copies.push(copies.iter().all(Option::is_some));
+        if self.plan().removes_copies {
+            copies.iter().flatten().for_each(|copy| std::fs::remove_dir_all(copy.path()).expect("removed"));
+        }
         let before = std::fs::read_to_string(&rows).unwrap_or_default();
         std::fs::write(&rows, before.replace("row ", "migrated ")).expect("written");
         std::fs::write(uploads.join("schema"), "2").expect("written");

@@ -6,6 +6,7 @@ use super::crashes::{At, crash_with};
 use super::harness::{Agent, Harness, State};
 use super::lab::Fault;
 use crate::fake::Behaviour;
+use crate::runtime::Disk;
 use fleet_core::app::DataEffect;
 use fleet_core::backup::DataResult;
 use fleet_core::hint::Hint;
@@ -154,6 +155,40 @@ async fn without_room_for_copies_and_without_a_backup_nothing_begins() {
     assert!(matches!(&end.outcome, Outcome::Refused { failure: OrderFailure::RestorePointNoRoom { .. } }), "{end:?}");
     assert_eq!((harness.state(), harness.running()), (before, vec!["db".to_owned(), "web".to_owned()]));
     harness.check_calm("refused");
+}
+
+/// The instance, and a disk of its own for its files on which there is no room for a copy.
+async fn crowded(is_sick: bool) -> (Harness, Agent, State) {
+    let (harness, agent, before) = harness(is_sick).await;
+    let disk = Disk { id: 9, free: 1 << 20 };
+    harness.lab.disks.lock().expect("not poisoned").push((harness.lab.volume("oasis-1_uploads"), disk));
+    (harness, agent, before)
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_copied_has_the_backup_and_the_others_their_copies() {
+    let (harness, agent, before) = crowded(false).await;
+    let end = harness.carry_out(&agent, harness.upgrade(DataEffect::AtStart, &["near"])).await;
+    check_whole(&harness, &end, &before, "crowded");
+    assert_eq!(end.outcome, Outcome::Done);
+    let (harness, agent, _) = crowded(true).await;
+    let end = harness.carry_out(&agent, harness.upgrade(DataEffect::AtStart, &["near"])).await;
+    let failure = end.outcome.failure();
+    assert!(matches!(failure, Some(OrderFailure::DataTouched { stores, .. }) if stores == &["uploads"]), "{end:?}");
+    // Another order must not start over what is there.
+    let again = harness.order(harness.upgrade(DataEffect::AtStart, &["near"]), "again");
+    let end = harness.carry_out_order(&agent, &again).await;
+    assert!(matches!(&end.outcome, Outcome::Refused { failure: OrderFailure::DataTouched { .. } }), "{end:?}");
+}
+
+#[tokio::test]
+async fn a_copy_that_somebody_removed_is_not_taken_for_one_that_is_in_its_place() {
+    let (harness, agent, _) = harness(true).await;
+    harness.lab.plan().removes_copies = true;
+    let end = harness.carry_out(&agent, harness.upgrade(DataEffect::AtStart, &[])).await;
+    let Outcome::Stuck { failure, .. } = &end.outcome else { panic!("expected a stuck one: {end:?}") };
+    assert!(matches!(failure, OrderFailure::SomethingLeft { .. }), "{failure:?}");
+    assert_eq!(harness.running(), [""; 0], "nothing runs over data that was changed");
 }
 
 #[tokio::test]
