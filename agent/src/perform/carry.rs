@@ -258,17 +258,15 @@ impl Carrying<'_> {
                 }
             }
         };
-        let failure = match timeout(limit, going).await {
+        let came = timeout(limit, going).await;
+        if let (Ok(Ok(_)), Some(upgrade)) = (&came, &upgrade) {
+            upgrade.remove_copies().await;
+        }
+        let failure = match came {
             Ok(Ok(RolledBack::Whole)) => {
-                if let Some(upgrade) = &upgrade {
-                    upgrade.remove_copies().await;
-                }
-                return self.end(Outcome::RolledBack { failure: because }, Some(became(open.from))).await;
+                return self.end(Outcome::RolledBack { failure: because }, Some(became(open.from.clone()))).await;
             }
             Ok(Ok(RolledBack::AwaitsRestore { plan })) => {
-                if let Some(upgrade) = &upgrade {
-                    upgrade.remove_copies().await;
-                }
                 return self.await_restore(open.clone(), because, &plan).await;
             }
             Ok(Err(error)) => {

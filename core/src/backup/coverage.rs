@@ -236,8 +236,12 @@ pub fn is_all_mounted(store: &Store, spec: &InstanceSpec) -> bool {
     }
     let Some(container) = store.engine.service().and_then(|service| spec.container(service)) else { return false };
     let Some(server) = store.engine.server() else { return false };
+    // PostgreSQL's images keep their data in a folder of this name below the declared one.
+    let below = format!("{}/data", server.data.trim_end_matches('/'));
     let covers = |mount: &MountSpec| match mount.source {
-        MountSource::Volume(_) | MountSource::Bind { .. } => is_within(&server.data, &mount.target),
+        MountSource::Volume(_) | MountSource::Bind { .. } => {
+            is_within(&server.data, &mount.target) || mount.target.trim_end_matches('/') == below
+        }
         MountSource::Anonymous | MountSource::Tmpfs { .. } => false,
     };
     container.mounts.iter().any(covers)

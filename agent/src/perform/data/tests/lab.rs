@@ -60,7 +60,7 @@ pub struct Plan {
     pub slow: Option<Duration>,
     /// For each start of the release that migrates: whether there were copies of all data.
     pub had_copies: Vec<bool>,
-    /// Whether the copies vanish when the release that migrates has started.
+    /// True if the copies vanish when the release that migrates has started.
     pub removes_copies: bool,
     /// Number of refused resumes and removals.
     pub refused: u64,
