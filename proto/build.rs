@@ -7,7 +7,7 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 use std::error::Error;
 use std::path::Path;
 
-const FILES: [&str; 17] = [
+const FILES: [&str; 18] = [
     "fleet/v1/drifts.proto",
     "fleet/v1/failures.proto",
     "fleet/v1/events.proto",
@@ -21,6 +21,7 @@ const FILES: [&str; 17] = [
     "fleet/v1/notes.proto",
     "fleet/v1/operators.proto",
     "fleet/v1/plans.proto",
+    "fleet/v1/policies.proto",
     "fleet/v1/problems.proto",
     "fleet/v1/refusals.proto",
     "fleet/v1/repositories.proto",

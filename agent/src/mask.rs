@@ -111,7 +111,8 @@ impl Mask {
         }
     }
 
-    fn failure(&self, failure: OrderFailure) -> OrderFailure {
+    /// Returns a failure with its secrets masked.
+    pub fn failure(&self, failure: OrderFailure) -> OrderFailure {
         failure.map_texts(|kind, text| self.argument(kind, text))
     }
 

@@ -7,7 +7,8 @@ mod follow;
 #[cfg(test)]
 mod tests;
 
-use fleet_core::host_policy::{LeadError, Leads};
+use fleet_core::host_policy::Leads;
+use fleet_core::policy_refusal::LeadError;
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -12,6 +12,7 @@ use crate::mask::Mask;
 use crate::runtime::{ContainerRuntime, LogLine, LogRequest, LogStream, Resolved};
 use fleet_core::names::{InstanceName, NameError};
 use fleet_core::spec::Switch;
+use fleet_proto::convert::incoming_failure;
 use fleet_proto::v1::agents_client::AgentsClient;
 use fleet_proto::v1::host_query::Kind;
 use fleet_proto::v1::query_reply::Kind as PieceKind;
@@ -163,7 +164,10 @@ fn masked_failures(kinds: BoxStream<'static, PieceKind>, mask: Mask) -> BoxStrea
         PieceKind::Resolved(image) => {
             PieceKind::Resolved(ResolvedImage { failure: mask.apply(image.failure), ..image })
         }
-        PieceKind::Claims(reply) => PieceKind::Claims(v1::ClaimsReply { refusal: mask.apply(reply.refusal) }),
+        PieceKind::Claims(v1::ClaimsReply { failure }) => {
+            let failure = failure.map(|failure| mask.failure(incoming_failure(Some(failure))).into());
+            PieceKind::Claims(v1::ClaimsReply { failure })
+        }
         PieceKind::Line(_) => kind,
     };
     kinds.map(masked).boxed()

@@ -11,6 +11,7 @@ pub mod hints;
 pub mod host_events;
 pub mod notes;
 pub mod plans;
+pub mod policies;
 pub mod problems;
 pub mod progress;
 pub mod reasons;
@@ -59,6 +60,8 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::RecreateReason(reason) => plans::shown_recreate(reason),
         CodedMessage::NotAskedReason(reason) => plans::shown_not_asked(reason),
         CodedMessage::MemberNotAsked(member) => plans::shown_member_not_asked(member),
+        CodedMessage::LinkProblem(problem) => policies::shown_link(problem),
+        CodedMessage::PolicyRefusal(refusal) => policies::shown(refusal),
         CodedMessage::Problem(problem) => problems::shown(Some(problem)),
         CodedMessage::RetentionReason(reason) => results::shown_reason(reason),
         CodedMessage::RepositoryProblem(problem) => problems::shown_repository(problem),

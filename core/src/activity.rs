@@ -154,20 +154,6 @@ pub enum Activity {
 #[serde(transparent)]
 pub struct Activities(pub Vec<Activity>);
 
-impl Activity {
-    /// Returns the number of levels of activities in it.
-    #[must_use]
-    pub fn depth(&self) -> usize {
-        let within = match self {
-            Self::GoingBack(of) | Self::GoingOn(of) => std::slice::from_ref(&**of),
-            Self::Together(all) => all.0.as_slice(),
-            Self::WaitingUntilHealthy(Some(problem)) => return 1 + problem.depth(),
-            _other => &[],
-        };
-        1 + within.iter().map(Self::depth).max().unwrap_or_default()
-    }
-}
-
 with_texts!(Activity, Activity::Text);
 
 impl fmt::Display for Activity {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::io::{self, Write};
 
 /// Kind of a text in a coded value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +86,60 @@ pub(crate) fn plain(value: &Value) -> String {
     }
 }
 
+/// Returns the number of levels of coded values in a value, its own included, by the JSON in which it is kept: no code is missed.
+pub(crate) fn levels(value: &impl Serialize) -> usize {
+    if serde_json::to_writer(Nesting::default(), value).is_err() {
+        return usize::MAX;
+    }
+    serde_json::to_value(value).map_or(usize::MAX, |kept| levels_in(&kept))
+}
+
+/// JSON that is not kept: an error ends it where too much is in each other. What others send is not followed further.
+#[derive(Default)]
+struct Nesting {
+    inside: usize,
+    is_text: bool,
+    is_escaped: bool,
+}
+
+impl Nesting {
+    /// Maximum number of objects and lists in each other: three for each level, and more levels than any reader takes.
+    const LIMIT: usize = 48;
+
+    fn add(&mut self, byte: u8) {
+        match byte {
+            _ if self.is_escaped => self.is_escaped = false,
+            b'\\' => self.is_escaped = self.is_text,
+            b'"' => self.is_text = !self.is_text,
+            b'{' | b'[' if !self.is_text => self.inside += 1,
+            b'}' | b']' if !self.is_text => self.inside = self.inside.saturating_sub(1),
+            _other => {}
+        }
+    }
+}
+
+impl Write for Nesting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        bytes.iter().for_each(|byte| self.add(*byte));
+        if self.inside > Self::LIMIT { Err(io::ErrorKind::InvalidData.into()) } else { Ok(bytes.len()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn levels_in(value: &Value) -> usize {
+    match value {
+        Value::Object(fields) => {
+            let own = usize::from(fields.get("code").is_some_and(Value::is_string));
+            own + fields.values().map(levels_in).max().unwrap_or_default()
+        }
+        Value::Array(items) => items.iter().map(levels_in).max().unwrap_or_default(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
 /// Gives an enum of codes other texts in its arguments. `$text` makes a value of a text, for one whose name is no longer valid with them:
 /// it loses its code rather than its changes.
 macro_rules! with_texts {
@@ -95,6 +150,11 @@ macro_rules! with_texts {
             pub fn map_texts(self, change: impl Fn(crate::coded_text::ArgumentKind, String) -> String) -> Self {
                 let changed = crate::coded_text::map_texts(&self, &change);
                 changed.unwrap_or_else(|| $text(change(crate::coded_text::ArgumentKind::Words, self.to_string())))
+            }
+
+            /// Returns the number of levels of codes in it, its own included.
+            pub fn depth(&self) -> usize {
+                crate::coded_text::levels(self)
             }
 
             /// Returns it with short texts, as a record of limited size has it.
@@ -181,6 +241,7 @@ mod tests {
     use crate::activity::Activity;
     use crate::drift::Drift;
     use crate::order_failure::OrderFailure;
+    use crate::policy_refusal::PolicyRefusal;
 
     fn marked(kind: ArgumentKind, text: String) -> String {
         match kind {
@@ -206,6 +267,22 @@ mod tests {
             }),
         };
         assert_eq!(failed("mongo", "mongo").map_texts(marked), failed("mongo", "***"));
+    }
+
+    #[test]
+    fn each_coded_value_in_another_is_a_level() {
+        let pull = Activity::Pull("mongo".to_owned());
+        assert_eq!((pull.depth(), Activity::GoingBack(Box::new(pull)).depth()), (1, 2));
+        let exited = |code| OrderFailure::ContainerExited { container: "a".to_owned(), code, output: String::new() };
+        let in_store = OrderFailure::InStore { store: "rows".to_owned(), failure: Box::new(exited(1)) };
+        assert_eq!(OrderFailure::Several { failures: vec![exited(1), in_store] }.depth(), 3);
+        let refusals = vec![PolicyRefusal::NoWayBack];
+        assert_eq!(OrderFailure::PolicyForbids { refusals }.depth(), 2);
+        let nested = |levels| {
+            (0..levels)
+                .fold(exited(1), |of, _| OrderFailure::InStore { store: "{\"[".to_owned(), failure: Box::new(of) })
+        };
+        assert_eq!((nested(9).depth(), nested(200).depth()), (10, usize::MAX));
     }
 
     #[test]

@@ -109,16 +109,6 @@ pub struct LostVolume {
     pub is_replaced: bool,
 }
 
-impl HealthProblem {
-    /// Returns the number of levels of problems in it.
-    pub fn depth(&self) -> usize {
-        match self {
-            Self::NotHealthyInTime { problem, .. } => 1 + problem.depth(),
-            _other => 1,
-        }
-    }
-}
-
 fn listed(lost: &[LostVolume]) -> String {
     lost.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

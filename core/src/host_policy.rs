@@ -1,6 +1,7 @@
 //! Policy of a host's owner. It overrides the coordinator, which only receives a copy.
 
 mod check;
+mod coded;
 mod links;
 mod logging;
 mod reach;
@@ -12,9 +13,10 @@ mod testing;
 mod tests;
 
 pub use check::violations;
-pub use links::{LeadError, Leads, is_shown_in_part};
+pub use coded::coded;
+pub use links::{Leads, is_shown_in_part};
 pub use logging::USUAL_DRIVERS;
-pub use reach::{ExecUse, HostReach, Lead, PathUse, Power, Refusal, joined};
+pub use reach::{ExecUse, HostReach, Lead, PathUse, Power, Refusal};
 pub use reaches::Reaches;
 pub use stores::{forbidden_stores, store_reaches};
 

@@ -35,6 +35,7 @@ pub mod order_summary;
 pub mod plain_text;
 pub mod plan;
 pub mod planned_change;
+pub mod policy_refusal;
 pub mod problem;
 pub mod proposal;
 pub mod reason;

@@ -43,49 +43,6 @@ pub use kinds::OrderFailure;
 use crate::activity::Activity;
 use crate::coded_text::kept_as_code;
 
-impl OrderFailure {
-    /// Returns the failures in it.
-    pub fn parts(&self) -> Vec<&Self> {
-        if let Self::RollbackFailed { because, failure } = self {
-            return vec![because, failure];
-        }
-        if let Self::SomethingLeft { left, failure } = self {
-            return left.iter().filter_map(DataNote::failure).chain([&**failure]).collect();
-        }
-        if let Self::InStore { failure, .. }
-        | Self::NotLoaded { failure, .. }
-        | Self::DataTouched { because: failure, .. }
-        | Self::CopyFailed { failure, .. }
-        | Self::NotRebuilt { failure, .. }
-        | Self::NeedsNotStarted { failure }
-        | Self::NotStopped { failure } = self
-        {
-            return vec![failure];
-        }
-        if let Self::Several { failures }
-        | Self::SafetyBackupFailed { failures }
-        | Self::SafetyBackupMissing { failures }
-        | Self::RebuildFailed { failures } = self
-        {
-            failures.iter().collect()
-        } else {
-            Vec::new()
-        }
-    }
-
-    /// Returns the number of levels of failures, and of what is in them.
-    pub fn depth(&self) -> usize {
-        let inside = match self {
-            Self::NotHealthy { problem } => problem.depth(),
-            Self::DeadlineOver { doing, .. } | Self::RollbackTooLong { doing, .. } => {
-                doing.as_ref().map(Activity::depth).unwrap_or_default()
-            }
-            _without => 0,
-        };
-        1 + self.parts().into_iter().map(Self::depth).max().unwrap_or(inside)
-    }
-}
-
 fn after(output: &str) -> String {
     if output.is_empty() { String::new() } else { format!(": {output}") }
 }

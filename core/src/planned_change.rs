@@ -3,6 +3,7 @@
 use crate::backup::{Manifest, Part, Rebuild, StoreGap, has_side_files};
 use crate::names::{BackupId, HostName, InstanceName, ReleaseName, RepositoryName, StoreName, Version};
 use crate::not_asked::{NotAsked, NotAskedReason};
+use crate::order_failure::OrderFailure;
 use crate::reason::LeftOutReason;
 use crate::spec::{FileChange, FileDiff, RecreateReason, ServiceDiff, SpecChange, SpecDiff};
 use crate::time::Time;
@@ -71,8 +72,8 @@ pub enum PlannedChange {
     HostObjects {
         /// The host.
         host: HostName,
-        /// Its objection.
-        objection: String,
+        /// Failure with which it would refuse the order.
+        failure: Box<OrderFailure>,
     },
     /// The host's policy was not compared, because the release of the instance was not rendered.
     PolicyNotCompared,

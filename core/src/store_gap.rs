@@ -3,6 +3,7 @@
 //! **Invariant:** `Display` is the text in manifests, with which later reports are compared; it stays as it is.
 
 use crate::coded_text::kept_as_code;
+use crate::policy_refusal::{PolicyRefusal, joined, read_refusals};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -37,10 +38,11 @@ pub enum StoreGap {
     #[error("the volume `{0}` was removed, and there is nothing in its place")]
     VolumeRemoved(String),
     /// The host's policy forbids to read it.
-    #[error("{refusal}")]
+    #[error("{}", joined(refusals))]
     Forbidden {
-        /// Words of the refusal.
-        refusal: String,
+        /// The refusals.
+        #[serde(alias = "refusal", deserialize_with = "read_refusals")]
+        refusals: Vec<PolicyRefusal>,
     },
     /// The host's policy cannot be read, so that nothing is allowed.
     #[error("the host's policy cannot be read, so nothing is allowed: {problem}")]

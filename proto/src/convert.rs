@@ -22,6 +22,7 @@ mod operators;
 mod order;
 mod plan;
 mod policy;
+mod policy_refusal;
 mod problem;
 mod reason;
 mod refusal;
@@ -36,7 +37,7 @@ pub use coverage::{incoming_data_leftover, incoming_store_gap, incoming_undeclar
 pub use damage::{incoming_backup_damage, incoming_verify_finding};
 pub use drift::incoming_drift;
 pub use event::{incoming_event, incoming_event_kind, incoming_host_event, incoming_sandbox_part};
-pub use failure::incoming_order_failure;
+pub use failure::{incoming_failure, incoming_order_failure};
 pub use halt::{incoming_halt_reason, incoming_member_failure};
 pub use health::{incoming_health_problem, incoming_probe_failure, incoming_probe_target};
 pub use hint::incoming_hint;
@@ -47,6 +48,7 @@ pub use order::{OutgoingOrder, incoming_order};
 pub use plan::{
     incoming_member_not_asked, incoming_not_asked_reason, incoming_planned_change, incoming_recreate_reason,
 };
+pub use policy_refusal::{incoming_link_problem, incoming_policy_refusal};
 pub use problem::{
     incoming_backup_problem, incoming_order_summary, incoming_problem, incoming_repository_problem,
     incoming_undeliverable_reason,

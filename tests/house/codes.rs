@@ -3,8 +3,9 @@
 use fleet_proto::convert::{
     incoming_admission_refusal, incoming_backup_damage, incoming_backup_problem, incoming_backup_refusal,
     incoming_call_refusal, incoming_change_result, incoming_data_note, incoming_drill_check, incoming_event_kind,
-    incoming_file_refusal, incoming_host_event, incoming_manifest_change, incoming_order_summary, incoming_problem,
-    incoming_repository_problem, incoming_retention_reason, incoming_rollout_refusal, incoming_undeliverable_reason,
+    incoming_file_refusal, incoming_host_event, incoming_manifest_change, incoming_order_summary,
+    incoming_policy_refusal, incoming_problem, incoming_repository_problem, incoming_retention_reason,
+    incoming_rollout_refusal, incoming_undeliverable_reason,
 };
 use fleet_proto::v1;
 use fleet_proto::words::CodedMessage;
@@ -13,7 +14,7 @@ use std::fmt::Debug;
 
 /// Texts that are the argument of some code: a number, a name that is also a backup's id, a release, a role, a machine, and the
 /// names of codes.
-const ARGUMENTS: [&str; 23] = [
+const ARGUMENTS: [&str; 24] = [
     "1",
     "2",
     "true",
@@ -36,11 +37,12 @@ const ARGUMENTS: [&str; 23] = [
     "UNDECLARED_DATA_CODE_UNNAMED_VOLUME",
     "0",
     "HOST_EVENT_CODE_HEALED",
+    "POLICY_REFUSAL_CODE_NO_WAY_BACK",
     "10m",
 ];
 /// The same for refused calls: a number, a name that is also a backup's id, a release, a role, values of small enums, a subject, and
 /// the names of codes.
-const OF_REFUSALS: [&str; 13] = [
+const OF_REFUSALS: [&str; 15] = [
     "1",
     "abcdefabcdefabcdefabcdef",
     "a@1",
@@ -54,6 +56,8 @@ const OF_REFUSALS: [&str; 13] = [
     "ADMISSION_REFUSAL_CODE_TOKEN_REUSED",
     "FILE_REFUSAL_CODE_OCCUPIED",
     "ROLLOUT_REFUSAL_CODE_NO_TIME",
+    "POLICY_REFUSAL_CODE_NO_WAY_BACK",
+    "ORDER_FAILURE_CODE_UNKNOWN_OUTCOME",
 ];
 /// Maximum number of arguments of a code.
 const MOST: u32 = 5;
@@ -62,6 +66,11 @@ const MOST: u32 = 5;
 fn lists(of: &[&str], length: u32) -> impl Iterator<Item = Vec<String>> {
     let digit = |number: usize, place: u32| number / of.len().pow(place) % of.len();
     (0..of.len().pow(length)).map(move |number| (0..length).map(|place| of[digit(number, place)].to_owned()).collect())
+}
+
+/// Returns words without what is between backquotes, such as keys of files.
+fn prose(words: &str) -> String {
+    words.split('`').step_by(2).collect()
 }
 
 /// Finds the fewest arguments with which each code is read and written again as it was, and checks its words.
@@ -80,7 +89,7 @@ fn check<M: Clone + PartialEq + Debug + From<K>, K>(
         });
         let fewest = fewest.unwrap_or_else(|| panic!("{name} cannot be read with any of {arguments:?}"));
         let words = words(&fewest);
-        assert!(!words.is_empty() && !words.contains('_'), "{name} has no words: `{words}`");
+        assert!(!words.is_empty() && !prose(&words).contains('_'), "{name} has no words: `{words}`");
         assert!(all.insert(words.clone()), "{name} has the words of another code: `{words}`");
     }
     assert!(all.len() > 5, "only {} codes were found", all.len());
@@ -112,6 +121,7 @@ checks! {
     each_damage_of_a_backup_is_read_and_has_words: BackupDamage, BackupDamageCode, incoming_backup_damage;
     each_comparison_of_a_drill_is_read_and_has_words: DrillCheck, DrillCheckCode, incoming_drill_check;
     each_event_is_read_as_it_was_written_and_has_words: EventKind, EventCode, incoming_event_kind;
+    each_refusal_of_a_policy_is_read_as_it_was_written_and_has_words: PolicyRefusal, PolicyRefusalCode, incoming_policy_refusal;
     each_event_of_a_host_is_read_as_it_was_written_and_has_words: HostEvent, HostEventCode, incoming_host_event;
 }
 

@@ -5,8 +5,8 @@ use crate::house;
 use clap::Command;
 use clap::error::ErrorKind;
 use fleet_proto::convert::{
-    incoming_activity, incoming_data_leftover, incoming_health_problem, incoming_hint, incoming_probe_failure,
-    incoming_probe_target, incoming_store_gap, incoming_undeclared_data, incoming_wait_reason,
+    incoming_activity, incoming_data_leftover, incoming_health_problem, incoming_hint, incoming_left_out_reason,
+    incoming_probe_failure, incoming_probe_target, incoming_store_gap, incoming_undeclared_data, incoming_wait_reason,
 };
 use fleet_proto::v1::{
     self, ActivityCode, DataLeftoverCode, DriftCode, HealthProblemCode, HintCode, LeftOutReasonCode, ProbeFailureCode,
@@ -169,9 +169,14 @@ fn each_reason_for_waiting_has_words() {
 
 #[test]
 fn each_reason_for_leaving_an_instance_out_has_words() {
+    let texts: [&[&str]; 3] = [
+        &["1", "app", "1", "2"],
+        &["lab-1", "2", "POLICY_REFUSAL_CODE_MOUNT", "/srv"],
+        &["lab-1", "2", "ORDER_FAILURE_CODE_OTHER", "no answer"],
+    ];
     for code in (1..10_000).filter_map(|number| LeftOutReasonCode::try_from(number).ok()) {
-        let reason =
-            v1::LeftOutReason { code: code.into(), arguments: ["1", "app", "1", "2"].map(str::to_owned).to_vec() };
+        let message = |arguments| v1::LeftOutReason { code: code.into(), arguments };
+        let reason = message(readable(|arguments| incoming_left_out_reason(message(arguments)), &texts));
         let words = fleet_cli::words_of(CodedMessage::LeftOutReason(&reason));
         assert!(!words.is_empty() && !words.contains("does not know"), "{reason:?}: {words}");
     }
@@ -248,7 +253,8 @@ fn expect_new(all: &mut BTreeSet<String>, words: &str, code: &str) {
 
 #[test]
 fn each_gap_in_coverage_and_each_leftover_has_words() {
-    let texts: [&[&str]; 3] = [&["1", "a"], &["a", "db", "/data"], &["a", "1", "b"]];
+    let texts: [&[&str]; 4] =
+        [&["1", "a"], &["a", "db", "/data"], &["a", "1", "b"], &["2", "POLICY_REFUSAL_CODE_MOUNT", "/srv"]];
     let mut all = BTreeSet::new();
     for code in (1..10_000).filter_map(|number| DataLeftoverCode::try_from(number).ok()) {
         let message = |arguments| v1::DataLeftover { code: code.into(), arguments };
@@ -271,7 +277,8 @@ fn each_gap_in_coverage_and_each_leftover_has_words() {
 
 #[test]
 fn each_failure_of_a_probe_has_words() {
-    let texts: [&[&str]; 3] = [&["a", "b"], &["1", "2"], &["a", "80", "/"]];
+    let texts: [&[&str]; 4] =
+        [&["a", "b"], &["1", "2"], &["a", "80", "/"], &["2", "POLICY_REFUSAL_CODE_MOUNT", "/srv"]];
     let mut all = BTreeSet::new();
     for code in (1..10_000).filter_map(|number| ProbeFailureCode::try_from(number).ok()) {
         let message = |arguments| v1::ProbeFailure { code: code.into(), arguments };
@@ -288,7 +295,7 @@ fn each_failure_of_a_probe_has_words() {
 
 /// Checks that each code of a kind has words with some of these arguments.
 fn check_words(codes: impl Iterator<Item = (i32, String)>, words: impl Fn(i32, Vec<String>) -> String) {
-    let arguments: [&[&str]; 12] = [
+    let arguments: [&[&str]; 13] = [
         &["a", "STORE_GAP_CODE_VOLUME_MISSING", "b"],
         &["a", "0", "1", "RECREATE_REASON_CODE_DESCRIPTION"],
         &["a", "1", "NOT_ASKED_REASON_CODE_OFFLINE"],
@@ -299,6 +306,7 @@ fn check_words(codes: impl Iterator<Item = (i32, String)>, words: impl Fn(i32, V
         &["0123456789abcdef01234567", "900", "central"],
         &["a", "b", "c", "30m"],
         &["a", "1", "c"],
+        &["a", "1", "ORDER_FAILURE_CODE_UNKNOWN_OUTCOME"],
         &["1"],
         &[],
     ];

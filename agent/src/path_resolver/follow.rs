@@ -1,6 +1,7 @@
 //! Follows a path through the links of this host's file system.
 
-use fleet_core::host_policy::{LeadError, is_shown_in_part};
+use fleet_core::host_policy::is_shown_in_part;
+use fleet_core::policy_refusal::LeadError;
 use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;

@@ -12,10 +12,9 @@ use crate::runtime::RuntimeError;
 use fleet_core::app::{HealthRules, Probe, Rendered};
 use fleet_core::backup::{Coverage, Mounted, StoreGap, coverage};
 use fleet_core::health_problem::ProbeFailure;
-use fleet_core::host_policy::{
-    ExecUse, HostPolicy, HostReach, Leads, Reaches, forbidden_stores, joined, store_reaches,
-};
+use fleet_core::host_policy::{ExecUse, HostPolicy, HostReach, Leads, Reaches, coded, forbidden_stores, store_reaches};
 use fleet_core::names::StoreName;
+use fleet_core::policy_refusal::{PolicyRefusal, joined};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::Step;
 use fleet_core::steps::gate::{Observation, ProbeResult, target_of};
@@ -25,8 +24,8 @@ use std::sync::Arc;
 /// Action that the host's policy forbids.
 #[derive(Debug, thiserror::Error)]
 pub enum Forbidden {
-    #[error("the host's own policy forbids it: {0}")]
-    ByPolicy(String),
+    #[error("the host's own policy forbids it: {}", joined(.0))]
+    ByPolicy(Vec<PolicyRefusal>),
     #[error("the host's policy cannot be read, so nothing is allowed: {0}")]
     NoPolicy(Arc<PolicyError>),
     #[error(transparent)]
@@ -47,7 +46,7 @@ pub async fn allow_where(context: &AgentContext, reaches: &Reaches) -> Result<Le
         leads = context.path_resolver.follow(policy.paths_to_follow(reaches)).await;
         refusals = policy.refusals_of_links(reaches, &leads);
     }
-    if refusals.is_empty() { Ok(leads) } else { Err(Forbidden::ByPolicy(joined(&refusals))) }
+    if refusals.is_empty() { Ok(leads) } else { Err(Forbidden::ByPolicy(coded(&refusals))) }
 }
 
 /// Refuses an instance with a reach that the policy forbids, including its existing volumes on this host.
@@ -90,8 +89,9 @@ pub async fn allow_way_back(context: &AgentContext, from: &InstanceSpec) -> Resu
     if refusals.is_empty() {
         return Ok(());
     }
-    let hint = "it does not run as it was, so there would be no way back: stop the instance first";
-    Err(Forbidden::ByPolicy(format!("{}; {hint}", joined(&refusals))))
+    let mut refusals = coded(&refusals);
+    refusals.push(PolicyRefusal::NoWayBack);
+    Err(Forbidden::ByPolicy(refusals))
 }
 
 /// Checks a spec of the way back, right before a step that mounts it. [`allow_way_back`] has checked it as written when
@@ -106,7 +106,7 @@ pub async fn allow_step_back(step: &Step, context: &AgentContext, spec: &Instanc
     let leads = context.path_resolver.follow(policy.paths_to_follow(&reaches)).await;
     let refusals = policy.refusals_of_links(&reaches, &leads);
     if !refusals.is_empty() {
-        return Err(Forbidden::ByPolicy(joined(&refusals)));
+        return Err(Forbidden::ByPolicy(coded(&refusals)));
     }
     allow_with_devices(context, Reaches { all: Vec::new(), ..reaches }, spec).await
 }
@@ -178,14 +178,19 @@ pub async fn observe(
     for probe in &health.probes {
         match refused_probe(context, probe) {
             None => run.push(probe.clone()),
-            Some(refusal) => failed.push(ProbeResult {
-                probe: target_of(probe),
-                failure: Some(ProbeFailure::Forbidden { refusal: crate::chain(&refusal) }),
-            }),
+            Some(refusal) => failed.push(ProbeResult { probe: target_of(probe), failure: Some(not_run(refusal)) }),
         }
     }
     let seen = context.runtime.observe(spec, &HealthRules { probes: run, ..health.clone() }).await?;
     Ok(Observation { probes: seen.probes.into_iter().chain(failed).collect(), ..seen })
+}
+
+fn not_run(forbidden: Forbidden) -> ProbeFailure {
+    match forbidden {
+        Forbidden::ByPolicy(refusals) => ProbeFailure::Forbidden { refusals },
+        Forbidden::NoPolicy(problem) => ProbeFailure::PolicyUnreadable { problem: problem.to_string() },
+        Forbidden::Look(error) => ProbeFailure::CommandNotRun { cause: crate::chain(&error) },
+    }
 }
 
 /// Refuses to wait for probes that must not be run.
@@ -199,5 +204,5 @@ fn refused_probe(context: &AgentContext, probe: &Probe) -> Option<Forbidden> {
         Ok(policy) => policy.refusals(&Reaches { own: None, all: vec![reach] }),
         Err(reason) => return Some(Forbidden::NoPolicy(reason)),
     };
-    (!refusals.is_empty()).then(|| Forbidden::ByPolicy(joined(&refusals)))
+    (!refusals.is_empty()).then(|| Forbidden::ByPolicy(coded(&refusals)))
 }

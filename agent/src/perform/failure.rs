@@ -45,7 +45,7 @@ impl From<&FetchError> for OrderFailure {
 impl From<&Forbidden> for OrderFailure {
     fn from(error: &Forbidden) -> Self {
         match error {
-            Forbidden::ByPolicy(refusal) => Self::PolicyForbids { refusal: refusal.clone() },
+            Forbidden::ByPolicy(refusals) => Self::PolicyForbids { refusals: refusals.clone() },
             Forbidden::NoPolicy(problem) => Self::PolicyUnreadable { problem: problem.to_string() },
             Forbidden::Look(error) => error.into(),
         }

@@ -4,6 +4,7 @@ use crate::agent_context::AgentContext;
 use crate::perform::expect_claimable;
 use fleet_core::claims::Claims;
 use fleet_core::names::{InstanceName, NameError};
+use fleet_core::order_failure::OrderFailure;
 use fleet_proto::convert::ConvertError;
 use fleet_proto::v1::query_reply::Kind as PieceKind;
 use fleet_proto::v1::{ClaimsQuery, ClaimsReply};
@@ -46,9 +47,9 @@ fn read(query: ClaimsQuery) -> Result<(InstanceName, Claims), ClaimsQueryError> 
 /// An Engine that does not answer is no refusal: an order would wait for it.
 async fn refusal(context: &AgentContext, instance: &InstanceName, claims: &Claims) -> PieceKind {
     match timeout(LIMIT, expect_claimable(context, instance, claims)).await {
-        Ok(Ok(())) => PieceKind::Claims(ClaimsReply { refusal: String::new() }),
+        Ok(Ok(())) => PieceKind::Claims(ClaimsReply { failure: None }),
         Ok(Err(error)) if error.is_passing() => PieceKind::Failure(crate::chain(&error)),
-        Ok(Err(error)) => PieceKind::Claims(ClaimsReply { refusal: crate::chain(&error) }),
+        Ok(Err(error)) => PieceKind::Claims(ClaimsReply { failure: Some(OrderFailure::from(&error).into()) }),
         Err(_) => PieceKind::Failure(format!("its Engine did not answer in {} s", LIMIT.as_secs())),
     }
 }

@@ -13,7 +13,7 @@ use fleet_proto::convert::OutgoingOrder;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What the new release does when it starts: it migrates, and destroys most rows.
+/// Start of the new release: it migrates, and destroys most rows.
 const MIGRATION: &str = "update notes set body = 'migrated'; delete from notes where id > 10";
 
 /// A release whose web service is this.

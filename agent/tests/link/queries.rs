@@ -1,6 +1,7 @@
 //! Queries that the coordinator passes on, and the host's replies.
 
 use super::lab::{DAY, Lab, completes, count, ends};
+use fleet_proto::convert::incoming_failure;
 use fleet_proto::v1::from_agent::Kind;
 use fleet_proto::v1::query_reply::Kind as Piece;
 use fleet_proto::v1::{self, to_agent};
@@ -69,9 +70,8 @@ async fn whether_something_could_be_claimed_is_answered_with_the_owners_name() {
         let heard = lab.coordinator.wait_for(|heard| heard.answers.iter().any(is_it)).await;
         let piece = heard.answers.iter().find(|piece| is_it(piece)).expect("it is there");
         let Some(Piece::Claims(answer)) = &piece.kind else { panic!("{piece:?}") };
-        assert!(
-            answer.refusal.contains(expect) && answer.refusal.is_empty() == expect.is_empty(),
-            "{answered}: {answer:?}"
-        );
+        let refusal = answer.failure.clone().map(|failure| incoming_failure(Some(failure)).to_string());
+        let refusal = refusal.unwrap_or_default();
+        assert!(refusal.contains(expect) && refusal.is_empty() == expect.is_empty(), "{answered}: {answer:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Words of data that no store covers, and of data that restores left.
 
-use super::unknown_reason;
+use super::{policies, unknown_reason};
 use fleet_core::backup::{MountPlace, StoreGap, UndeclaredData};
 use fleet_core::data_leftover::DataLeftover;
 use fleet_core::time::Time;
@@ -51,7 +51,7 @@ pub fn gap(gap: &StoreGap) -> String {
         StoreGap::VolumeRemoved(name) => {
             format!("the volume `{name}` was removed, and there is nothing in its place")
         }
-        StoreGap::Forbidden { refusal } => format!("the host's own policy forbids it: {refusal}"),
+        StoreGap::Forbidden { refusals } => policies::all(refusals),
         StoreGap::PolicyUnreadable { problem } => {
             format!("the host's policy cannot be read, so nothing is allowed: {problem}")
         }

@@ -1,6 +1,6 @@
 //! Sentences about failed orders. They are made only here: a failure comes as a code with arguments.
 
-use super::{after, coverage, health, host_events, notes, steps, unknown_reason};
+use super::{after, coverage, health, host_events, notes, policies, steps, unknown_reason};
 use fleet_core::activity::Activity;
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::units::Period;
@@ -130,7 +130,9 @@ pub fn words(failure: &OrderFailure) -> String {
             )
         }
         // The host's policy.
-        OrderFailure::PolicyForbids { refusal } => format!("the host's own policy forbids it: {refusal}"),
+        OrderFailure::PolicyForbids { refusals } => {
+            format!("the host's own policy forbids it: {}", policies::all(refusals))
+        }
         OrderFailure::PolicyUnreadable { problem } => {
             format!("the host's policy cannot be read, so nothing is allowed: {problem}")
         }
@@ -337,8 +339,9 @@ mod tests {
             let note = ["2", "DATA_NOTE_CODE_OTHER", "a"];
             let noted = [[&inner[..], &note].concat(), [&["a", "b", "c"][..], &inner].concat()];
             let parts = vec!["drill", "2", "SANDBOX_PART_CODE_VOLUME", "a"];
+            let refusal = vec!["2", "POLICY_REFUSAL_CODE_MOUNT", "a"];
             let in_store = [&["db"][..], &nested].concat();
-            let candidates = [vec!["7"; 4], nested, in_store, at, health, volumes, gap, parts];
+            let candidates = [vec!["7"; 4], nested, in_store, at, health, volumes, gap, parts, refusal];
             let mut messages = candidates.into_iter().chain(noted).map(|texts| v1::OrderFailure {
                 code: code.into(),
                 arguments: texts.into_iter().map(str::to_owned).collect(),

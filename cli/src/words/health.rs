@@ -1,6 +1,6 @@
 //! Words of reasons why an instance is not healthy.
 
-use super::{after, failures, unknown_reason};
+use super::{after, failures, policies, unknown_reason};
 use fleet_core::health_problem::{HealthProblem, LostVolume, ProbeFailure, ProbeTarget};
 use fleet_proto::convert::{incoming_health_problem, incoming_probe_failure, incoming_probe_target};
 use fleet_proto::v1::{self, InstanceHealth, InstanceView};
@@ -109,7 +109,12 @@ fn failure_words(failure: &ProbeFailure) -> String {
         ProbeFailure::CommandFailed { code, output } => format!("it ended with {code}{}", after(output)),
         ProbeFailure::CommandTooSlow { limit } => format!("it did not end in {} s", limit.as_secs_f32()),
         ProbeFailure::CommandNotRun { cause } => cause.clone(),
-        ProbeFailure::Forbidden { refusal } => format!("the host's own policy forbids it: {refusal}"),
+        ProbeFailure::Forbidden { refusals } => {
+            format!("the host's own policy forbids it: {}", policies::all(refusals))
+        }
+        ProbeFailure::PolicyUnreadable { problem } => {
+            format!("the host's policy cannot be read, so nothing is allowed: {problem}")
+        }
     }
 }
 

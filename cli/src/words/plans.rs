@@ -1,8 +1,9 @@
 //! Words of plans: what carrying out a request would change.
 
-use super::{and_more, coverage, notes, reasons};
+use super::{and_more, coverage, failures, notes, reasons};
 use fleet_core::names::{BackupId, HostName, RepositoryName};
 use fleet_core::not_asked::{MemberNotAsked, NotAskedReason};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::planned_change::PlannedChange;
 use fleet_core::spec::RecreateReason;
 use fleet_core::time::Time;
@@ -67,7 +68,7 @@ pub fn words(change: &PlannedChange) -> String {
             format!("{instance} on {host}: what it has is not known here; the host itself compares")
         }
         PlannedChange::HostNotAsked { host, reason } => host_not_asked(host, reason),
-        PlannedChange::HostObjects { host, objection } => format!("`{host}` says: {objection}"),
+        PlannedChange::HostObjects { host, failure } => host_says(host, failure),
         PlannedChange::PolicyNotCompared => {
             "not known: whether the host's policy allows it, for its release was not rendered".to_owned()
         }
@@ -219,6 +220,11 @@ pub fn member_not_asked(member: &MemberNotAsked) -> String {
 
 fn copy(backup: &BackupId, began: Time, repository: &RepositoryName) -> String {
     format!("backup {backup} of {began} in {repository}")
+}
+
+/// Returns the words in which a host refuses a change.
+pub fn host_says(host: &HostName, failure: &OrderFailure) -> String {
+    format!("`{host}` says: {}", failures::words(failure))
 }
 
 #[cfg(test)]

@@ -10,9 +10,12 @@ use fleet_core::hint::Hint;
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{HostName, InstanceName, OperatorName};
 use fleet_core::not_asked::{MemberNotAsked, NotAsked, NotAskedReason};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::proposal::Proposal;
+use fleet_core::reason::LeftOutReason;
 use fleet_core::refused_call::{Attempt, CallRefusal};
 use fleet_core::spec::InstanceSpec;
+use fleet_proto::convert::incoming_failure;
 use fleet_proto::v1::{self, host_query, query_reply};
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -41,15 +44,15 @@ const NAMED: usize = 5;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostWord {
     Fine,
-    /// Its objection, in its words.
-    Refusal(String),
+    /// Failure with which it would refuse the order.
+    Refusal(Box<OrderFailure>),
     NotAsked(NotAskedReason),
 }
 
 /// Replies of hosts to a rollout, by member. Members in neither map are accepted.
 #[derive(Debug, Default)]
 pub struct MembersAsked {
-    pub refused: HashMap<InstanceName, String>,
+    pub refused: HashMap<InstanceName, LeftOutReason>,
     pub not_asked: HashMap<InstanceName, NotAsked>,
 }
 
@@ -57,7 +60,10 @@ impl MembersAsked {
     fn hear(&mut self, host: &HostName, name: InstanceName, word: HostWord) {
         match word {
             HostWord::Fine => {}
-            HostWord::Refusal(objection) => drop(self.refused.insert(name, refused_by(host, &objection))),
+            HostWord::Refusal(failure) => {
+                let failure = Box::new(failure.shortened());
+                self.refused.insert(name, LeftOutReason::HostRefuses { host: host.clone(), failure });
+            }
             HostWord::NotAsked(reason) => {
                 self.not_asked.insert(name, NotAsked { host: host.clone(), reason });
             }
@@ -87,11 +93,6 @@ impl MembersAsked {
     }
 }
 
-/// The words in which a host refuses a change.
-fn refused_by(host: &HostName, objection: &str) -> String {
-    format!("`{host}` says: {objection}")
-}
-
 impl OperatorsService {
     /// Refuses a change that the host would refuse. Returns a remark if the host was not asked or has not answered: it
     /// checks again when it gets the order.
@@ -108,8 +109,8 @@ impl OperatorsService {
         drop(session);
         match self.word_of(by, of, to).await {
             HostWord::Fine => Ok(None),
-            HostWord::Refusal(answer) => {
-                Err(refuse(attempt, CallRefusal::HostSays { host: of.host.clone(), answer }, Hint::NothingChanged))
+            HostWord::Refusal(failure) => {
+                Err(refuse(attempt, CallRefusal::HostRefuses { host: of.host.clone(), failure }, Hint::NothingChanged))
             }
             HostWord::NotAsked(reason) => Ok(Some(NotAsked { host: of.host.clone(), reason })),
         }
@@ -138,8 +139,8 @@ impl OperatorsService {
                     continue;
                 }
             };
-            if let Some(refusal) = self.policy_refusal(&host, &Reaches::of_instance(&to)) {
-                asked.refused.insert(name.clone(), refusal);
+            if let Some(refusals) = self.policy_refusals(&host, &Reaches::of_instance(&to)) {
+                asked.refused.insert(name.clone(), LeftOutReason::PolicyForbids { host, refusals });
             } else if room == 0 {
                 asked
                     .not_asked
@@ -196,7 +197,7 @@ impl OperatorsService {
     pub async fn word_of(&self, by: &OperatorName, of: Claimant<'_>, to: &InstanceSpec) -> HostWord {
         match timeout(LIMIT, self.refusal_of(by, of, to)).await {
             Ok(Ok(None)) => HostWord::Fine,
-            Ok(Ok(Some(objection))) => HostWord::Refusal(objection),
+            Ok(Ok(Some(failure))) => HostWord::Refusal(failure),
             Ok(Err(reason)) => HostWord::NotAsked(reason),
             Err(_) => HostWord::NotAsked(NotAskedReason::NoAnswer { waited: LIMIT }),
         }
@@ -208,7 +209,7 @@ impl OperatorsService {
         by: &OperatorName,
         of: Claimant<'_>,
         to: &InstanceSpec,
-    ) -> Result<Option<String>, NotAskedReason> {
+    ) -> Result<Option<Box<OrderFailure>>, NotAskedReason> {
         let session = self.shared.sessions.get(of.host).ok_or(NotAskedReason::Offline)?;
         if !session.has_greeted() {
             return Err(NotAskedReason::JustConnected);
@@ -222,8 +223,8 @@ impl OperatorsService {
         let mut asking = asked.map_err(|error| NotAskedReason::Failed(error.to_string().into()))?;
         while let Some(piece) = asking.next().await {
             match piece.map_err(|lost| NotAskedReason::Failed(lost.to_string().into()))?.kind {
-                Some(query_reply::Kind::Claims(v1::ClaimsReply { refusal })) => {
-                    return Ok(Some(refusal).filter(|refusal| !refusal.is_empty()));
+                Some(query_reply::Kind::Claims(v1::ClaimsReply { failure })) => {
+                    return Ok(failure.map(|failure| Box::new(incoming_failure(Some(failure)))));
                 }
                 Some(query_reply::Kind::Failure(failure)) => return Err(NotAskedReason::Failed(failure.into())),
                 Some(query_reply::Kind::Line(_) | query_reply::Kind::Resolved(_)) | None => {}

@@ -17,6 +17,7 @@ use fleet_core::names::{HostName, InstanceName, OperatorName};
 use fleet_core::order::Action;
 use fleet_core::planned_change::PlannedChange;
 use fleet_core::proposal::Proposal;
+use fleet_core::reason::LeftOutReason;
 use fleet_core::refused_call::{Attempt, CallRefusal, HeldName, first_of};
 use fleet_core::release::Release;
 use fleet_core::rollout::RolloutIntent;
@@ -173,7 +174,8 @@ impl OperatorsService {
                 Err(status) => asked.not_rendered(of, &status),
                 Ok(to) => {
                     let against = self.against(of, &to, &others).err();
-                    asked.refused.extend(against.map(|(why, _)| (member.instance.clone(), why.to_string())));
+                    let reason = against.map(|(why, _)| LeftOutReason::Refused { reason: why.to_string() });
+                    asked.refused.extend(reason.map(|reason| (member.instance.clone(), reason)));
                 }
             }
         }

@@ -15,12 +15,13 @@ use fleet_core::app::{Given, Rendered};
 use fleet_core::event::EventKind;
 use fleet_core::facts::{DriftRule, InstanceDesired, PowerDesired};
 use fleet_core::hint::Hint;
-use fleet_core::host_policy::{Reaches, joined};
+use fleet_core::host_policy::{Reaches, coded};
 use fleet_core::names::{AppName, HostName, InstanceName, OperatorName, Version};
 use fleet_core::order::PowerRequest;
 use fleet_core::order_summary::OrderSummary;
 use fleet_core::plan::Newer;
 use fleet_core::planned_change::PlannedChange;
+use fleet_core::policy_refusal::PolicyRefusal;
 use fleet_core::refused_call::{Attempt, CallRefusal, NamedKind};
 use fleet_core::time::Time;
 use fleet_proto::v1;
@@ -118,16 +119,16 @@ impl OperatorsService {
 
     /// Checks the parts of a host that a change reaches.
     pub fn check_reaches(&self, attempt: Attempt, host: &HostName, reaches: &Reaches) -> Result<(), Status> {
-        let Some(refusal) = self.policy_refusal(host, reaches) else { return Ok(()) };
-        let refusal = CallRefusal::PolicyForbids { host: host.clone(), refusal };
+        let Some(refusals) = self.policy_refusals(host, reaches) else { return Ok(()) };
+        let refusal = CallRefusal::PolicyForbids { host: host.clone(), refusals };
         Err(refuse(attempt, refusal, Hint::AskHostOwners(host.clone())))
     }
 
-    /// Returns the objection of the host's policy, as far as it is reported.
-    pub fn policy_refusal(&self, host: &HostName, reaches: &Reaches) -> Option<String> {
+    /// Returns the refusals of the host's policy, as far as it is reported.
+    pub fn policy_refusals(&self, host: &HostName, reaches: &Reaches) -> Option<Vec<PolicyRefusal>> {
         let snapshot = self.shared.facts.read();
-        let refusals = snapshot.observed().hosts.get(host)?.said.policy.refusals(reaches);
-        (!refusals.is_empty()).then(|| joined(&refusals))
+        let refusals = coded(&snapshot.observed().hosts.get(host)?.said.policy.refusals(reaches));
+        (!refusals.is_empty()).then_some(refusals)
     }
 
     pub async fn configure_as(

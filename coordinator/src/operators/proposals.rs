@@ -275,7 +275,7 @@ pub fn propose_in(snapshot: &StateSnapshot, wanted: &RolloutRequest, now: Time) 
 pub fn leave_out(
     attempt: Attempt,
     proposal: &mut Proposal,
-    refused: &HashMap<InstanceName, String>,
+    refused: &HashMap<InstanceName, LeftOutReason>,
 ) -> Result<(), Status> {
     if refused.is_empty() {
         return Ok(());
@@ -284,9 +284,9 @@ pub fn leave_out(
     let (stay, go): (Vec<_>, Vec<_>) =
         std::mem::take(&mut proposal.members).into_iter().partition(|member| stays(&member.instance));
     proposal.members = stay;
-    let reason =
-        |name: &InstanceName| LeftOutReason::Refused { reason: refused.get(name).cloned().unwrap_or_default() };
-    let left = go.into_iter().map(|it| LeftOut { reason: reason(&it.instance), instance: it.instance });
+    let left = go
+        .into_iter()
+        .filter_map(|it| Some(LeftOut { reason: refused.get(&it.instance)?.clone(), instance: it.instance }));
     proposal.left_out.extend(left);
     proposal.waves.iter_mut().for_each(|wave| wave.retain(stays));
     proposal.waves.retain(|wave| !wave.is_empty());

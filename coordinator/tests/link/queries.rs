@@ -5,6 +5,7 @@ use crate::stories::{fleet, installed};
 use fleet_core::hint::Hint;
 use fleet_core::names::HostName;
 use fleet_core::not_asked::NotAskedReason;
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::planned_change::PlannedChange;
 use fleet_core::refused_call::{CallRefusal, CountedThing};
 use fleet_proto::v1;
@@ -262,12 +263,13 @@ async fn a_change_is_refused_for_what_its_host_says_and_silence_is_told() {
         let Some(v1::host_query::Kind::Claims(claims)) = &query.kind else { panic!("{query:?}") };
         assert_eq!(claims.instance, "notes-1");
         assert_eq!(claims.claims.as_ref().map(|it| it.project.as_str()), Some("notes-1"));
-        let objection = "the volume `notes-1_data` is of somebody unknown".to_owned();
+        let (name, owner) = ("notes-1_data".to_owned(), "of somebody unknown".to_owned());
+        let failure = OrderFailure::ForeignVolume { name, owner };
         let answer = |kind| tokio_stream::iter([v1::QueryReply { query: query.id, kind: Some(kind) }]);
-        let claims = v1::ClaimsReply { refusal: objection.clone() };
+        let claims = v1::ClaimsReply { failure: Some(failure.clone().into()) };
         agent.client.reply(answer(Kind::Claims(claims))).await.expect("somebody waits for it");
         let refused = asked.await.expect("no fault").expect_err("its host would refuse it");
-        assert_eq!(refusal(&refused), CallRefusal::HostSays { host: lab_1(), answer: objection });
+        assert_eq!(refusal(&refused), CallRefusal::HostRefuses { host: lab_1(), failure: Box::new(failure) });
         // A host that does not answer has not agreed.
         let (asked, query) = install_asked(&admin, &mut agent, &request).await;
         let piece = v1::QueryReply { query: query.id, kind: Some(Kind::Failure("its Engine is away".to_owned())) };

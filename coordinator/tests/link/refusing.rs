@@ -8,7 +8,9 @@ use crate::harness::{
 use crate::stories::{fleet, until};
 use fleet_core::event::EventKind;
 use fleet_core::not_asked::{MemberNotAsked, NotAskedReason};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::planned_change::PlannedChange;
+use fleet_core::policy_refusal::PolicyRefusal;
 use fleet_core::reason::LeftOutReason;
 use fleet_core::refused_call::CallRefusal;
 use fleet_proto::v1::{self, from_agent, host_query, query_reply};
@@ -54,14 +56,18 @@ fn to_1_2() -> v1::ProposeRolloutRequest {
     v1::ProposeRolloutRequest { version, at_once, canary: Some(0), soak_ms: Some(0), ..Default::default() }
 }
 
+fn no_image(image: &str) -> LeftOutReason {
+    let (host, image) = ("lab-1".parse().expect("a name"), image.to_owned());
+    LeftOutReason::PolicyForbids { host, refusals: vec![PolicyRefusal::Image { image }] }
+}
+
 #[track_caller]
-fn check_refused(refused: &Status, words: &str) {
+fn check_refused(refused: &Status, reason: &LeftOutReason) {
     assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
     let CallRefusal::Rollout { refusal } = refusal(refused) else { panic!("{refused}") };
     let reasons: Vec<_> = refusal.left_out().iter().map(|one| one.reason.clone()).collect();
     assert!(!reasons.is_empty(), "{refused}");
-    let is_it = |one: &LeftOutReason| matches!(one, LeftOutReason::Refused { reason } if reason.contains(words));
-    assert!(reasons.iter().all(is_it), "`{words}` is not in {reasons:?}");
+    assert!(reasons.iter().all(|one| one == reason), "{reason:?} is not in {reasons:?}");
 }
 
 /// Proposes until the host's new policy has arrived.
@@ -82,9 +88,9 @@ async fn a_rollout_names_what_the_policy_of_a_host_refuses_and_does_not_begin() 
     let (_harness, mut admin, _, mut agent) = fleet().await;
     let order = installed(&mut admin, &mut agent).await;
     greet(&agent, &order, only_ghcr).await;
-    let words = "the host does not allow images such as notes:1.2";
-    check_refused(&refused_proposal(&mut admin).await, words);
-    check_refused(&start_rollout(&mut admin, to_1_2()).await.expect_err("its only member is refused"), words);
+    let reason = no_image("notes:1.2");
+    check_refused(&refused_proposal(&mut admin).await, &reason);
+    check_refused(&start_rollout(&mut admin, to_1_2()).await.expect_err("its only member is refused"), &reason);
 }
 
 #[tokio::test]
@@ -104,7 +110,7 @@ async fn an_undo_names_what_the_policy_of_a_host_refuses_and_does_not_begin() {
     timeout(LIMIT, heard).await.expect("the policy is heard of in time");
     let request = v1::SteerRolloutRequest { id: rollout.id, action: v1::SteerAction::Undo.into() };
     let refused = admin.steer_rollout(request).await.expect_err("its only member is refused");
-    check_refused(&refused, "the host does not allow images such as notes:1.1");
+    check_refused(&refused, &no_image("notes:1.1"));
 }
 
 #[tokio::test]
@@ -128,12 +134,13 @@ async fn a_rollout_asks_the_engines_of_its_members() {
         };
         let Some(host_query::Kind::Claims(claims)) = &query.kind else { panic!("{query:?}") };
         assert_eq!(claims.instance, "notes-1");
-        let refusal = "port 80 on this host is already taken by container guest".to_owned();
-        let kind = Some(query_reply::Kind::Claims(v1::ClaimsReply { refusal }));
+        let failure = OrderFailure::PortTaken { port: 80, holder: "container guest".to_owned() };
+        let kind = Some(query_reply::Kind::Claims(v1::ClaimsReply { failure: Some(failure.clone().into()) }));
         let piece = v1::QueryReply { query: query.id, kind };
         agent.client.reply(tokio_stream::iter([piece])).await.expect("somebody waits for it");
         let refused = refused.await.expect("no fault").expect_err("its only member is refused");
-        check_refused(&refused, "`lab-1` says: port 80 on this host is already taken by container guest");
+        let (host, failure) = ("lab-1".parse().expect("a name"), Box::new(failure));
+        check_refused(&refused, &LeftOutReason::HostRefuses { host, failure });
     }
 }
 

@@ -105,28 +105,6 @@ pub enum HostEvent {
     },
 }
 
-impl HostEvent {
-    /// Returns the number of levels of values in it.
-    pub fn depth(&self) -> usize {
-        let inside = match self {
-            Self::Healed { steps } => steps.iter().map(Activity::depth).max(),
-            Self::HealingFailed { failure }
-            | Self::HealthUnknown { failure }
-            | Self::ImageNotPulled { failure, .. } => Some(failure.depth()),
-            Self::Flapping { .. } | Self::OldDataLeft(_) | Self::SandboxLeft { .. } => Some(1),
-            Self::Other { .. }
-            | Self::Unknown { .. }
-            | Self::HealingTooSlow { .. }
-            | Self::PolicyUnreadable { .. }
-            | Self::LedgerUnreadable { .. }
-            | Self::OldDataRemoved { .. }
-            | Self::ServiceResumed { .. }
-            | Self::SandboxRemoved { .. } => None,
-        };
-        1 + inside.unwrap_or_default()
-    }
-}
-
 kept_as_code!(HostEvent);
 
 impl HostEvent {

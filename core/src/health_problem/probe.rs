@@ -1,6 +1,7 @@
 //! Probes of an app, and the reasons why they fail.
 
 use crate::names::Version;
+use crate::policy_refusal::{PolicyRefusal, joined, read_refusals};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -139,9 +140,16 @@ pub enum ProbeFailure {
         cause: String,
     },
     /// The host's policy forbids the command.
-    #[error("the host's own policy forbids it: {refusal}")]
+    #[error("the host's own policy forbids it: {}", joined(refusals))]
     Forbidden {
-        /// Words of the refusal.
-        refusal: String,
+        /// The refusals.
+        #[serde(alias = "refusal", deserialize_with = "read_refusals")]
+        refusals: Vec<PolicyRefusal>,
+    },
+    /// The host's policy cannot be read, so that nothing is allowed.
+    #[error("the host's policy cannot be read, so nothing is allowed: {problem}")]
+    PolicyUnreadable {
+        /// Words of the problem.
+        problem: String,
     },
 }

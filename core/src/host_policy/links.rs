@@ -7,50 +7,11 @@ use super::HostPolicy;
 use super::check::components;
 use super::reach::{HostReach, Lead, Refusal};
 use super::reaches::Reaches;
+use crate::policy_refusal::LeadError;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Targets of paths after all links, or the reason why a path cannot be resolved.
 pub type Leads = BTreeMap<String, Result<String, LeadError>>;
-
-/// Reason why it is not known where a path leads. Where it has a text, that is the operating system's.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LeadError {
-    /// More links than Linux follows.
-    #[error("too many links")]
-    TooManyLinks,
-    /// Each service sees another part of this folder.
-    #[error("{path} is not shown to the agent")]
-    NotShown {
-        /// Path that is not there for the agent.
-        path: String,
-    },
-    /// A path is not UTF-8.
-    #[error("{path} is no text")]
-    NotText {
-        /// The path, as far as it can be shown.
-        path: String,
-    },
-    /// The file system refused.
-    #[error("could not look at {path}: {reason}")]
-    Unreadable {
-        /// Path that was looked at.
-        path: String,
-        /// Message of the operating system.
-        reason: String,
-    },
-    /// The file system did not answer.
-    #[error("could not look at {path} in time")]
-    Late {
-        /// Path that was looked at.
-        path: String,
-    },
-    /// The agent could not begin to look.
-    #[error("could not look at it: {reason}")]
-    NotLooked {
-        /// Message of the operating system.
-        reason: String,
-    },
-}
 
 /// List of a policy that applies to a path.
 #[derive(Clone, Copy)]

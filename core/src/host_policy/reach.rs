@@ -1,12 +1,11 @@
-//! The ways by which an order reaches the host, and the words in which one is refused.
+//! The ways by which an order reaches the host.
 //!
 //! **Invariant:** only a [`HostReach`] can be requested, and each variant is matched explicitly where it is checked.
 
-use super::links::LeadError;
 use crate::app::Probe;
 use crate::backup::Bucket;
 use crate::names::{AppName, RepositoryName, StoreName};
-use std::fmt;
+use crate::policy_refusal::LeadError;
 
 /// One effect of an order on the host, or on parts of it that do not belong to the instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,103 +202,4 @@ const OF_ENGINE: [&str; 4] = ["host", "none", "bridge", "default"];
 /// Tells whether the name of a network means one of the Engine's own, or a container's.
 pub(super) fn is_of_engine(network: &str) -> bool {
     OF_ENGINE.contains(&network) || network.contains(':')
-}
-
-/// Returns all refusals in one line.
-pub fn joined(refusals: &[Refusal]) -> String {
-    refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the host does not allow {}", self.reach)?;
-        match &self.lead {
-            None => {}
-            Some(Lead::To(end)) => return write!(f, ": it leads to {end}"),
-            Some(Lead::Unknown(Some(reason))) => return write!(f, ": it may be a link: {reason}"),
-            Some(Lead::Unknown(None)) => return f.write_str(": it may be a link"),
-        }
-        match self.reach.line() {
-            Some(line) => write!(f, "; its policy.yaml would need `{line}`"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for HostReach {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::App(app) => write!(f, "the app {app}"),
-            Self::Image(image) => write!(f, "images such as {image}"),
-            Self::Path { path, used: PathUse::Mount } => write!(f, "mounting {path}"),
-            Self::Path { path, used: PathUse::VolumeDevice(volume) } => {
-                write!(f, "mounting {path}, to which the volume {volume} leads")
-            }
-            Self::Path { path, used: PathUse::Store(store) } => write!(f, "the folder {path} to the store {store}"),
-            Self::ExternalVolume(name) => write!(f, "mounting the existing volume {name}"),
-            Self::RemoteVolume { volume, source } => write!(f, "mounting {source} through the volume {volume}"),
-            Self::VolumeDriver { volume, driver } => write!(f, "the driver {driver} of the volume {volume}"),
-            Self::Foreign { store, names } => {
-                let name = names.first().map(String::as_str).unwrap_or_default();
-                write!(f, "{name}, which is of no instance, to the store {store}")
-            }
-            Self::ExternalNetwork(name) => write!(f, "joining the network {name}, which is not the instance's own"),
-            Self::Power { service, power } => write!(f, "privileges, and {service} has `{}`", power.key()),
-            Self::NetworkDevice { network, key } => write!(f, "privileges, and the network {network} has `{key}`"),
-            Self::Exec(ExecUse::Probe { service }) => write!(f, "exec, and {service} has an exec probe"),
-            Self::Exec(ExecUse::Tools { store }) => {
-                write!(f, "exec, and the store {store} needs programs inside a container")
-            }
-            Self::Exec(ExecUse::Check { store }) => {
-                write!(f, "exec, and a check of the store {store} is a program inside a container")
-            }
-            Self::Exec(ExecUse::Rebuild { store }) => {
-                write!(f, "exec, and the store {store} is rebuilt by a program inside a container")
-            }
-            Self::LogDriver { service, driver } => write!(f, "the log driver {driver} of {service}"),
-            Self::LogOption { service, driver, option, .. } => {
-                let driver = driver.as_deref().unwrap_or("the Engine's default");
-                write!(f, "the option {option} of the log driver of {service} ({driver})")
-            }
-            Self::Bucket(bucket) => write!(f, "the bucket {}", bucket.place()),
-            Self::RepositoryFolder { repository, path } => {
-                write!(f, "backups in the folder {path} (repository {repository})")
-            }
-            Self::RepositoryEndpoint { repository, endpoint, bucket } => {
-                write!(f, "backups at {}/{bucket} (repository {repository})", endpoint.trim_end_matches('/'))
-            }
-        }
-    }
-}
-
-impl HostReach {
-    /// The line of the policy that would allow it, where one entry does.
-    fn line(&self) -> Option<String> {
-        match self {
-            Self::ExternalVolume(name) => Some(format!("volumes: [{name}]")),
-            Self::RemoteVolume { source: entry, .. } | Self::VolumeDriver { driver: entry, .. } => {
-                Some(format!("remote_volumes: [\"{entry}\"]"))
-            }
-            Self::ExternalNetwork(name) => (!is_of_engine(name)).then(|| format!("networks: [{name}]")),
-            Self::Foreign { names, .. } => Some(format!("foreign: [{}]", names.first()?)),
-            Self::Path { path, used: PathUse::VolumeDevice(_) | PathUse::Store(_) } => Some(format!("paths: [{path}]")),
-            Self::LogDriver { driver, .. } => Some(format!("log_drivers: [json-file, local, journald, {driver}]")),
-            Self::LogOption { driver, value, .. } => {
-                let driver = driver.as_deref()?;
-                Some(format!("log_drivers: [json-file, local, journald, {driver}, \"{driver}={value}\"]"))
-            }
-            Self::RepositoryFolder { path, .. } => Some(format!("repositories: [{path}]")),
-            Self::RepositoryEndpoint { endpoint, bucket, .. } => {
-                let authority = endpoint.split_once("://").map_or(endpoint.as_str(), |(_, rest)| rest);
-                Some(format!("repositories: [{}/{bucket}]", authority.trim_end_matches('/')))
-            }
-            Self::App(_)
-            | Self::Image(_)
-            | Self::Path { used: PathUse::Mount, .. }
-            | Self::Power { .. }
-            | Self::NetworkDevice { .. }
-            | Self::Exec(_)
-            | Self::Bucket(_) => None,
-        }
-    }
 }

@@ -1,7 +1,6 @@
 //! Stores of an instance that a host's policy forbids to read.
 
-use super::reach::joined;
-use super::{HostPolicy, Leads, Reaches};
+use super::{HostPolicy, Leads, Reaches, coded};
 use crate::backup::{DatabaseEngine, Mounted, Store, StoreGap, chosen};
 use crate::names::StoreName;
 use crate::spec::InstanceSpec;
@@ -40,7 +39,7 @@ pub fn forbidden_stores(
     let reason = |(name, reaches): (&StoreName, &Reaches)| {
         let mut refusals = policy.refusals(reaches);
         refusals.extend(policy.refusals_of_links(reaches, leads));
-        (!refusals.is_empty()).then(|| (name.clone(), StoreGap::Forbidden { refusal: joined(&refusals) }))
+        (!refusals.is_empty()).then(|| (name.clone(), StoreGap::Forbidden { refusals: coded(&refusals) }))
     };
     reaches.iter().filter_map(reason).collect()
 }

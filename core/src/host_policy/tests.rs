@@ -5,6 +5,7 @@ use super::*;
 use crate::backup::{
     DatabaseEngine, Files, MountFound, Mounted, MountedAt, MountedFrom, Owner, RepositoryLocation, Store, StoreKind,
 };
+use crate::policy_refusal::joined;
 use crate::spec::{MountAccess, VolumeTarget};
 use std::collections::BTreeMap;
 
@@ -199,7 +200,7 @@ fn backups_are_kept_only_where_the_host_allows_it() {
     let said = HostPolicy::default().refusals(&Reaches::of_place(&name, &bucket("http://169.254.169.254/")));
     let expect = "the host does not allow backups at http://169.254.169.254/backups (repository offsite); its policy.yaml would \
                   need `repositories: [169.254.169.254/backups]`";
-    assert_eq!(joined(&said), expect);
+    assert_eq!(joined(&coded(&said)), expect);
 }
 
 fn store(engine: DatabaseEngine) -> Store {

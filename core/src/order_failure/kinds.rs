@@ -5,8 +5,9 @@
 
 use super::{DataNote, after, at, joined, listed, noted};
 use crate::activity::Activity;
-use crate::health_problem::{HealthProblem, LostVolume};
-use crate::sandbox_part::SandboxPart;
+use crate::health_problem::{HealthProblem, LostVolume, read_volumes};
+use crate::policy_refusal::{self, PolicyRefusal, read_refusals};
+use crate::sandbox_part::{SandboxPart, read_parts};
 use crate::store_gap::StoreGap;
 use crate::time::Time;
 use crate::units::Period;
@@ -150,12 +151,10 @@ order_failures! {
     InvalidName = "invalid_name" { name: String, problem: String },
     /// Volumes with the instance's data were removed by somebody.
     #[error("its data is gone: somebody removed {}", listed(volumes))]
-    VolumesGone = "volumes_gone" {
-        #[serde(deserialize_with = "crate::health_problem::read_volumes")] volumes: Vec<LostVolume>,
-    },
+    VolumesGone = "volumes_gone" { #[serde(deserialize_with = "read_volumes")] volumes: Vec<LostVolume> },
     /// The host's policy forbids it.
-    #[error("the host's own policy forbids it: {refusal}")]
-    PolicyForbids = "policy_forbids" { refusal: String },
+    #[error("the host's own policy forbids it: {}", policy_refusal::joined(refusals))]
+    PolicyForbids = "policy_forbids" { #[serde(alias = "refusal", deserialize_with = "read_refusals")] refusals: Vec<PolicyRefusal> },
     /// The host's policy cannot be read, so that nothing is allowed.
     #[error("the host's policy cannot be read, so nothing is allowed: {problem}")]
     PolicyUnreadable = "policy_unreadable" { problem: String },
@@ -327,13 +326,13 @@ order_failures! {
     /// The sandbox of an earlier drill could not be removed.
     #[error("parts of the sandbox of an earlier drill are left: {}: {cause}", listed(parts))]
     SandboxLeft = "sandbox_left" {
-        #[serde(default)] project: String,
-        #[serde(alias = "left", deserialize_with = "crate::sandbox_part::read_parts")] parts: Vec<SandboxPart>, cause: String,
+        #[serde(default)] project: String, cause: String,
+        #[serde(alias = "left", deserialize_with = "read_parts")] parts: Vec<SandboxPart>,
     },
     /// A drill proved its backup, and parts of its sandbox could not be removed.
     #[error("the backup is good; parts of its sandbox could not be removed: {}", listed(parts))]
     SandboxNotRemoved = "sandbox_not_removed" {
-        #[serde(default)] project: String, #[serde(deserialize_with = "crate::sandbox_part::read_parts")] parts: Vec<SandboxPart>,
+        #[serde(default)] project: String, #[serde(deserialize_with = "read_parts")] parts: Vec<SandboxPart>,
     },
     /// The data is restored, and derived data could not be rebuilt.
     #[error("the data is restored, but what is derived from it could not be rebuilt: {}", joined(failures))]

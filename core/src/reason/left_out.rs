@@ -1,6 +1,8 @@
 //! Reasons why an instance is left out of a rollout or of its undo.
 
 use crate::names::{AppName, HostName, Version};
+use crate::order_failure::OrderFailure;
+use crate::policy_refusal::PolicyRefusal;
 use serde::{Deserialize, Serialize};
 
 /// Reason why a rollout or its undo leaves an instance out. Kept facts have it as `{"code": "elsewhere", "with": {…}}`, earlier ones
@@ -86,10 +88,24 @@ pub enum LeftOutReason {
         /// Name of the value.
         value: String,
     },
-    /// Refused by its host, or in conflict with another instance.
+    /// In conflict with another instance. Earlier versions kept refusals of hosts so, too.
     Refused {
         /// Words of the refusal.
         reason: String,
+    },
+    /// Refused by its host.
+    HostRefuses {
+        /// The host.
+        host: HostName,
+        /// Failure with which it would refuse the order.
+        failure: Box<OrderFailure>,
+    },
+    /// Not allowed by its host's policy.
+    PolicyForbids {
+        /// The host.
+        host: HostName,
+        /// The refusals.
+        refusals: Vec<PolicyRefusal>,
     },
     /// Words of an earlier version.
     #[serde(untagged)]
@@ -117,6 +133,8 @@ impl LeftOutReason {
             | Self::ValuesLost { .. }
             | Self::ValueSealed { .. }
             | Self::Refused { .. }
+            | Self::HostRefuses { .. }
+            | Self::PolicyForbids { .. }
             | Self::Text(_) => false,
         }
     }

@@ -4,6 +4,8 @@ use super::joined;
 use super::{AdmissionRefusal, BackupRefusal, CountedThing, FileRefusal, HeldName, NamedKind, SharedWork};
 use crate::access::{Role, Subject};
 use crate::names::{HostName, InstanceName, OperatorName, ReleaseName, RolloutId, Version};
+use crate::order_failure::OrderFailure;
+use crate::policy_refusal::{self, PolicyRefusal};
 use crate::proposal::RolloutRefusal;
 use std::time::Duration;
 
@@ -188,12 +190,15 @@ pub enum CallRefusal {
     /// No host is online that could be asked.
     #[error("no host is online to ask a registry")]
     NoHostOnline,
-    /// The host refuses, or cannot answer.
+    /// The host cannot answer.
     #[error("`{host}` says: {answer}")]
     HostSays { host: HostName, answer: String },
     /// The host's own policy forbids it.
-    #[error("the policy of `{host}` forbids it: {refusal}")]
-    PolicyForbids { host: HostName, refusal: String },
+    #[error("the policy of `{host}` forbids it: {}", policy_refusal::joined(refusals))]
+    PolicyForbids { host: HostName, refusals: Vec<PolicyRefusal> },
+    /// The host would refuse the order.
+    #[error("`{host}` says: {failure}")]
+    HostRefuses { host: HostName, failure: Box<OrderFailure> },
     /// The instance is being removed.
     #[error("`{instance}` is being removed")]
     BeingRemoved { instance: InstanceName },

@@ -27,7 +27,7 @@ coded_message! {
     FolderMissing(a),
     ContainerMissing(a),
     VolumeRemoved(a),
-    Forbidden { refusal },
+    Forbidden { refusals },
     PolicyUnreadable { problem },
 }
 
@@ -135,6 +135,7 @@ impl TryFrom<v1::StoreCoverage> for StoreSeen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::policy_refusal::PolicyRefusal;
 
     #[test]
     fn a_gap_of_each_code_comes_back_as_it_was_and_a_newer_one_keeps_its_arguments() {
@@ -146,7 +147,7 @@ mod tests {
             StoreGap::FolderMissing(name()),
             StoreGap::ContainerMissing(name()),
             StoreGap::VolumeRemoved(name()),
-            StoreGap::Forbidden { refusal: name() },
+            StoreGap::Forbidden { refusals: vec![PolicyRefusal::Mount { path: name() }] },
             StoreGap::PolicyUnreadable { problem: name() },
         ];
         let codes = (1..10_000).filter_map(|number| v1::StoreGapCode::try_from(number).ok());

@@ -48,7 +48,7 @@ coded_message! {
     PartInUse { kind, name },
     InvalidName { name, problem },
     VolumesGone { volumes },
-    PolicyForbids { refusal },
+    PolicyForbids { refusals },
     PolicyUnreadable { problem },
     OutsideHours { hours, opens },
     ReleaseUnavailable { problem },
@@ -121,7 +121,7 @@ coded_message! {
 }
 
 /// Reads the failure of an outcome. One that this version does not know keeps its number and its arguments; 0: none was given.
-pub(super) fn incoming_failure(message: Option<v1::OrderFailure>) -> OrderFailure {
+pub fn incoming_failure(message: Option<v1::OrderFailure>) -> OrderFailure {
     let message = message.unwrap_or_default();
     let unknown = OrderFailure::Unknown { number: message.code, arguments: bounded(message.arguments.join(", ")) };
     incoming_order_failure(message).filter(|failure| failure.depth() <= DEPTH_LIMIT).unwrap_or(unknown)

@@ -53,7 +53,8 @@ coded_message! {
     CommandFailed { code, output },
     CommandTooSlow { limit },
     CommandNotRun { cause },
-    Forbidden { refusal },
+    Forbidden { refusals },
+    PolicyUnreadable { problem },
 }
 
 /// One of several: its name, and whether it is replaced.
@@ -88,6 +89,7 @@ mod tests {
     use super::super::incoming_order_failure;
     use super::*;
     use fleet_core::order_failure::OrderFailure;
+    use fleet_core::policy_refusal::PolicyRefusal;
     use std::time::Duration;
 
     fn targets() -> Vec<ProbeTarget> {
@@ -119,7 +121,8 @@ mod tests {
             ProbeFailure::CommandFailed { code: -1, output: String::new() },
             ProbeFailure::CommandTooSlow { limit },
             ProbeFailure::CommandNotRun { cause: text() },
-            ProbeFailure::Forbidden { refusal: text() },
+            ProbeFailure::Forbidden { refusals: vec![PolicyRefusal::Mount { path: text() }, PolicyRefusal::NoWayBack] },
+            ProbeFailure::PolicyUnreadable { problem: text() },
         ]
     }
 

@@ -22,7 +22,7 @@ coded_message! {
     NotRenderable(a),
     NotCompared { instance, host },
     HostNotAsked { host, reason },
-    HostObjects { host, objection },
+    HostObjects { host, failure },
     PolicyNotCompared,
     Started,
     Stopped,
@@ -119,7 +119,7 @@ mod tests {
         read: impl Fn(M) -> Option<K>,
     ) {
         const BACKUP: &str = "0123456789abcdef01234567";
-        let arguments: [&[&str]; 11] = [
+        let arguments: [&[&str]; 12] = [
             &["a", "STORE_GAP_CODE_VOLUME_MISSING", "b"],
             &["a", "2", "2", "RECREATE_REASON_CODE_FIELD", "mounts", "1", "RECREATE_REASON_CODE_DESCRIPTION"],
             &["a", "2", "NOT_ASKED_REASON_CODE_NO_ANSWER", "6000"],
@@ -130,6 +130,7 @@ mod tests {
             &[BACKUP, "900", "central"],
             &["a", "b", "c", "30m"],
             &["a", "1", "c"],
+            &["a", "2", "ORDER_FAILURE_CODE_OTHER", "no answer"],
             &["1"],
         ];
         let mut count = 0;

@@ -69,6 +69,8 @@ coded_message! {
     NoUpgrade { from, to },
     TwoUpgrades { from, to, first, second },
     NotOrdered { version },
+    HostRefuses { host, failure },
+    PolicyForbids { host, refusals },
 }
 
 #[cfg(test)]
@@ -102,11 +104,18 @@ mod tests {
 
     #[test]
     fn a_reason_of_each_left_out_instance_comes_back_as_it_was() {
+        let arguments: [&[&str]; 3] = [
+            &["1", "app", "1", "2"],
+            &["lab-1", "2", "POLICY_REFUSAL_CODE_MOUNT", "/srv"],
+            &["lab-1", "2", "ORDER_FAILURE_CODE_OTHER", "no answer"],
+        ];
         let codes = (1..10_000).filter_map(|number| v1::LeftOutReasonCode::try_from(number).ok());
         for code in codes {
-            let arguments = ["1", "app", "1", "2"].map(str::to_owned).to_vec();
-            let reason = incoming_left_out_reason(v1::LeftOutReason { code: code.into(), arguments });
-            let reason = reason.unwrap_or_else(|| panic!("{code:?} cannot be read"));
+            let with = |arguments: &&[&str]| {
+                let arguments = arguments.iter().map(ToString::to_string).collect();
+                incoming_left_out_reason(v1::LeftOutReason { code: code.into(), arguments })
+            };
+            let reason = arguments.iter().find_map(with).unwrap_or_else(|| panic!("{code:?} cannot be read"));
             let message = v1::LeftOutReason::from(reason.clone());
             assert_eq!(message.code(), code);
             assert_eq!(incoming_left_out_reason(message), Some(reason));

@@ -310,8 +310,9 @@ fn failures() -> Vec<v1::OrderFailure> {
         let note = ["2", "DATA_NOTE_CODE_OTHER", "a"];
         let noted = [[&inner[..], &note].concat(), [&["a", "b", "c"][..], &inner].concat()];
         let parts = vec!["drill", "2", "SANDBOX_PART_CODE_VOLUME", "a"];
+        let refusal = vec!["2", "POLICY_REFUSAL_CODE_MOUNT", "a"];
         let in_store = [&["db"][..], &nested].concat();
-        let candidates = [vec!["7"; 4], nested.clone(), in_store, at, health, volumes, gap, parts];
+        let candidates = [vec!["7"; 4], nested.clone(), in_store, at, health, volumes, gap, parts, refusal];
         let mut messages = candidates.into_iter().chain(noted).map(|texts| v1::OrderFailure {
             code: code.into(),
             arguments: texts.into_iter().map(str::to_owned).collect(),

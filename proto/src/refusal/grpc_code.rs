@@ -35,6 +35,7 @@ pub(super) fn grpc_code(refusal: &CallRefusal) -> Code {
         | CallRefusal::NoHostOnline
         | CallRefusal::HostSays { .. }
         | CallRefusal::PolicyForbids { .. }
+        | CallRefusal::HostRefuses { .. }
         | CallRefusal::BeingRemoved { .. }
         | CallRefusal::RemovalUnderWay { .. }
         | CallRefusal::NotInstalled { .. }

@@ -30,6 +30,7 @@ use fleet_core::claims::ClaimKind;
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::Outcome;
 use fleet_core::order_failure::OrderFailure;
+use fleet_core::policy_refusal::PolicyRefusal;
 use fleet_core::units::Period;
 use fleet_repository::client::RepositoryError;
 use fleet_repository::{ArchivedTrees, Part, SetRecord};
@@ -139,8 +140,15 @@ fn course_of(settled: &Settled, refused: &BTreeMap<StoreName, StoreGap>) -> Resu
     if refused.is_empty() {
         return Err(UnfitError::NoStore.into());
     }
-    let reasons: Vec<String> = refused.iter().map(|(name, reason)| format!("the store `{name}`: {reason}")).collect();
-    Err(Forbidden::ByPolicy(reasons.join("; ")).into())
+    let refusals_of = |gap: &StoreGap| match gap {
+        StoreGap::Forbidden { refusals } => refusals.clone(),
+        other => vec![PolicyRefusal::other(other.to_string())],
+    };
+    let all = Forbidden::ByPolicy(refused.values().flat_map(refusals_of).collect());
+    match refused.keys().next() {
+        Some(store) if refused.len() == 1 => Err(DataError::StoreForbidden { store: store.to_string(), source: all }),
+        Some(_) | None => Err(all.into()),
+    }
 }
 
 /// Reason why one copy of a backup could not be completed.

@@ -6,6 +6,7 @@ use fleet_core::app::DataEffect;
 use fleet_core::health_problem::HealthProblem;
 use fleet_core::order::{Action, Outcome, PowerRequest};
 use fleet_core::order_failure::OrderFailure;
+use fleet_core::policy_refusal::PolicyRefusal;
 use fleet_core::spec::VolumeTarget;
 use std::collections::BTreeSet;
 use std::fs::{create_dir_all, remove_dir, remove_file};
@@ -51,10 +52,9 @@ impl Lab {
     }
 
     fn failure(&self) -> OrderFailure {
-        let (share, secret) = (self.share.display(), self.secret.display());
-        OrderFailure::PolicyForbids {
-            refusal: format!("the host does not allow mounting {share}: it leads to {secret}"),
-        }
+        let refusal = Box::new(PolicyRefusal::Mount { path: self.share.display().to_string() });
+        let leads = PolicyRefusal::LeadsTo { refusal, end: self.secret.display().to_string() };
+        OrderFailure::PolicyForbids { refusals: vec![leads] }
     }
 
     fn is_running(&self) -> bool {
@@ -134,18 +134,16 @@ async fn a_volume_that_leads_where_nothing_is_allowed_is_neither_started_nor_hea
     assert_eq!(harness.carry_out(&agent, power(PowerRequest::Stop, 1)).await, Outcome::Done);
     // Someone removes the volume and puts a folder of the host in its place.
     harness.runtime.world().devices.insert("oasis-1_data".to_owned(), vec![VolumeTarget::Path("/etc".to_owned())]);
-    let refusal = "the host does not allow mounting /etc, to which the volume oasis-1_data leads; its \
-                   policy.yaml would need `paths: [/etc]`"
-        .to_owned();
+    let refusals = vec![PolicyRefusal::VolumeDevice { volume: "oasis-1_data".to_owned(), path: "/etc".to_owned() }];
     let outcome = harness.carry_out(&agent, power(PowerRequest::Start, 2)).await;
-    assert_eq!(outcome, Outcome::Refused { failure: OrderFailure::PolicyForbids { refusal: refusal.clone() } });
+    assert_eq!(outcome, Outcome::Refused { failure: OrderFailure::PolicyForbids { refusals: refusals.clone() } });
     harness.runtime.world().devices.clear();
     assert_eq!(harness.carry_out(&agent, power(PowerRequest::Start, 3)).await, Outcome::Done);
     harness.runtime.world().devices.insert("oasis-1_data".to_owned(), vec![VolumeTarget::Path("/etc".to_owned())]);
     harness.runtime.world().containers.retain(|it| it.service != "db");
     crate::perform::heal::heal(&agent.context, &instance()).await;
     assert!(harness.runtime.world().containers.iter().all(|it| it.service != "db"), "it is not made again");
-    assert_eq!(agent.failure_of_healing(), Some(OrderFailure::PolicyForbids { refusal }));
+    assert_eq!(agent.failure_of_healing(), Some(OrderFailure::PolicyForbids { refusals }));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use fleet_core::health_problem::HealthProblem;
 use fleet_core::hint::Hint;
 use fleet_core::order::{Action, Outcome, PowerRequest};
 use fleet_core::order_failure::OrderFailure;
+use fleet_core::policy_refusal::PolicyRefusal;
 use std::time::Duration;
 
 #[tokio::test]
@@ -208,10 +209,10 @@ async fn what_is_not_as_expected_is_refused_and_untouched() {
 async fn the_hosts_policy_outranks_the_coordinator() {
     let (harness, agent) = installed(1).await;
     harness.write_policy("registries: [lab.example]");
-    check_refused(
-        &harness.carry_out(&agent, upgrade(1, 2)).await,
-        |it| matches!(it, OrderFailure::PolicyForbids { refusal } if refusal.contains("notes-web:2")),
-    );
+    check_refused(&harness.carry_out(&agent, upgrade(1, 2)).await, |it| {
+        let images = ["notes-db:1", "notes-web:2"].map(|image| PolicyRefusal::Image { image: image.to_owned() });
+        matches!(it, OrderFailure::PolicyForbids { refusals } if *refusals == images)
+    });
     harness.write_policy("apps: [notes]\nexec: perhaps");
     check_refused(
         &harness.carry_out(&agent, power(PowerRequest::Stop, 1)).await,

@@ -12,17 +12,37 @@ use fleet_core::problem::Problem;
 pub fn of_health(name: &InstanceName, health: &InstanceHealth, found: &[Finding]) -> Option<Finding> {
     match health {
         InstanceHealth::Unhealthy { problem } => {
-            let hint = match problem {
-                HealthProblem::VolumesGone(_) => Hint::RestoreInstance(name.clone()),
-                _other => Hint::SeeLogs(name.clone()),
-            };
-            Some(say(name, Problem::Unhealthy(problem.shortened()), hint))
+            Some(say(name, Problem::Unhealthy(problem.shortened()), hint_of(name, problem)))
         }
         InstanceHealth::Stuck { .. } if found.iter().any(|it| matches!(it.problem, Problem::Stuck(_))) => None,
         InstanceHealth::Stuck { failure } => {
             Some(say(name, Problem::Stuck(failure.shortened()), Hint::ShowInstance(name.clone())))
         }
         InstanceHealth::Healthy | InstanceHealth::Starting | InstanceHealth::Stopped | InstanceHealth::Unknown => None,
+    }
+}
+
+fn hint_of(name: &InstanceName, problem: &HealthProblem) -> Hint {
+    match problem {
+        HealthProblem::VolumesGone(_) => Hint::RestoreInstance(name.clone()),
+        HealthProblem::NotHealthyInTime { problem, .. } => hint_of(name, problem),
+        HealthProblem::Other { .. }
+        | HealthProblem::Unknown { .. }
+        | HealthProblem::ContainerMissing(_)
+        | HealthProblem::ContainerNotStarted(_)
+        | HealthProblem::ContainerNotCompleted(_)
+        | HealthProblem::ContainerStarting(_)
+        | HealthProblem::ContainerUnhealthy(_)
+        | HealthProblem::ContainerExited(..)
+        | HealthProblem::ContainerExitedForGood(..)
+        | HealthProblem::ContainerRestarting(_)
+        | HealthProblem::ContainerRestarted(_)
+        | HealthProblem::ContainerPaused(_)
+        | HealthProblem::ContainerDead(_)
+        | HealthProblem::ProbeFailed { .. }
+        | HealthProblem::NotObserved { .. }
+        | HealthProblem::HealthyTooLate { .. }
+        | HealthProblem::HostDuplicate => Hint::SeeLogs(name.clone()),
     }
 }
 

@@ -12,12 +12,13 @@ use fleet_core::backup::{Cause, DataAction, DataRequest, Privileges, RepositoryD
 use fleet_core::event::EventKind;
 use fleet_core::facts::InstanceDesired;
 use fleet_core::hint::Hint;
-use fleet_core::host_policy::{HostPolicy, Reaches, Refusal, joined};
+use fleet_core::host_policy::{HostPolicy, Reaches, coded};
 use fleet_core::labels::Selector;
 use fleet_core::names::{HostName, InstanceName, OperatorName, RepositoryName};
 use fleet_core::order_summary::OrderSummary;
 use fleet_core::plan::data_order_id;
 use fleet_core::planned_change::PlannedChange;
+use fleet_core::policy_refusal::{PolicyRefusal, joined};
 use fleet_core::refused_call::{Attempt, BackupRefusal, CallRefusal, NamedKind};
 use fleet_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
@@ -190,11 +191,11 @@ pub fn check_host<'a>(
     names: impl IntoIterator<Item = &'a RepositoryName>,
 ) -> Result<(), Status> {
     let Some(policy) = snapshot.observed().hosts.get(host).map(|seen| &seen.said.policy) else { return Ok(()) };
-    let refusals: Vec<Refusal> = names.into_iter().flat_map(|name| refusals(snapshot, policy, name)).collect();
+    let refusals: Vec<PolicyRefusal> = names.into_iter().flat_map(|name| refusals(snapshot, policy, name)).collect();
     if refusals.is_empty() {
         return Ok(());
     }
-    let refusal = CallRefusal::PolicyForbids { host: host.clone(), refusal: joined(&refusals) };
+    let refusal = CallRefusal::PolicyForbids { host: host.clone(), refusals };
     Err(refuse(attempt, refusal, Hint::AskHostOwners(host.clone())))
 }
 
@@ -206,16 +207,16 @@ pub fn hosts_against<'a>(
 ) -> Vec<String> {
     let said = hosts.into_iter().filter_map(|host| {
         let policy = &snapshot.observed().hosts.get(host)?.said.policy;
-        let against: Vec<Refusal> = names.iter().flat_map(|name| refusals(snapshot, policy, name)).collect();
+        let against: Vec<PolicyRefusal> = names.iter().flat_map(|name| refusals(snapshot, policy, name)).collect();
         (!against.is_empty()).then(|| format!("{host}: {}", joined(&against)))
     });
     said.take(NOTES).collect()
 }
 
 /// Returns the objections of a host's policy to a repository.
-pub fn refusals(snapshot: &StateSnapshot, policy: &HostPolicy, name: &RepositoryName) -> Vec<Refusal> {
+pub fn refusals(snapshot: &StateSnapshot, policy: &HostPolicy, name: &RepositoryName) -> Vec<PolicyRefusal> {
     let repository = snapshot.desired().repositories.get(name);
-    repository.map_or_else(Vec::new, |it| policy.refusals(&Reaches::of_place(name, &it.place)))
+    repository.map_or_else(Vec::new, |it| coded(&policy.refusals(&Reaches::of_place(name, &it.place))))
 }
 
 /// The stores that a backup will not have, as their host last said.

@@ -152,7 +152,7 @@ impl OperatorsService {
         let host = subject.desired.host.clone();
         Ok(match self.word_of(by, subject.claimant(), &rendered.spec).await {
             HostWord::Fine => None,
-            HostWord::Refusal(objection) => Some(PlannedChange::HostObjects { host, objection }),
+            HostWord::Refusal(failure) => Some(PlannedChange::HostObjects { host, failure }),
             HostWord::NotAsked(reason) => Some(NotAsked { host, reason }.into()),
         })
     }
