@@ -13,7 +13,7 @@ fn a_dry_run_says_what_the_hosts_engine_stands_against() {
     let words = ["run", "-d", "--name", &running, "--label", &label, "--label", "com.docker.compose.service=web", ONE];
     harness.make(&words, &["rm", "-f", &running]);
     harness.push("plain", "1", "", &compose("", "{}"));
-    let reason = format!("a Compose project `{stack}` that fleet did not make is on this host ({running})");
+    let reason = format!("the host has a Compose project `{stack}` that fleet did not make ({running})");
     harness.refused(&format!("install plain@1 --host a --name {stack}"), &reason);
     // A port that another container has open, at an address where no other test listens.
     let free = std::net::TcpListener::bind("127.0.0.9:0").and_then(|it| it.local_addr()).expect("one is free").port();
