@@ -22,7 +22,7 @@ fn a_dry_run_says_what_the_hosts_engine_stands_against() {
     let values = "values: { port: { type: port, required: true } }";
     let file = |rest: &str| format!("services:\n  web: {{ image: IMAGE, init: true, {rest} }}\n");
     harness.push("ported", "1", values, &file("ports: ['127.0.0.9:${PORT}:80']"));
-    let taken = format!("port {port} on this host is already taken by container {guest}");
+    let taken = format!("port {port} of the host is already taken by container {guest}");
     harness.refused(&format!("install ported@1 --host a --name {one} --set port={port}"), &taken);
     // The external part does not exist.
     let missing = harness.name("missing");
