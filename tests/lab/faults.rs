@@ -75,7 +75,8 @@ fn a_partitioned_server_catches_up(lab: &Lab) -> anyhow::Result<()> {
     }
     let said = lab.json(&["rollout", "show", "-o", "json"])?;
     assert_eq!(said["done"], 2, "the cut-off server does not hold up the others: {said}");
-    assert_eq!(said["over"], false, "a rollout that lacks a server is not over: {said}");
+    // Soaking, or done but for the server that is offline.
+    assert_ne!(said["phase"], "done", "a rollout that lacks a server is not done: {said}");
     lab.lab(&["heal", &lab.server(3)])?;
     everywhere(lab, "1.2")?;
     rollout.wait()?;
