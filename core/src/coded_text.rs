@@ -167,6 +167,24 @@ macro_rules! with_texts {
 }
 pub(crate) use with_texts;
 
+/// Gives an enum of codes with `Other { text }` a `Display` for logs: the code in words, then the arguments.
+macro_rules! logged_as_code {
+    ($kind:ident) => {
+        impl std::fmt::Display for $kind {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                match self {
+                    Self::Other { text } => f.write_str(text),
+                    coded => {
+                        let kept = serde_json::to_value(coded).map_err(|_| std::fmt::Error)?;
+                        f.write_str(&crate::coded_text::plain(&kept))
+                    }
+                }
+            }
+        }
+    };
+}
+pub(crate) use logged_as_code;
+
 /// Completes an enum of codes that serde derives with `remote = "Self"`, that earlier versions kept as a text, and that has
 /// `Other { text }` for such a text: reading and writing, `other`, `map_texts` and `shortened`.
 macro_rules! kept_as_code {

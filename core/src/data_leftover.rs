@@ -1,11 +1,10 @@
-//! Data of before a restore that could not be removed, as codes with arguments. `fleet` turns them into words.
+//! Data of before a restore or an upgrade that could not be removed, as codes with arguments. `fleet` turns them into words.
 
-use crate::coded_text::{kept_as_code, plain};
+use crate::coded_text::{kept_as_code, logged_as_code};
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
-/// A folder that a restore set aside and that is still there; its removal is tried again every minute. Kept facts have it as
+/// A folder that a restore set aside, or that an upgrade copied or replaced, and that is still there; its removal is tried again every minute. Kept facts have it as
 /// `{"code": "not_removed", "with": …}`, earlier ones as a text.
 ///
 /// `Display` is for logs: the code in words, then the arguments.
@@ -37,14 +36,7 @@ pub enum DataLeftover {
 
 kept_as_code!(DataLeftover);
 
-impl fmt::Display for DataLeftover {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Other { text } => f.write_str(text),
-            other => f.write_str(&plain(&serde_json::to_value(other).map_err(|_| fmt::Error)?)),
-        }
-    }
-}
+logged_as_code!(DataLeftover);
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,7 @@
 //! Parts of a drill's sandbox, as codes with their names. `fleet` turns them into words.
 
-use crate::coded_text::{kept_as_code, plain};
+use crate::coded_text::{kept_as_code, logged_as_code};
 use serde::{Deserialize, Deserializer, Serialize};
-use std::fmt;
 
 /// One part of a sandbox that is still there. Kept facts have it as `{"code": "volume", "with": …}`, earlier ones as a text.
 ///
@@ -27,14 +26,7 @@ pub enum SandboxPart {
 
 kept_as_code!(SandboxPart);
 
-impl fmt::Display for SandboxPart {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Other { text } => f.write_str(text),
-            other => f.write_str(&plain(&serde_json::to_value(other).map_err(|_| fmt::Error)?)),
-        }
-    }
-}
+logged_as_code!(SandboxPart);
 
 /// Reads parts that were kept: as one text by earlier versions.
 pub(crate) fn read_parts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SandboxPart>, D::Error> {

@@ -1,4 +1,4 @@
-//! Data of before a restore that could not be removed after it, apart from its instance: that may be changed or gone meanwhile.
+//! Data of before a restore or an upgrade that could not be removed after it, apart from its instance: that may be changed or gone meanwhile.
 
 use super::{Aside, Ledger, LedgerError, LedgerWriter, file};
 use fleet_core::names::{InstanceName, OrderId};
@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Remains of one restore. The agent keeps trying to remove them.
+/// Remains of one restore or upgrade. The agent keeps trying to remove them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leftover {
-    /// The restore that moved it aside.
+    /// The order that moved or copied it.
     pub order: OrderId,
-    /// Instance that was restored.
+    /// Instance of the order.
     pub instance: InstanceName,
     /// Folders that could not be removed.
     pub folders: Vec<LeftFolder>,
@@ -48,7 +48,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Returns the remains of restores, by order.
+    /// Returns the remains of restores and upgrades, by order.
     pub fn leftovers(&self) -> &BTreeMap<OrderId, Leftover> {
         &self.leftovers
     }
@@ -59,7 +59,7 @@ impl Ledger {
 }
 
 impl LedgerWriter {
-    /// Records the present remains of a restore. Removes the record if nothing remains.
+    /// Records the present remains of an order. Removes the record if nothing remains.
     pub fn keep_leftover(&mut self, left: Leftover) -> Result<(), LedgerError> {
         let path = self.ledger().leftover_path(&left.order);
         if left.folders.is_empty() {

@@ -28,7 +28,7 @@ pub fn said(
     Some(InstanceSaid { health, drift, containers, coverage, ..unknown(settled) })
 }
 
-/// With the data of before its restores that could not be removed.
+/// With the data of before its restores and upgrades that could not be removed.
 pub fn with_leftovers(context: &AgentContext, name: &InstanceName, said: InstanceSaid) -> InstanceSaid {
     InstanceSaid { leftovers: left_of(context, name), ..said }
 }

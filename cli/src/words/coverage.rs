@@ -1,4 +1,4 @@
-//! Words of data that no store covers, and of data that restores left.
+//! Words of data that no store covers, and of data that restores and upgrades left.
 
 use super::{policies, unknown_reason};
 use fleet_core::backup::{MountPlace, StoreGap, UndeclaredData};
@@ -25,11 +25,11 @@ pub fn shown_leftover(message: &v1::DataLeftover) -> String {
     known.unwrap_or_else(|| super::unknown::<v1::DataLeftoverCode>("a folder", message.code, &message.arguments))
 }
 
-/// Returns the words of a folder that a restore left.
+/// Returns the words of a folder that a restore or an upgrade left.
 pub fn leftover(left: &DataLeftover) -> String {
     let sentence = |path: &str, since: Time, cause: &str| {
         format!(
-            "the data of before its restore could not be removed since {since}: `{path}`: {cause} (`lsattr -R` on the host shows \
+            "the data of before its restore or upgrade could not be removed since {since}: `{path}`: {cause} (`lsattr -R` on the host shows \
              files that are protected by `chattr +i`); that is tried again every minute"
         )
     };
@@ -85,8 +85,8 @@ mod tests {
             DataLeftover::RemovalTooSlow { path, since },
         ];
         insta::assert_snapshot!(all.iter().map(leftover).collect::<Vec<_>>().join("\n"), @r"
-        the data of before its restore could not be removed since 2023-11-14T22:13:20Z: `/data/_data.before-1`: Operation not permitted (`lsattr -R` on the host shows files that are protected by `chattr +i`); that is tried again every minute
-        the data of before its restore could not be removed since 2023-11-14T22:13:20Z: `/data/_data.before-1`: it took too long (`lsattr -R` on the host shows files that are protected by `chattr +i`); that is tried again every minute
+        the data of before its restore or upgrade could not be removed since 2023-11-14T22:13:20Z: `/data/_data.before-1`: Operation not permitted (`lsattr -R` on the host shows files that are protected by `chattr +i`); that is tried again every minute
+        the data of before its restore or upgrade could not be removed since 2023-11-14T22:13:20Z: `/data/_data.before-1`: it took too long (`lsattr -R` on the host shows files that are protected by `chattr +i`); that is tried again every minute
         ");
     }
 

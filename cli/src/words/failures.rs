@@ -252,7 +252,7 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::SafetyBackupFailed { failures } => {
             let failures: Vec<_> = failures.iter().map(words).collect();
             format!(
-                "the safety backup failed, so nothing was replaced: {} (a restore can go without one)",
+                "the safety backup failed, so the data was left as it is: {} (`fleet restore` can go without one)",
                 failures.join("; ")
             )
         }

@@ -46,14 +46,13 @@ pub fn words(event: &HostEvent) -> String {
         HostEvent::ImageNotPulled { image, failure } => {
             format!("{image} could not be pulled, so the one on the host is used: {}", failures::words(failure))
         }
-        HostEvent::OldDataLeft(DataLeftover::Other { text }) => format!("left by its restore: {text}"),
+        HostEvent::OldDataLeft(DataLeftover::Other { text }) => format!("left by its restore or upgrade: {text}"),
         HostEvent::OldDataLeft(left) => coverage::leftover(left),
-        HostEvent::OldDataRemoved { path } => format!("the data of before its restore is removed now: `{path}`"),
+        HostEvent::OldDataRemoved { path } => {
+            format!("the data of before its restore or upgrade is removed now: `{path}`")
+        }
         HostEvent::ServiceResumed { service, after } => {
-            format!(
-                "`{service}` no longer stands still for a backup: for {} it could not go on",
-                rough(after.as_duration())
-            )
+            format!("`{service}` runs again after a backup: for {} it could not be resumed", rough(after.as_duration()))
         }
         HostEvent::SandboxLeft { project, parts } => format!(
             "{}. That is tried again every minute; on the host, see `docker ps -a --filter label={COMPOSE_PROJECT}={project}`, \

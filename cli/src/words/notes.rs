@@ -77,7 +77,7 @@ pub fn note(note: &DataNote) -> String {
         }
         DataNote::StillQuiesced { services } => {
             let services: Vec<_> = services.iter().map(|service| format!("`{service}`")).collect();
-            format!("{} may still stand still, and letting it go on is tried again every minute", services.join(", "))
+            format!("{} may still be quiesced; resuming it is tried again every minute", services.join(", "))
         }
         DataNote::SandboxLeft { project, parts } => {
             format!("{}. That is tried again every minute", host_events::sandbox_left(project, parts))

@@ -102,7 +102,7 @@ pub fn words(problem: &Problem) -> String {
         Problem::Unhealthy(problem) => format!("unhealthy: {}", health::words(problem)),
         Problem::Leftovers { more, first } => {
             let first: Vec<_> = first.iter().map(coverage::leftover).collect();
-            format!("left by its restores: {}{}", first.join("; "), and_more(*more, "folder"))
+            format!("left by its restores and upgrades: {}{}", first.join("; "), and_more(*more, "folder"))
         }
         Problem::Drift { more, changes } => {
             let changes: Vec<_> = changes.iter().map(drift::words).collect();

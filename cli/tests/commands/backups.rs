@@ -304,7 +304,7 @@ fn what_a_restore_left_is_named_at_its_end_and_with_the_instance() {
     let (_fake, environment) =
         logged_in(Scene { change: change(&[], "0011"), progress: vec![over], ..Default::default() });
     let printed = environment.run("fleet restore notes-1 --yes");
-    let expected = "notes-1: done: the data of before its restore could not be removed since 2026-11-20T06:00:00Z: \
+    let expected = "notes-1: done: the data of before its restore or upgrade could not be removed since 2026-11-20T06:00:00Z: \
                     `/data/_data.before-1`: Operation not permitted (`lsattr -R` on the host shows files that are protected by \
                     `chattr +i`); that is tried again every minute\n";
     assert_eq!(printed.stdout, expected, "{}", printed.stderr);

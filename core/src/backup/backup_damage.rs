@@ -1,10 +1,9 @@
 //! Damage of backups and of repositories, as codes with arguments. `fleet` turns them into words.
 
 use super::FileKind;
-use crate::coded_text::{kept_as_code, plain};
+use crate::coded_text::{kept_as_code, logged_as_code};
 use crate::names::{BackupId, RepositoryName};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// Damage of one copy of a backup. Kept facts have it as `{"code": "replaced", …}`, earlier ones as a text.
 ///
@@ -50,14 +49,7 @@ pub enum BackupDamage {
 
 kept_as_code!(BackupDamage);
 
-impl fmt::Display for BackupDamage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Other { text } => f.write_str(text),
-            other => f.write_str(&plain(&serde_json::to_value(other).map_err(|_| fmt::Error)?)),
-        }
-    }
-}
+logged_as_code!(BackupDamage);
 
 /// Result of reading a repository on request.
 #[derive(Debug, Clone, PartialEq, Eq)]

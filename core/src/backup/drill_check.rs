@@ -3,10 +3,9 @@
 //! **Invariant:** a proof has each comparison as a text too, so that a version without these codes can read it.
 
 use super::EngineKind;
-use crate::coded_text::{codes_beside_texts, kept_as_code, plain};
+use crate::coded_text::{codes_beside_texts, kept_as_code, logged_as_code};
 use crate::names::StoreName;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// Comparison of a restored store with its backup that found no difference. Proofs have it as `{"code": "counted", "with": …}`,
 /// earlier ones as a text.
@@ -122,14 +121,7 @@ codes_beside_texts! {
     #[serde(rename = "check_codes", skip_serializing_if = "Vec::is_empty")]
 }
 
-impl fmt::Display for DrillCheck {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Other { text } => f.write_str(text),
-            other => f.write_str(&plain(&serde_json::to_value(other).map_err(|_| fmt::Error)?)),
-        }
-    }
-}
+logged_as_code!(DrillCheck);
 
 #[cfg(test)]
 mod tests {

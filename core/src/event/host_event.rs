@@ -1,14 +1,13 @@
 //! Events that agents report, as codes with arguments. `fleet` turns them into words.
 
 use crate::activity::Activity;
-use crate::coded_text::{kept_as_code, plain};
+use crate::coded_text::{kept_as_code, logged_as_code};
 use crate::data_leftover::DataLeftover;
 use crate::drift::Drift;
 use crate::order_failure::OrderFailure;
 use crate::sandbox_part::SandboxPart;
 use crate::units::Period;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// Event of a host or of an instance on it. **Invariant:** an agent reports no other kind of event, so a host cannot report an event
 /// of the coordinator or of an operator. Kept facts have it as `{"code": "healed", "with": …}`.
@@ -125,14 +124,7 @@ impl HostEvent {
     }
 }
 
-impl fmt::Display for HostEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Other { text } => f.write_str(text),
-            other => f.write_str(&plain(&serde_json::to_value(other).map_err(|_| fmt::Error)?)),
-        }
-    }
-}
+logged_as_code!(HostEvent);
 
 #[cfg(test)]
 mod tests {

@@ -119,7 +119,7 @@ pub struct InstanceSaid {
     /// Its claims on the host. None from an agent that does not report them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claims: Option<Claims>,
-    /// Data of before its restores that could not be removed, by folder.
+    /// Data of before its restores and upgrades that could not be removed, by folder.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<DataLeftover>,
 }

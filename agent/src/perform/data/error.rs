@@ -174,7 +174,7 @@ pub enum UnfitError {
 pub enum HostFault {
     #[error("the store `{store}`: {fault}")]
     Store { store: StoreName, fault: StoreFault },
-    #[error("the safety backup failed, so nothing was replaced: {} (a restore can go without one)", listed(failures))]
+    #[error("the safety backup failed, so nothing was replaced: {}", listed(failures))]
     SafetyBackupFailed { failures: Vec<OrderFailure> },
     #[error("the safety backup does not have every bucket that was being replaced")]
     SafetyBackupLacksBucket,

@@ -1,7 +1,8 @@
-//! Old data that a restore could not remove: it is reported with its instance, and the agent retries the removal until
-//! it is gone.
+//! Old data and copies that a restore or an upgrade could not remove: they are reported with their instance, and the agent retries
+//! the removal until they are gone.
 //!
-//! **Invariant:** only folders that a restore moved aside, and that has passed, are removed here.
+//! **Invariant:** only folders are removed here that a restore moved aside, or that an upgrade copied or replaced, after that order has
+//! passed or gone back.
 
 use super::{DataError, DataWork, set_aside, undo};
 use crate::agent_context::AgentContext;
@@ -21,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// Interval between events about remains; the agent's start also causes one.
 const BETWEEN_WORDS: Duration = Duration::from_secs(24 * 3600);
 
-/// Removes the old data after a restore has passed. Remains are recorded in the ledger, and returned.
+/// Removes the old data after a restore has passed, or the copies of an upgrade. Remains are recorded in the ledger, and returned.
 pub async fn remove_old(data: &DataWork<'_>, asides: &[Aside]) -> Vec<DataNote> {
     let mut folders = Vec::new();
     for aside in asides {
@@ -53,7 +54,7 @@ fn left(aside: &Aside, reason: Option<String>) -> LeftFolder {
     LeftFolder { aside: aside.clone(), reason }
 }
 
-/// Returns the remains of an instance's restores, by folder.
+/// Returns the remains of an instance's restores and upgrades, by folder.
 pub fn left_of(context: &AgentContext, instance: &InstanceName) -> Vec<DataLeftover> {
     let ledger = context.ledger();
     let of_instance = ledger.leftovers().values().filter(|left| left.instance == *instance);
@@ -70,7 +71,7 @@ fn leftover(folder: &LeftFolder, since: Time) -> DataLeftover {
 
 fn tell(context: &AgentContext, left: &Leftover) {
     for left_folder in left.folders.iter().map(|folder| leftover(folder, left.since)) {
-        tracing::warn!(instance = %left.instance, %left_folder, "the data of before a restore could not be removed");
+        tracing::warn!(instance = %left.instance, %left_folder, "the data of before a restore or an upgrade could not be removed");
         context.status_writer.tell(clock::now(), Some(&left.instance), HostEvent::OldDataLeft(left_folder));
     }
 }
@@ -81,7 +82,7 @@ pub fn tell_all(context: &AgentContext) {
     all.iter().for_each(|left| tell(context, left));
 }
 
-/// Tries once to remove the remains of an instance's restores.
+/// Tries once to remove the remains of an instance's restores and upgrades.
 pub async fn try_again(context: &AgentContext, instance: &InstanceName) {
     let of_instance = |left: &&Leftover| left.instance == *instance;
     let all: Vec<Leftover> = context.ledger().leftovers().values().filter(of_instance).cloned().collect();
@@ -91,7 +92,7 @@ pub async fn try_again(context: &AgentContext, instance: &InstanceName) {
             match timeout(LIMIT, remove(aside)).await {
                 Ok(Ok(())) => {
                     let path = aside.waits.display().to_string();
-                    tracing::warn!(%instance, path, "the data of before a restore is removed now");
+                    tracing::warn!(%instance, path, "the data of before a restore or an upgrade is removed now");
                     context.status_writer.tell(clock::now(), Some(instance), HostEvent::OldDataRemoved { path });
                 }
                 Ok(Err(error)) => folders.push(left(aside, Some(reason_of(&error)))),
