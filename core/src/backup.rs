@@ -42,8 +42,8 @@ pub use backup_plan::{
 pub use catalog::{Backups, Newest};
 pub use counted::{Changes, CounterReading, around, between, exactly, lacking, unequal};
 pub use coverage::{
-    MountFound, Mounted, MountedAt, MountedFrom, Owner, chosen, coverage, data_mounts, is_all_mounted, key_of,
-    takes_volume, uncovered,
+    MountFound, Mounted, MountedAt, MountedFrom, Owner, chosen, coverage, data_mounts, is_all_mounted,
+    is_place_of_data, key_of, takes_volume, uncovered,
 };
 pub use data_request::{BackupSource, DataAction, DataKind, DataRequest, Others, Privileges};
 pub use data_result::{CopyMade, DataResult, DrillMade, RestoreMade};

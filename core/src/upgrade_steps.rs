@@ -42,8 +42,7 @@ pub struct RestorePoint {
 }
 
 /// One step of an upgrade.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpgradeStep {
     /// Pull images, and find what others have to provide. Nothing changes.
     Fetch,
@@ -64,9 +63,8 @@ pub enum UpgradeStep {
     Commit,
 }
 
-/// One step of the way back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// One step of the way back. After it, the copies are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RollbackStep {
     /// Stop everything, so that nothing writes.
     Stop,
@@ -76,8 +74,6 @@ pub enum RollbackStep {
     StartOrigin,
     /// Return to the earlier containers, with the servers of the stores alone running: an operator restores the backup.
     AwaitRestore,
-    /// Remove copies that are not needed, and folders that were replaced. It has no time limit, and never fails the way back.
-    RemoveCopies,
 }
 
 /// Returns the steps of an upgrade.
@@ -121,15 +117,11 @@ pub fn rollback_steps(plan: &UpgradePlan, begun: usize) -> Vec<RollbackStep> {
         return Vec::new();
     }
     if !has_begun(UpgradeStep::Start) {
-        return vec![RollbackStep::StartOrigin, RollbackStep::RemoveCopies];
+        return vec![RollbackStep::StartOrigin];
     }
     let put_back = (0..plan.points.len()).rev().map(RollbackStep::PutBack);
-    let end = if plan.by_backup.is_empty() {
-        [RollbackStep::StartOrigin, RollbackStep::RemoveCopies]
-    } else {
-        [RollbackStep::AwaitRestore, RollbackStep::RemoveCopies]
-    };
-    std::iter::once(RollbackStep::Stop).chain(put_back).chain(end).collect()
+    let end = if plan.by_backup.is_empty() { RollbackStep::StartOrigin } else { RollbackStep::AwaitRestore };
+    std::iter::once(RollbackStep::Stop).chain(put_back).chain([end]).collect()
 }
 
 impl fmt::Display for UpgradeStep {

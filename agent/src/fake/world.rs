@@ -9,7 +9,7 @@ use fleet_core::spec::{EngineOwner, FileSpec, InstanceSpec, PortSpec, Restart, V
 use fleet_core::steps::gate::{Observation, ObservedContainer, ProbeResult, target_of};
 use fleet_core::steps::{
     ContainerHealth, ContainerState, DEFAULT_GRACE, FileOrigin, Foreign, ForeignKind, FoundContainer, FoundFile,
-    FoundNetwork, FoundProject, Ownership,
+    FoundNetwork, FoundProject, KeptVolume, Ownership,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -77,6 +77,8 @@ pub struct World {
     pub tool_faults: BTreeMap<String, ToolFault>,
     /// The folder with the files of all volumes, each below its name; tests that back files up set it.
     pub volumes_at: PathBuf,
+    /// Paths at which containers have a volume without a name, by service: those that their images declare.
+    pub unnamed: BTreeMap<String, String>,
     /// By project and service.
     pub(super) data: BTreeMap<(String, String), Vec<u8>>,
     pub(super) born: u64,
@@ -212,7 +214,7 @@ impl World {
             restarts: 0,
             networks: it.networks.clone(),
             lender: self.borrowed.get(&it.id).cloned(),
-            anonymous: Vec::new(),
+            anonymous: self.unnamed.get(&it.service).map(|target| unnamed(target)).into_iter().collect(),
             stop_grace: DEFAULT_GRACE,
             restart: Some(it.restart),
         }
@@ -259,4 +261,8 @@ impl World {
         let digest: Digest = format!("sha256:{}", "0".repeat(64)).parse().map_err(|_| missing())?;
         Ok(Resolved::InRegistry(digest))
     }
+}
+
+fn unnamed(target: &str) -> KeptVolume {
+    KeptVolume { volume: "0f".repeat(32), target: target.to_owned() }
 }

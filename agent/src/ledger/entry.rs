@@ -62,6 +62,16 @@ pub struct StuckMark {
     /// Reason. Earlier versions kept it as a text.
     #[serde(alias = "reason")]
     pub failure: OrderFailure,
+    /// True if a new release may have changed data that is not as it was before: nothing starts until it is restored.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_data_changed: bool,
+}
+
+impl StuckMark {
+    /// Marks an instance whose data is as it was, or as the order wants it.
+    pub fn new(order: OrderId, failure: OrderFailure) -> Self {
+        Self { order, failure, is_data_changed: false }
+    }
 }
 
 /// Entry of one order, from its acceptance on.

@@ -7,7 +7,7 @@ use fleet_core::backup::{CopyMade, DataNote, HoldKind, RestoreMade};
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
-use fleet_core::upgrade_steps::UpgradePlan;
+use fleet_core::upgrade_steps::{RollbackStep, UpgradePlan, rollback_steps};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ pub struct Journal {
     /// Sandbox of a drill, to be removed with its volumes.
     #[serde(default, alias = "throwaway", skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<Box<InstanceSpec>>,
-    /// Backups of the data before a restore.
+    /// Backups of the data before a restore or an upgrade.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub safety: Vec<CopyMade>,
     /// Buckets whose objects are being replaced: they cannot step aside.
@@ -63,6 +63,16 @@ pub struct UpgradeCursor {
     /// Numbers of the restore points that are in their places again.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub put_back: BTreeSet<usize>,
+}
+
+impl UpgradeCursor {
+    /// Returns whether the new release may have changed data that is not as it was before.
+    pub fn is_data_changed(&self) -> bool {
+        let steps = rollback_steps(&self.plan, self.begun);
+        let is_left =
+            |number: &usize| steps.contains(&RollbackStep::PutBack(*number)) && !self.put_back.contains(number);
+        steps.contains(&RollbackStep::AwaitRestore) || (0..self.plan.points.len()).any(|number| is_left(&number))
+    }
 }
 
 /// Phase of a restore.

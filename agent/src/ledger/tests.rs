@@ -30,7 +30,7 @@ fn instance() -> InstanceName {
 }
 
 fn stuck_entry() -> InstanceEntry {
-    let stuck = StuckMark { order: order_id(&["x"]), failure: OrderFailure::other("no") };
+    let stuck = StuckMark::new(order_id(&["x"]), OrderFailure::other("no"));
     InstanceEntry { stuck: Some(stuck), ..InstanceEntry::default() }
 }
 

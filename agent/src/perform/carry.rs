@@ -259,7 +259,8 @@ impl Carrying<'_> {
             }
         };
         let came = timeout(limit, going).await;
-        if let (Ok(Ok(_)), Some(upgrade)) = (&came, &upgrade) {
+        // Copies whose folders are not put back are the only ones of that data.
+        if let Some(upgrade) = upgrade.as_ref().filter(|upgrade| upgrade.copies_left().is_empty()) {
             upgrade.remove_copies().await;
         }
         let failure = match came {
@@ -277,6 +278,9 @@ impl Carrying<'_> {
         };
         let (because, failure) = (Box::new(because), Box::new(failure));
         let failure = OrderFailure::RollbackFailed { because, failure };
+        if let Some(plan) = upgrade.as_ref().and_then(Upgrade::awaited_restore) {
+            return self.await_restore(open.clone(), failure, &plan).await;
+        }
         // Texts are cut at their end on the way: first where the data is.
         let folders = upgrade.as_ref().map(Upgrade::copies_left).filter(|folders| !folders.is_empty());
         let failure = match folders {
@@ -288,19 +292,22 @@ impl Carrying<'_> {
         self.stuck(open.clone(), tried, failure).await;
     }
 
-    /// Ends a failed upgrade whose data of before is in its backup alone: everything is stopped until an operator restores that.
+    /// Ends a failed upgrade whose data of before is in its backup alone: the app is stopped until an operator restores that.
     async fn await_restore(&self, open: OpenState, because: OrderFailure, plan: &UpgradePlan) {
         let stores = plan.by_backup.iter().map(ToString::to_string).collect();
         let failure = OrderFailure::DataTouched { stores, because: Box::new(because) };
         let hint = Some(Hint::RestoreInstance(self.order.instance.clone()));
-        let stuck = Some(StuckMark { order: self.order.id.clone(), failure: failure.clone() });
+        let mark = StuckMark::new(self.order.id.clone(), failure.clone());
+        let stuck = Some(StuckMark { is_data_changed: true, ..mark });
         let entry = InstanceEntry { settled: open.from, stuck, remains: None, held: Vec::new() };
         self.end(Outcome::Stuck { failure, hint }, Some(LedgerUpdate::Entry(Box::new(entry)))).await;
     }
 
     async fn stuck(&self, open: OpenState, tried: InstanceSpec, failure: OrderFailure) {
         let hint = Some(Hint::LookOnHost(self.order.instance.clone()));
-        let stuck = Some(StuckMark { order: self.order.id.clone(), failure: failure.clone() });
+        let cursor = self.journal().and_then(|journal| journal.upgrade);
+        let is_data_changed = cursor.is_some_and(|cursor| cursor.is_data_changed());
+        let stuck = Some(StuckMark { is_data_changed, ..StuckMark::new(self.order.id.clone(), failure.clone()) });
         let remains = open.from.is_none().then(|| Box::new(tried));
         let entry = InstanceEntry { settled: open.from, stuck, remains, held: Vec::new() };
         self.end(Outcome::Stuck { failure, hint }, Some(LedgerUpdate::Entry(Box::new(entry)))).await;

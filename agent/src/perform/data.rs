@@ -226,8 +226,10 @@ impl DataWork<'_> {
         // If only these are left, the instance is unchanged once they run again, and a drill's sandbox was never a part
         // of it.
         let is_tried_again = left.reach == RestorePhase::Untouched && (left.sandbox.is_some() || !left.held.is_empty());
-        let mark = StuckMark { order: self.order.id.clone(), failure: failure.clone() };
         let before = self.context().ledger().instances().get(instance).cloned().unwrap_or_default();
+        // A restore that failed leaves the data as the upgrade before it has left it.
+        let is_data_changed = before.stuck.as_ref().is_some_and(|stuck| stuck.is_data_changed);
+        let mark = StuckMark { is_data_changed, ..StuckMark::new(self.order.id.clone(), failure.clone()) };
         let stuck = if is_tried_again { before.stuck } else { Some(mark) };
         let remains = self.open_now().and_then(|open| open.to).map(|to| Box::new(to.rendered.spec));
         let remains = remains.filter(|_| before.settled.is_none());

@@ -90,8 +90,9 @@ fn write_fault(ledger: &mut LedgerWriter, instance: &InstanceName) -> Option<Not
             ledger.mark(id, |open| open.way = Direction::Back { because: failure, since: now })
         }
         Direction::Back { .. } => {
-            let stuck = Some(StuckMark { order: id.clone(), failure: failure.clone() });
             let journal = open.journal.map(|journal| *journal).unwrap_or_default();
+            let is_data_changed = journal.upgrade.as_ref().is_some_and(|cursor| cursor.is_data_changed());
+            let stuck = Some(StuckMark { is_data_changed, ..StuckMark::new(id.clone(), failure.clone()) });
             let since = journal.held;
             let left = journal.sandbox.map(|spec| keep_of_fault(ledger, &entry.order, spec, now));
             let before = ledger.ledger().instances().get(instance).map(|entry| entry.held.clone()).unwrap_or_default();

@@ -57,15 +57,14 @@ enum Expected {
     Otherwise(OrderFailure),
 }
 
-/// Returns the failure of a stuck upgrade whose data of before is not in its place: nothing may start over what is there.
+/// Returns the failure of an upgrade that may have changed data which is not as it was before: nothing may start over it.
 fn data_left<'a>(action: &Action, entry: &'a InstanceEntry) -> Option<&'a OrderFailure> {
     let starts = match action {
         Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } => true,
         Action::Power { request, .. } => *request != PowerRequest::Stop,
         Action::Remove { .. } | Action::Data(_) => false,
     };
-    let failure = entry.stuck.as_ref().map(|stuck| &stuck.failure).filter(|_| starts)?;
-    matches!(failure, OrderFailure::DataTouched { .. }).then_some(failure)
+    entry.stuck.as_ref().filter(|stuck| starts && stuck.is_data_changed).map(|stuck| &stuck.failure)
 }
 
 fn expected(action: &Action, entry: Option<&InstanceEntry>) -> Expected {

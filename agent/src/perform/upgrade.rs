@@ -21,11 +21,13 @@ use fleet_core::steps::steps_to_quiesce;
 use fleet_core::upgrade_steps::{RollbackStep, UpgradePlan, UpgradeStep, resumed_at, rollback_steps, upgrade_steps};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 
 /// Pause between two attempts to reach the Engine.
 const ENGINE_PAUSE: Duration = Duration::from_secs(3);
+/// Longest time for the start of database servers before a restore.
+const SERVERS_LIMIT: Duration = Duration::from_secs(120);
 
 /// Repeats a call until the Engine answers; the caller's time limit ends it.
 macro_rules! patiently {
@@ -129,6 +131,10 @@ impl Upgrade<'_> {
             data.work.perform(before, |found| starting(found, before, &plan.servers), Finish::AsIs).await?;
         }
         keep_safe(data, self.from, &plan.backup).await?;
+        if !plan.by_backup.is_empty() {
+            // What ran in between may have written.
+            expect_quiet(data, before, &plan.servers).await?;
+        }
         let copies = data.journal().safety;
         let has = |store: &StoreName| {
             let manifests = copies.iter().filter_map(|copy| copy.result.as_ref().ok());
@@ -158,6 +164,12 @@ impl Upgrade<'_> {
             |number: usize| steps.contains(&RollbackStep::PutBack(number)) && !cursor.put_back.contains(&number);
         let points = cursor.plan.points.iter().enumerate().filter(|(number, _)| is_left(*number));
         points.map(|(_, point)| point.copy.display().to_string()).collect()
+    }
+
+    /// Returns the plan, if the data of before is in its backup alone and the new release may have changed it.
+    pub fn awaited_restore(&self) -> Option<UpgradePlan> {
+        let cursor = self.data.journal().upgrade?;
+        rollback_steps(&cursor.plan, cursor.begun).contains(&RollbackStep::AwaitRestore).then_some(cursor.plan)
     }
 
     /// Returns whether the upgrade is committed: it never goes back.
@@ -191,10 +203,8 @@ impl Upgrade<'_> {
                     }
                 }
                 RollbackStep::StartOrigin => self.start_origin(attempt).await?,
-                // By `remove_copies`, after the time limit.
-                RollbackStep::RemoveCopies => {}
                 RollbackStep::AwaitRestore => {
-                    self.start_servers(plan).await;
+                    start_servers(&self.data, self.from).await;
                     return Ok(RolledBack::AwaitsRestore { plan: Box::new(cursor.plan) });
                 }
             }
@@ -202,27 +212,29 @@ impl Upgrade<'_> {
         Ok(RolledBack::Whole)
     }
 
-    /// Returns to the containers of the origin, and starts those that a restore asks first. Nothing else starts, and nothing by itself.
-    async fn start_servers(&self, plan: &UpgradePlan) {
-        let mut from = self.from.clone();
-        from.rendered.spec.switch_restarts_off();
-        let (spec, work) = (&from.rendered.spec, self.data.work);
-        let made = work.perform(spec, |found| without_starting(found, spec), Finish::AsIs).await;
-        let started = match made {
-            Ok(()) => work.perform(spec, |found| starting(found, spec, &plan.servers), Finish::AsIs).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = started {
-            tracing::warn!(
-                error = crate::chain(&error),
-                "the servers of the stores could not be started for a restore"
-            );
-        }
-    }
-
     async fn start_origin(&self, attempt: Attempt) -> Result<(), WorkError> {
         let (work, action) = (self.data.work, &self.data.order.action);
         back(work, action, Some(self.from), &self.to.rendered.spec, attempt).await
+    }
+}
+
+/// Returns to the containers of the origin, and starts the database servers that a restore asks first. Nothing else starts, and nothing
+/// by itself. A failure is logged: the restore says what it lacks.
+pub async fn start_servers(data: &DataWork<'_>, origin: &Settled) {
+    let mut origin = origin.clone();
+    origin.rendered.spec.switch_restarts_off();
+    let (spec, work) = (&origin.rendered.spec, data.work);
+    let truths = origin.rendered.stores.values().filter(|store| store.is_truth());
+    let servers: BTreeSet<String> =
+        truths.filter_map(|store| store.engine.server().map(|server| server.service.clone())).collect();
+    let starting = async {
+        work.perform(spec, |found| without_starting(found, spec), Finish::AsIs).await?;
+        work.perform(spec, |found| starting(found, spec, &servers), Finish::AsIs).await
+    };
+    match timeout(SERVERS_LIMIT, starting).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(error = crate::chain(&error), "database servers could not be started"),
+        Err(_) => tracing::warn!("database servers could not be started in time"),
     }
 }
 

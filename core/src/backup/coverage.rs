@@ -237,14 +237,22 @@ pub fn is_all_mounted(store: &Store, spec: &InstanceSpec) -> bool {
     let Some(container) = store.engine.service().and_then(|service| spec.container(service)) else { return false };
     let Some(server) = store.engine.server() else { return false };
     // PostgreSQL's images keep their data in a folder of this name below the declared one.
-    let below = format!("{}/data", server.data.trim_end_matches('/'));
-    let covers = |mount: &MountSpec| match mount.source {
-        MountSource::Volume(_) | MountSource::Bind { .. } => {
-            is_within(&server.data, &mount.target) || mount.target.trim_end_matches('/') == below
-        }
+    let below = matches!(store.engine, DatabaseEngine::Postgresql(_))
+        .then(|| format!("{}/data", server.data.trim_end_matches('/')));
+    let is_named = |mount: &MountSpec| match mount.source {
+        MountSource::Volume(_) | MountSource::Bind { .. } => true,
         MountSource::Anonymous | MountSource::Tmpfs { .. } => false,
     };
-    container.mounts.iter().any(covers)
+    let covers = |mount: &MountSpec| {
+        is_within(&server.data, &mount.target) || Some(mount.target.trim_end_matches('/')) == below.as_deref()
+    };
+    let hides = |mount: &MountSpec| !is_named(mount) && is_place_of_data(store, &mount.target);
+    container.mounts.iter().any(|mount| is_named(mount) && covers(mount)) && !container.mounts.iter().any(hides)
+}
+
+/// Returns whether a path in the container of a database is its data folder or inside it.
+pub fn is_place_of_data(store: &Store, path: &str) -> bool {
+    store.engine.server().is_some_and(|server| is_within(path, &server.data))
 }
 
 /// The volumes and folders in which a database keeps its data, as stores of files.

@@ -118,7 +118,18 @@ impl HostEvent {
             Self::Healed { steps } => steps.truncate(Self::ITEMS),
             Self::Flapping { changes, .. } => changes.truncate(Self::ITEMS),
             Self::SandboxLeft { parts, .. } => parts.truncate(Self::ITEMS),
-            _without_lists => {}
+            Self::Other { .. }
+            | Self::Unknown { .. }
+            | Self::HealingFailed { .. }
+            | Self::HealingTooSlow { .. }
+            | Self::HealthUnknown { .. }
+            | Self::PolicyUnreadable { .. }
+            | Self::LedgerUnreadable { .. }
+            | Self::ImageNotPulled { .. }
+            | Self::OldDataLeft(_)
+            | Self::OldDataRemoved { .. }
+            | Self::ServiceResumed { .. }
+            | Self::SandboxRemoved { .. } => {}
         }
         short
     }

@@ -21,15 +21,25 @@ pub fn size_of(path: &Path) -> io::Result<u64> {
     let mut open = vec![path.to_owned()];
     while let Some(folder) = open.pop() {
         // What vanishes meanwhile takes no space.
-        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-        for (entry, found) in entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?))) {
+        let Some(entries) = there(fs::read_dir(&folder))? else { continue };
+        for entry in entries {
+            let entry = entry?;
+            let Some(found) = there(entry.metadata())? else { continue };
             bytes = bytes.saturating_add(found.blocks().saturating_mul(512));
             if found.is_dir() {
-                open.push(entry);
+                open.push(entry.path());
             }
         }
     }
     Ok(bytes)
+}
+
+fn there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Returns the first difference: in names, kinds, owners, modes, times, targets of links, or the content of files.

@@ -112,6 +112,8 @@ pub enum UnfitError {
     NoInstance,
     #[error("there is such an instance already")]
     InstanceExists,
+    #[error("all stores have to be restored: {failure}")]
+    DataChanged { failure: Box<OrderFailure> },
     #[error("its app declares no store that can be backed up")]
     NoStore,
     #[error(transparent)]

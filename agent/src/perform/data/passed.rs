@@ -52,7 +52,7 @@ pub async fn passed(data: &DataWork<'_>) -> OrderEnd {
                 false => OrderFailure::SomethingLeft { left: left.clone(), failure: Box::new(failure) },
             };
             if let Some(entry) = &mut entry {
-                entry.stuck = Some(StuckMark { order: data.order.id.clone(), failure: failure.clone() });
+                entry.stuck = Some(StuckMark::new(data.order.id.clone(), failure.clone()));
             }
             Outcome::Stuck { failure, hint: Some(hint) }
         }

@@ -10,9 +10,10 @@ use super::set_aside::{beside, discarded, is_there, mounted_at_or_below, remove,
 use super::targets::expect_nobody_has;
 use super::{DataError, DataWork};
 use crate::ledger::{Aside, DataSwap, Settled};
+use crate::perform::prepare::look;
 use crate::runtime::RuntimeError;
 use fleet_core::activity::Activity;
-use fleet_core::backup::{Store, data_mounts, is_all_mounted, is_files};
+use fleet_core::backup::{Store, data_mounts, is_all_mounted, is_files, is_place_of_data};
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::upgrade_steps::{RestorePoint, UpgradePlan};
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,6 +96,13 @@ async fn folders_of(
     if store.bucket().is_some() || !is_all_mounted(store, spec) {
         return Ok(Err(NoPoint::NoFolder));
     }
+    // Images declare volumes of their own, which the Engine makes without a name inside the folder of another.
+    let found = look(data.context(), spec).await?;
+    let of_service = found.containers.iter().filter(|it| Some(it.service.as_str()) == store.engine.service());
+    let mut unnamed = of_service.flat_map(|it| &it.anonymous);
+    if unnamed.any(|volume| is_place_of_data(store, &volume.target)) {
+        return Ok(Err(NoPoint::NoFolder));
+    }
     let files = if is_files(store) { vec![store.clone()] } else { data_mounts(store, spec) };
     let mut found = Vec::new();
     for files in &files {
@@ -150,7 +158,10 @@ pub async fn make(data: &DataWork<'_>, point: &RestorePoint) -> Result<(), DataE
         in_background("remove", old.clone(), move || remove(&old)).await?;
     }
     // Hours may have gone by since the plan was made.
-    if let Some((_, NoPoint::NoRoom { needed, free })) = crowded(data, std::slice::from_ref(point)).await?.pop() {
+    let size = point.path.clone();
+    let bytes = in_background("measure", point.path.clone(), move || size_of(&size)).await?;
+    let now = RestorePoint { bytes, ..point.clone() };
+    if let Some((_, NoPoint::NoRoom { needed, free })) = crowded(data, std::slice::from_ref(&now)).await?.pop() {
         let at = point.path.display().to_string();
         return Err(HostFault::NoRoom { at: format!("where `{at}` is"), needed, free }.into());
     }
@@ -158,7 +169,8 @@ pub async fn make(data: &DataWork<'_>, point: &RestorePoint) -> Result<(), DataE
     if made.is_err() {
         // A full disk would keep the ledger from being written.
         let growing = growing(point);
-        in_background("remove", growing.clone(), move || remove(&growing)).await?;
+        let removed = in_background("remove", growing.clone(), move || remove(&growing)).await;
+        removed.unwrap_or_else(|error| tracing::warn!(error = crate::chain(&error), "a part of a copy stays"));
     }
     made
 }

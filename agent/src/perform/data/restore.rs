@@ -51,6 +51,7 @@ pub async fn in_place(
     let Some(settled) = &data.open.from else { return Err(UnfitError::NoInstance.into()) };
     let opened = source::open(data, from, privileges).await?;
     expect_same(&opened, settled)?;
+    expect_whole(data, only)?;
     expect_rest(data, settled, only).await?;
     let parts = chosen(&opened, only)?;
     let fillings = fillings(&settled.rendered, &parts)?;
@@ -179,6 +180,16 @@ fn expect_unused(own: &str, of_host: &[Target]) -> Result<(), DataError> {
     };
     match of_host.iter().find(is_used) {
         Some(target) => Err(UnfitError::FolderInUse { path: target.path.clone() }.into()),
+        None => Ok(()),
+    }
+}
+
+/// Refuses to restore some stores where a failed upgrade may have changed others: the instance would start over these.
+fn expect_whole(data: &DataWork<'_>, only: &BTreeSet<StoreName>) -> Result<(), DataError> {
+    let entry = data.context().ledger().instances().get(&data.order.instance).cloned();
+    let stuck = entry.and_then(|entry| entry.stuck).filter(|stuck| stuck.is_data_changed && !only.is_empty());
+    match stuck {
+        Some(stuck) => Err(UnfitError::DataChanged { failure: Box::new(stuck.failure) }.into()),
         None => Ok(()),
     }
 }

@@ -8,6 +8,7 @@ use crate::agent_context::AgentContext;
 use crate::ledger::{Aside, RestorePhase, Settled};
 use crate::perform::forward::{self, stages};
 use crate::perform::prepare::look;
+use crate::perform::upgrade::start_servers;
 use crate::perform::work::Finish;
 use fleet_core::activity::Activity;
 use fleet_core::backup::Store;
@@ -73,8 +74,14 @@ async fn put_together(data: &DataWork<'_>, settled: &Settled) -> Result<(), Data
     }
     unmake_missing(data, spec).await?;
     bucket::put_back(data, settled).await?;
-    let finish = if settled.is_stopped() { Finish::AsIs } else { Finish::Healthy(&settled.rendered.health) };
-    data.work.perform(spec, |found| stages(found, settled), finish).await?;
+    let entry = data.context().ledger().instances().get(&data.order.instance).cloned();
+    if entry.and_then(|entry| entry.stuck).is_some_and(|stuck| stuck.is_data_changed) {
+        // The data is again what a failed upgrade has left: the app must not start over it.
+        start_servers(data, settled).await;
+    } else {
+        let finish = if settled.is_stopped() { Finish::AsIs } else { Finish::Healthy(&settled.rendered.health) };
+        data.work.perform(spec, |found| stages(found, settled), finish).await?;
+    }
     Ok(data.note(|journal| journal.aside.clear()).await?)
 }
 

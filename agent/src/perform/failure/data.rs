@@ -39,6 +39,7 @@ impl From<&UnfitError> for OrderFailure {
         match error {
             UnfitError::NoInstance => Self::InstanceMissing,
             UnfitError::InstanceExists => Self::InstanceExists,
+            UnfitError::DataChanged { failure } => OrderFailure::clone(failure),
             UnfitError::NoStore => Self::NoStores,
             UnfitError::Plan(error) => Self::ReleaseInvalid { problem: error.to_string() },
             UnfitError::OtherRelease { was, is } => {

@@ -45,7 +45,7 @@ fn entry(version: u32, revision: u64, power_serial: u64) -> InstanceEntry {
 }
 
 fn stuck(entry: InstanceEntry) -> InstanceEntry {
-    let stuck = Some(StuckMark { order: order_id(&["x"]), failure: OrderFailure::other("no") });
+    let stuck = Some(StuckMark::new(order_id(&["x"]), OrderFailure::other("no")));
     InstanceEntry { stuck, ..entry }
 }
 

@@ -163,3 +163,33 @@ fn a_bucket_covers_the_folder_of_its_service_that_it_names() {
     assert!(matches!(state, StoreState::Missing { reason: StoreGap::ContainerMissing(service) } if service == "db"));
     assert_eq!(seen("endpoint: 'https://s3.example.org'", ""), (StoreState::Covered, true));
 }
+
+#[test]
+fn a_database_is_all_mounted_where_a_named_mount_has_its_data_folder() {
+    let cases = [
+        ("postgresql", "['a:/var/lib/postgresql/data']", true),
+        ("postgresql", "['a:/var/lib/postgresql']", true),
+        ("postgresql", "['a:/var/lib']", true),
+        ("postgresql", "['./db:/var/lib/postgresql/data']", true),
+        ("postgresql", "['a:/var/lib/postgresql', '/var/lib/postgresql/data']", false),
+        ("postgresql", "['/var/lib/postgresql/data', 'a:/extra']", false),
+        ("postgresql", "['a:/var/lib/postgresql/extra']", false),
+        ("redis", "['a:/data']", true),
+        ("redis", "['a:/data/data']", false),
+        ("redis", "['a:/other']", false),
+    ];
+    for (engine, volumes, expected) in cases {
+        let database = if engine == "postgresql" { ", database: x, user: x" } else { "" };
+        let values = "values: { domain: { type: string }, db_password: { type: string } }";
+        let app = format!(
+            "app: demo\n{values}\nstores: {{ db: {{ engine: {engine}, kind: truth, service: db{database} }} }}\n"
+        );
+        let compose = format!("services: {{ db: {{ image: 'db:1', volumes: {volumes} }} }}\nvolumes: {{ a: }}\n");
+        let files = [("app.yaml", app), ("docker-compose.yaml", compose)];
+        let files = files.map(|(path, text)| (path.to_owned(), text.into_bytes()));
+        let bundle = Bundle::new(files.into()).expect("it is a bundle");
+        let rendered = rendered(&bundle, "1", &[]).unwrap_or_else(|problems| panic!("{engine} {volumes}: {problems}"));
+        let store = rendered.stores.values().next().expect("there is one");
+        assert_eq!(is_all_mounted(store, &rendered.spec), expected, "{engine} {volumes}");
+    }
+}

@@ -40,6 +40,8 @@ pub enum Fault {
     LoadLosesRow,
     /// A tool that was left cannot be ended.
     ToolStays,
+    /// Something starts the app while its database is dumped.
+    AppStartsInDump,
     /// Something starts the database again when it is stopped.
     StartedAgain,
     /// A stopped service can neither be resumed nor started.

@@ -8,9 +8,10 @@ use super::lab::Fault;
 use crate::fake::Behaviour;
 use crate::runtime::Disk;
 use fleet_core::app::DataEffect;
-use fleet_core::backup::DataResult;
+use fleet_core::backup::{DataAction, DataResult};
 use fleet_core::hint::Hint;
-use fleet_core::order::{End, Outcome};
+use fleet_core::names::BackupId;
+use fleet_core::order::{Action, End, Outcome, PowerRequest};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::spec::Restart;
 
@@ -175,10 +176,66 @@ async fn a_store_that_cannot_be_copied_has_the_backup_and_the_others_their_copie
     let end = harness.carry_out(&agent, harness.upgrade(DataEffect::AtStart, &["near"])).await;
     let failure = end.outcome.failure();
     assert!(matches!(failure, Some(OrderFailure::DataTouched { stores, .. }) if stores == &["uploads"]), "{end:?}");
-    // Another order must not start over what is there.
+    check_nothing_starts(&harness, &agent).await;
+}
+
+/// Asserts that no order starts the app over data that a failed upgrade may have changed.
+async fn check_nothing_starts(harness: &Harness, agent: &Agent) {
     let again = harness.order(harness.upgrade(DataEffect::AtStart, &["near"]), "again");
-    let end = harness.carry_out_order(&agent, &again).await;
-    assert!(matches!(&end.outcome, Outcome::Refused { failure: OrderFailure::DataTouched { .. } }), "{end:?}");
+    let start = harness.order(Action::Power { request: PowerRequest::Start, serial: 7 }, "again");
+    for order in [again, start] {
+        let end = harness.carry_out_order(agent, &order).await;
+        assert!(matches!(&end.outcome, Outcome::Refused { .. }), "{end:?}");
+        assert!(!harness.running().contains(&"web".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_restore_that_fails_or_is_partial_starts_nothing_over_changed_data() {
+    let (harness, agent, before) = crowded(true).await;
+    let order = harness.order(harness.upgrade(DataEffect::AtStart, &["near"]), "");
+    let end = harness.carry_out_order(&agent, &order).await;
+    assert!(matches!(end.outcome.failure(), Some(OrderFailure::DataTouched { .. })), "{end:?}");
+    let id: BackupId = order.order.id.as_str().parse().expect("an id");
+    let Action::Data(DataAction::Restore { from, safety, others, privileges, .. }) = restore("near", &id, &[]) else {
+        panic!("it is a restore")
+    };
+    let only = ["rows".parse().expect("a name")].into();
+    let partial = Action::Data(DataAction::Restore { from, only, safety, goal: None, others, privileges });
+    let end = harness.carry_out(&agent, partial).await;
+    assert!(!end.outcome.is_success(), "{end:?}");
+    // In the middle of it, with the folders moved aside.
+    harness.lab.disks.lock().expect("not poisoned").clear();
+    harness.lab.plan().fault = Some(Fault::LoadFails);
+    let end = harness.carry_out_order(&agent, &harness.order(restore("near", &id, &[]), "fails")).await;
+    assert!(matches!(end.outcome, Outcome::RolledBack { .. }), "{end:?}");
+    harness.lab.plan().fault = None;
+    check_nothing_starts(&harness, &agent).await;
+    let end = harness.carry_out_order(&agent, &harness.order(restore("near", &id, &[]), "whole")).await;
+    assert_eq!(end.outcome, Outcome::Done);
+    assert_eq!(harness.state(), before);
+    harness.check_calm("restored");
+}
+
+#[tokio::test]
+async fn a_backup_during_which_something_starts_is_no_restore_point() {
+    let (harness, agent, before) = crowded(false).await;
+    harness.lab.plan().fault = Some(Fault::AppStartsInDump);
+    let end = harness.carry_out(&agent, harness.upgrade(DataEffect::AtStart, &["near"])).await;
+    assert!(matches!(end.outcome.failure(), Some(OrderFailure::NotQuiet { .. })), "{end:?}");
+    harness.lab.plan().fault = None;
+    check_whole(&harness, &end, &before, "started in the dump");
+}
+
+#[tokio::test]
+async fn a_database_in_an_unnamed_volume_of_its_image_is_not_copied() {
+    let (harness, agent, _) = harness(false).await;
+    harness.lab.fake.world().unnamed.insert("db".to_owned(), "/data/rows".to_owned());
+    let end = harness.carry_out(&agent, harness.upgrade(DataEffect::AtStart, &[])).await;
+    assert!(
+        matches!(&end.outcome, Outcome::Refused { failure: OrderFailure::NoRestorePoint { store } } if store == "rows"),
+        "{end:?}"
+    );
 }
 
 #[tokio::test]
@@ -189,6 +246,7 @@ async fn a_copy_that_somebody_removed_is_not_taken_for_one_that_is_in_its_place(
     let Outcome::Stuck { failure, .. } = &end.outcome else { panic!("expected a stuck one: {end:?}") };
     assert!(matches!(failure, OrderFailure::SomethingLeft { .. }), "{failure:?}");
     assert_eq!(harness.running(), [""; 0], "nothing runs over data that was changed");
+    check_nothing_starts(&harness, &agent).await;
 }
 
 #[tokio::test]
