@@ -16,6 +16,7 @@ mod heal;
 mod jobs;
 mod prepare;
 mod said;
+mod stuck;
 #[cfg(test)]
 mod tests;
 mod upgrade;

@@ -8,24 +8,22 @@ use super::end::end;
 use super::expect::outcome_at_once;
 use super::forward::forward;
 use super::prepare::{PrepareError, prepare, refuse_to_start};
+use super::stuck::{Left, left_for_operator};
 use super::upgrade::{RolledBack, Upgrade, keeps_data};
 use super::work::Work;
 use crate::agent_context::AgentContext;
 use crate::clock;
 use crate::ledger::{
-    Direction, InstanceEntry, Journal, LedgerUpdate, LedgerWriter, OpenState, OrderEntry, OrderState, Settled,
-    StuckMark, Values,
+    Direction, InstanceEntry, Journal, LedgerUpdate, LedgerWriter, OpenState, OrderEntry, OrderState, Settled, Values,
 };
 use fleet_core::activity::Activity;
 use fleet_core::backup::{DataAction, DataKind, DataResult};
 use fleet_core::facts::PowerDesired;
-use fleet_core::hint::Hint;
 use fleet_core::names::OrderId;
 use fleet_core::order::{Action, End, Order, Outcome, PowerRequest};
 use fleet_core::order_failure::{DataNote, OrderFailure};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
-use fleet_core::upgrade_steps::UpgradePlan;
 use fleet_proto::convert::OutgoingOrder;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -268,7 +266,7 @@ impl Carrying<'_> {
                 return self.end(Outcome::RolledBack { failure: because }, Some(became(open.from.clone()))).await;
             }
             Ok(Ok(RolledBack::AwaitsRestore { plan })) => {
-                return self.await_restore(open.clone(), because, &plan).await;
+                return self.leave(open.clone(), Left::ToRestore { because, plan: *plan }).await;
             }
             Ok(Err(error)) => {
                 tracing::warn!(error = crate::chain(&error), "the way back failed");
@@ -279,7 +277,7 @@ impl Carrying<'_> {
         let (because, failure) = (Box::new(because), Box::new(failure));
         let failure = OrderFailure::RollbackFailed { because, failure };
         if let Some(plan) = upgrade.as_ref().and_then(Upgrade::awaited_restore) {
-            return self.await_restore(open.clone(), failure, &plan).await;
+            return self.leave(open.clone(), Left::ToRestore { because: failure, plan }).await;
         }
         // Texts are cut at their end on the way: first where the data is.
         let folders = upgrade.as_ref().map(Upgrade::copies_left).filter(|folders| !folders.is_empty());
@@ -292,25 +290,16 @@ impl Carrying<'_> {
         self.stuck(open.clone(), tried, failure).await;
     }
 
-    /// Ends a failed upgrade whose data of before is in its backup alone: the app is stopped until an operator restores that.
-    async fn await_restore(&self, open: OpenState, because: OrderFailure, plan: &UpgradePlan) {
-        let stores = plan.by_backup.iter().map(ToString::to_string).collect();
-        let failure = OrderFailure::DataTouched { stores, because: Box::new(because) };
-        let hint = Some(Hint::RestoreInstance(self.order.instance.clone()));
-        let mark = StuckMark::new(self.order.id.clone(), failure.clone());
-        let stuck = Some(StuckMark { is_data_changed: true, ..mark });
-        let entry = InstanceEntry { settled: open.from, stuck, remains: None, held: Vec::new() };
-        self.end(Outcome::Stuck { failure, hint }, Some(LedgerUpdate::Entry(Box::new(entry)))).await;
+    /// Ends the order with something left for an operator.
+    async fn leave(&self, open: OpenState, left: Left) {
+        let (outcome, becomes) = left_for_operator(self.order, open.from, left);
+        self.end(outcome, Some(becomes)).await;
     }
 
     async fn stuck(&self, open: OpenState, tried: InstanceSpec, failure: OrderFailure) {
-        let hint = Some(Hint::LookOnHost(self.order.instance.clone()));
         let cursor = self.journal().and_then(|journal| journal.upgrade);
         let is_data_changed = cursor.is_some_and(|cursor| cursor.is_data_changed());
-        let stuck = Some(StuckMark { is_data_changed, ..StuckMark::new(self.order.id.clone(), failure.clone()) });
-        let remains = open.from.is_none().then(|| Box::new(tried));
-        let entry = InstanceEntry { settled: open.from, stuck, remains, held: Vec::new() };
-        self.end(Outcome::Stuck { failure, hint }, Some(LedgerUpdate::Entry(Box::new(entry)))).await;
+        self.leave(open, Left::ToLookAt { tried: Box::new(tried), failure, is_data_changed }).await;
     }
 
     /// Returns the spec of the parts that this order changes.

@@ -28,6 +28,7 @@ mod reached;
 mod ready;
 mod rebuild;
 mod restore;
+mod restore_new;
 mod room;
 mod sandboxes;
 mod set_aside;
@@ -155,7 +156,7 @@ impl DataWork<'_> {
                 restore::in_place(self, from, only, safety, (*others, *privileges)).await
             }
             DataAction::Restore { from, only, goal: Some(goal), others, privileges, .. } => {
-                restore::anew(self, from, only, goal, (*others, *privileges)).await
+                restore_new::restore_new(self, from, only, goal, (*others, *privileges)).await
             }
             DataAction::Forget { from, backups } => forget::forget(self, from, backups).await,
         }

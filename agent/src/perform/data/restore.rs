@@ -1,9 +1,9 @@
-//! Replaces present data with a backup's, or creates an instance from it.
+//! Replaces an instance's data with a backup's.
 //!
 //! **Invariant:** the old data is there, untouched, until the instance has passed its gate with the new: it is renamed, and
 //! renamed back.
 
-use super::agreed::{expect_kept, expect_side_files};
+use super::agreed::expect_kept;
 use super::backup::Taken;
 use super::bereft::{expect_rest, make_removed};
 use super::drill::fillings;
@@ -13,30 +13,24 @@ use super::fill::{Filling, Loaded, load_all};
 use super::passed::{note_passed, passed};
 use super::room::expect_room;
 use super::side_files;
-use super::side_plan::{self, SidePlan};
+use super::side_plan;
 use super::source::{self, Opened};
-use super::stages::{volumes_alone, without_starting};
 use super::targets::{Target, Targets, expect_alone, expect_nobody, make_missing, targets};
-use super::{DataError, DataWork, OrderEnd, backup, bucket, others, set_aside, undo};
-use crate::ledger::{Aside, DataSwap, LedgerWriter, RestorePhase, Settled, Values};
+use super::{DataError, DataWork, OrderEnd, backup, others, set_aside, undo};
+use crate::ledger::{Aside, DataSwap, RestorePhase, Settled};
 use crate::perform::allow::allow_with_devices;
-use crate::perform::claims::expect_unclaimed;
 use crate::perform::forward::stages;
-use crate::perform::prepare::prepare;
 use crate::perform::work::Finish;
 use fleet_core::activity::Activity;
 use fleet_core::app::Rendered;
-use fleet_core::backup::{
-    BackupSource, Cause, DataNote, DatabaseEngine, Differences, Files, Others, Part, Privileges, Root, Store,
-};
+use fleet_core::backup::{BackupSource, Cause, DataNote, Differences, Others, Part, Privileges, Root};
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::PowerRequest;
 use fleet_core::order_failure::OrderFailure;
-use fleet_core::release::Goal;
 use fleet_core::steps::steps_for_power;
 use fleet_repository::Restored;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Restores into an instance that is there.
@@ -81,107 +75,14 @@ pub async fn in_place(
     Ok(passed(data).await)
 }
 
-/// Makes an instance from nothing but a backup.
-pub async fn anew(
-    data: &DataWork<'_>,
-    from: &BackupSource,
-    only: &BTreeSet<StoreName>,
-    goal: &Goal,
-    (others, privileges): (Others, Privileges),
-) -> Result<OrderEnd, DataError> {
-    let began = tokio::time::Instant::now();
-    if data.open.from.is_some() {
-        return Err(UnfitError::InstanceExists.into());
-    }
-    let opened = source::open(data, from, privileges).await?;
-    if opened.manifest.release.name != goal.release.name {
-        let (was, wanted) = (opened.manifest.release.clone(), goal.release.clone());
-        return Err(UnfitError::OtherReleaseWanted { was, wanted }.into());
-    }
-    data.work.say(Activity::Preparing(goal.release.name.clone()));
-    let values = &data.open.values;
-    let to = prepare(data.context(), &data.order.instance, goal, values, data.open.drift, None).await?;
-    let spec = &to.rendered.spec;
-    bucket::expect_unused(data, &opened, &to.rendered).await?;
-    let there = undo::volumes_there(data, spec).await?;
-    if !there.is_empty() {
-        return Err(UnfitError::VolumesExist { volumes: there }.into());
-    }
-    let parts = chosen(&opened, only)?;
-    let fillings = fillings(&to.rendered, &parts)?;
-    allow_fillings(data, &to.rendered, &fillings).await?;
-    expect_side_files(&opened, only, others)?;
-    let side = side_plan::plan(data, &opened, &fillings, BTreeMap::new()).await?;
-    note_begun(data, &to).await?;
-    fill_new(data, &opened, &to.rendered, fillings, &side).await?;
-    data.work.say(Activity::StartingRestored);
-    data.work.perform(spec, |found| stages(found, &to), Finish::Healthy(&to.rendered.health)).await?;
-    note_passed(data, &opened, (&parts, &to.rendered), began).await?;
-    Ok(passed(data).await)
-}
-
-/// Records the instance to be created, unless another order with conflicting claims has begun meanwhile.
-async fn note_begun(data: &DataWork<'_>, to: &Settled) -> Result<(), DataError> {
-    let (id, to) = (data.order.id.clone(), to.clone());
-    let begin = move |ledger: &mut LedgerWriter| {
-        let unclaimed = expect_unclaimed(&ledger.ledger(), &to.rendered.spec, None);
-        unclaimed.map_err(UnfitError::from)?;
-        ledger.mark(&id, |open| {
-            open.to = Some(to);
-            open.values = Values::default();
-            open.journal.get_or_insert_default().reach = RestorePhase::Apart;
-        })?;
-        Ok(())
-    };
-    data.context().ledger.write(begin).await
-}
-
 /// Refuses a restore that the host's policy forbids: starting the instance, or running the tools that fill its stores.
-async fn allow_fillings(data: &DataWork<'_>, rendered: &Rendered, fillings: &[Filling<'_>]) -> Result<(), DataError> {
+pub async fn allow_fillings(
+    data: &DataWork<'_>,
+    rendered: &Rendered,
+    fillings: &[Filling<'_>],
+) -> Result<(), DataError> {
     let reaches = Reaches::of_restore(rendered, fillings.iter().map(|it| (it.name, it.store)));
     Ok(allow_with_devices(data.context(), reaches, &rendered.spec).await?)
-}
-
-/// Volumes are filled before there is a container, for the Engine puts files of an image into those that are empty.
-async fn fill_new(
-    data: &DataWork<'_>,
-    opened: &Opened,
-    rendered: &Rendered,
-    fillings: Vec<Filling<'_>>,
-    side: &SidePlan,
-) -> Result<(), DataError> {
-    let spec = &rendered.spec;
-    let (early, late): (Vec<_>, Vec<_>) = fillings.into_iter().partition(|it| has_volumes(it.store));
-    data.work.perform(spec, |found| volumes_alone(found, spec), Finish::AsIs).await?;
-    let volumes = targets(data, opened, rendered, &early).await?;
-    // A volume of another origin, or of an earlier instance, may contain data.
-    expect_unused(&spec.working_dir, &volumes.found)?;
-    expect_room(data, &volumes.wanted).await?;
-    let made = make_missing(data, rendered, &volumes.missing).await?;
-    restore_all(data, opened, &volumes.found).await?;
-    restore_all(data, opened, &made).await?;
-    data.work.perform(spec, |found| without_starting(found, spec), Finish::AsIs).await?;
-    let rest = targets(data, opened, rendered, &late).await?;
-    expect_room(data, &rest.wanted).await?;
-    // Folders of the host may be there, with something in them.
-    let of_host: Vec<Target> = rest.found.iter().filter(|target| target.is_of_host).cloned().collect();
-    expect_unused(&spec.working_dir, &of_host)?;
-    expect_nobody(data, spec, &of_host).await?;
-    move_all(data, planned(data, &of_host)?).await?;
-    restore_all(data, opened, &rest.found).await?;
-    note_different(data, &load_all(data, opened, &late, spec, side).await?).await
-}
-
-/// Refuses folders of the host with something in them, but for the new instance's own: another instance may live there.
-fn expect_unused(own: &str, of_host: &[Target]) -> Result<(), DataError> {
-    let is_used = |target: &&Target| {
-        let has_something = std::fs::read_dir(&target.path).is_ok_and(|mut found| found.next().is_some());
-        !target.path.starts_with(own) && has_something
-    };
-    match of_host.iter().find(is_used) {
-        Some(target) => Err(UnfitError::FolderInUse { path: target.path.clone() }.into()),
-        None => Ok(()),
-    }
 }
 
 /// Refuses to restore some stores where a failed upgrade may have changed others: the instance would start over these.
@@ -203,7 +104,7 @@ fn expect_same(opened: &Opened, settled: &Settled) -> Result<(), DataError> {
     Err(UnfitError::OtherRelease { was: was.clone(), is: is.clone() }.into())
 }
 
-fn chosen(opened: &Opened, only: &BTreeSet<StoreName>) -> Result<Vec<Part>, DataError> {
+pub fn chosen(opened: &Opened, only: &BTreeSet<StoreName>) -> Result<Vec<Part>, DataError> {
     let parts = &opened.manifest.parts;
     if let Some(missing) = only.iter().find(|name| !parts.iter().any(|part| part.store == **name)) {
         return Err(UnfitError::StoreMissing { store: missing.clone() }.into());
@@ -213,7 +114,7 @@ fn chosen(opened: &Opened, only: &BTreeSet<StoreName>) -> Result<Vec<Part>, Data
 }
 
 /// Returns how each folder will be moved aside. Changes nothing.
-fn planned(data: &DataWork<'_>, targets: &[Target]) -> Result<Vec<Aside>, DataError> {
+pub fn planned(data: &DataWork<'_>, targets: &[Target]) -> Result<Vec<Aside>, DataError> {
     let plan = |target: &Target| {
         set_aside::plan(&target.path, &data.order.id).map_err(|error| StoreFault::Aside(error).of_store(&target.store))
     };
@@ -251,7 +152,7 @@ async fn take_apart(data: &DataWork<'_>, settled: &Settled, targets: Targets) ->
     Ok(targets.found.into_iter().chain(made).collect())
 }
 
-async fn move_all(data: &DataWork<'_>, asides: Vec<Aside>) -> Result<(), DataError> {
+pub async fn move_all(data: &DataWork<'_>, asides: Vec<Aside>) -> Result<(), DataError> {
     for aside in asides {
         data.work.say(Activity::SettingAside(aside.path.display().to_string()));
         let noted = aside.clone();
@@ -269,13 +170,8 @@ async fn move_all(data: &DataWork<'_>, asides: Vec<Aside>) -> Result<(), DataErr
     Ok(())
 }
 
-/// Returns whether a store consists of volumes that can be filled before its container exists.
-fn has_volumes(store: &Store) -> bool {
-    matches!(&store.engine, DatabaseEngine::Volume(Files::Volume(_)))
-}
-
 /// Files come before databases, which may refer to them.
-async fn restore_all(data: &DataWork<'_>, opened: &Opened, targets: &[Target]) -> Result<(), DataError> {
+pub async fn restore_all(data: &DataWork<'_>, opened: &Opened, targets: &[Target]) -> Result<(), DataError> {
     for target in targets {
         let Some(root) = &target.root else { continue };
         data.work.say(Activity::Restoring(target.store.clone()));
@@ -308,7 +204,7 @@ fn notes_of(store: &StoreName, restored: Restored) -> Vec<DataNote> {
 }
 
 /// Fails the restore if rows differ. Other differences are only reported, because the rows may still be wanted.
-async fn note_different(data: &DataWork<'_>, loaded: &Loaded) -> Result<(), DataError> {
+pub async fn note_different(data: &DataWork<'_>, loaded: &Loaded) -> Result<(), DataError> {
     if let Some((store, rows)) = loaded.differing.iter().find(|(_, it)| !it.rows.is_empty()) {
         let reason = rows.words().unwrap_or_default();
         return Err(StoreFault::RowsDiffer(reason).of_backup(store));
@@ -327,30 +223,4 @@ async fn run_again(data: &DataWork<'_>, settled: &Settled) -> Result<(), DataErr
     let spec = &settled.rendered.spec;
     let finish = if settled.is_stopped() { Finish::AsIs } else { Finish::Healthy(&settled.rendered.health) };
     Ok(data.work.perform(spec, |found| stages(found, settled), finish).await?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_is_restored_over_a_folder_that_somebody_uses() {
-        let host = tempfile::tempdir().expect("a folder");
-        let target = |name: &str| {
-            let store = "files".parse().expect("a name");
-            Target { store, path: host.path().join(name), root: None, is_of_host: true }
-        };
-        for name in ["used", "empty", "own"] {
-            std::fs::create_dir(host.path().join(name)).expect("made");
-        }
-        for name in ["used/measured", "own/measured"] {
-            std::fs::write(host.path().join(name), "years of it").expect("written");
-        }
-        let own = host.path().join("own").display().to_string();
-        expect_unused(&own, &[target("empty"), target("own"), target("absent")]).expect("nobody has anything there");
-        let refused = expect_unused(&own, &[target("empty"), target("used")]).expect_err("somebody has");
-        let path = host.path().join("used");
-        let DataError::Unfit(refused) = refused else { panic!("{refused}") };
-        assert!(matches!(&*refused, UnfitError::FolderInUse { path: at } if *at == path), "{refused}");
-    }
 }
