@@ -3,7 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a build script speaks to cargo on stdout")]
 
 use prost_types::field_descriptor_proto::Type;
-use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
+use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet};
 use std::error::Error;
 use std::path::Path;
 
@@ -83,10 +83,16 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The files whose messages are shown as JSON.
 const SHOWN: [&str; 2] = ["fleet/v1/operators.proto", "fleet/v1/activities.proto"];
+/// The messages of other files that are shown as JSON, too.
+const SHOWN_MESSAGES: [&str; 1] = ["ServiceHold"];
 
 /// Returns each enum field that is written to JSON as a word, with its attribute.
 fn enum_words(descriptors: &FileDescriptorSet) -> Vec<(String, String)> {
-    let shown = descriptors.file.iter().filter(|file| SHOWN.contains(&file.name())).flat_map(|file| &file.message_type);
+    let all = descriptors.file.iter().flat_map(|file| file.message_type.iter().map(move |message| (file, message)));
+    let is_shown = |(file, message): &(&FileDescriptorProto, &DescriptorProto)| {
+        SHOWN.contains(&file.name()) || SHOWN_MESSAGES.contains(&message.name())
+    };
+    let shown = all.filter(is_shown).map(|(_, message)| message);
     let fields = shown.flat_map(|message| message.field.iter().map(move |field| (message, field)));
     let enums = fields.filter(|(_, field)| field.r#type() == Type::Enum);
     let word = |(message, field): (&DescriptorProto, &FieldDescriptorProto)| {

@@ -18,6 +18,7 @@ mod lost;
 mod making;
 mod quota;
 mod reads;
+mod reason;
 mod repository_service;
 mod retired;
 mod room;

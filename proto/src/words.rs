@@ -80,6 +80,7 @@ wire_enums!(
     RolloutPhase,
     RolloutRefusalCode,
     SandboxPartCode,
+    ServiceHoldKind,
     SteerAction,
     StoreEngine,
     StoreGapCode,

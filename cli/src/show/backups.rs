@@ -165,7 +165,10 @@ pub fn lines(detail: &BackupDetail, now: Time) -> Vec<String> {
         .flat_map(|part| part.notes.iter().map(|note| format!("{}: {}", part.store, notes::shown_note(note))));
     lines.extend(section("notes", notes.map(|note| one_line(&note)).collect()));
     lines.extend(section("compared by a drill", detail.parts.iter().filter_map(compared).collect()));
-    lines.extend(section("stood still", detail.holds.iter().map(|line| one_line(line)).collect()));
+    lines.extend(section(
+        "stood still",
+        detail.service_holds.iter().map(|hold| one_line(&notes::service_hold(hold))).collect(),
+    ));
     lines.extend(section("not in it, for they can be rebuilt", detail.derivable.clone()));
     lines.extend(section("uncovered", detail.uncovered.iter().map(|line| one_line(line)).collect()));
     lines.extend(section("images", detail.images.iter().map(|(name, image)| format!("{name}  {image}")).collect()));

@@ -2,10 +2,12 @@
 
 use super::{coverage, failures, host_events};
 use fleet_core::backup::{DataNote, DrillCheck, EngineKind, percent};
+use fleet_core::backup_health::rough;
 use fleet_core::grammar::{count, verb};
 use fleet_core::names::StoreName;
 use fleet_proto::convert::{incoming_data_note, incoming_drill_check};
 use fleet_proto::v1;
+use fleet_proto::words::word;
 
 /// Words of a backup without files beside the dump, and of what a new instance gets in their place.
 pub const SIDE_FILES_MISSING: &str = "the backup is older than files beside the dump are kept: settings, access rules, accounts in \
@@ -84,6 +86,12 @@ pub fn note(note: &DataNote) -> String {
         }
     };
     if note.is_warning() { format!("warning: {text}") } else { text }
+}
+
+/// Returns the words of a service that stood still for a backup.
+pub fn service_hold(hold: &v1::ServiceHold) -> String {
+    let length = super::period(hold.to_ms.saturating_sub(hold.from_ms)).as_duration();
+    format!("{} {} for {}", hold.service, word::<v1::ServiceHoldKind>(hold.kind), rough(length))
 }
 
 /// Returns the words of several remarks, on one line.

@@ -1,6 +1,6 @@
 //! Words of refusals of a host's policy.
 
-use super::not_known;
+use super::{and_more, not_known};
 use fleet_core::policy_refusal::{LeadError, PolicyRefusal};
 use fleet_proto::convert::{incoming_link_problem, incoming_policy_refusal};
 use fleet_proto::v1;
@@ -15,6 +15,12 @@ pub fn shown(refusal: &v1::PolicyRefusal) -> String {
 pub fn shown_link(problem: &v1::LinkProblem) -> String {
     let known = incoming_link_problem(problem.clone()).as_ref().map(link_words);
     known.unwrap_or_else(|| super::unknown::<v1::LinkProblemCode>("a problem", problem.code, &problem.arguments))
+}
+
+/// Returns the words of a host whose policy does not allow some repositories.
+pub fn objection(of: &v1::HostObjection) -> String {
+    let refusals: Vec<String> = of.refusals.iter().map(shown).collect();
+    format!("{}: {}{}", of.host, refusals.join("; "), and_more(of.more, ""))
 }
 
 /// Returns the words of several refusals.
@@ -106,6 +112,13 @@ fn link_words(problem: &LeadError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_objection_names_the_host_and_counts_what_is_not_listed() {
+        let refusals = vec![PolicyRefusal::Bucket { place: "s3.lab/a".to_owned() }.into()];
+        let of = v1::HostObjection { host: "lab-1".to_owned(), refusals, more: 2 };
+        assert_eq!(objection(&of), "lab-1: the host does not allow the bucket s3.lab/a; and 2 more");
+    }
 
     #[test]
     fn a_refusal_ends_with_the_line_that_would_allow_it_or_with_the_end_of_the_link() {

@@ -55,6 +55,13 @@ pub fn shown_undeliverable(reason: &v1::UndeliverableReason) -> String {
     known.unwrap_or_else(|| super::unknown::<v1::UndeliverableReasonCode>("a reason", reason.code, &reason.arguments))
 }
 
+/// Returns the words of a recovery kit that could not be made.
+pub fn missing_kit(kit: &v1::MissingKit) -> String {
+    let reason =
+        kit.reason.as_ref().map(shown_undeliverable).unwrap_or_else(|| "the coordinator gave no reason".to_owned());
+    format!("no kit: {} in {}: {reason}", kit.instance, kit.repository)
+}
+
 /// Returns the words of a problem.
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub fn words(problem: &Problem) -> String {

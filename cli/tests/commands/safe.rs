@@ -3,6 +3,7 @@
 use crate::fake::Shared;
 use crate::scene::Scene;
 use fleet_core::backup::ManifestChange;
+use fleet_core::undeliverable_reason::UndeliverableReason as Undeliverable;
 use fleet_proto::v1::backups_server::Backups;
 use fleet_proto::v1::*;
 use std::pin::Pin;
@@ -63,7 +64,12 @@ impl Backups for Safe {
                     ..Default::default()
                 },
             ],
-            holds: vec!["web paused for 3s".to_owned()],
+            service_holds: vec![ServiceHold {
+                service: "web".to_owned(),
+                kind: ServiceHoldKind::Paused.into(),
+                from_ms: 1000,
+                to_ms: 4000,
+            }],
             ..Default::default()
         })
     }
@@ -112,9 +118,14 @@ impl Backups for Safe {
     async fn get_recovery_kits(&self, request: Request<RecoveryKitsRequest>) -> Answer<RecoveryKitList> {
         let sealed = !request.get_ref().age_recipient.is_empty();
         let lacking = request.get_ref().instances.iter().filter(|name| *name == "notes-9");
-        let failed = lacking.map(|name| format!("{name} in offsite: there is no repository `offsite`")).collect();
+        let missing = lacking.map(|name| MissingKit {
+            repository: "offsite".to_owned(),
+            instance: name.clone(),
+            reason: Some(Undeliverable::NoRepository("offsite".parse().expect("a name")).into()),
+        });
+        let missing = missing.collect();
         self.answer(request, |_| RecoveryKitList {
-            failed,
+            missing,
             kits: vec![RecoveryKit {
                 repository: "central".to_owned(),
                 instance: "../notes-1".to_owned(),

@@ -1,7 +1,7 @@
 //! The complete set of a host's open orders, with the values and keys that it alone may see.
 
 use crate::facts::Facts;
-use crate::repositories::{RepositoryService, RepositoryServiceError, SecretsError};
+use crate::repositories::{RepositoryService, RepositoryServiceError};
 use crate::values::{Values, ValuesError};
 use fleet_core::facts::{DriftRule, OpenOrder};
 use fleet_core::names::{HostName, OrderId};
@@ -44,7 +44,7 @@ impl UndeliverableError {
                 UndeliverableReason::ValueSealed { instance: instance.clone(), value: name.as_str().into() }
             }
             Self::Values(ValuesError::Store(error)) => UndeliverableReason::Text(error.to_string().into()),
-            Self::Repositories(error) => of_repository(error),
+            Self::Repositories(error) => error.into(),
         }
     }
 
@@ -55,38 +55,6 @@ impl UndeliverableError {
             Self::Values(ValuesError::Absent { .. } | ValuesError::Seal { .. }) | Self::Duplicate { .. } => false,
             Self::Repositories(error) => error.is_of_store(),
         }
-    }
-}
-
-fn of_repository(error: &RepositoryServiceError) -> UndeliverableReason {
-    match error {
-        RepositoryServiceError::Unknown(repository) => UndeliverableReason::NoRepository(repository.clone()),
-        RepositoryServiceError::Empty { repository, instance } => {
-            UndeliverableReason::NothingInRepository { repository: repository.clone(), instance: instance.clone() }
-        }
-        RepositoryServiceError::NoBucketKeys(repository) => UndeliverableReason::BucketKeysMissing(repository.clone()),
-        RepositoryServiceError::OnItsHost(repository) => UndeliverableReason::RepositoryOnHost(repository.clone()),
-        RepositoryServiceError::BeingMade(repository) => UndeliverableReason::RepositoryBeingMade(repository.clone()),
-        RepositoryServiceError::NotMade { repository, reason } => {
-            UndeliverableReason::RepositoryNotMade { repository: repository.clone(), cause: reason.as_str().into() }
-        }
-        RepositoryServiceError::NoBackup { repository, instance, backup } => UndeliverableReason::BackupMissing {
-            repository: repository.clone(),
-            instance: instance.clone(),
-            backup: backup.as_str().into(),
-        },
-        RepositoryServiceError::Unreadable { backup, reason } => {
-            UndeliverableReason::BackupUnreadable { backup: backup.as_str().into(), cause: reason.as_str().into() }
-        }
-        // The reason says itself that the keys cannot be opened.
-        RepositoryServiceError::Secrets(SecretsError::Seal(_, source)) => {
-            UndeliverableReason::RepositoryKeysUnreadable { cause: source.to_string().into() }
-        }
-        RepositoryServiceError::Secrets(SecretsError::Store(_))
-        | RepositoryServiceError::Store(_)
-        | RepositoryServiceError::Keys(_)
-        | RepositoryServiceError::Repository(_)
-        | RepositoryServiceError::Disk(_) => UndeliverableReason::RepositoryFailed { cause: error.to_string().into() },
     }
 }
 

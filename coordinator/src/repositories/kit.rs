@@ -1,6 +1,6 @@
 //! Recovery kits: for each repository the sheet that gets its data back when we are gone, and how it is sealed.
 
-use super::housekeeping::{backups_of, said};
+use super::housekeeping::backups_of;
 use super::repository_service::{RepositoryService, RepositoryServiceError};
 use super::retired::{RetainedValuesFound, RetiredRepository};
 use super::route::place_words;
@@ -10,6 +10,7 @@ use age::armor::{ArmoredWriter, Format};
 use fleet_core::backup::{BackupKey, DataResult, Manifest, RecoverySheet, RepositoryLocation, Secret};
 use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_core::time::Time;
+use fleet_core::undeliverable_reason::UndeliverableReason;
 use fleet_repository::MAX_MANIFEST;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -24,7 +25,7 @@ pub struct Kits {
     /// Kits that could be made.
     pub made: Vec<Kit>,
     /// Repositories for which none could be made, with the reason.
-    pub failed: Vec<(RepositoryName, InstanceName, String)>,
+    pub failed: Vec<(RepositoryName, InstanceName, UndeliverableReason)>,
 }
 
 /// Kit of one repository.
@@ -89,7 +90,7 @@ impl RepositoryService {
             }
             match self.recovery_kit(repository.clone(), instance.clone()).await {
                 Ok(kit) => kits.made.push(kit),
-                Err(error) => kits.failed.push((repository, instance, said(&error))),
+                Err(error) => kits.failed.push((repository, instance, (&error).into())),
             }
         }
         let retired =
@@ -97,7 +98,7 @@ impl RepositoryService {
         for RetainedValuesFound { repository, instance, opened } in retired {
             match opened {
                 Ok(retired) => kits.made.push(retired_kit(&retired)),
-                Err(error) => kits.failed.push((repository, instance, said(&error))),
+                Err(error) => kits.failed.push((repository, instance, (&RepositoryServiceError::from(error)).into())),
             }
         }
         Ok(kits)

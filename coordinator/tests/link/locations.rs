@@ -3,6 +3,7 @@
 use crate::harness::{LIMIT, now, refusal, strict};
 use crate::scene::{Backups, Scene, backups, data, end, manifest, scene};
 use fleet_core::backup::{CopyMade, DataAction, DataResult, LocationAccess, RepositoryAccess};
+use fleet_core::policy_refusal::PolicyRefusal;
 use fleet_core::refused_call::{BackupRefusal, CallRefusal};
 use fleet_proto::convert::incoming_order;
 use fleet_proto::v1::{self, order_report::Outcome};
@@ -105,13 +106,15 @@ async fn operators_hear_at_once_that_a_host_does_not_allow_a_repository() {
     let heard = async {
         loop {
             let view = scene.backups.set_policy(set.clone()).await.expect("it is a good policy").into_inner();
-            if let Some(note) = view.notes.first() {
-                return note.clone();
+            if let Some(note) = view.objections.first() {
+                return note.refusals.clone();
             }
         }
     };
-    let note = timeout(LIMIT, heard).await.expect("the policy is heard");
-    assert!(note.contains("`repositories: [/mnt/usb]`"), "{note}");
+    let refusals = timeout(LIMIT, heard).await.expect("the policy is heard");
+    let forbidden =
+        |name: &str, path: &str| PolicyRefusal::RepositoryFolder { repository: read(name), path: path.to_owned() };
+    assert_eq!(refusals, [forbidden("usb", "/mnt/usb").into()]);
     let now =
         v1::BackUpRequest { instances: vec!["notes-1".to_owned()], to: vec!["usb".to_owned()], ..Default::default() };
     let refused = scene.backups.back_up(now).await.expect_err("the host does not allow it");
@@ -120,5 +123,6 @@ async fn operators_hear_at_once_that_a_host_does_not_allow_a_repository() {
     let place = v1::add_repository_request::Location::Folder(v1::FolderPlace { path: "/mnt/other".to_owned() });
     let other = v1::AddRepositoryRequest { name: "other".to_owned(), location: Some(place) };
     let view = root.add_repository(other).await.expect("its hosts may allow it yet").into_inner();
-    assert!(view.notes.iter().any(|note| note.contains("/mnt/other")), "{:?}", view.notes);
+    let refusals = view.objections.into_iter().flat_map(|one| one.refusals);
+    assert_eq!(refusals.collect::<Vec<_>>(), [forbidden("other", "/mnt/other").into()]);
 }

@@ -4,6 +4,7 @@ use crate::harness::{DAY, Harness, id, noise, read};
 use fleet_coordinator::repositories::RepositoryServiceError;
 use fleet_coordinator::store::Batch;
 use fleet_core::names::RepositoryName;
+use fleet_core::undeliverable_reason::UndeliverableReason;
 use futures_util::StreamExt;
 use std::ffi::OsStr;
 use std::fs;
@@ -107,8 +108,8 @@ async fn one_sheet_that_cannot_be_written_keeps_nobody_from_the_others() {
     harness.store.commit(batch).await.expect("the store is whole");
     let kits = harness.repository_service.recovery_kits(&[].into()).await.expect("the others can be written");
     assert_eq!(kits.made.len(), 1);
-    let (repository, instance, why) = &kits.failed[0];
-    assert_eq!((repository, instance, why.as_str()), (&offsite, &read("notes-1"), "there is no repository `offsite`"));
+    let reason = UndeliverableReason::NoRepository(offsite.clone());
+    assert_eq!(kits.failed, [(offsite, read("notes-1"), reason)]);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use crate::complete;
 use crate::context::Context;
 use crate::exit::ExitStatus;
 use crate::format::one_line;
+use crate::words::problems;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::command_error::CommandError;
@@ -44,9 +45,9 @@ pub async fn run(context: &Context, args: &RecoveryKitArgs) -> Result<ExitStatus
     let session = context.session().await?;
     let what = "make the recovery kit";
     let list = session.ask(what, async |_| session.backups().get_recovery_kits(request).await).await?;
-    list.failed.iter().for_each(|line| context.printer.story(format!("no kit: {}", one_line(line))));
-    let status = if list.failed.is_empty() { ExitStatus::Done } else { ExitStatus::Refused };
-    if list.kits.is_empty() && list.failed.is_empty() {
+    list.missing.iter().for_each(|kit| context.printer.story(one_line(&problems::missing_kit(kit))));
+    let status = if list.missing.is_empty() { ExitStatus::Done } else { ExitStatus::Refused };
+    if list.kits.is_empty() && list.missing.is_empty() {
         context.printer.story("there is no repository yet, and so no kit");
         return Ok(ExitStatus::Done);
     }

@@ -6,6 +6,7 @@ use crate::exit::ExitStatus;
 use crate::format::one_line;
 use crate::output::{OutputArgs, show_list};
 use crate::show::backups::REPOSITORIES;
+use crate::words::policies;
 use clap::{Args, Subcommand};
 use fleet_core::command_error::CommandError;
 use fleet_core::names::RepositoryName;
@@ -111,7 +112,8 @@ async fn add(context: &Context, args: &RepositoryAddArgs) -> Result<ExitStatus, 
     let session = context.session().await?;
     let view = session.ask("add the repository", async |_| session.backups().add_repository(request).await).await?;
     context.printer.answer(format!("{}: added, {}", view.name, view.place))?;
-    view.notes.iter().for_each(|note| context.printer.story(format!("warning: {}", one_line(note))));
+    let objections = view.objections.iter().map(policies::objection);
+    objections.for_each(|one| context.printer.story(format!("warning: {}", one_line(&one))));
     context.printer.story(format!("use it: `fleet backup policy set POLICY --to central --to {}`", view.name));
     Ok(ExitStatus::Done)
 }

@@ -34,11 +34,15 @@ impl OperatorsService {
         }
         let recipient = Some(request.age_recipient.as_str()).filter(|text| !text.is_empty());
         let kits = made.into_iter().map(|kit| view(kit, recipient)).collect::<Result<Vec<_>, _>>()?;
-        let lacking = lacking.into_iter().map(|(repository, of, why)| format!("{of} in {repository}: {why}"));
+        let missing = lacking.into_iter().map(|(repository, instance, reason)| v1::MissingKit {
+            repository: repository.to_string(),
+            instance: instance.to_string(),
+            reason: Some(reason.into()),
+        });
         let event = EventKind::RecoveryKitsTaken { count: kits.len() };
         let kept = self.shared.facts.tell(by, event, clock::now()).await;
         kept.map_err(|error| failed(Attempt::KeepEvent, &error))?;
-        Ok(v1::RecoveryKitList { kits, failed: lacking.collect() })
+        Ok(v1::RecoveryKitList { kits, missing: missing.collect() })
     }
 }
 

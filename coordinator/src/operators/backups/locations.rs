@@ -1,6 +1,6 @@
 //! Repositories that operators have named.
 
-use super::requests::hosts_against;
+use super::requests::objections;
 use crate::clock;
 use crate::facts::{DesiredChange, StateSnapshot};
 use crate::operators::apps::count;
@@ -44,9 +44,9 @@ impl OperatorsService {
         };
         self.change(now, change).await?;
         let snapshot = self.shared.facts.read();
-        let notes = hosts_against(&snapshot, snapshot.desired().hosts.keys(), &[name.clone()].into());
+        let objections = objections(&snapshot, snapshot.desired().hosts.keys(), &[name.clone()].into());
         let view = snapshot.desired().repositories.get(&name).map(|repository| view(&snapshot, &name, repository));
-        let view = view.map(|view| v1::RepositoryView { notes, ..view });
+        let view = view.map(|view| v1::RepositoryView { objections, ..view });
         view.ok_or_else(|| absent(ATTEMPT, NamedKind::Repository, name, None))
     }
 
@@ -155,7 +155,7 @@ fn view(snapshot: &StateSnapshot, name: &RepositoryName, repository: &Repository
         instances: count(counts.len()),
         backups: count(counts.iter().sum()),
         policies: policies.map(|(name, _)| name.to_string()).collect(),
-        notes: Vec::new(),
+        objections: Vec::new(),
     }
 }
 

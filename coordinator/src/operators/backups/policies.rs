@@ -1,6 +1,6 @@
 //! Policies: setting, listing and removing them.
 
-use super::requests::{check_repositories, hosts_against};
+use super::requests::{check_repositories, objections};
 use crate::clock;
 use crate::facts::{DesiredChange, StateSnapshot};
 use crate::operators::request::{ChangeError, absent, read, unreadable};
@@ -46,7 +46,7 @@ impl OperatorsService {
             let policy = settled(&snapshot, &name, &request)?;
             shortened(&snapshot, (&name, &policy), role, now)?;
             let after = snapshot.desired().with_policy(&name, &policy);
-            return Ok(view_with_notes(&snapshot, &after, (&name, &policy), now));
+            return Ok(view_with_objections(&snapshot, &after, (&name, &policy), now));
         }
         let change = |change: &mut DesiredChange<'_>| {
             let policy = settled(change.snapshot(), &name, &request)?;
@@ -73,7 +73,7 @@ impl OperatorsService {
         self.change(now, change).await?;
         let snapshot = self.shared.facts.read();
         let policy = snapshot.desired().policies.get(&name).ok_or_else(|| no_policy(ATTEMPT, &name))?;
-        Ok(view_with_notes(&snapshot, snapshot.desired(), (&name, policy), now))
+        Ok(view_with_objections(&snapshot, snapshot.desired(), (&name, policy), now))
     }
 
     pub fn list_policies_now(
@@ -252,7 +252,7 @@ fn give(snapshot: &StateSnapshot, policy: &mut BackupPolicy, request: &v1::SetPo
 }
 
 /// Adds the hosts whose own policy does not allow its repositories: their backups will fail with that reason.
-fn view_with_notes(
+fn view_with_objections(
     snapshot: &StateSnapshot,
     desired: &Desired,
     (name, policy): (&PolicyName, &BackupPolicy),
@@ -261,7 +261,7 @@ fn view_with_notes(
     let view = view(desired, name, policy, now);
     let instances = view.instances.iter().filter_map(|instance| instance.parse::<InstanceName>().ok());
     let hosts: BTreeSet<HostName> = instances.filter_map(|it| Some(snapshot.instance(&it)?.host.clone())).collect();
-    v1::BackupPolicyView { notes: hosts_against(snapshot, &hosts, &policy.to), ..view }
+    v1::BackupPolicyView { objections: objections(snapshot, &hosts, &policy.to), ..view }
 }
 
 fn view(desired: &Desired, name: &PolicyName, policy: &BackupPolicy, now: Time) -> v1::BackupPolicyView {
@@ -281,7 +281,7 @@ fn view(desired: &Desired, name: &PolicyName, policy: &BackupPolicy, now: Time) 
         given_to: given_to(policy),
         instances: desired.instances.keys().filter(has).map(ToString::to_string).collect(),
         next_ms: policy.schedule.next(now).map_or(0, |at| at.0),
-        notes: Vec::new(),
+        objections: Vec::new(),
     }
 }
 

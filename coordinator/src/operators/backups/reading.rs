@@ -8,10 +8,8 @@ use crate::permits::Permit;
 use crate::repositories::{Opened, RepositoryService, RepositoryServiceError, Which, said, unreadable_file};
 use crate::rpc_status::{refusal_of, refuse};
 use fleet_core::backup::{
-    BackupDamage, BackupSource, FileKind, Hold, HoldKind, Kept, Manifest, ManifestDifference, Part, VerifyFinding,
-    side_file_note,
+    BackupDamage, BackupSource, FileKind, Kept, Manifest, ManifestDifference, Part, VerifyFinding, side_file_note,
 };
-use fleet_core::backup_health::rough;
 use fleet_core::hint::Hint;
 use fleet_core::names::{BackupId, InstanceName, OperatorName, RepositoryName};
 use fleet_core::refused_call::{Attempt, BackupRefusal};
@@ -245,10 +243,10 @@ fn path_of(attempt: Attempt, opened: &Opened, request: &v1::ExtractRequest) -> R
 fn with_manifest(detail: v1::BackupDetail, manifest: &Manifest) -> v1::BackupDetail {
     v1::BackupDetail {
         parts: manifest.parts.iter().map(|it| part(manifest, it)).collect(),
-        holds: manifest.holds.iter().map(hold).collect(),
         derivable: manifest.derivable.iter().map(ToString::to_string).collect(),
         uncovered: manifest.uncovered.clone(),
         images: manifest.images.clone(),
+        service_holds: manifest.holds.iter().cloned().map(Into::into).collect(),
         ..detail
     }
 }
@@ -270,12 +268,4 @@ fn part(manifest: &Manifest, part: &Part) -> v1::PartView {
         noted_facts: u32::try_from(part.source.as_ref().map_or(0, |source| source.size().0)).unwrap_or(u32::MAX),
         noted_tables: u32::try_from(part.source.as_ref().map_or(0, |source| source.size().1)).unwrap_or(u32::MAX),
     }
-}
-
-fn hold(hold: &Hold) -> String {
-    let word = match hold.kind {
-        HoldKind::Stopped => "stopped",
-        HoldKind::Paused => "paused",
-    };
-    format!("{} {word} for {}", hold.service, rough(hold.to.since(hold.from)))
 }

@@ -18,14 +18,14 @@ use fleet_core::names::{HostName, InstanceName, OperatorName, RepositoryName};
 use fleet_core::order_summary::OrderSummary;
 use fleet_core::plan::data_order_id;
 use fleet_core::planned_change::PlannedChange;
-use fleet_core::policy_refusal::{PolicyRefusal, joined};
-use fleet_core::refused_call::{Attempt, BackupRefusal, CallRefusal, NamedKind};
+use fleet_core::policy_refusal::PolicyRefusal;
+use fleet_core::refused_call::{Attempt, BackupRefusal, CallRefusal, NamedKind, first_of};
 use fleet_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
 use tonic::Status;
 
 /// Maximum number of hosts with objections that are named.
-const NOTES: usize = 20;
+const HOSTS_NAMED: usize = 20;
 
 impl OperatorsService {
     pub async fn back_up_as(&self, by: &OperatorName, request: &v1::BackUpRequest) -> Result<v1::BackUpReply, Status> {
@@ -199,18 +199,22 @@ pub fn check_host<'a>(
     Err(refuse(attempt, refusal, Hint::AskHostOwners(host.clone())))
 }
 
-/// The hosts whose own policy does not allow some of these repositories, each in words.
-pub fn hosts_against<'a>(
+/// Returns the hosts whose own policy does not allow some of these repositories.
+pub fn objections<'a>(
     snapshot: &StateSnapshot,
     hosts: impl IntoIterator<Item = &'a HostName>,
     names: &BTreeSet<RepositoryName>,
-) -> Vec<String> {
-    let said = hosts.into_iter().filter_map(|host| {
+) -> Vec<v1::HostObjection> {
+    let objections = hosts.into_iter().filter_map(|host| {
         let policy = &snapshot.observed().hosts.get(host)?.said.policy;
-        let against: Vec<PolicyRefusal> = names.iter().flat_map(|name| refusals(snapshot, policy, name)).collect();
-        (!against.is_empty()).then(|| format!("{host}: {}", joined(&against)))
+        let (first, more) = first_of(names.iter().flat_map(|name| refusals(snapshot, policy, name)));
+        (!first.is_empty()).then(|| v1::HostObjection {
+            host: host.to_string(),
+            refusals: first.into_iter().map(Into::into).collect(),
+            more: u32::try_from(more).unwrap_or(u32::MAX),
+        })
     });
-    said.take(NOTES).collect()
+    objections.take(HOSTS_NAMED).collect()
 }
 
 /// Returns the objections of a host's policy to a repository.

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::exit::ExitStatus;
 use crate::format::one_line;
 use crate::show::backups::policy_lines;
+use crate::words::policies;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use fleet_core::backup::Zone;
@@ -133,7 +134,8 @@ pub async fn run(context: &Context, args: &PolicySetArgs) -> Result<ExitStatus, 
     let request = request(args);
     let policy = session.ask("set the policy", async |_| session.backups().set_policy(request).await).await?;
     policy_lines(&policy, context.now()).iter().try_for_each(|line| context.printer.answer(line.as_str()))?;
-    policy.notes.iter().for_each(|note| context.printer.story(format!("warning: {}", one_line(note))));
+    let objections = policy.objections.iter().map(policies::objection);
+    objections.for_each(|one| context.printer.story(format!("warning: {}", one_line(&one))));
     if args.dry_run {
         context.printer.story("this was a dry run: nothing was changed");
     }
