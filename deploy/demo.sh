@@ -117,7 +117,7 @@ go_through() {
     stage "1.2, one canary first" "20 s"
     roll_out_the_good_one
     say "the first rollout has ended $(clock) after the start"
-    stage "1.3 is bad: it comes back by itself" "20 s"
+    stage "1.3 destroys rows, and lab-2 loses its power meanwhile: every row comes back" "90 s"
     roll_out_the_bad_one
     stage "Backups, each restored and checked" "30 s"
     back_up_everything
@@ -283,17 +283,33 @@ roll_out_the_good_one() {
 }
 
 roll_out_the_bad_one() {
-    if run fleet rollout --version 1.3 --canary 1 --yes; then
+    cut_power_in_the_middle 2 &
+    local cut=$!
+    if run fleet rollout --version 1.3 --canary 0 --at-once 3 --yes; then
         fail "the rollout of 1.3 should have failed, and ended well"
     elif [ "$(cat "$state/status")" != 1 ]; then
         fail "the rollout of 1.3 ended with exit code $(cat "$state/status"), not 1"
     fi
     say "exit code 1: the fleet said no"
+    wait "$cut" || fail "the power of lab-2 was not cut while 1.3 ran there"
     expect_everywhere 1.2
     expect_uploads
-    say "all are on 1.2 with their uploads"
+    say "all are on 1.2 with their uploads, whose rows 1.3 had removed"
     show fleet rollout explain
     said halted 'was rolled back to 1.2'
+}
+
+# Once the new version runs on a host, its migration is through.
+cut_power_in_the_middle() {
+    wait_until 120 curl_says "$(url_of "$1")/version" '"version": "1.3"' || return 1
+    cut_power "$1"
+    say "lab-$1 has lost its power, while 1.3 ran there"
+    restore_power "$1"
+    say "lab-$1 has its power again"
+}
+
+curl_says() {
+    curl -fsS --max-time 5 "$1" 2>/dev/null | grep -qF -- "$2"
 }
 
 back_up_everything() {
@@ -371,7 +387,7 @@ expect_everywhere() {
 }
 
 is_version() {
-    curl -fsS --max-time 5 "$(url_of "$1")/version" | grep -qF "\"version\": \"$2\"" &&
+    curl_says "$(url_of "$1")/version" "\"version\": \"$2\"" &&
         curl -fsS --max-time 5 "$(url_of "$1")/health"
 }
 

@@ -43,7 +43,8 @@ main() {
     expect_health 200
     expect version '"version": "1.2"' "$url/version"
     expect_file "$id" "$folder/spectrum.bin"
-    upload "$folder/spectrum.bin" 'copy.bin&tags=raman,2026' >/dev/null
+    local copy
+    copy=$(upload "$folder/spectrum.bin" 'copy.bin&tags=raman,2026')
     expect 'search' '"copy.bin"' "$url/uploads?search=raman"
     expect_not 'search leaves out' '"streamed.bin"' "$url/uploads?search=raman"
 
@@ -53,22 +54,25 @@ main() {
     expect 'reason' 'reviewed_by' "$url/health"
     expect version '"version": "1.3"' "$url/version"
 
-    heading "back to 1.2, and to 1.1 on the schema of 1.2"
+    heading "back to 1.2, which is well without the rows that 1.3 has removed, and to 1.1 on the schema of 1.3"
     compose_up 1.2
     expect_health 200
+    expect_file "$copy" "$folder/spectrum.bin"
+    expect_status 404 "$url/uploads/$id"
+    expect_status 404 "$url/uploads/$streamed"
     compose_up 1.1
     expect_health 200
-    expect 'schema' '"schema": 2' "$url/version"
+    expect 'schema' '"schema": 3' "$url/version"
     upload "$folder/spectrum.bin" later.bin >/dev/null
-    expect 'all bytes' '"uploads": 4, "missing": [], "changed": []' "$url/check"
+    expect 'all bytes' '"uploads": 2, "missing": [], "changed": []' "$url/check"
 
     heading "without its database it says so, and it removes what it is asked to"
     compose stop db >&2
     expect_health 503
     compose start db >&2
     expect_health 200
-    curl -fsS -X DELETE "$url/uploads/$id"
-    expect_status 404 "$url/uploads/$id"
+    curl -fsS -X DELETE "$url/uploads/$copy"
+    expect_status 404 "$url/uploads/$copy"
     expect_status 411 "$url/uploads?name=x" -X POST -H 'Content-Length:'
     expect_status 400 "$url/uploads" --data-binary x
     say "all was right"

@@ -150,6 +150,23 @@ tell_host_logs() {
     done
 }
 
+# The power of a host fails, and is back. On a shared engine only its agent can be without.
+cut_power() {
+    if has_lab_servers; then
+        lab kill "lab-$1"
+    else
+        kill -9 "$(cat "$state/agent-$1.pid")"
+    fi
+}
+
+restore_power() {
+    if has_lab_servers; then
+        lab start "lab-$1"
+    else
+        background "agent-$1" fleet-agent run --data-dir "$state/agent-$1"
+    fi
+}
+
 # Ends a host, and all that was on it.
 burn_down() {
     if has_lab_servers; then

@@ -18,14 +18,14 @@ RELEASES = {
     for release in (
         Release("1.1", schema=1),
         Release("1.2", schema=2, has_tags=True),
-        # A release that was built badly, on purpose: its code counts uploads that wait for a review, and the migration
-        # that adds the column was forgotten. It starts, it serves, and it is not healthy.
-        Release("1.3", schema=2, has_tags=True, has_review=True),
+        # A release that was built badly, on purpose: its migration removes the rows of uploads without tags, and forgets
+        # the column that its code counts. It starts, it serves, it is not healthy, and 1.2 would be, without these rows.
+        Release("1.3", schema=3, has_tags=True, has_review=True),
     )
 }
 
 # The oldest schema whose releases still work on this one. A database says it to releases that are older than itself.
-COMPATIBLE_FROM = {1: 1, 2: 1}
+COMPATIBLE_FROM = {1: 1, 2: 1, 3: 1}
 
 
 def current():
