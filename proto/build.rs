@@ -7,7 +7,7 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, Fi
 use std::error::Error;
 use std::path::Path;
 
-const FILES: [&str; 18] = [
+const FILES: [&str; 19] = [
     "fleet/v1/drifts.proto",
     "fleet/v1/failures.proto",
     "fleet/v1/events.proto",
@@ -23,6 +23,7 @@ const FILES: [&str; 18] = [
     "fleet/v1/plans.proto",
     "fleet/v1/policies.proto",
     "fleet/v1/problems.proto",
+    "fleet/v1/queries.proto",
     "fleet/v1/refusals.proto",
     "fleet/v1/repositories.proto",
     "fleet/v1/results.proto",

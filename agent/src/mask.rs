@@ -16,6 +16,7 @@ use fleet_core::facts::{InstanceHealth, Running};
 use fleet_core::names::InstanceName;
 use fleet_core::order::{End, Outcome};
 use fleet_core::order_failure::OrderFailure;
+use fleet_core::query_failure::QueryFailure;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::watch;
@@ -113,6 +114,11 @@ impl Mask {
 
     /// Returns a failure with its secrets masked.
     pub fn failure(&self, failure: OrderFailure) -> OrderFailure {
+        failure.map_texts(|kind, text| self.argument(kind, text))
+    }
+
+    /// Returns the failure of a query with its secrets masked.
+    pub fn query_failure(&self, failure: QueryFailure) -> QueryFailure {
         failure.map_texts(|kind, text| self.argument(kind, text))
     }
 

@@ -11,8 +11,9 @@ use crate::link::QueryChange;
 use crate::mask::Mask;
 use crate::runtime::{ContainerRuntime, LogLine, LogRequest, LogStream, Resolved};
 use fleet_core::names::{InstanceName, NameError};
+use fleet_core::query_failure::QueryFailure;
 use fleet_core::spec::Switch;
-use fleet_proto::convert::incoming_failure;
+use fleet_proto::convert::{incoming_failure, reported_query_failure};
 use fleet_proto::v1::agents_client::AgentsClient;
 use fleet_proto::v1::host_query::Kind;
 use fleet_proto::v1::query_reply::Kind as PieceKind;
@@ -59,7 +60,7 @@ pub async fn run(context: Arc<AgentContext>, mut queries: mpsc::Receiver<QueryCh
             QueryChange::Forget(id) => open.0.remove(&id).into_iter().for_each(|(_, handle)| handle.abort()),
             QueryChange::Asked(query, channel) => {
                 let (id, work) = (query.id, Work::of(&query));
-                let kinds = if open.has_room_for(work) { kinds(&context, *query) } else { failure(&work.too_many()) };
+                let kinds = if open.has_room_for(work) { kinds(&context, *query) } else { failure(work.too_many()) };
                 let reply = tasks.spawn(send(channel, Pieces { query: id, is_named: false, kinds }));
                 open.0.insert(id, (work, reply));
             }
@@ -95,14 +96,14 @@ impl Work {
         }
     }
 
-    fn too_many(self) -> String {
-        let what = match self {
-            Self::Follow => "follows logs",
-            Self::Read => "reads logs",
-            Self::Resolve => "asks registries",
-            Self::Claims => "looks for what is claimed",
-        };
-        format!("this host {what} for {} questions already; try again later", self.most())
+    fn too_many(self) -> QueryFailure {
+        let limit = self.most();
+        match self {
+            Self::Follow => QueryFailure::TooManyFollows { limit },
+            Self::Read => QueryFailure::TooManyReads { limit },
+            Self::Resolve => QueryFailure::TooManyResolves { limit },
+            Self::Claims => QueryFailure::TooManyClaims { limit },
+        }
     }
 }
 
@@ -149,18 +150,20 @@ fn kinds(context: &Arc<AgentContext>, query: HostQuery) -> BoxStream<'static, Pi
     match query.kind {
         Some(Kind::Logs(logs)) => match request(context, &logs) {
             Ok((name, request)) => lines(&context.runtime, request, Mask::of(context, &name)),
-            Err(error) => failure(&error.to_string()),
+            Err(reason) => failure(reason),
         },
         Some(Kind::Resolve(resolve)) => masked_failures(resolved(&context.runtime, resolve), Mask::of_all(context)),
         Some(Kind::Claims(query)) => masked_failures(claims::reply(Arc::clone(context), query), Mask::of_all(context)),
-        None => failure("this fleet-agent does not understand the question"),
+        None => failure(QueryFailure::NotUnderstood),
     }
 }
 
 /// Masks secrets in replies other than logs: their error texts may come from a registry or the Engine.
 fn masked_failures(kinds: BoxStream<'static, PieceKind>, mask: Mask) -> BoxStream<'static, PieceKind> {
     let masked = move |kind| match kind {
-        PieceKind::Failure(reason) => PieceKind::Failure(mask.apply(reason)),
+        PieceKind::QueryFailure(failure) => {
+            PieceKind::QueryFailure(mask.query_failure(reported_query_failure(failure)).into())
+        }
         PieceKind::Resolved(image) => {
             PieceKind::Resolved(ResolvedImage { failure: mask.apply(image.failure), ..image })
         }
@@ -173,34 +176,24 @@ fn masked_failures(kinds: BoxStream<'static, PieceKind>, mask: Mask) -> BoxStrea
     kinds.map(masked).boxed()
 }
 
-fn failure(reason: &str) -> BoxStream<'static, PieceKind> {
-    let piece = PieceKind::Failure(reason.to_owned());
+fn failure(reason: QueryFailure) -> BoxStream<'static, PieceKind> {
+    let piece = PieceKind::QueryFailure(reason.into());
     stream::once(async { piece }).boxed()
 }
 
-/// Reason why a question about logs cannot be answered.
-#[derive(Debug, thiserror::Error)]
-enum LogsQueryError {
-    #[error(transparent)]
-    Name(#[from] NameError),
-    #[error("this host has no instance {name}")]
-    NoInstance { name: InstanceName },
-    #[error("{name} has no service {service}; it has {}", known.join(", "))]
-    NoService { name: InstanceName, service: String, known: Vec<String> },
-}
-
-fn request(context: &AgentContext, logs: &LogsQuery) -> Result<(InstanceName, LogRequest), LogsQueryError> {
-    let name: InstanceName = logs.instance.parse()?;
+fn request(context: &AgentContext, logs: &LogsQuery) -> Result<(InstanceName, LogRequest), QueryFailure> {
+    let unreadable = |error: NameError| QueryFailure::Unreadable { problem: error.to_string() };
+    let name: InstanceName = logs.instance.parse().map_err(unreadable)?;
     let ledger = context.ledger();
     let spec = ledger.instances().get(&name).and_then(|entry| entry.spec());
     let open = ledger.orders().values().find_map(|entry| entry.spec_under_way(&name));
-    let spec = spec.or(open).ok_or_else(|| LogsQueryError::NoInstance { name: name.clone() })?;
+    let spec = spec.or(open).ok_or_else(|| QueryFailure::NoInstance { instance: name.clone() })?;
     let service = Some(logs.service.clone()).filter(|service| !service.is_empty());
     if let Some(service) = &service
         && spec.container(service).is_none()
     {
         let known = spec.containers.iter().map(|container| container.service.clone()).collect();
-        return Err(LogsQueryError::NoService { name, service: service.clone(), known });
+        return Err(QueryFailure::NoService { instance: name, service: service.clone(), known });
     }
     let follow = Switch::from(logs.follow);
     let (project, instance) = (spec.project.clone(), name.clone());
@@ -212,7 +205,7 @@ fn request(context: &AgentContext, logs: &LogsQuery) -> Result<(InstanceName, Lo
 fn lines(runtime: &Arc<dyn ContainerRuntime>, request: LogRequest, mask: Mask) -> BoxStream<'static, PieceKind> {
     let lines = runtime.logs(request).map(move |line| match line {
         Ok(line) => PieceKind::Line(wire_line(line, &mask)),
-        Err(error) => PieceKind::Failure(mask.apply(crate::chain(&error))),
+        Err(error) => PieceKind::QueryFailure(QueryFailure::other(mask.apply(crate::chain(&error))).into()),
     });
     pace::paced(lines.boxed(), size)
 }
@@ -220,7 +213,7 @@ fn lines(runtime: &Arc<dyn ContainerRuntime>, request: LogRequest, mask: Mask) -
 fn size(piece: &PieceKind) -> usize {
     match piece {
         PieceKind::Line(line) => line.text.len(),
-        PieceKind::Resolved(_) | PieceKind::Claims(_) | PieceKind::Failure(_) => 0,
+        PieceKind::Resolved(_) | PieceKind::Claims(_) | PieceKind::QueryFailure(_) => 0,
     }
 }
 

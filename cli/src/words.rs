@@ -14,6 +14,7 @@ pub mod plans;
 pub mod policies;
 pub mod problems;
 pub mod progress;
+pub mod queries;
 pub mod reasons;
 pub mod refusals;
 pub mod results;
@@ -62,6 +63,7 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::MemberNotAsked(member) => plans::shown_member_not_asked(member),
         CodedMessage::LinkProblem(problem) => policies::shown_link(problem),
         CodedMessage::PolicyRefusal(refusal) => policies::shown(refusal),
+        CodedMessage::QueryFailure(failure) => queries::shown(failure),
         CodedMessage::Problem(problem) => problems::shown(Some(problem)),
         CodedMessage::RetentionReason(reason) => results::shown_reason(reason),
         CodedMessage::RepositoryProblem(problem) => problems::shown_repository(problem),

@@ -38,6 +38,7 @@ pub mod planned_change;
 pub mod policy_refusal;
 pub mod problem;
 pub mod proposal;
+pub mod query_failure;
 pub mod reason;
 pub mod refused_call;
 pub mod release;

@@ -2,6 +2,7 @@
 
 use crate::names::{HostName, InstanceName};
 use crate::plain_text::ShortText;
+use crate::query_failure::QueryFailure;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -41,8 +42,15 @@ pub enum NotAskedReason {
     },
     /// The answer was cut off.
     CutOff,
-    /// Words of the host or of the connection.
-    Failed(ShortText),
+    /// The host has as many queries to answer as it may.
+    HostBusy,
+    /// The operator has as many queries to the host open as it may.
+    TooManyQueries {
+        /// Maximum number.
+        limit: usize,
+    },
+    /// Failure of the host. Earlier versions kept a text.
+    Failed(QueryFailure),
 }
 
 /// Instance of a rollout about which its host was not asked. Kept facts have it as `{"code": "member", "with": {…}}`, earlier

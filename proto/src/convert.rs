@@ -24,6 +24,7 @@ mod plan;
 mod policy;
 mod policy_refusal;
 mod problem;
+mod query;
 mod reason;
 mod refusal;
 mod repository;
@@ -53,6 +54,7 @@ pub use problem::{
     incoming_backup_problem, incoming_order_summary, incoming_problem, incoming_repository_problem,
     incoming_undeliverable_reason,
 };
+pub use query::{incoming_query_failure, reported_query_failure};
 pub use reason::{incoming_left_out_reason, incoming_wait_reason};
 pub use refusal::{
     incoming_admission_refusal, incoming_backup_refusal, incoming_call_refusal, incoming_file_refusal,

@@ -4,8 +4,8 @@ use fleet_proto::convert::{
     incoming_admission_refusal, incoming_backup_damage, incoming_backup_problem, incoming_backup_refusal,
     incoming_call_refusal, incoming_change_result, incoming_data_note, incoming_drill_check, incoming_event_kind,
     incoming_file_refusal, incoming_host_event, incoming_manifest_change, incoming_order_summary,
-    incoming_policy_refusal, incoming_problem, incoming_repository_problem, incoming_retention_reason,
-    incoming_rollout_refusal, incoming_undeliverable_reason,
+    incoming_policy_refusal, incoming_problem, incoming_query_failure, incoming_repository_problem,
+    incoming_retention_reason, incoming_rollout_refusal, incoming_undeliverable_reason,
 };
 use fleet_proto::v1;
 use fleet_proto::words::CodedMessage;
@@ -42,7 +42,7 @@ const ARGUMENTS: [&str; 24] = [
 ];
 /// The same for refused calls: a number, a name that is also a backup's id, a release, a role, values of small enums, a subject, and
 /// the names of codes.
-const OF_REFUSALS: [&str; 15] = [
+const OF_REFUSALS: [&str; 16] = [
     "1",
     "abcdefabcdefabcdefabcdef",
     "a@1",
@@ -58,6 +58,7 @@ const OF_REFUSALS: [&str; 15] = [
     "ROLLOUT_REFUSAL_CODE_NO_TIME",
     "POLICY_REFUSAL_CODE_NO_WAY_BACK",
     "ORDER_FAILURE_CODE_UNKNOWN_OUTCOME",
+    "QUERY_FAILURE_CODE_NOT_UNDERSTOOD",
 ];
 /// Maximum number of arguments of a code.
 const MOST: u32 = 5;
@@ -131,6 +132,7 @@ checks! {
     each_refusal_about_backups_is_read_and_has_words: BackupRefusal, BackupRefusalCode, incoming_backup_refusal;
     each_refusal_of_a_machine_is_read_and_has_words: AdmissionRefusal, AdmissionRefusalCode, incoming_admission_refusal;
     each_refusal_of_a_file_is_read_and_has_words: FileRefusal, FileRefusalCode, incoming_file_refusal;
+    each_failure_of_a_query_is_read_and_has_words: QueryFailure, QueryFailureCode, incoming_query_failure;
     each_refusal_of_a_rollout_is_read_and_has_words: RolloutRefusal, RolloutRefusalCode, incoming_rollout_refusal;
 }
 

@@ -295,7 +295,7 @@ fn each_failure_of_a_probe_has_words() {
 
 /// Checks that each code of a kind has words with some of these arguments.
 fn check_words(codes: impl Iterator<Item = (i32, String)>, words: impl Fn(i32, Vec<String>) -> String) {
-    let arguments: [&[&str]; 13] = [
+    let arguments: [&[&str]; 14] = [
         &["a", "STORE_GAP_CODE_VOLUME_MISSING", "b"],
         &["a", "0", "1", "RECREATE_REASON_CODE_DESCRIPTION"],
         &["a", "1", "NOT_ASKED_REASON_CODE_OFFLINE"],
@@ -308,6 +308,7 @@ fn check_words(codes: impl Iterator<Item = (i32, String)>, words: impl Fn(i32, V
         &["a", "1", "c"],
         &["a", "1", "ORDER_FAILURE_CODE_UNKNOWN_OUTCOME"],
         &["1"],
+        &["QUERY_FAILURE_CODE_NOT_UNDERSTOOD"],
         &[],
     ];
     let mut all = BTreeSet::new();

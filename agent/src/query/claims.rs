@@ -3,8 +3,9 @@
 use crate::agent_context::AgentContext;
 use crate::perform::expect_claimable;
 use fleet_core::claims::Claims;
-use fleet_core::names::{InstanceName, NameError};
+use fleet_core::names::InstanceName;
 use fleet_core::order_failure::OrderFailure;
+use fleet_core::query_failure::QueryFailure;
 use fleet_proto::convert::ConvertError;
 use fleet_proto::v1::query_reply::Kind as PieceKind;
 use fleet_proto::v1::{ClaimsQuery, ClaimsReply};
@@ -21,35 +22,29 @@ pub fn reply(context: Arc<AgentContext>, query: ClaimsQuery) -> BoxStream<'stati
     stream::once(async move {
         match read(query) {
             Ok((instance, claims)) => refusal(&context, &instance, &claims).await,
-            Err(error) => PieceKind::Failure(error.to_string()),
+            Err(error) => unanswered(QueryFailure::Unreadable { problem: crate::chain(&error) }),
         }
     })
     .boxed()
 }
 
-/// Reason why a question about claims cannot be answered.
-#[derive(Debug, thiserror::Error)]
-enum ClaimsQueryError {
-    #[error(transparent)]
-    Name(#[from] NameError),
-    #[error("the question names no claims")]
-    NoClaims,
-    #[error("{}", crate::chain(.0))]
-    Invalid(ConvertError),
-}
-
-fn read(query: ClaimsQuery) -> Result<(InstanceName, Claims), ClaimsQueryError> {
+fn read(query: ClaimsQuery) -> Result<(InstanceName, Claims), ConvertError> {
     let instance = query.instance.parse()?;
-    let claims = query.claims.ok_or(ClaimsQueryError::NoClaims)?;
-    Ok((instance, claims.try_into().map_err(ClaimsQueryError::Invalid)?))
+    Ok((instance, query.claims.ok_or(ConvertError::Missing("claims"))?.try_into()?))
 }
 
 /// An Engine that does not answer is no refusal: an order would wait for it.
 async fn refusal(context: &AgentContext, instance: &InstanceName, claims: &Claims) -> PieceKind {
     match timeout(LIMIT, expect_claimable(context, instance, claims)).await {
         Ok(Ok(())) => PieceKind::Claims(ClaimsReply { failure: None }),
-        Ok(Err(error)) if error.is_passing() => PieceKind::Failure(crate::chain(&error)),
+        Ok(Err(error)) if error.is_passing() => {
+            unanswered(QueryFailure::Failed { failure: Box::new(OrderFailure::from(&error)) })
+        }
         Ok(Err(error)) => PieceKind::Claims(ClaimsReply { failure: Some(OrderFailure::from(&error).into()) }),
-        Err(_) => PieceKind::Failure(format!("its Engine did not answer in {} s", LIMIT.as_secs())),
+        Err(_) => unanswered(QueryFailure::EngineSilent { waited: LIMIT }),
     }
+}
+
+fn unanswered(reason: QueryFailure) -> PieceKind {
+    PieceKind::QueryFailure(reason.into())
 }

@@ -1,6 +1,7 @@
 //! Queries that the coordinator passes on, and the host's replies.
 
 use super::lab::{DAY, Lab, completes, count, ends};
+use fleet_core::query_failure::QueryFailure;
 use fleet_proto::convert::incoming_failure;
 use fleet_proto::v1::from_agent::Kind;
 use fleet_proto::v1::query_reply::Kind as Piece;
@@ -33,7 +34,8 @@ async fn questions_are_answered_or_told_why_not() {
     let query = v1::HostQuery { id: 1, kind: Some(v1::host_query::Kind::Logs(logs)) };
     lab.coordinator.says.send_replace(Some(to_agent::Kind::Query(query)));
     let heard = lab.coordinator.wait_for(|heard| !heard.answers.is_empty()).await;
-    assert!(matches!(&heard.answers[0].kind, Some(Piece::Failure(why)) if why.contains("oasis-9")), "{heard:?}");
+    let missing = QueryFailure::NoInstance { instance: "oasis-9".parse().expect("a name") };
+    assert_eq!(heard.answers[0].kind, Some(Piece::QueryFailure(missing.into())), "{heard:?}");
     let resolve = v1::ResolveQuery { images: vec!["a:1".to_owned(), "b:1".to_owned()] };
     let query = v1::HostQuery { id: 2, kind: Some(v1::host_query::Kind::Resolve(resolve)) };
     lab.coordinator.says.send_replace(Some(to_agent::Kind::Query(query)));

@@ -3,6 +3,7 @@
 use super::coordinator::Heard;
 use super::lab::{DAY, Lab, completes, count, ends};
 use fleet_core::app::Bundle;
+use fleet_core::query_failure::QueryFailure;
 use fleet_core::release::Release;
 use fleet_proto::v1::from_agent::Kind;
 use fleet_proto::v1::query_reply::Kind as Piece;
@@ -35,7 +36,8 @@ async fn what_a_newer_coordinator_says_is_refused_by_itself_and_the_rest_is_done
     let query = v1::HostQuery { id: 7, kind: None };
     lab.coordinator.says.send_replace(Some(to_agent::Kind::Query(query)));
     let heard = lab.coordinator.wait_for(|heard| !heard.answers.is_empty()).await;
-    assert!(matches!(heard.answers[0].kind, Some(Piece::Failure(_))), "{:?}", heard.answers);
+    let kind = Piece::QueryFailure(QueryFailure::NotUnderstood.into());
+    assert_eq!(heard.answers[0].kind, Some(kind), "{:?}", heard.answers);
     assert_eq!((heard.watches, heard.silences), (1, 0), "on the same connection");
     assert_eq!(count(&heard, |kind| matches!(kind, Kind::Hello(_))), 1);
 }

@@ -1,6 +1,6 @@
 //! Words of plans: what carrying out a request would change.
 
-use super::{and_more, coverage, failures, notes, reasons};
+use super::{and_more, coverage, failures, notes, queries, reasons};
 use fleet_core::names::{BackupId, HostName, RepositoryName};
 use fleet_core::not_asked::{MemberNotAsked, NotAskedReason};
 use fleet_core::order_failure::OrderFailure;
@@ -206,7 +206,9 @@ pub fn not_asked(reason: &NotAskedReason) -> String {
         NotAskedReason::AgentTooOld => engine("its fleet-agent is too old to be asked"),
         NotAskedReason::NoAnswer { waited } => engine(&format!("it did not answer in {} s", waited.as_secs())),
         NotAskedReason::CutOff => engine("its answer was cut off"),
-        NotAskedReason::Failed(why) => engine(why),
+        NotAskedReason::HostBusy => engine("it has too many queries to answer already"),
+        NotAskedReason::TooManyQueries { limit } => engine(&format!("you have {limit} queries to it open already")),
+        NotAskedReason::Failed(why) => engine(&queries::words(why)),
     }
 }
 

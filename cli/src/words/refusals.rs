@@ -11,7 +11,7 @@ pub use backups::shown as shown_backup;
 pub use files::shown as shown_file;
 pub use rollouts::shown as shown_rollout;
 
-use super::{plans, policies};
+use super::{plans, policies, queries};
 use fleet_core::access::Subject;
 use fleet_core::names::HostName;
 use fleet_core::refused_call::{Attempt, CallRefusal, CountedThing, HeldName, NamedKind, RefusedCall, SharedWork};
@@ -127,7 +127,7 @@ pub fn words(refusal: &CallRefusal) -> String {
         CallRefusal::AnswerCutOff { host } => format!("`{host}` said less than it was asked"),
         CallRefusal::HostSilent { host, waited } => format!("`{host}` did not answer in {} s", waited.as_secs()),
         CallRefusal::NoHostOnline => "no host is online to ask a registry".to_owned(),
-        CallRefusal::HostSays { host, answer } => format!("`{host}` says: {answer}"),
+        CallRefusal::HostSays { host, failure } => format!("`{host}` says: {}", queries::words(failure)),
         CallRefusal::PolicyForbids { host, refusals } => format!("`{host}`: {}", policies::all(refusals)),
         CallRefusal::HostRefuses { host, failure } => plans::host_says(host, failure),
         CallRefusal::BeingRemoved { instance } => format!("`{instance}` is being removed"),

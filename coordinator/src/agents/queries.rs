@@ -7,6 +7,7 @@
 
 use super::session::Sessions;
 use fleet_core::names::{HostName, OperatorName};
+use fleet_core::not_asked::NotAskedReason;
 use fleet_core::refused_call::CallRefusal;
 use fleet_proto::v1::{HostQuery, QueryReply, ToAgent, host_query, to_agent};
 use std::collections::HashMap;
@@ -45,6 +46,15 @@ impl AskError {
             Self::NotConnected(host) => CallRefusal::HostNotConnected { host },
             Self::TooMany(host) => CallRefusal::HostBusy { host },
             Self::TooManyOfYours(host) => CallRefusal::TooManyQuestions { host, limit: OTHERS },
+        }
+    }
+
+    /// Returns the reason why a change is not checked by its host.
+    pub fn not_asked(&self) -> NotAskedReason {
+        match self {
+            Self::NotConnected(_) => NotAskedReason::Offline,
+            Self::TooMany(_) => NotAskedReason::HostBusy,
+            Self::TooManyOfYours(_) => NotAskedReason::TooManyQueries { limit: OTHERS },
         }
     }
 }

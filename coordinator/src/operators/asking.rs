@@ -15,7 +15,7 @@ use fleet_core::proposal::Proposal;
 use fleet_core::reason::LeftOutReason;
 use fleet_core::refused_call::{Attempt, CallRefusal};
 use fleet_core::spec::InstanceSpec;
-use fleet_proto::convert::incoming_failure;
+use fleet_proto::convert::{incoming_failure, reported_query_failure};
 use fleet_proto::v1::{self, host_query, query_reply};
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -220,13 +220,15 @@ impl OperatorsService {
         let claims = Some(claims_of(to).into());
         let query = host_query::Kind::Claims(v1::ClaimsQuery { instance: of.name.to_string(), claims });
         let asked = self.shared.queries.ask(&self.shared.sessions, of.host, query, by);
-        let mut asking = asked.map_err(|error| NotAskedReason::Failed(error.to_string().into()))?;
+        let mut asking = asked.map_err(|error| error.not_asked())?;
         while let Some(piece) = asking.next().await {
-            match piece.map_err(|lost| NotAskedReason::Failed(lost.to_string().into()))?.kind {
+            match piece.map_err(|_| NotAskedReason::CutOff)?.kind {
                 Some(query_reply::Kind::Claims(v1::ClaimsReply { failure })) => {
                     return Ok(failure.map(|failure| Box::new(incoming_failure(Some(failure)))));
                 }
-                Some(query_reply::Kind::Failure(failure)) => return Err(NotAskedReason::Failed(failure.into())),
+                Some(query_reply::Kind::QueryFailure(failure)) => {
+                    return Err(NotAskedReason::Failed(reported_query_failure(failure).shortened()));
+                }
                 Some(query_reply::Kind::Line(_) | query_reply::Kind::Resolved(_)) | None => {}
             }
         }

@@ -7,6 +7,7 @@ use crate::rpc_status::refuse;
 use fleet_core::hint::Hint;
 use fleet_core::names::{InstanceName, OperatorName};
 use fleet_core::refused_call::{Attempt, CallRefusal, NamedKind};
+use fleet_proto::convert::reported_query_failure;
 use fleet_proto::v1::{self, host_query, query_reply};
 use futures_util::stream::{Stream, unfold};
 use tonic::Status;
@@ -56,8 +57,9 @@ async fn next(mut asking: Asking, again: Hint) -> Option<(Result<v1::LogView, St
                 let v1::LogLine { service, stream, at_ms, text } = line;
                 return Some((Ok(v1::LogView { service, stream, at_ms, text }), Some((asking, again))));
             }
-            Some(query_reply::Kind::Failure(answer)) => {
-                let refusal = CallRefusal::HostSays { host: asking.host().clone(), answer };
+            Some(query_reply::Kind::QueryFailure(failure)) => {
+                let failure = Box::new(reported_query_failure(failure));
+                let refusal = CallRefusal::HostSays { host: asking.host().clone(), failure };
                 return Some((Err(refuse(ATTEMPT, refusal, None)), None));
             }
             Some(query_reply::Kind::Resolved(_) | query_reply::Kind::Claims(_)) | None => {}

@@ -5,6 +5,7 @@ use crate::rpc_status::refuse;
 use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, OperatorName};
 use fleet_core::refused_call::{Attempt, CallRefusal, CountedThing};
+use fleet_proto::convert::reported_query_failure;
 use fleet_proto::v1::{self, host_query, query_reply};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -54,8 +55,9 @@ impl OperatorsService {
                 Some(query_reply::Kind::Resolved(v1::ResolvedImage { image, digest, failure })) => {
                     found.push(v1::ImageDigest { image, digest, failure });
                 }
-                Some(query_reply::Kind::Failure(answer)) => {
-                    return Err(refuse(ATTEMPT, CallRefusal::HostSays { host: host.clone(), answer }, None));
+                Some(query_reply::Kind::QueryFailure(failure)) => {
+                    let failure = Box::new(reported_query_failure(failure));
+                    return Err(refuse(ATTEMPT, CallRefusal::HostSays { host: host.clone(), failure }, None));
                 }
                 Some(query_reply::Kind::Line(_) | query_reply::Kind::Claims(_)) | None => {}
             }

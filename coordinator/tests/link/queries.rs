@@ -7,6 +7,7 @@ use fleet_core::names::HostName;
 use fleet_core::not_asked::NotAskedReason;
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::planned_change::PlannedChange;
+use fleet_core::query_failure::QueryFailure;
 use fleet_core::refused_call::{CallRefusal, CountedThing};
 use fleet_proto::v1;
 use tokio::time::timeout;
@@ -118,9 +119,12 @@ async fn images_are_resolved_through_a_host_that_can_say() {
 
     // The only host does not answer, or answers only half.
     let asked = asking(&request);
-    resolved(&mut first, vec![Kind::Failure("the Engine is away".to_owned())]).await;
+    resolved(&mut first, vec![Kind::QueryFailure(QueryFailure::other("the Engine is away").into())]).await;
     let refused = asked.await.expect("it ends").expect_err("nobody can say");
-    assert_eq!(refusal(&refused), CallRefusal::HostSays { host: lab_1(), answer: "the Engine is away".to_owned() });
+    assert_eq!(
+        refusal(&refused),
+        CallRefusal::HostSays { host: lab_1(), failure: Box::new(QueryFailure::other("the Engine is away")) }
+    );
     let asked = asking(&request);
     resolved(&mut first, vec![image("notes:1.1", "sha256:11", "")]).await;
     let refused = asked.await.expect("it ends").expect_err("half an answer is none");
@@ -131,7 +135,7 @@ async fn images_are_resolved_through_a_host_that_can_say() {
     let mut second = FakeAgent::connect(&identity).await.expect("it is welcome");
     second.open_set().await.expect("it is told its orders");
     let asked = asking(&request);
-    resolved(&mut first, vec![Kind::Failure("the Engine is away".to_owned())]).await;
+    resolved(&mut first, vec![Kind::QueryFailure(QueryFailure::other("the Engine is away").into())]).await;
     let both = vec![image("notes:1.1", "sha256:11", ""), image("notes:9", "", "there is no such image")];
     resolved(&mut second, both).await;
     let reply = asked.await.expect("it ends").expect("the second can say").into_inner();
@@ -272,10 +276,11 @@ async fn a_change_is_refused_for_what_its_host_says_and_silence_is_told() {
         assert_eq!(refusal(&refused), CallRefusal::HostRefuses { host: lab_1(), failure: Box::new(failure) });
         // A host that does not answer has not agreed.
         let (asked, query) = install_asked(&admin, &mut agent, &request).await;
-        let piece = v1::QueryReply { query: query.id, kind: Some(Kind::Failure("its Engine is away".to_owned())) };
+        let failure = QueryFailure::other("its Engine is away");
+        let piece = v1::QueryReply { query: query.id, kind: Some(Kind::QueryFailure(failure.clone().into())) };
         agent.client.reply(tokio_stream::iter([piece])).await.expect("somebody waits for it");
         let plan = asked.await.expect("no fault").expect("nothing is known against it").plan;
-        assert_eq!(not_asked(&plan), [NotAskedReason::Failed("its Engine is away".into())], "{plan:?}");
+        assert_eq!(not_asked(&plan), [NotAskedReason::Failed(failure)], "{plan:?}");
     }
     // A host that is asked again, and has no objection.
     let request = v1::InstallInstanceRequest { dry_run: true, ..wanted("notes-2") };

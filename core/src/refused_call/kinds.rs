@@ -7,6 +7,7 @@ use crate::names::{HostName, InstanceName, OperatorName, ReleaseName, RolloutId,
 use crate::order_failure::OrderFailure;
 use crate::policy_refusal::{self, PolicyRefusal};
 use crate::proposal::RolloutRefusal;
+use crate::query_failure::QueryFailure;
 use std::time::Duration;
 
 /// Reason why a call is refused.
@@ -191,8 +192,8 @@ pub enum CallRefusal {
     #[error("no host is online to ask a registry")]
     NoHostOnline,
     /// The host cannot answer.
-    #[error("`{host}` says: {answer}")]
-    HostSays { host: HostName, answer: String },
+    #[error("`{host}` says: {failure}")]
+    HostSays { host: HostName, failure: Box<QueryFailure> },
     /// The host's own policy forbids it.
     #[error("the policy of `{host}` forbids it: {}", policy_refusal::joined(refusals))]
     PolicyForbids { host: HostName, refusals: Vec<PolicyRefusal> },

@@ -97,6 +97,8 @@ coded_message! {
     AgentTooOld,
     NoAnswer { waited },
     CutOff,
+    HostBusy,
+    TooManyQueries { limit },
     Failed(a),
 }
 
@@ -119,7 +121,7 @@ mod tests {
         read: impl Fn(M) -> Option<K>,
     ) {
         const BACKUP: &str = "0123456789abcdef01234567";
-        let arguments: [&[&str]; 12] = [
+        let arguments: [&[&str]; 13] = [
             &["a", "STORE_GAP_CODE_VOLUME_MISSING", "b"],
             &["a", "2", "2", "RECREATE_REASON_CODE_FIELD", "mounts", "1", "RECREATE_REASON_CODE_DESCRIPTION"],
             &["a", "2", "NOT_ASKED_REASON_CODE_NO_ANSWER", "6000"],
@@ -132,6 +134,7 @@ mod tests {
             &["a", "1", "c"],
             &["a", "2", "ORDER_FAILURE_CODE_OTHER", "no answer"],
             &["1"],
+            &["QUERY_FAILURE_CODE_OTHER", "no answer"],
         ];
         let mut count = 0;
         for code in codes {

@@ -141,7 +141,7 @@ coded_message! {
     AnswerCutOff { host },
     HostSilent { host, waited },
     NoHostOnline,
-    HostSays { host, answer },
+    HostSays { host, failure },
     PolicyForbids { host, refusals },
     HostRefuses { host, failure },
     BeingRemoved { instance },

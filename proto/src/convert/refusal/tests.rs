@@ -32,13 +32,14 @@ const LISTS: [&[&str]; 15] = [
     &["3f9a12bc0011223344556677", "BACKUP_DAMAGE_CODE_INDEX_UNREADABLE"],
 ];
 
-const NESTED: [&[&str]; 6] = [
+const NESTED: [&[&str]; 7] = [
     &["1", "BACKUP_REFUSAL_CODE_NO_BACKUP_YET"],
     &["1", "ADMISSION_REFUSAL_CODE_TOKEN_REUSED"],
     &["1", "FILE_REFUSAL_CODE_OCCUPIED"],
     &["1", "ROLLOUT_REFUSAL_CODE_NO_TIME"],
     &["lab-1", "2", "POLICY_REFUSAL_CODE_MOUNT", "/srv"],
     &["lab-1", "2", "ORDER_FAILURE_CODE_OTHER", "no answer"],
+    &["lab-1", "2", "QUERY_FAILURE_CODE_OTHER", "no answer"],
 ];
 
 /// Checks that a value of each code comes back as it was, and returns the number of codes.
