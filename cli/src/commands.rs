@@ -17,6 +17,7 @@ mod restore;
 mod rollout;
 mod status;
 mod token;
+mod upgrade_path;
 mod whoami;
 
 use crate::context::Context;
@@ -38,6 +39,7 @@ pub enum Command {
     #[command(subcommand)]
     Instance(instance::InstanceCommand),
     Rollout(Box<rollout::RolloutArgs>),
+    UpgradePath(upgrade_path::UpgradePathArgs),
     #[command(subcommand)]
     Backup(backup::BackupCommand),
     Restore(Box<restore::RestoreArgs>),
@@ -63,6 +65,7 @@ pub async fn run(context: &Context, command: &Command) -> Result<ExitStatus, Com
         Command::Install(args) => install::run(context, args).await,
         Command::Instance(command) => instance::run(context, command).await,
         Command::Rollout(args) => rollout::run(context, args).await,
+        Command::UpgradePath(args) => upgrade_path::run(context, args).await,
         Command::Backup(command) => backup::run(context, command).await,
         Command::Restore(args) => restore::run(context, args).await,
         Command::Events(args) => events::run(context, args).await,

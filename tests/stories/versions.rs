@@ -49,10 +49,17 @@ fn a_required_stop_is_not_passed_by() {
     fleet.refused(&format!("{ROLLOUT} 1.4")).says("it must be upgraded to 1.3.1 first: moves tags");
     let graph = fleet.done("app graph notes@1.4");
     assert!(graph.contains("1.3.1  -> 1.4") && graph.contains("1.1    -> 1.3.1 (stop) -> 1.4"), "{graph}");
+    let path = fleet.done("upgrade-path notes-1 --to 1.4");
+    assert!(path.contains("1.1    -> 1.3.1") && path.contains("required stop: moves tags"), "{path}");
+    assert!(path.contains("fleet rollout --app notes --version 1.4"), "{path}");
     for version in ["1.3.1", "1.4"] {
         fleet.done(&format!("{ROLLOUT} {version}"));
         fleet.wait_version("notes-1", version);
     }
+    assert!(fleet.done("upgrade-path notes-1 --to 1.4").contains("none needed"));
+    fleet.refused("upgrade-path notes-1 --to 1.3.1").says("1.4 is newer");
+    let path = fleet.done("upgrade-path notes-1 --to 1.4 --output json");
+    assert!(path.contains("\"from\": \"1.4\""), "{path}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod ls;
 mod power;
 mod rm;
 mod set;
-mod show;
+pub mod show;
 
 use crate::context::Context;
 use crate::exit::ExitStatus;

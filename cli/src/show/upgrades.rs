@@ -3,7 +3,9 @@
 use super::{pairs, section};
 use crate::output::grid;
 use crate::words::reasons::shown_left_out;
-use fleet_proto::v1::{DataEffect, ReleaseView, UpgradeEdge, UpgradeGraph, UpgradeHop, UpgradePath, VersionScheme};
+use fleet_proto::v1::{
+    DataEffect, InstanceView, ReleaseView, UpgradeEdge, UpgradeGraph, UpgradeHop, UpgradePath, VersionScheme,
+};
 
 /// Returns the required stops, the edges, and the path from each other release.
 pub fn lines(release: &ReleaseView) -> Vec<String> {
@@ -17,6 +19,29 @@ pub fn lines(release: &ReleaseView) -> Vec<String> {
     };
     lines.extend(section("upgrades", edges));
     lines.extend(section("from the other releases", grid(Vec::new(), graph.paths.iter().map(path).collect())));
+    lines
+}
+
+/// Returns the upgrades of a path of an instance, and the rollouts that make them.
+pub fn path_lines(instance: &InstanceView, path: &UpgradePath) -> Vec<String> {
+    let count = match path.hops.len() {
+        0 => "none needed: it is at that version".to_owned(),
+        1 => "1 upgrade".to_owned(),
+        more => format!("{more} upgrades, one after the other"),
+    };
+    let mut lines = pairs(&[
+        ("instance", format!("{} on {}", instance.name, instance.host)),
+        ("release", format!("{}@{}", instance.app, path.from)),
+        ("path", count),
+    ]);
+    let before = std::iter::once(&path.from).chain(path.hops.iter().map(|hop| &hop.to));
+    let hop = |(from, hop): (&String, &UpgradeHop)| {
+        let stop = hop.stop_reason.as_ref().map_or_else(String::new, |why| format!("required stop: {why}"));
+        vec![from.clone(), format!("-> {}", hop.to), data(hop.data()).to_owned(), stop]
+    };
+    lines.extend(section("upgrades", grid(Vec::new(), before.zip(&path.hops).map(hop).collect())));
+    let rollout = |hop: &UpgradeHop| format!("fleet rollout --app {} --version {}", instance.app, hop.to);
+    lines.extend(section("as rollouts", path.hops.iter().map(rollout).collect()));
     lines
 }
 
@@ -108,6 +133,34 @@ mod tests {
         from the other releases
           1.1  -> 1.3.1 (stop) -> 1.4
           1.5  none: 1.5 is newer
+        ");
+    }
+
+    #[test]
+    fn a_path_shows_each_upgrade_and_its_rollout() {
+        let (name, host, app) = ("notes-1".to_owned(), "lab-1".to_owned(), "notes".to_owned());
+        let instance = InstanceView { name, host, app, ..Default::default() };
+        let last = UpgradeHop { to: "1.4".to_owned(), data: DataEffect::None.into(), stop_reason: None };
+        let path =
+            UpgradePath { from: "1.1".to_owned(), hops: vec![hop("1.3.1", Some("moves tags")), last], refusal: None };
+        insta::assert_snapshot!(path_lines(&instance, &path).join("\n"), @r"
+        instance  notes-1 on lab-1
+        release   notes@1.1
+        path      2 upgrades, one after the other
+
+        upgrades
+          1.1    -> 1.3.1  data may be migrated at the start  required stop: moves tags
+          1.3.1  -> 1.4    data is left alone
+
+        as rollouts
+          fleet rollout --app notes --version 1.3.1
+          fleet rollout --app notes --version 1.4
+        ");
+        let there = UpgradePath { from: "1.4".to_owned(), ..Default::default() };
+        insta::assert_snapshot!(path_lines(&instance, &there).join("\n"), @r"
+        instance  notes-1 on lab-1
+        release   notes@1.4
+        path      none needed: it is at that version
         ");
     }
 
