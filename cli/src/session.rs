@@ -187,7 +187,7 @@ mod tests {
         let call = Some(Box::new(RefusedCall { attempt: Attempt::RollOut, refusal }));
         let refused = LinkError::Refused { word: RefusalReason::Other, text: String::new(), call, hint: None };
         let expect =
-            "no instance can be moved to app@1.2: a: it is at that version already, b: it is not installed, and 2 more";
+            "no instance can be moved to app@1.2: a: it is at that version already, b: it is not installed; and 2 more";
         assert_eq!(link_error("could not roll out 1.2", &refused).cause(), Some(expect));
     }
 }

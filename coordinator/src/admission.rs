@@ -55,7 +55,7 @@ pub enum AdmitError {
     /// The host or operator was removed.
     #[error("could not join: {0} was removed from the fleet")]
     Removed(Subject),
-    /// The clocks differ by this number of seconds.
+    /// The clock of the machine differs by this number of milliseconds; it is behind if the number is negative.
     #[error("could not join: the clock of this machine is {} {}", spoken(.0.unsigned_abs()), if *.0 < 0 { "behind" } else { "ahead" })]
     Clock(i64),
     /// The certificate request could not be signed.

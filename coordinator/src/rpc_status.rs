@@ -1,4 +1,5 @@
-//! gRPC statuses of refused and failed calls. **This is the only module that makes a status.**
+//! gRPC statuses of refused and failed calls. **This is the only module of the coordinator that makes a status**;
+//! `fleet_proto::refusal` makes that of a message that cannot be read.
 
 use fleet_core::hint::{Hint, LinkHint};
 use fleet_core::refused_call::{Attempt, CallRefusal};

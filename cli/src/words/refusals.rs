@@ -11,7 +11,7 @@ pub use backups::shown as shown_backup;
 pub use files::shown as shown_file;
 pub use rollouts::shown as shown_rollout;
 
-use super::{plans, policies, queries};
+use super::{and_more, plans, policies, queries};
 use fleet_core::access::Subject;
 use fleet_core::names::HostName;
 use fleet_core::refused_call::{Attempt, CallRefusal, CountedThing, HeldName, NamedKind, RefusedCall, SharedWork};
@@ -199,23 +199,21 @@ fn held(host: &HostName, names: &[HeldName], more: usize) -> String {
     let each = names.iter().map(|held| format!("the {} `{}` on {host} is {}'s", held.kind, held.name, held.owner));
     let each: BTreeSet<String> = each.collect();
     let all = each.into_iter().collect::<Vec<_>>().join("; ");
-    if more > 0 { format!("{all}; and {more} more on {host}") } else { all }
+    format!("{all}{}", and_more(more, ""))
 }
 
 fn parts(problems: &[String], more: usize) -> String {
-    let all = problems.join("; ");
-    if more > 0 { format!("{all}; and {more} more") } else { all }
+    format!("{}{}", problems.join("; "), and_more(more, ""))
 }
 
 /// The problems of a release, each on a line of its own.
 fn lines(problems: &[String], more: usize) -> String {
-    let all = problems.join("\n");
-    if more > 0 { format!("{all}\nand {more} more") } else { all }
+    format!("{}{}", problems.join("\n"), and_more(more, ""))
 }
 
 fn joined<T: Display>(names: &[T], more: usize) -> String {
     let all = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    if more > 0 { format!("{all} and {more} more") } else { all }
+    format!("{all}{}", and_more(more, ""))
 }
 
 fn spoken(subject: &Subject) -> String {

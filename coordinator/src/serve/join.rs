@@ -49,7 +49,7 @@ impl Join for JoinService {
             }
             Err(error) => {
                 tracing::warn!(%address, %error, "not admitted");
-                Err(error.into())
+                Err(refused(Attempt::Join, error))
             }
         }
     }
@@ -71,7 +71,8 @@ impl Identity for IdentityService {
         let (subject, _) = caller.subject(&self.facts)?;
         let serial = caller.certified.as_ref().map_or("", |(_, serial)| serial.serial.as_str());
         let signing_request = request.into_inner().signing_request;
-        let admission = self.admissions.renew(subject, serial, &signing_request, clock::now()).await?;
+        let renewed = self.admissions.renew(subject, serial, &signing_request, clock::now()).await;
+        let admission = renewed.map_err(|error| refused(Attempt::Renew, error))?;
         Ok(Response::new(certificate(admission)))
     }
 }
@@ -84,43 +85,37 @@ fn certificate(admission: Admission) -> v1::Certificate {
     }
 }
 
-impl From<AdmitError> for Status {
-    fn from(error: AdmitError) -> Self {
-        let (refusal, hint) = match error {
-            AdmitError::TokenUnknown => (AdmissionRefusal::TokenUnknown, Some(LinkHint::CopyToken)),
-            AdmitError::TokenExpired(at) => (AdmissionRefusal::TokenExpired { at }, Some(LinkHint::AskForToken)),
-            AdmitError::TokenReused => (AdmissionRefusal::TokenReused, Some(LinkHint::CheckAdmitted)),
-            AdmitError::TokenUsedUp(uses) => (AdmissionRefusal::TokenUsedUp { uses }, Some(LinkHint::CheckAdmitted)),
-            AdmitError::TokenRevoked => (AdmissionRefusal::TokenRevoked, Some(LinkHint::AskForToken)),
-            AdmitError::TokenForOther(subject) => {
-                let hint = match &subject {
-                    Subject::Host(host) => LinkHint::JoinOnHost(host.clone()),
-                    Subject::Operator(_) => LinkHint::LogIn,
-                };
-                (AdmissionRefusal::TokenForOther { subject }, Some(hint))
-            }
-            AdmitError::Removed(subject) => (AdmissionRefusal::Removed { subject }, Some(LinkHint::JoinAgain)),
-            AdmitError::Revoked => (AdmissionRefusal::CertificateRevoked, Some(LinkHint::JoinAgain)),
-            AdmitError::TooManyMachines(subject) => {
-                let refusal = AdmissionRefusal::TooManyMachines { subject, limit: MACHINES };
-                (refusal, Some(LinkHint::LetCertificatesEnd))
-            }
-            AdmitError::TooOften(wait) => (AdmissionRefusal::RenewedTooOften { wait }, Some(LinkHint::Wait)),
-            AdmitError::Clock(ahead_ms) => {
-                let by = Duration::from_secs(ahead_ms.unsigned_abs() / 1000);
-                let refusal = match ahead_ms < 0 {
-                    true => AdmissionRefusal::ClockBehind { by },
-                    false => AdmissionRefusal::ClockAhead { by },
-                };
-                (refusal, Some(LinkHint::SetClock))
-            }
-            AdmitError::Request(_) => (AdmissionRefusal::RequestDamaged, None),
-            AdmitError::Store(source) => return failed(Attempt::KeepCertificate, &source),
-        };
-        let attempt = match &refusal {
-            AdmissionRefusal::CertificateRevoked | AdmissionRefusal::RenewedTooOften { .. } => Attempt::Renew,
-            _of_token => Attempt::Join,
-        };
-        refuse(attempt, refusal, hint.map(Hint::from))
-    }
+fn refused(attempt: Attempt, error: AdmitError) -> Status {
+    let (refusal, hint) = match error {
+        AdmitError::TokenUnknown => (AdmissionRefusal::TokenUnknown, Some(LinkHint::CopyToken)),
+        AdmitError::TokenExpired(at) => (AdmissionRefusal::TokenExpired { at }, Some(LinkHint::AskForToken)),
+        AdmitError::TokenReused => (AdmissionRefusal::TokenReused, Some(LinkHint::CheckAdmitted)),
+        AdmitError::TokenUsedUp(uses) => (AdmissionRefusal::TokenUsedUp { uses }, Some(LinkHint::CheckAdmitted)),
+        AdmitError::TokenRevoked => (AdmissionRefusal::TokenRevoked, Some(LinkHint::AskForToken)),
+        AdmitError::TokenForOther(subject) => {
+            let hint = match &subject {
+                Subject::Host(host) => LinkHint::JoinOnHost(host.clone()),
+                Subject::Operator(_) => LinkHint::LogIn,
+            };
+            (AdmissionRefusal::TokenForOther { subject }, Some(hint))
+        }
+        AdmitError::Removed(subject) => (AdmissionRefusal::Removed { subject }, Some(LinkHint::JoinAgain)),
+        AdmitError::Revoked => (AdmissionRefusal::CertificateRevoked, Some(LinkHint::JoinAgain)),
+        AdmitError::TooManyMachines(subject) => {
+            let refusal = AdmissionRefusal::TooManyMachines { subject, limit: MACHINES };
+            (refusal, Some(LinkHint::LetCertificatesEnd))
+        }
+        AdmitError::TooOften(wait) => (AdmissionRefusal::RenewedTooOften { wait }, Some(LinkHint::Wait)),
+        AdmitError::Clock(ahead_ms) => {
+            let by = Duration::from_secs(ahead_ms.unsigned_abs() / 1000);
+            let refusal = match ahead_ms < 0 {
+                true => AdmissionRefusal::ClockBehind { by },
+                false => AdmissionRefusal::ClockAhead { by },
+            };
+            (refusal, Some(LinkHint::SetClock))
+        }
+        AdmitError::Request(_) => (AdmissionRefusal::RequestDamaged, None),
+        AdmitError::Store(source) => return failed(Attempt::KeepCertificate, &source),
+    };
+    refuse(attempt, refusal, hint.map(Hint::from))
 }

@@ -1,6 +1,6 @@
 //! Words of refused calls about backups and repositories.
 
-use crate::words::{damage, unknown};
+use crate::words::{and_more, damage, unknown};
 use fleet_core::grammar::{count, listed};
 use fleet_core::names::InstanceName;
 use fleet_core::refused_call::{BackupRefusal, LocationPart, SnapshotCandidate};
@@ -101,7 +101,7 @@ fn candidates_in_words(candidates: &[SnapshotCandidate], more: usize) -> String 
         format!("{snapshot} in {repository}, which says it is of {at} and has {bytes} bytes")
     };
     let all = candidates.iter().map(say).collect::<Vec<_>>().join("; ");
-    if more > 0 { format!("{all}; and {more} more") } else { all }
+    format!("{all}{}", and_more(more, ""))
 }
 
 fn named(part: LocationPart) -> &'static str {

@@ -1,7 +1,7 @@
 //! Words of rollouts that cannot work.
 
 use super::minutes;
-use crate::words::{reasons, unknown};
+use crate::words::{and_more, reasons, unknown};
 use fleet_core::names::ReleaseName;
 use fleet_core::proposal::RolloutRefusal;
 use fleet_core::rollout::LeftOut;
@@ -63,7 +63,6 @@ fn older(release: &ReleaseName, count: usize, there: usize) -> String {
 /// The instances that are left out, as the end of a sentence; empty without any.
 fn each(left_out: &[LeftOut], more: usize) -> String {
     let one = |one: &LeftOut| format!("{}: {}", one.instance, reasons::left_out(&one.reason));
-    let mut all: Vec<String> = left_out.iter().map(one).collect();
-    all.extend((more > 0).then(|| format!("and {more} more")));
-    if all.is_empty() { String::new() } else { format!(": {}", all.join(", ")) }
+    let all: Vec<String> = left_out.iter().map(one).collect();
+    if all.is_empty() { String::new() } else { format!(": {}{}", all.join(", "), and_more(more, "")) }
 }
