@@ -199,7 +199,7 @@ fn held(host: &HostName, names: &[HeldName], more: usize) -> String {
     let each = names.iter().map(|held| format!("the {} `{}` on {host} is {}'s", held.kind, held.name, held.owner));
     let each: BTreeSet<String> = each.collect();
     let all = each.into_iter().collect::<Vec<_>>().join("; ");
-    format!("{all}{}", and_more(more, ""))
+    if more > 0 { format!("{all}; and {more} more on {host}") } else { all }
 }
 
 fn parts(problems: &[String], more: usize) -> String {
@@ -208,12 +208,13 @@ fn parts(problems: &[String], more: usize) -> String {
 
 /// The problems of a release, each on a line of its own.
 fn lines(problems: &[String], more: usize) -> String {
-    format!("{}{}", problems.join("\n"), and_more(more, ""))
+    let more = (more > 0).then(|| format!("and {more} more"));
+    problems.iter().cloned().chain(more).collect::<Vec<_>>().join("\n")
 }
 
 fn joined<T: Display>(names: &[T], more: usize) -> String {
     let all = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    format!("{all}{}", and_more(more, ""))
+    if more > 0 { format!("{all} and {more} more") } else { all }
 }
 
 fn spoken(subject: &Subject) -> String {
