@@ -27,7 +27,7 @@ fn logs_come_from_the_host() {
     let following = fleet.admin.start("logs notes-1 web --follow");
     following.wait_for("line 500");
     assert!(!following.is_over());
-    fleet.refused("logs notes-1 other").says("no service other; it has db, web");
+    fleet.refused("logs notes-1 other").says("`notes-1` has no service `other`; it has db, web");
     fleet.refused("logs notes-9").says("notes-9");
 }
 
