@@ -6,7 +6,7 @@
 use super::asking::MembersAsked;
 use super::changes::{check_for, placement, rendered};
 use super::service::OperatorsService;
-use super::subject::definition;
+use super::subject::Rendering;
 use crate::facts::StateSnapshot;
 use crate::rpc_status::{failed, refuse};
 use fleet_core::app::Rendered;
@@ -22,7 +22,6 @@ use fleet_core::refused_call::{Attempt, CallRefusal, HeldName, first_of};
 use fleet_core::release::Release;
 use fleet_core::rollout::RolloutIntent;
 use fleet_core::spec::InstanceSpec;
-use fleet_render::Session;
 use std::collections::{BTreeSet, HashMap};
 use tonic::Status;
 
@@ -56,7 +55,7 @@ impl OperatorsService {
     pub async fn check_claims(
         &self,
         attempt: Attempt,
-        session: &mut Session,
+        session: &mut Rendering,
         of: Claimant<'_>,
         to: &InstanceSpec,
     ) -> Result<Vec<PlannedChange>, Status> {
@@ -96,7 +95,7 @@ impl OperatorsService {
         Ok(holders_of_volume(volume, claims).collect())
     }
 
-    async fn claims_beside(&self, session: &mut Session, of: Claimant<'_>) -> HostClaims {
+    async fn claims_beside(&self, session: &mut Rendering, of: Claimant<'_>) -> HostClaims {
         let stages = stages_beside(&self.shared.facts.read(), of);
         let mut found = HostClaims::default();
         for (name, stage) in stages {
@@ -118,7 +117,7 @@ impl OperatorsService {
     /// An instance as a release and a revision of its values make it.
     async fn spec_of(
         &self,
-        session: &mut Session,
+        session: &mut Rendering,
         of: Claimant<'_>,
         release: &Release,
         revision: u64,
@@ -129,44 +128,36 @@ impl OperatorsService {
     /// The same, with its probes and stores.
     pub async fn rendered_as(
         &self,
-        session: &mut Session,
+        session: &mut Rendering,
         of: Claimant<'_>,
         release: &Release,
         revision: u64,
     ) -> Result<Rendered, Status> {
-        let bundle = self.bundle(release)?;
-        let definition = definition(ATTEMPT, &bundle)?;
+        let release_opened = self.opened(ATTEMPT, session, release)?;
         let opened = self.shared.values.open(self.shared.facts.store(), of.name, revision);
         let (values, _) = opened.map_err(|error| failed(Attempt::OpenValues, &error))?;
-        let checked = check_for(ATTEMPT, &definition, &values)?;
+        let checked = check_for(ATTEMPT, &release_opened.definition, &values)?;
         let place = placement(of.name, of.host, &release.name.version);
-        rendered(session, ATTEMPT, &bundle, &checked, &place).await
+        rendered(session, ATTEMPT, &release_opened.bundle, &checked, &place).await
     }
 
     /// Adds the members of a proposal that conflict with other claims, each with the reason. The coordinator's own
     /// knowledge names the owner better than the host's reply. `previous` are revisions that go with it.
     pub async fn refused_members(
         &self,
-        session: &mut Session,
+        session: &mut Rendering,
         proposal: &Proposal,
         previous: &HashMap<InstanceName, u64>,
         asked: &mut MembersAsked,
     ) -> Result<(), Status> {
-        let mut namings = HashMap::new();
         for member in &proposal.members {
             let desired = self.shared.facts.read().instance(&member.instance).cloned();
             let Some(desired) = desired else { continue };
             let of = Claimant { name: &member.instance, host: &desired.host };
             let others = self.claims_beside(session, of).await;
-            if !namings.contains_key(&member.to.digest) {
-                let bundle = self.bundle(&member.to)?;
-                namings.insert(member.to.digest.clone(), definition(ATTEMPT, &bundle)?.project);
-            }
+            let naming = self.opened(ATTEMPT, session, &member.to)?.definition.project;
             // Alone on its host, and with its own name: nothing is left to compare.
-            if others.claims.is_empty()
-                && namings[&member.to.digest] == ProjectNaming::Instance
-                && self.has_own_name(of)
-            {
+            if others.claims.is_empty() && naming == ProjectNaming::Instance && self.has_own_name(of) {
                 continue;
             }
             let revision = previous.get(&member.instance).copied().unwrap_or(desired.revision);

@@ -6,11 +6,11 @@ use super::asking::MembersAsked;
 use super::changes::{not_rendered, placement, planned, texts};
 use super::request::{absent, read};
 use super::service::OperatorsService;
-use super::subject::definition;
+use super::subject::{OpenedRelease, Rendering};
 use super::views::rollout::left_out;
 use crate::facts::{ReleaseKept, StateSnapshot};
 use crate::rpc_status::{failed, refuse};
-use fleet_core::app::{AppDefinition, Bundle, CheckedValues, DataEffect, Rendered};
+use fleet_core::app::{CheckedValues, DataEffect, Rendered};
 use fleet_core::hint::Hint;
 use fleet_core::labels::Selector;
 use fleet_core::names::{AppName, InstanceName, OperatorName, StoreName, Version};
@@ -25,7 +25,7 @@ use fleet_core::rollout::{Concurrency, LeftOut, Member, StrategyRequest};
 use fleet_core::time::Time;
 use fleet_core::window::Window;
 use fleet_proto::v1::{self, WaveKind};
-use fleet_render::{RenderError, Session};
+use fleet_render::RenderError;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 use tonic::Status;
@@ -33,12 +33,6 @@ use tonic::Status;
 pub const ATTEMPT: Attempt = Attempt::RollOut;
 /// Maximum number of members whose changes are rendered; the others change in the same way.
 const RENDERED: usize = 50;
-
-/// A release with everything needed to render it.
-struct Opened {
-    bundle: Bundle,
-    definition: AppDefinition,
-}
 
 impl OperatorsService {
     /// Parses the request and checks that the release exists.
@@ -89,7 +83,7 @@ impl OperatorsService {
     /// view.
     pub async fn shown(
         &self,
-        session: &mut Session,
+        session: &mut Rendering,
         wanted: &RolloutRequest,
         asked: &mut MembersAsked,
         now: Time,
@@ -108,7 +102,9 @@ impl OperatorsService {
         for member in self.with_other_values(proposal) {
             let definition = match definitions.get(&member.to.digest) {
                 Some(definition) => definition,
-                None => definitions.entry(&member.to.digest).or_insert(self.open_release(&member.to)?.definition),
+                None => {
+                    definitions.entry(&member.to.digest).or_insert(self.open_release(ATTEMPT, &member.to)?.definition)
+                }
             };
             let values = self.values_of(&member.instance)?;
             CheckedValues::of_instance(&definition.values, &values).map_err(|problems| {
@@ -129,12 +125,6 @@ impl OperatorsService {
         proposal.members.iter().filter(is_other).collect()
     }
 
-    fn open_release(&self, release: &Release) -> Result<Opened, Status> {
-        let bundle = self.bundle(release)?;
-        let definition = definition(ATTEMPT, &bundle)?;
-        Ok(Opened { bundle, definition })
-    }
-
     fn values_of(&self, instance: &InstanceName) -> Result<BTreeMap<String, String>, Status> {
         let revision = self.shared.facts.read().instance(instance).map_or(0, |desired| desired.revision);
         let opened = self.shared.values.open(self.shared.facts.store(), instance, revision);
@@ -144,14 +134,13 @@ impl OperatorsService {
     /// Returns the view of a proposal, including unknown facts about its members.
     async fn proposal_view(
         &self,
-        session: &mut Session,
+        session: &mut Rendering,
         proposal: &Proposal,
         not_known: &HashMap<InstanceName, NotAsked>,
     ) -> Result<v1::Proposal, Status> {
         let members: HashMap<&InstanceName, &Member> =
             proposal.members.iter().map(|member| (&member.instance, member)).collect();
         let offline: HashSet<&InstanceName> = proposal.offline.iter().collect();
-        let mut opened = HashMap::new();
         let mut waves = Vec::new();
         let mut rendered = 0;
         let has_canary = proposal.strategy.canary > 0;
@@ -159,11 +148,7 @@ impl OperatorsService {
         for (index, wave) in proposal.waves.iter().chain(apart).enumerate() {
             let mut changes = Vec::new();
             for member in wave.iter().filter_map(|name| members.get(name)) {
-                let mut plan = if rendered < RENDERED {
-                    self.planned_for(session, member, &mut opened).await?
-                } else {
-                    Vec::new()
-                };
+                let mut plan = if rendered < RENDERED { self.planned_for(session, member).await? } else { Vec::new() };
                 rendered += 1;
                 // A host that is away is asked when it comes back, and refuses then.
                 let is_online = !offline.contains(&member.instance);
@@ -198,21 +183,14 @@ impl OperatorsService {
         }
     }
 
-    async fn planned_for<'a>(
-        &self,
-        session: &mut Session,
-        member: &'a Member,
-        opened: &mut HashMap<&'a Release, Opened>,
-    ) -> Result<Vec<PlannedChange>, Status> {
+    async fn planned_for(&self, session: &mut Rendering, member: &Member) -> Result<Vec<PlannedChange>, Status> {
         let host = self.shared.facts.read().instance(&member.instance).map(|one| one.host.clone());
         let Some(host) = host else { return Ok(Vec::new()) };
         let values = self.values_of(&member.instance)?;
         let mut specs = Vec::new();
         for release in [&member.from, &member.to] {
-            if !opened.contains_key(release) {
-                opened.insert(release, self.open_release(release)?);
-            }
-            let Some(Opened { bundle, definition }) = opened.get(release) else { continue };
+            let opened = self.opened(ATTEMPT, session, release)?;
+            let OpenedRelease { bundle, definition } = &*opened;
             let place = placement(&member.instance, &host, &release.name.version);
             specs.push(match CheckedValues::of_instance(&definition.values, &values) {
                 Ok(values) => match session.render(bundle, &values, &place).await {

@@ -13,8 +13,9 @@ use fleet_core::names::{InstanceName, OperatorName};
 use fleet_core::refused_call::{Attempt, NamedKind};
 use fleet_core::release::Release;
 use fleet_render::Session;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use tonic::Status;
 
 /// An instance's present or planned release, with everything needed to check a change.
@@ -55,10 +56,21 @@ impl Subject {
     }
 }
 
-/// A process that renders for one operator, with its slot among all.
+/// Maximum number of releases that a rendering keeps in memory.
+const OPENED: usize = 16;
+
+/// A release with everything needed to render it.
+#[derive(Debug)]
+pub struct OpenedRelease {
+    pub bundle: Bundle,
+    pub definition: AppDefinition,
+}
+
+/// A process that renders for one operator, with its slot among all, and the releases that it has rendered.
 #[derive(Debug)]
 pub struct Rendering {
     session: Session,
+    opened: HashMap<Release, Arc<OpenedRelease>>,
     _place: Permit,
 }
 
@@ -99,7 +111,32 @@ impl OperatorsService {
         let place = self.shared.renderings.enter(by).await;
         let place = place.map_err(|why| refuse(attempt, why.refusal(), Hint::TryWhenAnswered))?;
         let session = self.shared.renderer.session().await.map_err(|error| not_rendered(attempt, error))?;
-        Ok(Rendering { session, _place: place })
+        Ok(Rendering { session, opened: HashMap::new(), _place: place })
+    }
+
+    /// Returns a release, which is read from the store once for many instances.
+    pub fn opened(
+        &self,
+        attempt: Attempt,
+        rendering: &mut Rendering,
+        release: &Release,
+    ) -> Result<Arc<OpenedRelease>, Status> {
+        if let Some(opened) = rendering.opened.get(release) {
+            return Ok(Arc::clone(opened));
+        }
+        let opened = Arc::new(self.open_release(attempt, release)?);
+        if rendering.opened.len() >= OPENED {
+            rendering.opened.clear();
+        }
+        rendering.opened.insert(release.clone(), Arc::clone(&opened));
+        Ok(opened)
+    }
+
+    /// Reads a release from the store.
+    pub fn open_release(&self, attempt: Attempt, release: &Release) -> Result<OpenedRelease, Status> {
+        let bundle = self.bundle(release)?;
+        let definition = definition(attempt, &bundle)?;
+        Ok(OpenedRelease { bundle, definition })
     }
 
     /// Returns the values that other releases of the app declare and this one does not, as in the newest of them.
