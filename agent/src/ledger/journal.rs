@@ -7,7 +7,7 @@ use fleet_core::backup::{CopyMade, DataNote, HoldKind, RestoreMade};
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
-use fleet_core::upgrade_steps::{RollbackStep, UpgradePlan, rollback_steps};
+use fleet_core::upgrade_steps::{RestorePoint, RollbackStep, UpgradePlan, rollback_steps};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -68,10 +68,22 @@ pub struct UpgradeCursor {
 impl UpgradeCursor {
     /// Returns whether the new release may have changed data that is not as it was before.
     pub fn is_data_changed(&self) -> bool {
+        self.awaits_restore() || self.points_left().next().is_some()
+    }
+
+    /// Returns whether the new release may have changed data that is as it was before in the backup alone.
+    pub fn awaits_restore(&self) -> bool {
+        rollback_steps(&self.plan, self.begun).contains(&RollbackStep::AwaitRestore)
+    }
+
+    /// Returns the copies that are the only ones of the data of before, because the new release may have changed the folders.
+    pub fn points_left(&self) -> impl Iterator<Item = &RestorePoint> {
         let steps = rollback_steps(&self.plan, self.begun);
-        let is_left =
-            |number: &usize| steps.contains(&RollbackStep::PutBack(*number)) && !self.put_back.contains(number);
-        steps.contains(&RollbackStep::AwaitRestore) || (0..self.plan.points.len()).any(|number| is_left(&number))
+        let points = self.plan.points.iter().enumerate();
+        let left = points.filter(move |(number, _)| {
+            steps.contains(&RollbackStep::PutBack(*number)) && !self.put_back.contains(number)
+        });
+        left.map(|(_, point)| point)
     }
 }
 

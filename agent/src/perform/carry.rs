@@ -276,9 +276,6 @@ impl Carrying<'_> {
         };
         let (because, failure) = (Box::new(because), Box::new(failure));
         let failure = OrderFailure::RollbackFailed { because, failure };
-        if let Some(plan) = upgrade.as_ref().and_then(Upgrade::awaited_restore) {
-            return self.leave(open.clone(), Left::ToRestore { because: failure, plan }).await;
-        }
         // Texts are cut at their end on the way: first where the data is.
         let folders = upgrade.as_ref().map(Upgrade::copies_left).filter(|folders| !folders.is_empty());
         let failure = match folders {
@@ -287,6 +284,9 @@ impl Carrying<'_> {
             }
             None => failure,
         };
+        if let Some(plan) = upgrade.as_ref().and_then(Upgrade::awaited_restore) {
+            return self.leave(open.clone(), Left::ToRestore { because: failure, plan }).await;
+        }
         self.stuck(open.clone(), tried, failure).await;
     }
 

@@ -159,17 +159,13 @@ impl Upgrade<'_> {
     /// Returns the copies that are the only ones of the data of before, because the new release may have changed the folders.
     pub fn copies_left(&self) -> Vec<String> {
         let Some(cursor) = self.data.journal().upgrade else { return Vec::new() };
-        let steps = rollback_steps(&cursor.plan, cursor.begun);
-        let is_left =
-            |number: usize| steps.contains(&RollbackStep::PutBack(number)) && !cursor.put_back.contains(&number);
-        let points = cursor.plan.points.iter().enumerate().filter(|(number, _)| is_left(*number));
-        points.map(|(_, point)| point.copy.display().to_string()).collect()
+        cursor.points_left().map(|point| point.copy.display().to_string()).collect()
     }
 
     /// Returns the plan, if the data of before is in its backup alone and the new release may have changed it.
     pub fn awaited_restore(&self) -> Option<UpgradePlan> {
         let cursor = self.data.journal().upgrade?;
-        rollback_steps(&cursor.plan, cursor.begun).contains(&RollbackStep::AwaitRestore).then_some(cursor.plan)
+        cursor.awaits_restore().then_some(cursor.plan)
     }
 
     /// Returns whether the upgrade is committed: it never goes back.

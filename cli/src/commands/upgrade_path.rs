@@ -25,7 +25,7 @@ pub struct UpgradePathArgs {
     instance: InstanceName,
 
     /// The version to get to
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, value_name = "VERSION", add = ArgValueCandidates::new(complete::versions))]
     to: Version,
 
     #[command(flatten)]

@@ -50,16 +50,16 @@ pub struct Claimant<'a> {
 
 impl OperatorsService {
     /// Refuses a change that would take resources of another instance of the host, or would leave the instance's own
-    /// data behind. Returns the instances that could not be compared. The caller must open the host's session before it
+    /// data behind. Returns the instances that could not be compared. The caller must open the host's rendering before it
     /// takes `claiming`, so that no wait happens under that lock.
     pub async fn check_claims(
         &self,
         attempt: Attempt,
-        session: &mut Rendering,
+        rendering: &mut Rendering,
         of: Claimant<'_>,
         to: &InstanceSpec,
     ) -> Result<Vec<PlannedChange>, Status> {
-        let others = self.claims_beside(session, of).await;
+        let others = self.claims_beside(rendering, of).await;
         self.against(of, to, &others).map_err(|(refusal, hint)| refuse(attempt, refusal, hint))?;
         let not_compared = |instance| PlannedChange::NotCompared { instance, host: of.host.clone() };
         Ok(others.unknown.into_iter().map(not_compared).collect())
@@ -89,13 +89,13 @@ impl OperatorsService {
         of: Claimant<'_>,
         volume: &str,
     ) -> Result<Vec<String>, Status> {
-        let mut session = self.rendering(ATTEMPT, by).await?;
-        let others = self.claims_beside(&mut session, of).await;
+        let mut rendering = self.rendering(ATTEMPT, by).await?;
+        let others = self.claims_beside(&mut rendering, of).await;
         let claims = others.claims.iter().map(|(name, claims)| (name.to_string(), claims));
         Ok(holders_of_volume(volume, claims).collect())
     }
 
-    async fn claims_beside(&self, session: &mut Rendering, of: Claimant<'_>) -> HostClaims {
+    async fn claims_beside(&self, rendering: &mut Rendering, of: Claimant<'_>) -> HostClaims {
         let stages = stages_beside(&self.shared.facts.read(), of);
         let mut found = HostClaims::default();
         for (name, stage) in stages {
@@ -103,7 +103,7 @@ impl OperatorsService {
                 Stage::Said(claims) => Ok(claims),
                 Stage::Wanted { release, revision } => {
                     let claimant = Claimant { name: &name, host: of.host };
-                    self.spec_of(session, claimant, &release, revision).await.map(|spec| claims_of(&spec))
+                    self.spec_of(rendering, claimant, &release, revision).await.map(|spec| claims_of(&spec))
                 }
             };
             match claims {
@@ -117,35 +117,35 @@ impl OperatorsService {
     /// An instance as a release and a revision of its values make it.
     async fn spec_of(
         &self,
-        session: &mut Rendering,
+        rendering: &mut Rendering,
         of: Claimant<'_>,
         release: &Release,
         revision: u64,
     ) -> Result<InstanceSpec, Status> {
-        Ok(self.rendered_as(session, of, release, revision).await?.spec)
+        Ok(self.rendered_as(rendering, of, release, revision).await?.spec)
     }
 
     /// The same, with its probes and stores.
     pub async fn rendered_as(
         &self,
-        session: &mut Rendering,
+        rendering: &mut Rendering,
         of: Claimant<'_>,
         release: &Release,
         revision: u64,
     ) -> Result<Rendered, Status> {
-        let release_opened = self.opened(ATTEMPT, session, release)?;
-        let opened = self.shared.values.open(self.shared.facts.store(), of.name, revision);
-        let (values, _) = opened.map_err(|error| failed(Attempt::OpenValues, &error))?;
-        let checked = check_for(ATTEMPT, &release_opened.definition, &values)?;
+        let opened = self.opened(ATTEMPT, rendering, release)?;
+        let values = self.shared.values.open(self.shared.facts.store(), of.name, revision);
+        let (values, _) = values.map_err(|error| failed(Attempt::OpenValues, &error))?;
+        let checked = check_for(ATTEMPT, &opened.definition, &values)?;
         let place = placement(of.name, of.host, &release.name.version);
-        rendered(session, ATTEMPT, &release_opened.bundle, &checked, &place).await
+        rendered(rendering, ATTEMPT, &opened.bundle, &checked, &place).await
     }
 
     /// Adds the members of a proposal that conflict with other claims, each with the reason. The coordinator's own
     /// knowledge names the owner better than the host's reply. `previous` are revisions that go with it.
     pub async fn refused_members(
         &self,
-        session: &mut Rendering,
+        rendering: &mut Rendering,
         proposal: &Proposal,
         previous: &HashMap<InstanceName, u64>,
         asked: &mut MembersAsked,
@@ -154,14 +154,14 @@ impl OperatorsService {
             let desired = self.shared.facts.read().instance(&member.instance).cloned();
             let Some(desired) = desired else { continue };
             let of = Claimant { name: &member.instance, host: &desired.host };
-            let others = self.claims_beside(session, of).await;
-            let naming = self.opened(ATTEMPT, session, &member.to)?.definition.project;
+            let others = self.claims_beside(rendering, of).await;
+            let naming = self.opened(ATTEMPT, rendering, &member.to)?.definition.project;
             // Alone on its host, and with its own name: nothing is left to compare.
             if others.claims.is_empty() && naming == ProjectNaming::Instance && self.has_own_name(of) {
                 continue;
             }
             let revision = previous.get(&member.instance).copied().unwrap_or(desired.revision);
-            match self.spec_of(session, of, &member.to, revision).await {
+            match self.spec_of(rendering, of, &member.to, revision).await {
                 Err(status) => asked.not_rendered(of, &status),
                 Ok(to) => {
                     let against = self.against(of, &to, &others).err();

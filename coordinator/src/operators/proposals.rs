@@ -73,8 +73,8 @@ impl OperatorsService {
         let proposal = propose_in(&self.shared.facts.read(), &wanted, now)?;
         self.check_values(&proposal)?;
         let mut asked = self.ask_members(by, &proposal, &HashMap::new()).await?;
-        let mut session = self.rendering(ATTEMPT, by).await?;
-        let (_, mut shown) = self.shown(&mut session, &wanted, &mut asked, now).await?;
+        let mut rendering = self.rendering(ATTEMPT, by).await?;
+        let (_, mut shown) = self.shown(&mut rendering, &wanted, &mut asked, now).await?;
         shown.plan_digest = self.proposal_digest(request, &shown);
         Ok(shown)
     }
@@ -83,16 +83,16 @@ impl OperatorsService {
     /// view.
     pub async fn shown(
         &self,
-        session: &mut Rendering,
+        rendering: &mut Rendering,
         wanted: &RolloutRequest,
         asked: &mut MembersAsked,
         now: Time,
     ) -> Result<(Proposal, v1::Proposal), Status> {
         let mut proposal = propose_in(&self.shared.facts.read(), wanted, now)?;
         self.check_values(&proposal)?;
-        self.refused_members(session, &proposal, &HashMap::new(), asked).await?;
+        self.refused_members(rendering, &proposal, &HashMap::new(), asked).await?;
         leave_out(ATTEMPT, &mut proposal, &asked.refused)?;
-        let shown = self.proposal_view(session, &proposal, &asked.not_asked).await?;
+        let shown = self.proposal_view(rendering, &proposal, &asked.not_asked).await?;
         Ok((proposal, shown))
     }
 
@@ -134,7 +134,7 @@ impl OperatorsService {
     /// Returns the view of a proposal, including unknown facts about its members.
     async fn proposal_view(
         &self,
-        session: &mut Rendering,
+        rendering: &mut Rendering,
         proposal: &Proposal,
         not_known: &HashMap<InstanceName, NotAsked>,
     ) -> Result<v1::Proposal, Status> {
@@ -148,7 +148,8 @@ impl OperatorsService {
         for (index, wave) in proposal.waves.iter().chain(apart).enumerate() {
             let mut changes = Vec::new();
             for member in wave.iter().filter_map(|name| members.get(name)) {
-                let mut plan = if rendered < RENDERED { self.planned_for(session, member).await? } else { Vec::new() };
+                let mut plan =
+                    if rendered < RENDERED { self.planned_for(rendering, member).await? } else { Vec::new() };
                 rendered += 1;
                 // A host that is away is asked when it comes back, and refuses then.
                 let is_online = !offline.contains(&member.instance);
@@ -183,17 +184,17 @@ impl OperatorsService {
         }
     }
 
-    async fn planned_for(&self, session: &mut Rendering, member: &Member) -> Result<Vec<PlannedChange>, Status> {
+    async fn planned_for(&self, rendering: &mut Rendering, member: &Member) -> Result<Vec<PlannedChange>, Status> {
         let host = self.shared.facts.read().instance(&member.instance).map(|one| one.host.clone());
         let Some(host) = host else { return Ok(Vec::new()) };
         let values = self.values_of(&member.instance)?;
         let mut specs = Vec::new();
         for release in [&member.from, &member.to] {
-            let opened = self.opened(ATTEMPT, session, release)?;
+            let opened = self.opened(ATTEMPT, rendering, release)?;
             let OpenedRelease { bundle, definition } = &*opened;
             let place = placement(&member.instance, &host, &release.name.version);
             specs.push(match CheckedValues::of_instance(&definition.values, &values) {
-                Ok(values) => match session.render(bundle, &values, &place).await {
+                Ok(values) => match rendering.render(bundle, &values, &place).await {
                     Ok(rendered) => Ok(rendered),
                     Err(RenderError::Refused(problems)) => Err(problems.to_string()),
                     Err(error) => return Err(not_rendered(ATTEMPT, error)),

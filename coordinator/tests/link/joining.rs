@@ -2,7 +2,7 @@
 
 use crate::harness::{FakeAgent, Harness, is_revoked, now, operators, refusal, token};
 use fleet_core::access::JoinToken;
-use fleet_core::refused_call::{AdmissionRefusal, CallRefusal, CountedThing};
+use fleet_core::refused_call::{AdmissionRefusal, Attempt, CallRefusal, CountedThing};
 use fleet_core::time::Time;
 use fleet_link::{LinkError, admit, dial, renew};
 use fleet_proto::refusal::{RefusalReason, word_of};
@@ -236,7 +236,11 @@ async fn no_token_is_for_more_machines_than_there_is_room_for() {
     }
     let channel = dial(&identity).await.expect("it is reached");
     match renew(&identity, channel, now()).await {
-        Err(LinkError::Refused { text, .. }) => assert!(text.contains("renewed too often"), "{text}"),
+        Err(LinkError::Refused { call: Some(call), .. }) => {
+            assert_eq!(call.attempt, Attempt::Renew);
+            let CallRefusal::Admission { refusal } = &call.refusal else { panic!("{call}") };
+            assert!(matches!(**refusal, AdmissionRefusal::RenewedTooOften { .. }), "{call}");
+        }
         other => panic!("it should have been refused: {other:?}"),
     }
     with_uses(&mut admin, 99).await.expect("it is one machine still");

@@ -250,6 +250,17 @@ async fn a_copy_that_somebody_removed_is_not_taken_for_one_that_is_in_its_place(
 }
 
 #[tokio::test]
+async fn a_copy_that_cannot_be_put_back_is_named_where_the_rest_waits_for_a_restore() {
+    let (harness, agent, _) = crowded(true).await;
+    harness.lab.plan().removes_copies = true;
+    let end = harness.carry_out(&agent, harness.upgrade(DataEffect::AtStart, &["near"])).await;
+    let Some(OrderFailure::DataTouched { stores, because }) = end.outcome.failure() else { panic!("{end:?}") };
+    assert_eq!(stores, &["uploads"]);
+    assert!(matches!(&**because, OrderFailure::SomethingLeft { .. }), "{because:?}");
+    check_nothing_starts(&harness, &agent).await;
+}
+
+#[tokio::test]
 async fn without_room_for_copies_the_backup_of_a_bad_upgrade_brings_the_data_back() {
     let (harness, agent, before) = harness(true).await;
     *harness.lab.free.lock().expect("not poisoned") = 1 << 20;
