@@ -17,6 +17,7 @@ pub mod progress;
 pub mod queries;
 pub mod reasons;
 pub mod refusals;
+pub mod renderings;
 pub mod results;
 pub mod steps;
 pub mod strategy;
@@ -64,6 +65,7 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::LinkProblem(problem) => policies::shown_link(problem),
         CodedMessage::PolicyRefusal(refusal) => policies::shown(refusal),
         CodedMessage::QueryFailure(failure) => queries::shown(failure),
+        CodedMessage::RenderingFailure(failure) => renderings::shown(failure),
         CodedMessage::Problem(problem) => problems::shown(Some(problem)),
         CodedMessage::RetentionReason(reason) => results::shown_reason(reason),
         CodedMessage::RepositoryProblem(problem) => problems::shown_repository(problem),

@@ -17,7 +17,7 @@ pub enum ArgumentKind {
 /// Codes whose arguments without a name are words.
 const CODES_OF_WORDS: [&str; 4] = ["ledger_unreadable", "other", "text", "trying_again"];
 /// Arguments that are words.
-const WORDS: [&str; 16] = [
+const WORDS: [&str; 17] = [
     "answer",
     "arguments",
     "cause",
@@ -30,6 +30,7 @@ const WORDS: [&str; 16] = [
     "output",
     "parts",
     "problem",
+    "problems",
     "question",
     "refusal",
     "text",

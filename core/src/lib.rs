@@ -42,6 +42,7 @@ pub mod query_failure;
 pub mod reason;
 pub mod refused_call;
 pub mod release;
+pub mod rendering_failure;
 pub mod rollout;
 pub mod sandbox_part;
 pub mod steps;

@@ -3,6 +3,7 @@
 use crate::names::{HostName, InstanceName};
 use crate::plain_text::ShortText;
 use crate::query_failure::QueryFailure;
+use crate::rendering_failure::RenderingFailure;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -19,8 +20,8 @@ pub struct NotAsked {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "code", content = "with")]
 pub enum NotAskedReason {
-    /// The change was not rendered, with the reason.
-    NotRendered(ShortText),
+    /// The change was not rendered. Earlier versions kept a text.
+    NotRendered(RenderingFailure),
     /// Enough other instances are asked about.
     TooMany {
         /// Maximum number.

@@ -5,6 +5,7 @@ use crate::names::{BackupId, HostName, InstanceName, ReleaseName, RepositoryName
 use crate::not_asked::{NotAsked, NotAskedReason};
 use crate::order_failure::OrderFailure;
 use crate::reason::LeftOutReason;
+use crate::rendering_failure::RenderingFailure;
 use crate::spec::{FileChange, FileDiff, RecreateReason, ServiceDiff, SpecChange, SpecDiff};
 use crate::time::Time;
 use crate::units::Period;
@@ -47,7 +48,7 @@ pub enum PlannedChange {
         revision: u64,
     },
     /// The release or the values cannot be rendered, with the reason.
-    NotRenderable(String),
+    NotRenderable(RenderingFailure),
     /// The data of these stores is copied before the new release starts, and comes back if that fails.
     DataCopied(Vec<StoreName>),
     /// The data stays as this newer version has left it, under an older one.

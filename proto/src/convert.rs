@@ -48,6 +48,7 @@ pub use observed::{IncomingReport, incoming_end, incoming_instance};
 pub use order::{OutgoingOrder, incoming_order};
 pub use plan::{
     incoming_member_not_asked, incoming_not_asked_reason, incoming_planned_change, incoming_recreate_reason,
+    incoming_rendering_failure,
 };
 pub use policy_refusal::{incoming_link_problem, incoming_policy_refusal};
 pub use problem::{

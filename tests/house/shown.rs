@@ -169,8 +169,9 @@ fn each_reason_for_waiting_has_words() {
 
 #[test]
 fn each_reason_for_leaving_an_instance_out_has_words() {
-    let texts: [&[&str]; 3] = [
+    let texts: [&[&str]; 4] = [
         &["1", "app", "1", "2"],
+        &["lab-1", "1", "port", "80/tcp", "notes-2"],
         &["lab-1", "2", "POLICY_REFUSAL_CODE_MOUNT", "/srv"],
         &["lab-1", "2", "ORDER_FAILURE_CODE_OTHER", "no answer"],
     ];
@@ -295,7 +296,7 @@ fn each_failure_of_a_probe_has_words() {
 
 /// Checks that each code of a kind has words with some of these arguments.
 fn check_words(codes: impl Iterator<Item = (i32, String)>, words: impl Fn(i32, Vec<String>) -> String) {
-    let arguments: [&[&str]; 14] = [
+    let arguments: [&[&str]; 15] = [
         &["a", "STORE_GAP_CODE_VOLUME_MISSING", "b"],
         &["a", "0", "1", "RECREATE_REASON_CODE_DESCRIPTION"],
         &["a", "1", "NOT_ASKED_REASON_CODE_OFFLINE"],
@@ -309,6 +310,7 @@ fn check_words(codes: impl Iterator<Item = (i32, String)>, words: impl Fn(i32, V
         &["a", "1", "ORDER_FAILURE_CODE_UNKNOWN_OUTCOME"],
         &["1"],
         &["QUERY_FAILURE_CODE_NOT_UNDERSTOOD"],
+        &["RENDERING_FAILURE_CODE_RENDERERS_BUSY"],
         &[],
     ];
     let mut all = BTreeSet::new();
@@ -339,6 +341,7 @@ check_words! {
     each_planned_change_has_words: PlannedChange, PlannedChangeCode;
     each_reason_to_recreate_a_container_has_words: RecreateReason, RecreateReasonCode;
     each_reason_not_to_ask_a_host_has_words: NotAskedReason, NotAskedReasonCode;
+    each_failure_of_a_rendering_has_words: RenderingFailure, RenderingFailureCode;
     each_member_not_asked_has_words: MemberNotAsked, MemberNotAskedCode;
 }
 

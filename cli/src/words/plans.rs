@@ -1,6 +1,6 @@
 //! Words of plans: what carrying out a request would change.
 
-use super::{and_more, coverage, failures, notes, queries, reasons};
+use super::{and_more, coverage, failures, notes, queries, reasons, renderings};
 use fleet_core::names::{BackupId, HostName, RepositoryName};
 use fleet_core::not_asked::{MemberNotAsked, NotAskedReason};
 use fleet_core::order_failure::OrderFailure;
@@ -62,7 +62,7 @@ pub fn words(change: &PlannedChange) -> String {
         PlannedChange::ValuesReplaceNewer { revision } => {
             format!("values: those wanted, in place of the newer revision {revision} that its host has")
         }
-        PlannedChange::NotRenderable(why) => format!("it cannot be made: {why}"),
+        PlannedChange::NotRenderable(why) => format!("it cannot be made: {}", renderings::words(why)),
         // Objections.
         PlannedChange::NotCompared { instance, host } => {
             format!("{instance} on {host}: what it has is not known here; the host itself compares")
@@ -198,7 +198,7 @@ fn host_not_asked(host: &HostName, reason: &NotAskedReason) -> String {
 pub fn not_asked(reason: &NotAskedReason) -> String {
     let engine = |why: &str| format!("its Engine was not asked: {why}");
     match reason {
-        NotAskedReason::NotRendered(why) => format!("it was not rendered: {why}"),
+        NotAskedReason::NotRendered(why) => format!("it was not rendered: {}", renderings::words(why)),
         NotAskedReason::TooMany { limit } => format!("no more than {limit} members are asked about"),
         NotAskedReason::NoTimeLeft => "there was no time left to ask about all members".to_owned(),
         NotAskedReason::Offline => engine("it is offline"),

@@ -1,6 +1,6 @@
 //! Texts of reasons.
 
-use super::{failures, health, plans, policies, steps};
+use super::{failures, health, plans, policies, refusals, steps};
 use crate::format::one_line;
 use fleet_core::grammar::count;
 use fleet_core::halt_reason::{HaltReason, MemberFailure, MemberFailureKind};
@@ -139,6 +139,10 @@ pub fn left_out(reason: &LeftOutReason) -> String {
             format!("`{version}` has no place in the app's order of versions (`upgrades.scheme`)")
         }
         LeftOutReason::Refused { reason } | LeftOutReason::Text(reason) => reason.clone(),
+        LeftOutReason::ProjectChanges { present, planned } => {
+            refusals::project_changes("its project", present, planned)
+        }
+        LeftOutReason::NamesHeld { host, more, names } => refusals::held(host, names, *more),
         LeftOutReason::HostRefuses { host, failure } => plans::host_says(host, failure),
         LeftOutReason::PolicyForbids { host, refusals } => format!("`{host}`: {}", policies::all(refusals)),
     }

@@ -11,7 +11,7 @@ pub use backups::shown as shown_backup;
 pub use files::shown as shown_file;
 pub use rollouts::shown as shown_rollout;
 
-use super::{and_more, plans, policies, queries};
+use super::{and_more, plans, policies, queries, renderings};
 use fleet_core::access::Subject;
 use fleet_core::names::HostName;
 use fleet_core::refused_call::{Attempt, CallRefusal, CountedThing, HeldName, NamedKind, RefusedCall, SharedWork};
@@ -71,7 +71,7 @@ pub fn words(refusal: &CallRefusal) -> String {
         CallRefusal::OthersSlow { work, waited } => {
             format!("others {}, and none of them ended in {} s", doing(*work), waited.as_secs())
         }
-        CallRefusal::RenderersBusy => "others are being rendered; try again in a moment".to_owned(),
+        CallRefusal::RenderersBusy => renderings::BUSY.to_owned(),
         CallRefusal::TooMany { what, limit } => too_many(*what, *limit),
         CallRefusal::Missing { subject, name } => missing(*subject, name),
         CallRefusal::NameTaken { subject, name } => taken(*subject, name),
@@ -137,10 +137,9 @@ pub fn words(refusal: &CallRefusal) -> String {
         CallRefusal::NotInstalled { instance } => format!("`{instance}` is not there: its installation failed"),
         CallRefusal::ChangedMeanwhile { instance } => format!("somebody else changed `{instance}` at the same moment"),
         CallRefusal::UndoPutsBack { undo } => format!("the undo {undo} puts its former values back"),
-        CallRefusal::ProjectChanges { instance, present, planned } => format!(
-            "the project of `{instance}` is `{present}` and would be `{planned}`: its volumes would be left \
-                 behind, and it would begin with nothing"
-        ),
+        CallRefusal::ProjectChanges { instance, present, planned } => {
+            project_changes(&format!("the project of `{instance}`"), present, planned)
+        }
         CallRefusal::NamesHeld { host, more, names } => held(host, names, *more),
         CallRefusal::NotAVolume { volume, instance } => format!("`{volume}` is not a volume of `{instance}`"),
         CallRefusal::VolumeShared { volume, holders } => {
@@ -195,11 +194,19 @@ fn doing(work: SharedWork) -> &'static str {
     }
 }
 
-fn held(host: &HostName, names: &[HeldName], more: usize) -> String {
+/// Returns the words of names on a host that other instances have.
+pub fn held(host: &HostName, names: &[HeldName], more: usize) -> String {
     let each = names.iter().map(|held| format!("the {} `{}` on {host} is {}'s", held.kind, held.name, held.owner));
     let each: BTreeSet<String> = each.collect();
     let all = each.into_iter().collect::<Vec<_>>().join("; ");
     if more > 0 { format!("{all}; and {more} more on {host}") } else { all }
+}
+
+/// Returns the words of an instance whose Compose project would have another name.
+pub fn project_changes(project: &str, present: &str, planned: &str) -> String {
+    format!(
+        "{project} is `{present}` and would be `{planned}`: its volumes would be left behind, and it would begin with nothing"
+    )
 }
 
 fn parts(problems: &[String], more: usize) -> String {

@@ -14,6 +14,7 @@ use fleet_core::order_failure::OrderFailure;
 use fleet_core::proposal::Proposal;
 use fleet_core::reason::LeftOutReason;
 use fleet_core::refused_call::{Attempt, CallRefusal};
+use fleet_core::rendering_failure::RenderingFailure;
 use fleet_core::spec::InstanceSpec;
 use fleet_proto::convert::{incoming_failure, reported_query_failure};
 use fleet_proto::v1::{self, host_query, query_reply};
@@ -72,7 +73,7 @@ impl MembersAsked {
 
     /// Records a member whose planned state cannot be rendered here.
     pub fn not_rendered(&mut self, of: Claimant<'_>, status: &Status) {
-        let reason = NotAskedReason::NotRendered(refusal_of(status).to_string().into());
+        let reason = NotAskedReason::NotRendered(RenderingFailure::from(refusal_of(status)).shortened());
         self.not_asked.insert(of.name.clone(), NotAsked { host: of.host.clone(), reason });
     }
 

@@ -41,6 +41,33 @@ enum Stage {
     Wanted { release: Release, revision: u64 },
 }
 
+/// Reason why an instance cannot become what is planned.
+enum ClaimRefusal {
+    ProjectChanges { present: String, planned: String },
+    NamesHeld { more: usize, names: Vec<HeldName> },
+}
+
+impl ClaimRefusal {
+    fn of_call(self, of: Claimant<'_>) -> (CallRefusal, Hint) {
+        match self {
+            Self::ProjectChanges { present, planned } => {
+                let instance = of.name.clone();
+                (CallRefusal::ProjectChanges { instance, present, planned }, Hint::KeepProjectName)
+            }
+            Self::NamesHeld { more, names } => {
+                (CallRefusal::NamesHeld { host: of.host.clone(), more, names }, Hint::ChooseOtherNames)
+            }
+        }
+    }
+
+    fn of_member(self, of: Claimant<'_>) -> LeftOutReason {
+        match self {
+            Self::ProjectChanges { present, planned } => LeftOutReason::ProjectChanges { present, planned },
+            Self::NamesHeld { more, names } => LeftOutReason::NamesHeld { host: of.host.clone(), more, names },
+        }
+    }
+}
+
 /// An instance that is to become something on a host.
 #[derive(Debug, Clone, Copy)]
 pub struct Claimant<'a> {
@@ -60,17 +87,19 @@ impl OperatorsService {
         to: &InstanceSpec,
     ) -> Result<Vec<PlannedChange>, Status> {
         let others = self.claims_beside(rendering, of).await;
-        self.against(of, to, &others).map_err(|(refusal, hint)| refuse(attempt, refusal, hint))?;
+        if let Err(conflict) = self.against(of, to, &others) {
+            let (refusal, hint) = conflict.of_call(of);
+            return Err(refuse(attempt, refusal, hint));
+        }
         let not_compared = |instance| PlannedChange::NotCompared { instance, host: of.host.clone() };
         Ok(others.unknown.into_iter().map(not_compared).collect())
     }
 
-    fn against(&self, of: Claimant<'_>, to: &InstanceSpec, others: &HostClaims) -> Result<(), (CallRefusal, Hint)> {
+    fn against(&self, of: Claimant<'_>, to: &InstanceSpec, others: &HostClaims) -> Result<(), ClaimRefusal> {
         let present = self.shared.facts.read().said(of.name).and_then(|said| said.claims.clone());
         if let Some(present) = present.as_ref().filter(|present| present.project != to.project) {
             let (present, planned) = (present.project.clone(), to.project.clone());
-            let refusal = CallRefusal::ProjectChanges { instance: of.name.clone(), present, planned };
-            return Err((refusal, Hint::KeepProjectName));
+            return Err(ClaimRefusal::ProjectChanges { present, planned });
         }
         let claims = claims_of(to);
         let found = conflicts(&claims, present.as_ref(), others.claims.iter().map(|(name, claims)| (name, claims)));
@@ -79,7 +108,7 @@ impl OperatorsService {
         }
         let held = |it: Conflict<&InstanceName>| HeldName { kind: it.kind, name: it.name, owner: it.owner.clone() };
         let (names, more) = first_of(found.into_iter().map(held).collect::<BTreeSet<_>>());
-        Err((CallRefusal::NamesHeld { host: of.host.clone(), more, names }, Hint::ChooseOtherNames))
+        Err(ClaimRefusal::NamesHeld { more, names })
     }
 
     /// Returns the other users of a volume on the host.
@@ -164,8 +193,7 @@ impl OperatorsService {
             match self.spec_of(rendering, of, &member.to, revision).await {
                 Err(status) => asked.not_rendered(of, &status),
                 Ok(to) => {
-                    let against = self.against(of, &to, &others).err();
-                    let reason = against.map(|(why, _)| LeftOutReason::Refused { reason: why.to_string() });
+                    let reason = self.against(of, &to, &others).err().map(|conflict| conflict.of_member(of));
                     asked.refused.extend(reason.map(|reason| (member.instance.clone(), reason)));
                 }
             }

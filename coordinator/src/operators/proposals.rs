@@ -21,6 +21,7 @@ use fleet_core::proposal::{Proposal, RolloutRefusal, RolloutRequest, propose};
 use fleet_core::reason::LeftOutReason;
 use fleet_core::refused_call::{Attempt, CallRefusal, NamedKind, first_of};
 use fleet_core::release::Release;
+use fleet_core::rendering_failure::RenderingFailure;
 use fleet_core::rollout::{Concurrency, LeftOut, Member, StrategyRequest};
 use fleet_core::time::Time;
 use fleet_core::window::Window;
@@ -196,10 +197,12 @@ impl OperatorsService {
             specs.push(match CheckedValues::of_instance(&definition.values, &values) {
                 Ok(values) => match rendering.render(bundle, &values, &place).await {
                     Ok(rendered) => Ok(rendered),
-                    Err(RenderError::Refused(problems)) => Err(problems.to_string()),
+                    Err(RenderError::Refused(problems)) => {
+                        Err(RenderingFailure::of_release(problems.0.iter().map(ToString::to_string)))
+                    }
                     Err(error) => return Err(not_rendered(ATTEMPT, error)),
                 },
-                Err(problems) => Err(texts(&problems).join("; ")),
+                Err(problems) => Err(RenderingFailure::of_values(texts(&problems))),
             });
         }
         match specs.as_slice() {

@@ -117,6 +117,8 @@ fn brought(desired: &Desired, request: &RolloutRequest, left_out: &[LeftOut]) ->
             | LeftOutReason::ValuesLost { .. }
             | LeftOutReason::ValueSealed { .. }
             | LeftOutReason::Refused { .. }
+            | LeftOutReason::ProjectChanges { .. }
+            | LeftOutReason::NamesHeld { .. }
             | LeftOutReason::HostRefuses { .. }
             | LeftOutReason::PolicyForbids { .. }
             | LeftOutReason::Text(_) => None,

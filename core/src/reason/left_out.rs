@@ -3,6 +3,7 @@
 use crate::names::{AppName, HostName, Version};
 use crate::order_failure::OrderFailure;
 use crate::policy_refusal::PolicyRefusal;
+use crate::refused_call::HeldName;
 use serde::{Deserialize, Serialize};
 
 /// Reason why a rollout or its undo leaves an instance out. Kept facts have it as `{"code": "elsewhere", "with": {…}}`, earlier ones
@@ -88,10 +89,26 @@ pub enum LeftOutReason {
         /// Name of the value.
         value: String,
     },
-    /// In conflict with another instance. Earlier versions kept refusals of hosts so, too.
+    /// Refusal of its host, or conflict with another instance, in words of an earlier version.
     Refused {
         /// Words of the refusal.
         reason: String,
+    },
+    /// The name of its Compose project would change.
+    ProjectChanges {
+        /// Name that the project has.
+        present: String,
+        /// Name that it would have.
+        planned: String,
+    },
+    /// Other instances of the host have these names or ports.
+    NamesHeld {
+        /// The host.
+        host: HostName,
+        /// Number of further names.
+        more: usize,
+        /// The first names.
+        names: Vec<HeldName>,
     },
     /// Refused by its host.
     HostRefuses {
@@ -133,6 +150,8 @@ impl LeftOutReason {
             | Self::ValuesLost { .. }
             | Self::ValueSealed { .. }
             | Self::Refused { .. }
+            | Self::ProjectChanges { .. }
+            | Self::NamesHeld { .. }
             | Self::HostRefuses { .. }
             | Self::PolicyForbids { .. }
             | Self::Text(_) => false,
@@ -143,14 +162,28 @@ impl LeftOutReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claims::ClaimKind;
 
     #[test]
     fn the_reason_of_a_left_out_instance_is_kept_as_a_code_and_read_as_a_text_too() {
         let kept = |reason: &LeftOutReason| serde_json::to_string(reason).expect("it can be written");
         let read = |text: &str| serde_json::from_str::<LeftOutReason>(text).expect("it can be read");
+        let owner = "notes-2".parse().expect("a name");
+        let held = HeldName { kind: ClaimKind::Port, name: "80/tcp".to_owned(), owner };
         for (reason, expect) in [
             (LeftOutReason::NotInstalled, r#"{"code":"not_installed"}"#),
             (LeftOutReason::ValuesLost { revision: 3 }, r#"{"code":"values_lost","with":{"revision":3}}"#),
+            (
+                LeftOutReason::NamesHeld { host: "lab-1".parse().expect("a name"), more: 1, names: vec![held] },
+                concat!(
+                    r#"{"code":"names_held","with":{"host":"lab-1","more":1,"#,
+                    r#""names":[{"kind":"port","name":"80/tcp","owner":"notes-2"}]}}"#
+                ),
+            ),
+            (
+                LeftOutReason::Refused { reason: "the port is notes-2's".to_owned() },
+                r#"{"code":"refused","with":{"reason":"the port is notes-2's"}}"#,
+            ),
             (LeftOutReason::Text("it is not installed".to_owned()), r#""it is not installed""#),
         ] {
             assert_eq!(kept(&reason), expect);

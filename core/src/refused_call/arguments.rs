@@ -3,6 +3,7 @@
 use crate::claims::ClaimKind;
 use crate::names::{InstanceName, RepositoryName};
 use crate::time::Time;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Declares an enum whose values have words.
@@ -104,7 +105,7 @@ named! {
 }
 
 /// Name on a host that another instance has.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct HeldName {
     /// Kind of the name.
     pub kind: ClaimKind,

@@ -4,6 +4,7 @@ use super::arguments::{Argument, coded_message};
 use crate::v1;
 use fleet_core::not_asked::{MemberNotAsked, NotAskedReason};
 use fleet_core::planned_change::PlannedChange;
+use fleet_core::rendering_failure::RenderingFailure;
 use fleet_core::spec::RecreateReason;
 
 coded_message! {
@@ -103,6 +104,15 @@ coded_message! {
 }
 
 coded_message! {
+    RenderingFailure, RenderingFailure, RenderingFailureCode, incoming_rendering_failure:
+    Other { text },
+    Failed { problem },
+    RenderersBusy,
+    ValuesInvalid { more, problems },
+    ReleaseInvalid { more, problems },
+}
+
+coded_message! {
     MemberNotAsked, MemberNotAsked, MemberNotAskedCode, incoming_member_not_asked:
     Member { instance, host, reason },
     Text(a),
@@ -121,7 +131,7 @@ mod tests {
         read: impl Fn(M) -> Option<K>,
     ) {
         const BACKUP: &str = "0123456789abcdef01234567";
-        let arguments: [&[&str]; 13] = [
+        let arguments: [&[&str]; 14] = [
             &["a", "STORE_GAP_CODE_VOLUME_MISSING", "b"],
             &["a", "2", "2", "RECREATE_REASON_CODE_FIELD", "mounts", "1", "RECREATE_REASON_CODE_DESCRIPTION"],
             &["a", "2", "NOT_ASKED_REASON_CODE_NO_ANSWER", "6000"],
@@ -135,6 +145,7 @@ mod tests {
             &["a", "2", "ORDER_FAILURE_CODE_OTHER", "no answer"],
             &["1"],
             &["QUERY_FAILURE_CODE_OTHER", "no answer"],
+            &["RENDERING_FAILURE_CODE_VALUES_INVALID", "1", "no port", "no name"],
         ];
         let mut count = 0;
         for code in codes {
@@ -162,6 +173,7 @@ mod tests {
         each_planned_change_comes_back_as_it_was: PlannedChange, PlannedChangeCode, incoming_planned_change;
         each_reason_to_recreate_comes_back_as_it_was: RecreateReason, RecreateReasonCode, incoming_recreate_reason;
         each_reason_not_to_ask_comes_back_as_it_was: NotAskedReason, NotAskedReasonCode, incoming_not_asked_reason;
+        each_failure_of_a_rendering_comes_back_as_it_was: RenderingFailure, RenderingFailureCode, incoming_rendering_failure;
         each_member_not_asked_comes_back_as_it_was: MemberNotAsked, MemberNotAskedCode, incoming_member_not_asked;
     }
 

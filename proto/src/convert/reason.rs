@@ -63,6 +63,8 @@ coded_message! {
     ValuesLost { revision },
     ValueSealed { value },
     Refused { reason },
+    ProjectChanges { present, planned },
+    NamesHeld { host, more, names },
     Newer { version },
     HopFirst { version, why },
     StopMissing { version, why },
@@ -104,8 +106,9 @@ mod tests {
 
     #[test]
     fn a_reason_of_each_left_out_instance_comes_back_as_it_was() {
-        let arguments: [&[&str]; 3] = [
+        let arguments: [&[&str]; 4] = [
             &["1", "app", "1", "2"],
+            &["lab-1", "1", "port", "80/tcp", "notes-2"],
             &["lab-1", "2", "POLICY_REFUSAL_CODE_MOUNT", "/srv"],
             &["lab-1", "2", "ORDER_FAILURE_CODE_OTHER", "no answer"],
         ];
