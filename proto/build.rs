@@ -60,6 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "BackupCopyView.checks",
         "PartView.notes",
         "BackupDifference.lines",
+        "BackupDetail.uncovered",
         "BackupCopyView.damaged",
     ];
     for field in beside {

@@ -21,6 +21,7 @@ pub mod renderings;
 pub mod results;
 pub mod steps;
 pub mod strategy;
+pub mod uncovered;
 
 use fleet_core::grammar::count;
 use fleet_core::units::Period;
@@ -71,6 +72,8 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::RepositoryProblem(problem) => problems::shown_repository(problem),
         CodedMessage::SandboxPart(part) => host_events::shown_part(part),
         CodedMessage::StoreGap(gap) => coverage::shown_gap(gap),
+        CodedMessage::SideFileGap(gap) => uncovered::shown_side_file(gap),
+        CodedMessage::UncoveredData(data) => uncovered::shown(data),
         CodedMessage::UndeclaredData(data) => coverage::shown_undeclared(data),
         CodedMessage::UndeliverableReason(reason) => problems::shown_undeliverable(reason),
     }

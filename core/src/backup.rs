@@ -33,6 +33,7 @@ mod version_mismatch;
 
 pub use crate::order_failure::{DataNote, percent};
 pub use crate::store_gap::{MountPlace, StoreGap, UndeclaredData};
+pub use crate::uncovered_data::{SideFileGap, UncoveredData};
 pub use crate::zone::{MomentError, Zone, ZoneError, moment};
 pub use access::{FilesParent, LocationAccess, RepositoryAccess, Secret};
 pub use backup_damage::{BackupDamage, VerifyFinding};
@@ -71,7 +72,7 @@ pub use shrunk::Shrunk;
 pub use side_files::{
     COUNT_LIMIT_OF_FILES, DataPlace, FILE_LIMIT, PutTime, SaidFiles, SideContent, SideFile, SideFiles, SideFolder,
     TOTAL_LIMIT, UnpackError, can_descend, data_folder, data_place, first_names, has_side_files, is_fit, is_log,
-    is_named_log, is_of_server, is_side_file, mentioned, mentioned_logs, pack, put_time, relative, said_files, short,
+    is_named_log, is_of_server, is_side_file, mentioned, mentioned_logs, pack, put_time, relative, said_files,
     side_file_note, side_files_tool, side_path, uncovered_side_files, unpack, without_side_files,
 };
 pub use snapshots::{AskedBy, Snapshots};

@@ -10,12 +10,13 @@ pub use health_level::HealthLevel;
 
 use crate::backup::{
     self, BackupKey, BackupPolicy, BackupSeen, Backups, CopyMade, Coverage, DataResult, Newest, StoreState,
+    UncoveredData,
 };
 use crate::facts::Ended;
 use crate::names::{BackupId, PolicyName, RepositoryName};
-use crate::plain_text::ShortText;
 use crate::time::Time;
 use crate::units::Period;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Facts from which the health is derived.
@@ -287,9 +288,11 @@ fn uncovered(input: &HealthInput, newest: Option<&BackupSeen>) -> Vec<BackupProb
 
 /// Returns the stores that the newest backup lacks, by name, without those that the host's present report lacks too.
 fn lacking(input: &HealthInput, seen: &BackupSeen, is_only: bool) -> Option<BackupProblem> {
+    // As texts: backups that an earlier version recorded have nothing else.
     let said = input.coverage.map(backup::uncovered).unwrap_or_default();
-    let named: Vec<ShortText> =
-        seen.uncovered.iter().filter(|what| !said.contains(what)).map(|what| what.as_str().into()).collect();
+    let said: BTreeSet<String> = said.iter().map(|what| what.shortened().to_string()).collect();
+    let named: Vec<UncoveredData> =
+        seen.uncovered.iter().filter(|what| !said.contains(&what.to_string())).map(UncoveredData::shortened).collect();
     let more = ((seen.declared - seen.covered) as usize).saturating_sub(seen.uncovered.len());
     let (covered, declared) = (seen.covered, seen.declared);
     match named.is_empty() {

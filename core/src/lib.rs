@@ -48,6 +48,7 @@ pub mod sandbox_part;
 pub mod steps;
 pub mod store_gap;
 pub mod time;
+pub mod uncovered_data;
 pub mod undeliverable_reason;
 pub mod upgrade_path;
 pub mod upgrade_steps;

@@ -1,6 +1,6 @@
 //! Changes that carrying out a request would make, as values. `fleet` turns them into words.
 
-use crate::backup::{Manifest, Part, Rebuild, StoreGap, has_side_files};
+use crate::backup::{Manifest, Part, Rebuild, StoreGap, UncoveredData, has_side_files};
 use crate::names::{BackupId, HostName, InstanceName, ReleaseName, RepositoryName, StoreName, Version};
 use crate::not_asked::{NotAsked, NotAskedReason};
 use crate::order_failure::OrderFailure;
@@ -154,9 +154,9 @@ pub enum PlannedChange {
         made_on: Option<HostName>,
     },
     /// Something outside the stores of a database server is replaced with the rest, and is in no backup.
-    OtherDataReplaced(String),
+    OtherDataReplaced(UncoveredData),
     /// Something outside the stores of a database server is in the way.
-    OtherDataInTheWay(String),
+    OtherDataInTheWay(UncoveredData),
     /// The content of database servers outside the stores is not known here; the host asks them.
     OtherDataNotKnown,
     /// Files beside the dump of a store are restored with it.
@@ -205,7 +205,7 @@ pub enum PlannedChange {
         repository: RepositoryName,
     },
     /// Something is missing in the new instance, because it is not in the backup.
-    NotInBackup(String),
+    NotInBackup(UncoveredData),
 
     // Undo.
     /// A value changes from the present one to the previous one.

@@ -54,7 +54,7 @@ pub enum StoreGap {
 
 /// A volume or folder of the instance that no store declares. Kept facts have it as `{"code": "volume", "with": …}`, earlier ones as a
 /// text.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "code", content = "with", remote = "Self")]
 pub enum UndeclaredData {
     /// Words of an earlier version.
@@ -84,7 +84,7 @@ pub enum UndeclaredData {
 }
 
 /// Place of a volume or folder in a container.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MountPlace {
     /// Compose service; for a container of no service, the container.
     pub service: String,

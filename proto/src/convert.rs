@@ -31,6 +31,7 @@ mod repository;
 mod result;
 mod result_code;
 mod strategy;
+mod uncovered;
 mod upgrades;
 
 pub use activity::{incoming_activity, incoming_progress};
@@ -63,6 +64,7 @@ pub use refusal::{
 };
 pub use repository::{RepositoryFile, RepositoryFiles, is_sha256, repository_file, repository_files};
 pub use result_code::{incoming_change_result, incoming_manifest_change, incoming_retention_reason};
+pub use uncovered::{incoming_side_file_gap, incoming_uncovered_data};
 
 use fleet_core::labels::LabelError;
 use fleet_core::names::NameError;
@@ -148,12 +150,7 @@ where
     Ok(at_most(field, limit, texts)?.iter().map(|text| text.parse()).collect::<Result<C, NameError>>()?)
 }
 
-/// Reads a bounded list of texts for people.
-fn texts<C: FromIterator<String>>(field: &'static str, limit: usize, texts: Vec<String>) -> Result<C, ConvertError> {
-    Ok(at_most(field, limit, texts)?.into_iter().map(bounded).collect())
-}
-
-/// Cuts a list of texts for people to the receiver's limit.
+/// Cuts a list to the receiver's limit.
 fn cut<T>(mut list: Vec<T>) -> Vec<T> {
     list.truncate(LIST_LIMIT);
     list

@@ -82,12 +82,14 @@ wire_enums!(
     RolloutPhase,
     RolloutRefusalCode,
     SandboxPartCode,
+    SideFileGapCode,
     ServiceHoldKind,
     SteerAction,
     StoreEngine,
     StoreGapCode,
     SubjectKind,
     TokenState,
+    UncoveredDataCode,
     UndeclaredDataCode,
     UndeliverableReasonCode,
     VerifyFindingCode,
@@ -212,7 +214,9 @@ coded_messages!(
     RepositoryProblem: RepositoryProblemCode,
     RetentionReason: RetentionReasonCode,
     SandboxPart: SandboxPartCode,
+    SideFileGap: SideFileGapCode,
     StoreGap: StoreGapCode,
+    UncoveredData: UncoveredDataCode,
     UndeclaredData: UndeclaredDataCode,
     UndeliverableReason: UndeliverableReasonCode,
     VerifyFinding: VerifyFindingCode,
@@ -307,6 +311,7 @@ lines! {
     checks, checks_values: DrillCheck;
     notes, notes_values: DataNote;
     lines, lines_values: ManifestChange;
+    uncovered, uncovered_values: UncoveredData;
 }
 
 /// Writes the damage of a backup as words, empty without any, and beside them the value.

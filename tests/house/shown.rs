@@ -296,7 +296,7 @@ fn each_failure_of_a_probe_has_words() {
 
 /// Checks that each code of a kind has words with some of these arguments.
 fn check_words(codes: impl Iterator<Item = (i32, String)>, words: impl Fn(i32, Vec<String>) -> String) {
-    let arguments: [&[&str]; 15] = [
+    let arguments: [&[&str]; 16] = [
         &["a", "STORE_GAP_CODE_VOLUME_MISSING", "b"],
         &["a", "0", "1", "RECREATE_REASON_CODE_DESCRIPTION"],
         &["a", "1", "NOT_ASKED_REASON_CODE_OFFLINE"],
@@ -311,6 +311,7 @@ fn check_words(codes: impl Iterator<Item = (i32, String)>, words: impl Fn(i32, V
         &["1"],
         &["QUERY_FAILURE_CODE_NOT_UNDERSTOOD"],
         &["RENDERING_FAILURE_CODE_RENDERERS_BUSY"],
+        &["UNCOVERED_DATA_CODE_DATABASE", "db", "sales"],
         &[],
     ];
     let mut all = BTreeSet::new();

@@ -111,7 +111,7 @@ async fn a_key_file_and_settings_come_back_before_their_servers_start() {
     let end = lab.carry_out(&order).await;
     assert_eq!(end.outcome, Outcome::Done);
     let Some(DataResult::Backup(copies)) = end.made.as_deref() else { panic!("expected a backup, found {end:?}") };
-    assert_eq!(copies[0].result.as_ref().expect("it was written").uncovered, Vec::<String>::new());
+    assert_eq!(copies[0].result.as_ref().expect("it was written").uncovered, []);
     let id: BackupId = order.order.id.as_str().parse().expect("an id");
     let end = lab
         .carry_out(&lab.order(

@@ -198,9 +198,10 @@ async fn stores_read_what_is_not_the_instances_only_with_consent() {
     let _agent = lab.agent();
     assert_eq!(install(&lab).await, Outcome::Done);
     let stores = |manifest: &Manifest| manifest.parts.iter().map(|part| part.store.to_string()).collect::<Vec<_>>();
+    let uncovered = |manifest: &Manifest| manifest.uncovered.iter().map(|it| format!("{it}\n")).collect::<String>();
     let kept = manifest(&lab.carry_out(&lab.backup()).await);
     assert_eq!(stores(&kept), ["own"], "{:?}", kept.uncovered);
-    let said = kept.uncovered.join("\n");
+    let said = uncovered(&kept);
     assert!(said.contains(&format!("loot: the host does not allow {}", hand.container)), "{said}");
     assert!(said.contains("queue: the host does not allow exec"), "{said}");
     let container = format!("{}-web-1", lab.name);
@@ -209,7 +210,7 @@ async fn stores_read_what_is_not_the_instances_only_with_consent() {
     lab.write_policy("foreign: ['k2-for-*']\n");
     let kept = manifest(&lab.carry_out(&lab.backup()).await);
     assert_eq!(stores(&kept), ["queue", "own"], "{:?}", kept.uncovered);
-    assert!(kept.uncovered.join("\n").contains(&format!("the folder {} to the store loot", hand.path())));
+    assert!(uncovered(&kept).contains(&format!("the folder {} to the store loot", hand.path())));
     lab.write_policy(&format!("foreign: ['k2-for-*']\npaths: ['{}']\n", hand.path()));
     let kept = manifest(&lab.carry_out(&lab.backup()).await);
     assert_eq!(kept.parts.len(), 3, "{:?}", kept.uncovered);

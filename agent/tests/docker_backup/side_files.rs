@@ -160,7 +160,7 @@ async fn accounts_settings_and_access_rules_come_back_in_place_and_elsewhere() {
     assert_eq!(end.outcome, Outcome::Done);
     let Some(DataResult::Backup(copies)) = end.made.as_deref() else { panic!("expected a backup, found {end:?}") };
     let manifest = copies[0].result.as_ref().expect("it was written");
-    assert_eq!(manifest.uncovered, Vec::<String>::new());
+    assert_eq!(manifest.uncovered, []);
     let id: BackupId = order.order.id.as_str().parse().expect("an id");
     let end = lab
         .carry_out(&lab.order(

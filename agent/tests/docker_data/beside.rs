@@ -13,7 +13,7 @@ use fleet_core::backup::{others, others_tool};
 async fn beside(harness: &Harness) -> Vec<String> {
     let tool = others_tool(harness.store()).expect("it can be asked");
     let printed = harness.run(&tool).await.expect("it answers");
-    others([harness.store()], &printed)
+    others("db", [harness.store()], &printed).iter().map(ToString::to_string).collect()
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn postgresql_names_the_databases_that_no_store_has() {
     assert_eq!(beside(&harness).await, Vec::<String>::new());
     psql(&harness, "CREATE DATABASE sales");
     harness.exec(&["psql", "-q", "-U", "lab", "-d", "postgres", "-c", "CREATE TABLE somebodys (a int)"]);
-    assert_eq!(beside(&harness).await, ["database `postgres`", "database `sales`"]);
+    assert_eq!(beside(&harness).await, ["database `postgres` of db", "database `sales` of db"]);
 }
 
 fn login(harness: &Harness, user: &str, password: &str, text: &str) -> String {
@@ -92,7 +92,7 @@ async fn mariadb_takes_its_accounts_with_it_and_leaves_those_that_are_there() {
     assert_eq!(answer(&other, "SELECT count(*) FROM mysql.user WHERE User LIKE '%dump%'").await, "0");
     assert_eq!(beside(&other).await, Vec::<String>::new());
     mariadb(&other, "CREATE DATABASE sales");
-    assert_eq!(beside(&other).await, ["database `sales`"]);
+    assert_eq!(beside(&other).await, ["database `sales` of db"]);
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn mariadb_says_what_an_account_without_rights_may_not_see() {
         "CREATE USER small IDENTIFIED BY 'small'; GRANT ALL ON `lab``notes`.* TO small; CREATE TABLE t (a int)",
     );
     harness.ready().await;
-    assert_eq!(beside(&harness).await, ["accounts, which `small` may not see"]);
+    assert_eq!(beside(&harness).await, ["accounts, which `small` may not see of db"]);
     let dump = harness.dump().await.expect("it is dumped without them");
     harness.load(&dump).await.expect("it is loaded");
 }
@@ -116,7 +116,7 @@ async fn mongodb_names_what_an_archive_of_one_database_does_not_have() {
     let Some(harness) = harness(DATABASES, MONGODB_COMPOSE, stores).await else { return };
     harness.ready().await;
     fill_mongodb(&harness);
-    assert_eq!(beside(&harness).await, ["database `other`"]);
+    assert_eq!(beside(&harness).await, ["database `other` of db"]);
 }
 
 #[tokio::test]
@@ -126,5 +126,5 @@ async fn neo4j_names_what_a_dump_of_one_database_does_not_have() {
     harness.ready().await;
     assert_eq!(beside(&harness).await, Vec::<String>::new());
     harness.exec(&["sh", "-c", "mkdir /data/databases/second; echo anna >/data/users"]);
-    assert_eq!(beside(&harness).await, ["database `second`", "user `anna`"]);
+    assert_eq!(beside(&harness).await, ["database `second` of db", "user `anna` of db"]);
 }

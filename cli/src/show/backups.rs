@@ -3,7 +3,7 @@
 use super::{pairs, section};
 use crate::format::{age, bytes, moment, one_line, or_dash, short, until};
 use crate::output::{Column, grid};
-use crate::words::{damage, failures, notes, problems, refusals, results};
+use crate::words::{damage, failures, notes, problems, refusals, results, uncovered};
 use fleet_core::grammar::count;
 use fleet_core::time::Time;
 use fleet_proto::v1::{
@@ -170,7 +170,7 @@ pub fn lines(detail: &BackupDetail, now: Time) -> Vec<String> {
         detail.service_holds.iter().map(|hold| one_line(&notes::service_hold(hold))).collect(),
     ));
     lines.extend(section("not in it, for they can be rebuilt", detail.derivable.clone()));
-    lines.extend(section("uncovered", detail.uncovered.iter().map(|line| one_line(line)).collect()));
+    lines.extend(section("uncovered", detail.uncovered.iter().map(|data| one_line(&uncovered::shown(data))).collect()));
     lines.extend(section("images", detail.images.iter().map(|(name, image)| format!("{name}  {image}")).collect()));
     lines
 }

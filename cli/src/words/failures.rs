@@ -1,6 +1,6 @@
 //! Sentences about failed orders. They are made only here: a failure comes as a code with arguments.
 
-use super::{after, coverage, health, host_events, notes, policies, steps, unknown_reason};
+use super::{after, coverage, health, host_events, notes, policies, steps, uncovered, unknown_reason};
 use fleet_core::activity::Activity;
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::units::Period;
@@ -190,14 +190,16 @@ pub fn words(failure: &OrderFailure) -> String {
         }
         OrderFailure::FilesWouldBeLost { lost } => {
             format!(
-                "these files would be lost, because a backup cannot keep them: {lost}; move them out of the data folder, or agree \
-                 with --drop-others"
+                "these files would be lost, because a backup cannot keep them: {}; move them out of the data folder, or agree \
+                 with --drop-others",
+                uncovered::all(lost)
             )
         }
         OrderFailure::DataWouldBeLost { lost } => {
             format!(
-                "this data would be lost, because it is not in the backup: {lost}; declare it as a store, or agree with \
-                 --drop-others"
+                "this data would be lost, because it is not in the backup: {}; declare it as a store, or agree with \
+                 --drop-others",
+                uncovered::all(lost)
             )
         }
         OrderFailure::SideFilesNotKept { stores } => {

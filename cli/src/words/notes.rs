@@ -1,6 +1,6 @@
 //! Words of remarks of work on data, and of what drills compared.
 
-use super::{coverage, failures, host_events};
+use super::{coverage, failures, host_events, uncovered};
 use fleet_core::backup::{DataNote, DrillCheck, EngineKind, percent};
 use fleet_core::backup_health::rough;
 use fleet_core::grammar::{count, verb};
@@ -52,7 +52,7 @@ pub fn note(note: &DataNote) -> String {
         DataNote::Archived { text } => format!("in its data: {text}"),
         DataNote::SideFiles { count, names } => with_side_files(*count, names),
         DataNote::SideFilesNotKept => "the backup is older than files beside the dump are kept".to_owned(),
-        DataNote::Replaced { what } => format!("replaced with the rest: {what}"),
+        DataNote::Replaced { what } => format!("replaced with the rest: {}", uncovered::words(what)),
         DataNote::SideFilesStay { store, count, names } => {
             format!("{store}: not in the backup, so those of today stay: {}", first_of(*count, names))
         }

@@ -1,6 +1,6 @@
 //! Words of plans: what carrying out a request would change.
 
-use super::{and_more, coverage, failures, notes, queries, reasons, renderings};
+use super::{and_more, coverage, failures, notes, queries, reasons, renderings, uncovered};
 use fleet_core::names::{BackupId, HostName, RepositoryName};
 use fleet_core::not_asked::{MemberNotAsked, NotAskedReason};
 use fleet_core::order_failure::OrderFailure;
@@ -126,8 +126,10 @@ pub fn words(change: &PlannedChange) -> String {
             };
             format!("setuid and setgid bits, capabilities: cleared, for {why}; see --keep-privileged-bits")
         }
-        PlannedChange::OtherDataReplaced(what) => format!("{what}: replaced with the rest, and in no backup"),
-        PlannedChange::OtherDataInTheWay(what) => format!("{what}: in the way: see --drop-others"),
+        PlannedChange::OtherDataReplaced(data) => {
+            format!("{}: replaced with the rest, and in no backup", uncovered::words(data))
+        }
+        PlannedChange::OtherDataInTheWay(data) => format!("{}: in the way: see --drop-others", uncovered::words(data)),
         PlannedChange::OtherDataNotKnown => {
             "what else its database servers hold: not known here; the host asks them".to_owned()
         }
@@ -150,7 +152,9 @@ pub fn words(change: &PlannedChange) -> String {
                 "instance {instance} on {host}: made as {release} from backup {backup} of {of} ({began}, in {repository})"
             )
         }
-        PlannedChange::NotInBackup(what) => format!("does not come, for it is not in the backup: {what}"),
+        PlannedChange::NotInBackup(data) => {
+            format!("does not come, for it is not in the backup: {}", uncovered::words(data))
+        }
         // Undo.
         PlannedChange::ValueChanged { value, present, previous } => format!("value {value}: {present} -> {previous}"),
         PlannedChange::ValueSet { value, previous } => format!("value {value}: its default -> {previous}"),
@@ -232,6 +236,7 @@ pub fn host_says(host: &HostName, failure: &OrderFailure) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::backup::UncoveredData;
 
     fn read<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
         text.parse().expect("it is well formed")
@@ -299,7 +304,7 @@ mod tests {
             PlannedChange::StoreRebuildable(read("index")),
             PlannedChange::ServicesStopped,
             PlannedChange::PrivilegesCleared { made_on: Some(read("lab-1")) },
-            PlannedChange::OtherDataInTheWay("database `other`".to_owned()),
+            PlannedChange::OtherDataInTheWay(UncoveredData::other("database `other`")),
             PlannedChange::SideFiles {
                 store: read("db"),
                 count: 3,

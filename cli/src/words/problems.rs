@@ -1,13 +1,12 @@
 //! Words of problems, and of orders in short.
 
-use super::{and_more, coverage, damage, drift, failures, health, reasons};
+use super::{and_more, coverage, damage, drift, failures, health, reasons, uncovered};
 use fleet_core::backup::RepositoryProblem;
 use fleet_core::backup_health::{BackupProblem, rough};
 use fleet_core::duplicate::Machine;
 use fleet_core::grammar::{count, verb};
 use fleet_core::names::RepositoryName;
 use fleet_core::order_summary::OrderSummary;
-use fleet_core::plain_text::ShortText;
 use fleet_core::problem::Problem;
 use fleet_core::undeliverable_reason::UndeliverableReason;
 use fleet_proto::convert::{
@@ -236,7 +235,7 @@ pub fn backup_words(problem: &BackupProblem) -> String {
             let holds = format!("its newest backup holds {covered} of {}", count(*declared, "store"));
             match named.as_slice() {
                 [] => holds,
-                named => format!("{holds}; not in it: {}{}", listed(named, "; "), and_more(*more, "")),
+                named => format!("{holds}; not in it: {}{}", uncovered::all(named), and_more(*more, "")),
             }
         }
     }
@@ -306,11 +305,6 @@ fn machine(machine: &Machine) -> String {
     let or = |id: &str, none: &str| if id.is_empty() { none.to_owned() } else { id.to_owned() };
     let (start, engine) = (or(&machine.start, "an agent without a start id"), or(&machine.engine, "unknown"));
     format!("start {start} at {} (Engine {engine})", machine.address)
-}
-
-/// Texts with something between them.
-pub fn listed(texts: &[ShortText], between: &str) -> String {
-    texts.iter().map(|text| &**text).collect::<Vec<_>>().join(between)
 }
 
 fn place(repository: Option<&RepositoryName>) -> String {

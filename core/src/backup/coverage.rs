@@ -1,7 +1,8 @@
 //! Coverage of an instance's data by its stores, and the match of a host's volumes and folders with a store.
 
 use super::{
-    Coverage, DatabaseEngine, Files, MountPlace, Store, StoreGap, StoreKind, StoreSeen, StoreState, UndeclaredData,
+    Coverage, DatabaseEngine, Files, MountPlace, Store, StoreGap, StoreKind, StoreSeen, StoreState, UncoveredData,
+    UndeclaredData,
 };
 use super::{is_pattern, matches_pattern};
 use crate::names::StoreName;
@@ -219,13 +220,15 @@ fn describe(mount: &MountFound) -> UndeclaredData {
     }
 }
 
-/// Returns the data that a backup does not cover, as text for its manifest.
-pub fn uncovered(coverage: &Coverage) -> Vec<String> {
+/// Returns the data that a backup does not cover, for its manifest.
+pub fn uncovered(coverage: &Coverage) -> Vec<UncoveredData> {
     let missing = coverage.stores.iter().filter_map(|store| match &store.state {
-        StoreState::Missing { reason } => Some(format!("{}: {reason}", store.name)),
+        StoreState::Missing { reason } => {
+            Some(UncoveredData::Store { store: store.name.clone(), reason: reason.clone() })
+        }
         StoreState::Covered | StoreState::Derivable => None,
     });
-    let undeclared = coverage.undeclared.iter().map(|what| format!("{what}: no store declares it"));
+    let undeclared = coverage.undeclared.iter().map(|data| UncoveredData::Undeclared { data: data.clone() });
     missing.chain(undeclared).collect()
 }
 

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a backup exists if and only if its manifest does.
 
-use super::{DataNote, EngineKind, SideFiles, SourceNote};
+use super::{DataNote, EngineKind, SideFiles, SourceNote, UncoveredData};
 use crate::names::{BackupId, HostName, InstanceName, StoreName};
 use crate::release::Release;
 use crate::time::Time;
@@ -59,11 +59,12 @@ pub struct Manifest {
     pub parts: Vec<Part>,
     /// Stores that can be rebuilt, and are not in here.
     pub derivable: Vec<StoreName>,
-    /// Data of the instance that no store declares, and declared data that it lacks, as text.
-    pub uncovered: Vec<String>,
-    /// Databases and objects of the servers that are in no store, as text; also listed as uncovered.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub beside: Vec<String>,
+    /// Data of the instance that no store declares, and declared data that it lacks; that of earlier versions as its texts.
+    #[serde(flatten, with = "crate::uncovered_data::uncovered")]
+    pub uncovered: Vec<UncoveredData>,
+    /// Databases and objects of the servers that are in no store; databases are also listed as uncovered.
+    #[serde(flatten, with = "crate::uncovered_data::beside")]
+    pub beside: Vec<UncoveredData>,
     /// Files kept beside the dump of each database. Databases of older backups are missing here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub side_files: BTreeMap<StoreName, SideFiles>,

@@ -97,7 +97,8 @@ impl RecoverySheet<'_> {
             let _ = writeln!(text, "   Not in the backup, for it can be made again: {}.", names.join(", "));
         }
         if !manifest.uncovered.is_empty() {
-            let _ = writeln!(text, "   Not in the backup, though it may matter: {}.", manifest.uncovered.join("; "));
+            let uncovered: Vec<String> = manifest.uncovered.iter().map(ToString::to_string).collect();
+            let _ = writeln!(text, "   Not in the backup, though it may matter: {}.", uncovered.join("; "));
         }
     }
 }

@@ -1,15 +1,15 @@
 //! Facts about an instance's backups and stores.
 
-use super::{AskedBy, BackupDamage, Cause, DrillCheck, EngineKind, Manifest, Snapshots, StoreGap, UndeclaredData};
+use super::{AskedBy, BackupDamage, Cause, DrillCheck, EngineKind, Manifest, Snapshots, StoreGap};
+use super::{UncoveredData, UndeclaredData};
 use crate::names::{BackupId, HostName, RepositoryName, StoreName};
 use crate::order_failure::OrderFailure;
 use crate::release::Release;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 
-/// Maximum number of uncovered items that are recorded, and their maximum length.
+/// Maximum number of uncovered items that are recorded.
 const NAMED: usize = 8;
-const WORDS: usize = 200;
 
 /// A copy of a backup is known by its repository and its id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -44,9 +44,9 @@ pub struct BackupSeen {
     pub covered: u32,
     /// Number of stores and folders that should be covered.
     pub declared: u32,
-    /// Uncovered data as text, up to the limit for display. Unknown for backups that were recorded by an older version.
+    /// First uncovered data, with short texts. Unknown for backups that were recorded by an older version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub uncovered: Vec<String>,
+    pub uncovered: Vec<UncoveredData>,
     /// Result of the last drill of this copy.
     pub proof: Option<Proof>,
     /// Damage found in the repository: the copy counts for nothing then.
@@ -83,7 +83,7 @@ impl BackupSeen {
             added: manifest.added(),
             covered,
             declared: covered.saturating_add(count(manifest.uncovered.len())),
-            uncovered: manifest.uncovered.iter().take(NAMED).map(|what| what.chars().take(WORDS).collect()).collect(),
+            uncovered: manifest.uncovered.iter().take(NAMED).map(UncoveredData::shortened).collect(),
             proof,
             damaged: None,
             snapshots: None,

@@ -12,7 +12,7 @@ pub use location::{DataPlace, data_place, mentioned, mentioned_logs, relative};
 pub use logs::{is_log, is_named_log};
 pub use rules::{PutTime, can_descend, is_of_server, is_side_file, put_time};
 
-use super::{DataNote, DatabaseEngine, EngineKind, Manifest, Store, Tool};
+use super::{DataNote, DatabaseEngine, EngineKind, Manifest, SideFileGap, Store, Tool, UncoveredData};
 use crate::names::StoreName;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -41,9 +41,9 @@ pub struct SideFiles {
     /// SHA-256 of the archive that has them, in hexadecimal; empty where there are none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sha256: String,
-    /// Files that could not be kept, each with the reason, for people.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub left_out: Vec<String>,
+    /// Files that could not be kept; those of earlier versions as their texts.
+    #[serde(flatten, with = "crate::uncovered_data::left_out")]
+    pub left_out: Vec<SideFileGap>,
 }
 
 /// One such file.
@@ -164,15 +164,6 @@ pub fn first_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> 
     names.into_iter().take(SHOWN).map(shown).collect()
 }
 
-/// A few names, and a number of the rest.
-pub fn short(names: &[&str]) -> String {
-    let shown = names.iter().take(SHOWN).map(|name| shown(name)).collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
-}
-
 fn shown(name: &str) -> String {
     name.chars().map(|c| if c.is_control() { '?' } else { c }).take(120).collect()
 }
@@ -194,8 +185,9 @@ pub fn without_side_files<'a>(manifest: &'a Manifest, only: &BTreeSet<StoreName>
 }
 
 /// Returns the files that are left out of a backup, as its manifest names them.
-pub fn uncovered_side_files(store: &StoreName, kept: &SideFiles) -> Vec<String> {
-    kept.left_out.iter().map(|what| format!("{store}: beside its dump: {what}")).collect()
+pub fn uncovered_side_files(store: &StoreName, kept: &SideFiles) -> Vec<UncoveredData> {
+    let of_store = |gap: &SideFileGap| UncoveredData::SideFile { store: store.clone(), gap: gap.clone() };
+    kept.left_out.iter().map(of_store).collect()
 }
 
 /// The server's data folder in the container: where it was found, if that has to do with where its store declares it.

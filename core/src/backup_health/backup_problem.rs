@@ -1,10 +1,9 @@
 //! Problems of an instance's backups, as values. `fleet` turns them into words.
 
 use super::health_level::HealthLevel;
-use crate::backup::{StoreGap, UndeclaredData};
+use crate::backup::{StoreGap, UncoveredData, UndeclaredData};
 use crate::names::{RepositoryName, StoreName};
 use crate::order_failure::OrderFailure;
-use crate::plain_text::ShortText;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -91,8 +90,8 @@ pub enum BackupProblem {
         declared: u32,
         /// Number of stores that are missing and not named.
         more: usize,
-        /// Missing stores, each with its reason.
-        named: Vec<ShortText>,
+        /// First data that is missing.
+        named: Vec<UncoveredData>,
     },
 }
 

@@ -1,7 +1,7 @@
 //! Level of backup health, and its reason.
 
 use super::*;
-use crate::backup::{DrillMade, EngineKind, Proof, StoreGap, StoreSeen, UndeclaredData};
+use crate::backup::{DrillMade, EngineKind, Proof, StoreGap, StoreSeen, UncoveredData, UndeclaredData};
 use crate::facts::Running;
 use crate::order_failure::OrderFailure;
 use crate::plan::PlanContext;
@@ -199,8 +199,8 @@ fn what_nobody_asks_for_or_declares_is_uncovered() {
 
 #[test]
 fn what_the_newest_backup_lacks_is_named() {
-    let sales = "database `sales` of db: no store declares it".to_owned();
-    let seen = |declared: u32, uncovered: Vec<String>| BackupSeen {
+    let sales = UncoveredData::UndeclaredDatabase { service: "db".to_owned(), name: "sales".to_owned() };
+    let seen = |declared: u32, uncovered: Vec<UncoveredData>| BackupSeen {
         declared,
         uncovered,
         began: Time(10_801_000),
@@ -225,8 +225,8 @@ fn what_the_newest_backup_lacks_is_named() {
         assert_eq!(health.word, HealthLevel::Uncovered);
         health.reasons
     };
-    let lacks = |declared, more, named: &[&String]| {
-        let named = named.iter().map(|name| name.as_str().into()).collect();
+    let lacks = |declared, more, named: &[&UncoveredData]| {
+        let named = named.iter().map(|data| (*data).clone()).collect();
         BackupProblem::Incomplete { covered: 1, declared, more, named }
     };
     assert_eq!(found(seen(2, vec![sales.clone()]), None), [lacks(2, 0, &[&sales])]);
@@ -236,9 +236,14 @@ fn what_the_newest_backup_lacks_is_named() {
     // Problems in the host's present report are not repeated, and hide no database.
     let extra = UndeclaredData::Volume { name: "a_extra".to_owned(), at: None };
     let coverage = Coverage { stores: Vec::new(), undeclared: vec![extra.clone()] };
-    let both = vec!["volume a_extra: no store declares it".to_owned(), sales.clone()];
-    let undeclared = BackupProblem::Undeclared(extra);
-    assert_eq!(found(seen(3, both), Some(&coverage)), [undeclared, lacks(3, 0, &[&sales])]);
+    let undeclared = BackupProblem::Undeclared(extra.clone());
+    // An earlier version recorded a text.
+    for extra in
+        [UncoveredData::Undeclared { data: extra }, UncoveredData::other("volume a_extra: no store declares it")]
+    {
+        let both = vec![extra, sales.clone()];
+        assert_eq!(found(seen(3, both), Some(&coverage)), [undeclared.clone(), lacks(3, 0, &[&sales])]);
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::data_leftover::DataLeftover;
 use crate::names::StoreName;
 use crate::sandbox_part::SandboxPart;
 use crate::store_gap::StoreGap;
+use crate::uncovered_data::UncoveredData;
 use fleet_compose::store::{DatabaseEngine, Store};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -80,8 +81,8 @@ pub enum DataNote {
     // Of a restore.
     /// Data outside the stores that was replaced with them.
     Replaced {
-        /// The data, as the host names it.
-        what: String,
+        /// The data. Earlier versions kept a text.
+        what: UncoveredData,
     },
     /// Files beside the data that are not in the backup and stay.
     SideFilesStay {
@@ -219,7 +220,29 @@ impl DataNote {
         match self {
             Self::NotCounted { .. } | Self::NotNoted { .. } | Self::Different { .. } => true,
             Self::Smaller { bytes, before } => percent(*bytes, *before) < 50,
-            _remark => false,
+            Self::Other { .. }
+            | Self::Unknown { .. }
+            | Self::Tablespace { .. }
+            | Self::CollectionsNotQuiesced
+            | Self::FilesNotQuiesced
+            | Self::ObjectsNotQuiesced
+            | Self::Archived { .. }
+            | Self::SideFiles { .. }
+            | Self::SideFilesNotKept
+            | Self::Replaced { .. }
+            | Self::SideFilesStay { .. }
+            | Self::NotBackedUpBefore { .. }
+            | Self::PropertyNotSet { .. }
+            | Self::Restored { .. }
+            | Self::MoreRestored { .. }
+            | Self::Rebuilt { .. }
+            | Self::NotRebuilt { .. }
+            | Self::Leftover { .. }
+            | Self::FormerData { .. }
+            | Self::BucketFilled { .. }
+            | Self::BucketReplaced { .. }
+            | Self::StillQuiesced { .. }
+            | Self::SandboxLeft { .. } => false,
         }
     }
 
@@ -296,7 +319,7 @@ mod tests {
         );
         let differ = |text: &str| DataNote::Different { store: store.clone(), differences: vec![text.to_owned()] };
         assert_eq!(differ("role: hunter2").map_texts(mask), differ("role: ***"));
-        let replaced = |what: &str| DataNote::Replaced { what: what.to_owned() };
+        let replaced = |what: &str| DataNote::Replaced { what: UncoveredData::other(what) };
         assert_eq!(replaced("hunter2 of db").map_texts(mask), replaced("*** of db"));
     }
 

@@ -10,6 +10,7 @@ use crate::policy_refusal::{self, PolicyRefusal, read_refusals};
 use crate::sandbox_part::{SandboxPart, read_parts};
 use crate::store_gap::StoreGap;
 use crate::time::Time;
+use crate::uncovered_data::{UncoveredData, read_uncovered};
 use crate::units::Period;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -243,14 +244,14 @@ order_failures! {
     #[error("{containers} runs and has `{folder}`")]
     FolderHeld = "folder_held" { folder: String, containers: String },
     /// Files that a backup cannot keep would be lost.
-    #[error("files that a backup cannot keep would be lost: {lost}")]
-    FilesWouldBeLost = "files_would_be_lost" { lost: String },
+    #[error("files that a backup cannot keep would be lost: {}", listed(lost))]
+    FilesWouldBeLost = "files_would_be_lost" { #[serde(deserialize_with = "read_uncovered")] lost: Vec<UncoveredData> },
     /// The backup is older than files beside the dumps of these stores are kept.
     #[error("the backup has no files beside the dump of {}", listed(stores))]
     SideFilesNotKept = "side_files_not_kept" { stores: Vec<String> },
     /// Data that is not in the backup would be lost.
-    #[error("data that is not in the backup would be lost: {lost}")]
-    DataWouldBeLost = "data_would_be_lost" { lost: String },
+    #[error("data that is not in the backup would be lost: {}", listed(lost))]
+    DataWouldBeLost = "data_would_be_lost" { #[serde(deserialize_with = "read_uncovered")] lost: Vec<UncoveredData> },
     /// The backup is of another release than the instance has.
     #[error("it is a backup of {backup}, and {present} is here")]
     OtherRelease = "other_release" { backup: String, present: String },

@@ -86,7 +86,7 @@ pub(super) fn reported_checks(checks: Vec<v1::DrillCheck>) -> Result<Vec<DrillCh
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fleet_core::backup::StoreGap;
+    use fleet_core::backup::{StoreGap, UncoveredData};
     use fleet_core::data_leftover::DataLeftover;
     use fleet_core::order_failure::OrderFailure;
     use fleet_core::sandbox_part::SandboxPart;
@@ -113,7 +113,7 @@ mod tests {
             DataNote::Archived { text: name() },
             DataNote::SideFiles { count: 2, names: names() },
             DataNote::SideFilesNotKept,
-            DataNote::Replaced { what: name() },
+            DataNote::Replaced { what: UncoveredData::other(name()) },
             DataNote::SideFilesStay { store: store(), count: 2, names: names() },
             DataNote::NotBackedUpBefore { store: store(), reason: StoreGap::VolumeRemoved(name()) },
             DataNote::PropertyNotSet { store: store(), property: name(), files: 3 },

@@ -131,7 +131,7 @@ mod tests {
         read: impl Fn(M) -> Option<K>,
     ) {
         const BACKUP: &str = "0123456789abcdef01234567";
-        let arguments: [&[&str]; 14] = [
+        let arguments: [&[&str]; 15] = [
             &["a", "STORE_GAP_CODE_VOLUME_MISSING", "b"],
             &["a", "2", "2", "RECREATE_REASON_CODE_FIELD", "mounts", "1", "RECREATE_REASON_CODE_DESCRIPTION"],
             &["a", "2", "NOT_ASKED_REASON_CODE_NO_ANSWER", "6000"],
@@ -145,6 +145,7 @@ mod tests {
             &["a", "2", "ORDER_FAILURE_CODE_OTHER", "no answer"],
             &["1"],
             &["QUERY_FAILURE_CODE_OTHER", "no answer"],
+            &["UNCOVERED_DATA_CODE_DATABASE", "db", "sales"],
             &["RENDERING_FAILURE_CODE_VALUES_INVALID", "1", "no port", "no name"],
         ];
         let mut count = 0;

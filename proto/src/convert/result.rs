@@ -4,7 +4,8 @@
 
 use super::failure::incoming_failure;
 use super::note::{reported_checks, reported_notes};
-use super::{ConvertError, LIST_LIMIT, at_most, bounded, cut, enumeration, names, needed, texts};
+use super::uncovered::reported_uncovered;
+use super::{ConvertError, LIST_LIMIT, at_most, bounded, cut, enumeration, names, needed};
 use crate::v1;
 use fleet_core::backup::{
     CopyMade, DataNote, DataResult, DrillCheck, DrillMade, Hold, HoldKind, Kept, Manifest, Part, Proof, RestoreMade,
@@ -123,8 +124,8 @@ impl From<Manifest> for v1::BackupSummary {
             images: manifest.images,
             parts: manifest.parts.into_iter().map(Into::into).collect(),
             derivable: manifest.derivable.into_iter().map(Into::into).collect(),
-            uncovered: cut(manifest.uncovered),
-            beside: cut(manifest.beside),
+            uncovered: cut(manifest.uncovered).into_iter().map(Into::into).collect(),
+            beside: cut(manifest.beside).into_iter().map(Into::into).collect(),
             holds: manifest.holds.into_iter().map(Into::into).collect(),
         }
     }
@@ -136,6 +137,8 @@ impl TryFrom<v1::BackupSummary> for Manifest {
         let cause = message.cause().try_into()?;
         let parts = at_most("backup.parts", LIST_LIMIT, message.parts)?;
         let holds = at_most("backup.holds", LIST_LIMIT, message.holds)?;
+        let uncovered = at_most("backup.uncovered", LIST_LIMIT, message.uncovered)?;
+        let beside = at_most("backup.beside", LIST_LIMIT, message.beside)?;
         let images = at_most("backup.images", LIST_LIMIT, message.images.into_iter().collect())?;
         Ok(Self {
             format: message.format,
@@ -151,8 +154,8 @@ impl TryFrom<v1::BackupSummary> for Manifest {
             images: images.into_iter().map(|(service, image)| (bounded(service), bounded(image))).collect(),
             parts: parts.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             derivable: names("backup.derivable", LIST_LIMIT, message.derivable)?,
-            uncovered: texts("backup.uncovered", LIST_LIMIT, message.uncovered)?,
-            beside: texts("backup.beside", LIST_LIMIT, message.beside)?,
+            uncovered: uncovered.into_iter().map(reported_uncovered).collect(),
+            beside: beside.into_iter().map(reported_uncovered).collect(),
             side_files: BTreeMap::new(),
             holds: holds.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         })

@@ -3,7 +3,7 @@
 use crate::operator::{Operator, host_name, instance_name};
 use crate::swarm::Swarm;
 use anyhow::{Context, bail};
-use fleet_core::backup::{Cause, CopyMade, DataResult, Manifest, Snapshots};
+use fleet_core::backup::{Cause, CopyMade, DataResult, Manifest, Snapshots, UncoveredData, UndeclaredData};
 use fleet_core::release::Release;
 use fleet_link::{Identity, dial};
 use fleet_proto::convert::OutgoingOrder;
@@ -52,6 +52,10 @@ pub async fn make(operator: &Operator, number: usize, host: Identity, folder: &P
 
 fn manifest(order: &OutgoingOrder, release: Release, number: usize) -> anyhow::Result<Manifest> {
     let now = crate::operator::now();
+    let volume = |number| {
+        let data = UndeclaredData::Volume { name: format!("bench_{number}"), at: None };
+        UncoveredData::Undeclared { data }
+    };
     Ok(Manifest {
         format: Manifest::FORMAT,
         backup: order.order.id.as_str().parse()?,
@@ -67,7 +71,7 @@ fn manifest(order: &OutgoingOrder, release: Release, number: usize) -> anyhow::R
         parts: Vec::new(),
         derivable: Vec::new(),
         // As large as a manifest of many stores and files.
-        uncovered: (0..4_000).map(|number| format!("volume bench_{number}: no store declares it")).collect(),
+        uncovered: (0..4_000).map(volume).collect(),
         beside: Vec::new(),
         side_files: Default::default(),
         holds: Vec::new(),

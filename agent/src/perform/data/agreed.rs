@@ -4,7 +4,7 @@ use super::DataError;
 use super::error::UnfitError;
 use super::side_files::Gathered;
 use super::source::Opened;
-use fleet_core::backup::{Others, without_side_files};
+use fleet_core::backup::{Others, SideFileGap, UncoveredData, without_side_files};
 use fleet_core::names::StoreName;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,11 +21,12 @@ pub fn expect_side_files(opened: &Opened, only: &BTreeSet<StoreName>, may: Other
 
 /// Returns existing files beside the data that cannot be kept; refuses the restore unless an operator has agreed to
 /// lose them.
-pub fn expect_kept(today: &BTreeMap<StoreName, Gathered>, may: Others) -> Result<Vec<String>, DataError> {
+pub fn expect_kept(today: &BTreeMap<StoreName, Gathered>, may: Others) -> Result<Vec<UncoveredData>, DataError> {
     let of_store = |(name, found): (&StoreName, &Gathered)| {
-        found.lost.iter().map(|what| format!("{name}: beside its dump: {what}")).collect::<Vec<_>>()
+        let of_store = |gap: &SideFileGap| UncoveredData::SideFile { store: name.clone(), gap: gap.clone() };
+        found.lost.iter().map(of_store).collect::<Vec<_>>()
     };
-    let lost: Vec<String> = today.iter().flat_map(of_store).collect();
+    let lost: Vec<UncoveredData> = today.iter().flat_map(of_store).collect();
     match may {
         Others::Kept if !lost.is_empty() => Err(UnfitError::SideFilesLost { lost }.into()),
         Others::Kept | Others::Dropped => Ok(lost),

@@ -23,8 +23,8 @@ use crate::repositories;
 use fleet_core::activity::Activity;
 use fleet_core::app::Rendered;
 use fleet_core::backup::{
-    BackupPhase, BackupPlan, Cause, CopyMade, Coverage, DataResult, Hold, Store, StoreGap, backup_plan, coverage,
-    side_path, uncovered, uncovered_side_files,
+    BackupPhase, BackupPlan, Cause, CopyMade, Coverage, DataResult, Hold, Store, StoreGap, UncoveredData, backup_plan,
+    coverage, side_path, uncovered, uncovered_side_files,
 };
 use fleet_core::claims::ClaimKind;
 use fleet_core::names::{RepositoryName, StoreName};
@@ -191,9 +191,9 @@ struct Read {
     early: Early,
     trees: BTreeMap<RepositoryName, ArchivedTrees>,
     trees_took_ms: u64,
-    missing: BTreeMap<StoreName, String>,
-    uncovered: Vec<String>,
-    beside: Vec<String>,
+    missing: BTreeSet<StoreName>,
+    uncovered: Vec<UncoveredData>,
+    beside: Vec<UncoveredData>,
     side_files: BTreeMap<StoreName, Gathered>,
 }
 
@@ -209,8 +209,7 @@ impl Taking<'_> {
         let streams = self.stores(&self.backup_plan.streams);
         let beside = others::beside_stores(data, &self.settled.rendered, &streams).await;
         // Accounts cannot be declared as stores: they are recorded as uncovered, and a restore names them.
-        let databases = beside.iter().filter(|what| what.starts_with("database "));
-        uncovered.extend(databases.map(|what| format!("{what}: no store declares it")));
+        uncovered.extend(beside.iter().filter_map(UncoveredData::of_no_store));
         let bundle = data.context().bundles.kept(&self.settled.release.digest).map(|bundle| bundle.encode());
         let side_files = side_files::gather_all(data, spec, &streams).await;
         uncovered.extend(side_files.iter().flat_map(|(name, found)| uncovered_side_files(name, &found.kept)));

@@ -10,7 +10,7 @@ use crate::perform::claims::ClaimError;
 use crate::perform::prepare::PrepareError;
 use crate::perform::work::WorkError;
 use crate::runtime::RuntimeError;
-use fleet_core::backup::{BackupPlanError, ManifestError};
+use fleet_core::backup::{BackupPlanError, ManifestError, UncoveredData};
 use fleet_core::names::{BackupId, HostName, InstanceName, RepositoryName, StoreName};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::Release;
@@ -145,14 +145,14 @@ pub enum UnfitError {
     WithoutSideFiles { stores: Vec<String> },
     #[error(
         "it would be lost, for it cannot be kept: {}; move it out of the data folder, or agree with --drop-others",
-        lost.join("; ")
+        listed(lost)
     )]
-    SideFilesLost { lost: Vec<String> },
+    SideFilesLost { lost: Vec<UncoveredData> },
     #[error(
         "it would be lost, and is not in this backup: {}; declare it as a store, or agree with --drop-others",
-        lost.join("; ")
+        listed(lost)
     )]
-    OthersLost { lost: Vec<String> },
+    OthersLost { lost: Vec<UncoveredData> },
     #[error("the order came without the way into the repository `{repository}` of {instance}")]
     NoAccess { repository: RepositoryName, instance: InstanceName },
     #[error("backups in `{repository}` are forgotten by the coordinator, not by this host")]
@@ -249,8 +249,8 @@ pub enum SideFilesFault {
     FileDiffers { path: String },
 }
 
-fn listed(failures: &[OrderFailure]) -> String {
-    failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+fn listed(all: &[impl ToString]) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn quoted(names: &[String]) -> String {

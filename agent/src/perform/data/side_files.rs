@@ -7,11 +7,10 @@ use crate::beneath::{Entry, Folder, Owner};
 use data_encoding::HEXLOWER;
 use fleet_core::activity::Activity;
 use fleet_core::backup::{
-    COUNT_LIMIT_OF_FILES, EngineKind, FILE_LIMIT, SaidFiles, SideContent, SideFile, SideFiles, SideFolder, Store,
-    TOTAL_LIMIT, can_descend, data_folder, data_place, has_side_files, is_fit, is_log, is_named_log, is_of_server,
-    is_side_file, mentioned, mentioned_logs, pack, relative, said_files, short, side_files_tool,
+    COUNT_LIMIT_OF_FILES, EngineKind, FILE_LIMIT, SaidFiles, SideContent, SideFile, SideFileGap, SideFiles, SideFolder,
+    Store, TOTAL_LIMIT, can_descend, data_folder, data_place, first_names, has_side_files, is_fit, is_log,
+    is_named_log, is_of_server, is_side_file, mentioned, mentioned_logs, pack, relative, said_files, side_files_tool,
 };
-use fleet_core::grammar::count;
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
 use sha2::{Digest, Sha256};
@@ -30,7 +29,7 @@ pub struct Gathered {
     pub kept: SideFiles,
     pub files: Contents,
     /// Existing files that are not backed up: an in-place restore would lose them.
-    pub lost: Vec<String>,
+    pub lost: Vec<SideFileGap>,
 }
 
 impl Gathered {
@@ -51,11 +50,11 @@ pub async fn gather_all(
         data.work.say(Activity::LookingAtSideFiles((*name).clone()));
         let found = gather(data, spec, store).await;
         let lost = |error: GatherError| {
-            let reason = error.to_string();
+            let gap = SideFileGap::FolderUnreadable { cause: error.to_string() };
             Gathered {
-                kept: SideFiles { left_out: vec![reason.clone()], ..SideFiles::default() },
+                kept: SideFiles { left_out: vec![gap.clone()], ..SideFiles::default() },
                 files: Vec::new(),
-                lost: vec![reason],
+                lost: vec![gap],
             }
         };
         all.insert((*name).clone(), found.unwrap_or_else(lost));
@@ -68,7 +67,7 @@ pub async fn gather_all(
 enum GatherError {
     #[error("{}", crate::chain(.0))]
     Root(#[from] DataError),
-    #[error("its folder could not be looked at: {0}")]
+    #[error(transparent)]
     Look(io::Error),
 }
 
@@ -78,7 +77,7 @@ async fn gather(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Resu
     if let Some(tool) = side_files_tool(store) {
         match data.context().runtime.run_tool(&tool, spec).await {
             Ok(printed) => said = said_files(&printed),
-            Err(error) => unasked = Some(format!("its server could not say which it uses: {}", crate::chain(&error))),
+            Err(error) => unasked = Some(SideFileGap::ServerNotAsked { cause: crate::chain(&error) }),
         }
     }
     let Some(folder) = data_folder(&store.engine, said.folder.as_deref()) else { return Ok(Gathered::default()) };
@@ -143,7 +142,7 @@ pub async fn root_of(
 struct Looked {
     files: Contents,
     folders: Vec<SideFolder>,
-    left_out: Vec<String>,
+    left_out: Vec<SideFileGap>,
 }
 
 /// Goes through one data folder.
@@ -152,7 +151,7 @@ struct Looking {
     named: Named,
     files: Contents,
     bytes: u64,
-    left_out: Vec<String>,
+    left_out: Vec<SideFileGap>,
     over: Vec<String>,
 }
 
@@ -184,14 +183,15 @@ impl Looking {
             match data.below(folder) {
                 Ok(folder) => self.take(&folder, name, path),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => self.left_out.push(format!("`{path}`: {error}")),
+                Err(error) => self.left_out.push(unreadable(path, &error)),
             }
         }
-        let files = format!("{} and {} MiB", count(COUNT_LIMIT_OF_FILES, "file"), TOTAL_LIMIT / 1024 / 1024);
-        let limits = [(unseen, "looked into", count(FOLDERS_LIMIT, "folder")), (self.over, "kept", files)];
-        for (names, what, limit) in limits.iter().filter(|(names, ..)| !names.is_empty()) {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            self.left_out.push(format!("more than {limit} are not {what}: {}", short(&names)));
+        if let Some((names, more)) = first_of(&unseen) {
+            self.left_out.push(SideFileGap::TooManyFolders { limit: FOLDERS_LIMIT, more, names });
+        }
+        if let Some((names, more)) = first_of(&self.over) {
+            let (limit, limit_bytes) = (COUNT_LIMIT_OF_FILES, TOTAL_LIMIT);
+            self.left_out.push(SideFileGap::TooManyFiles { limit, limit_bytes, more, names });
         }
         self.files.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
         Ok(Looked { folders: folders_of(&data, &self.files), files: self.files, left_out: self.left_out })
@@ -203,14 +203,17 @@ impl Looking {
             return;
         }
         let (content, bytes, Owner { uid, gid, mode }) = match read(folder, name) {
-            Ok(Some(found)) => found,
-            Ok(None) => return,
+            Ok(SideFileRead::Kept(content, bytes, owner)) => (content, bytes, owner),
+            Ok(SideFileRead::TooLarge) => {
+                return self.left_out.push(SideFileGap::TooLarge { path: path.to_owned(), limit: FILE_LIMIT });
+            }
+            Ok(SideFileRead::NoFile) => return,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(error) => return self.left_out.push(format!("`{path}`: {error}")),
+            Err(error) => return self.left_out.push(unreadable(path, &error)),
         };
         let file = SideFile { path: path.to_owned(), content, mode, uid, gid };
         if !is_fit(&file) {
-            return self.left_out.push(format!("`{path}`: its name is too long"));
+            return self.left_out.push(SideFileGap::NameTooLong { path: file.path });
         }
         if self.files.len() >= COUNT_LIMIT_OF_FILES || self.bytes + bytes.len() as u64 > TOTAL_LIMIT {
             return self.over.push(path.to_owned());
@@ -235,21 +238,38 @@ pub fn above(path: &str) -> impl Iterator<Item = &str> {
     [""].into_iter().chain(path.match_indices('/').map(|(at, _)| &path[..at]))
 }
 
-/// A file or a link; nothing where it is neither.
-fn read(folder: &Folder, name: &str) -> io::Result<Option<(SideContent, Vec<u8>, Owner)>> {
-    match folder.entry(name)? {
-        Entry::Link { to, owner } => Ok(Some((SideContent::Link { to }, Vec::new(), owner))),
-        Entry::File { bytes } if bytes > FILE_LIMIT => Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("it is larger than {} MiB", FILE_LIMIT / 1024 / 1024),
-        )),
+fn unreadable(path: &str, error: &io::Error) -> SideFileGap {
+    SideFileGap::Unreadable { path: path.to_owned(), cause: error.to_string() }
+}
+
+/// Returns the first names and the number of the others; none where there are no names.
+fn first_of(names: &[String]) -> Option<(Vec<String>, usize)> {
+    let first = first_names(names.iter().map(String::as_str));
+    let more = names.len() - first.len();
+    (!first.is_empty()).then_some((first, more))
+}
+
+/// Found under one name.
+enum SideFileRead {
+    /// A file or a link, with its bytes.
+    Kept(SideContent, Vec<u8>, Owner),
+    /// A file that is too large.
+    TooLarge,
+    /// Neither a file nor a link.
+    NoFile,
+}
+
+fn read(folder: &Folder, name: &str) -> io::Result<SideFileRead> {
+    Ok(match folder.entry(name)? {
+        Entry::Link { to, owner } => SideFileRead::Kept(SideContent::Link { to }, Vec::new(), owner),
+        Entry::File { bytes } if bytes > FILE_LIMIT => SideFileRead::TooLarge,
         Entry::File { .. } => {
             let (content, owner) = folder.read(name, FILE_LIMIT)?;
             let noted = SideContent::File { bytes: content.len() as u64, sha256: hash(&content) };
-            Ok(Some((noted, content, owner)))
+            SideFileRead::Kept(noted, content, owner)
         }
-        Entry::Folder | Entry::Other => Ok(None),
-    }
+        Entry::Folder | Entry::Other => SideFileRead::NoFile,
+    })
 }
 
 pub fn hash(bytes: &[u8]) -> String {
@@ -262,7 +282,7 @@ mod tests {
     use crate::perform::data::side_plan::write;
 
     /// Returns the files of a data folder that are kept, and those reported as left out.
-    fn looked(folder: &tempfile::TempDir, named: &[&str]) -> (Vec<String>, Vec<String>) {
+    fn looked(folder: &tempfile::TempDir, named: &[&str]) -> (Vec<String>, Vec<SideFileGap>) {
         let found = look(EngineKind::Postgresql, folder, named, &[]);
         (found.files.into_iter().map(|(file, _)| file.path).collect(), found.left_out)
     }
@@ -310,7 +330,8 @@ mod tests {
         );
         let kept: Vec<&str> = found.files.iter().map(|(file, _)| file.path.as_str()).collect();
         assert_eq!(kept, ["my.cnf"]);
-        assert_eq!(found.left_out, ["`big.cnf`: it is larger than 1 MiB", "`init.sql`: it is larger than 1 MiB"]);
+        let too_large = |path: &str| SideFileGap::TooLarge { path: path.to_owned(), limit: FILE_LIMIT };
+        assert_eq!(found.left_out, [too_large("big.cnf"), too_large("init.sql")]);
     }
 
     #[test]
@@ -349,7 +370,8 @@ mod tests {
     fn folders_that_are_not_looked_into_are_said() {
         let folder = tempfile::tempdir().expect("a folder");
         (0..=FOLDERS_LIMIT).for_each(|number| put(&folder, &format!("a{number:03}.d/x.data")));
-        let said = format!("more than {FOLDERS_LIMIT} folders are not looked into: a{FOLDERS_LIMIT}.d");
-        assert_eq!(looked(&folder, &[]), (Vec::new(), vec![said]));
+        let names = vec![format!("a{FOLDERS_LIMIT}.d")];
+        let gap = SideFileGap::TooManyFolders { limit: FOLDERS_LIMIT, more: 0, names };
+        assert_eq!(looked(&folder, &[]), (Vec::new(), vec![gap]));
     }
 }

@@ -45,13 +45,13 @@ pub struct Roots {
     pub of_store: BTreeMap<StoreName, Vec<Tree>>,
 }
 
-/// Finds the folders of stores; a store of which there is nothing is named, with the reason.
+/// Finds the folders of stores, and the stores of which there is nothing.
 pub async fn find(
     data: &DataWork<'_>,
     spec: &InstanceSpec,
     stores: &[(&StoreName, &Store)],
-) -> Result<(Roots, BTreeMap<StoreName, String>), DataError> {
-    let (mut roots, mut missing, mut seen) = (Roots::default(), BTreeMap::new(), BTreeSet::new());
+) -> Result<(Roots, BTreeSet<StoreName>), DataError> {
+    let (mut roots, mut missing, mut seen) = (Roots::default(), BTreeSet::new(), BTreeSet::new());
     for (name, store) in stores {
         if store.bucket().is_some() {
             roots.of_store.insert((*name).clone(), vec![bucket::tree(data, spec, name, store).await?]);
@@ -61,7 +61,7 @@ pub async fn find(
         // Two stores may match one folder: it is kept once.
         let fresh: Vec<_> = found.into_iter().filter(|root| seen.insert(root.path.clone())).collect();
         if fresh.is_empty() {
-            missing.insert((*name).clone(), "nothing of it is on this host".to_owned());
+            missing.insert((*name).clone());
             continue;
         }
         let trees = fresh.into_iter().enumerate().map(|(number, root)| Tree {

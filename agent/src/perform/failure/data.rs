@@ -61,8 +61,8 @@ impl From<&UnfitError> for OrderFailure {
                 containers: containers.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
             },
             UnfitError::Claim(error) => error.into(),
-            UnfitError::SideFilesLost { lost } => Self::FilesWouldBeLost { lost: lost.join("; ") },
-            UnfitError::OthersLost { lost } => Self::DataWouldBeLost { lost: lost.join("; ") },
+            UnfitError::SideFilesLost { lost } => Self::FilesWouldBeLost { lost: lost.clone() },
+            UnfitError::OthersLost { lost } => Self::DataWouldBeLost { lost: lost.clone() },
             UnfitError::NoAccess { repository, instance } => {
                 Self::NoRepositoryAccess { repository: repository.to_string(), instance: instance.to_string() }
             }

@@ -244,7 +244,7 @@ fn with_manifest(detail: v1::BackupDetail, manifest: &Manifest) -> v1::BackupDet
     v1::BackupDetail {
         parts: manifest.parts.iter().map(|it| part(manifest, it)).collect(),
         derivable: manifest.derivable.iter().map(ToString::to_string).collect(),
-        uncovered: manifest.uncovered.clone(),
+        uncovered: manifest.uncovered.iter().cloned().map(Into::into).collect(),
         images: manifest.images.clone(),
         service_holds: manifest.holds.iter().cloned().map(Into::into).collect(),
         ..detail

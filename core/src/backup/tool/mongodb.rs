@@ -54,7 +54,7 @@ try {
     db.getSiblingDB('admin').getCollection('system.users').find({}, { user: 1, db: 1 }).limit(1000)
         .forEach(u => { if (u.user !== 'OWN') { print('account\t' + encodeURIComponent(u.user + '@' + u.db)); } });
 } catch (error) {
-    print('unseen\taccounts, which `OWN` may not see');
+    print('hidden accounts\tOWN');
 }";
 
 pub fn dump(server: &Server) -> Tool {

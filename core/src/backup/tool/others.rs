@@ -1,7 +1,7 @@
 //! Parses a server's list of databases and accounts beside its stores.
 
 use super::named::{from_hex, from_percent};
-use crate::backup::{DatabaseEngine, Store};
+use crate::backup::{DatabaseEngine, Store, UncoveredData};
 use std::collections::BTreeSet;
 
 /// The most that are named.
@@ -9,8 +9,8 @@ const LIMIT: usize = 20;
 /// The longest name that is shown.
 const NAME_LIMIT: usize = 100;
 
-/// Returns the objects of one server that are in none of these stores, as text: `database `sales``, `account `anna``.
-pub fn others<'a>(stores: impl IntoIterator<Item = &'a Store>, printed: &str) -> Vec<String> {
+/// Returns the objects of one server that are in none of these stores.
+pub fn others<'a>(service: &str, stores: impl IntoIterator<Item = &'a Store>, printed: &str) -> Vec<UncoveredData> {
     let stores: Vec<&Store> = stores.into_iter().collect();
     let servers = stores.iter().filter_map(|store| store.engine.server());
     let named: BTreeSet<&str> = servers.filter_map(|server| server.database.as_deref()).collect();
@@ -23,21 +23,22 @@ pub fn others<'a>(stores: impl IntoIterator<Item = &'a Store>, printed: &str) ->
         "database" => !named.contains(name.as_str()),
         // Neo4j keeps its users in a database of that name.
         "user" => !named.contains("system"),
-        "account" | "password of" | "unseen" => true,
+        "account" | "password of" | "hidden accounts" => true,
         // Lines of other queries.
         _ => false,
     };
-    let mut words: Vec<String> = found.iter().filter(is_other).map(|(kind, name)| worded(kind, name)).collect();
-    let more = words.len().saturating_sub(LIMIT);
-    words.truncate(LIMIT);
-    words.extend((more > 0).then(|| format!("{more} more")));
-    words
+    let beside = found.iter().filter(is_other).filter_map(|(kind, name)| beside(service, kind, name));
+    let mut all: Vec<UncoveredData> = beside.collect();
+    let count = all.len().saturating_sub(LIMIT);
+    all.truncate(LIMIT);
+    all.extend((count > 0).then(|| UncoveredData::MoreOfServer { service: service.to_owned(), count }));
+    all
 }
 
 /// Returns an object as others are printed. All stores of one server have one engine.
 fn as_printed(store: &Store, kind: &str, name: &str) -> Option<String> {
     match &store.engine {
-        _ if kind == "unseen" => Some(name.to_owned()),
+        _ if kind == "hidden accounts" => Some(name.to_owned()),
         DatabaseEngine::Postgresql(_) | DatabaseEngine::Mariadb(_) | DatabaseEngine::Mysql(_) => from_hex(name),
         DatabaseEngine::Mongodb(_) => from_percent(name),
         DatabaseEngine::Neo4j(_)
@@ -48,11 +49,16 @@ fn as_printed(store: &Store, kind: &str, name: &str) -> Option<String> {
     }
 }
 
-fn worded(kind: &str, name: &str) -> String {
-    let shown: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).take(NAME_LIMIT).collect();
+fn beside(service: &str, kind: &str, name: &str) -> Option<UncoveredData> {
+    let service = service.to_owned();
+    let name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).take(NAME_LIMIT).collect();
     match kind {
-        "unseen" => shown,
-        kind => format!("{kind} `{shown}`"),
+        "database" => Some(UncoveredData::Database { service, name }),
+        "user" => Some(UncoveredData::User { service, name }),
+        "account" => Some(UncoveredData::Account { service, name }),
+        "password of" => Some(UncoveredData::Password { service, name }),
+        "hidden accounts" => Some(UncoveredData::HiddenAccounts { service, user: name }),
+        _ => None,
     }
 }
 
@@ -81,21 +87,31 @@ mod tests {
     fn what_no_store_has_is_named() {
         let line = |kind: &str, name: &str| format!("{kind}\t{}\r\n", hex(name));
         let printed = line("database", "notes") + &line("database", "sales") + &line("user", "anna");
-        let printed = printed + "unseen\taccounts that `x` may not see\n";
-        let found = others([&store("notes"), &store("more")], &printed);
-        assert_eq!(found, ["database `sales`", "accounts that `x` may not see", "user `anna`"]);
-        assert_eq!(others([&store("notes"), &store("sales"), &store("system")], &printed).len(), 1);
+        let printed = printed + "hidden accounts\tx\n";
+        let found = others("db", [&store("notes"), &store("more")], &printed);
+        let (service, name) = (|| "db".to_owned(), |name: &str| name.to_owned());
+        let expect = [
+            UncoveredData::Database { service: service(), name: name("sales") },
+            UncoveredData::HiddenAccounts { service: service(), user: name("x") },
+            UncoveredData::User { service: service(), name: name("anna") },
+        ];
+        assert_eq!(found, expect);
+        assert_eq!(others("db", [&store("notes"), &store("sales"), &store("system")], &printed).len(), 1);
         let other = line("database", "notes") + "Warning: something else\nrows\t12\n";
-        assert!(others([&store("notes")], &other).is_empty());
+        assert!(others("db", [&store("notes")], &other).is_empty());
         let odd = line("database", "a\ndatabase\tnotes");
-        assert_eq!(others([&store("notes")], &odd), ["database `a database notes`"]);
+        let name = name("a database notes");
+        assert_eq!(others("db", [&store("notes")], &odd), [UncoveredData::Database { service: service(), name }]);
     }
 
     #[test]
     fn a_thousand_names_are_a_few_and_a_number() {
         let printed: String =
             (0..1000).map(|number| format!("database\t{}\n", hex(&format!("n{number:04}\u{1b}")))).collect();
-        let found = others([&store("notes")], &printed);
-        assert_eq!((found.len(), found[0].as_str(), found[20].as_str()), (21, "database `n0000 `", "980 more"));
+        let found = others("db", [&store("notes")], &printed);
+        let service = || "db".to_owned();
+        assert_eq!(found.len(), 21);
+        assert_eq!(found[0], UncoveredData::Database { service: service(), name: "n0000 ".to_owned() });
+        assert_eq!(found[20], UncoveredData::MoreOfServer { service: service(), count: 980 });
     }
 }

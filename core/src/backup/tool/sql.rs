@@ -93,7 +93,7 @@ const OTHERS: &str = r#"ask --raw --execute="SELECT 'database', HEX(CONVERT(SCHE
 sees_accounts ||
     ask --raw --execute="SELECT 'account', HEX(CONVERT(CONCAT(User, '@', Host) USING utf8mb4)) FROM mysql.user WHERE User NOT IN
         ('root', '', 'mariadb.sys', 'mysql.sys', 'mysql.session', 'mysql.infoschema', 'healthcheck', '$user') ORDER BY 2 LIMIT 1000" 2>/dev/null ||
-    printf 'unseen\taccounts, which `%s` may not see\n' "$user"
+    printf 'hidden accounts\t%s\n' "$user"
 "#;
 
 /// By names that no line breaks, and with the rows that tables keep of earlier times.

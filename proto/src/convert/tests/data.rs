@@ -7,7 +7,7 @@ use crate::v1;
 use fleet_core::backup::{
     BackupSource, Cause, CopyMade, Coverage, DataAction, DataNote, DataResult, DrillCheck, DrillMade, EngineKind,
     FilesParent, Hold, HoldKind, Kept, LocationAccess, Manifest, Others, Part, Privileges, Proof, RepositoryAccess,
-    RestoreMade, Root, Secret, Snapshots, StoreGap, StoreSeen, StoreState, UndeclaredData,
+    RestoreMade, Root, Secret, Snapshots, StoreGap, StoreSeen, StoreState, UncoveredData, UndeclaredData,
 };
 use fleet_core::names::BackupId;
 use fleet_core::order::order_id;
@@ -155,8 +155,8 @@ fn manifest(cause: Cause) -> Manifest {
         images: [(word("web"), word("web@sha256:0"))].into(),
         parts: ENGINES.into_iter().zip([stream, files].into_iter().cycle()).map(part).collect(),
         derivable: vec![name("index")],
-        uncovered: vec![word("volume notes-1_cache")],
-        beside: vec![word("database `postgres`")],
+        uncovered: vec![UncoveredData::other("volume notes-1_cache")],
+        beside: vec![UncoveredData::Database { service: word("db"), name: word("postgres") }],
         side_files: Default::default(),
         holds: [HoldKind::Stopped, HoldKind::Paused].map(hold).into(),
     }
@@ -277,7 +277,8 @@ fn a_result_that_is_not_said_in_full_is_refused() {
     let DataResult::Drill(drill) = results().remove(1) else { panic!("it is a drill") };
     let drill = v1::DrillResult { verdict: None, ..drill.into() };
     assert_eq!(read(Some(Kind::Drill(drill))), missing("drill.verdict"));
-    let large = v1::BackupSummary { uncovered: vec!["x".repeat(4000); 300], ..manifest(Cause::Safety).into() };
+    let uncovered = vec![UncoveredData::other("x".repeat(4000)).into(); 300];
+    let large = v1::BackupSummary { uncovered, ..manifest(Cause::Safety).into() };
     let result = Some(v1::backup_copy::Result::Summary(large));
     let large = v1::BackupCopy { result, ..copies().remove(0).into() };
     let large = read(Some(Kind::Backup(v1::BackupCopies { copies: vec![large] })));

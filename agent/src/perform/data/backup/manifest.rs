@@ -4,7 +4,7 @@ use super::{CopyError, Read, Taking};
 use crate::clock;
 use crate::perform::data::dumps::Dumped;
 use crate::perform::data::trees::Tree;
-use fleet_core::backup::{Cause, DataNote, EngineKind, Kept, Manifest, Part, stream_path};
+use fleet_core::backup::{Cause, DataNote, EngineKind, Kept, Manifest, Part, UncoveredData, stream_path};
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_repository::ArchivedTrees;
 use std::collections::BTreeMap;
@@ -13,11 +13,9 @@ impl Taking<'_> {
     pub(super) fn manifest(&self, name: &RepositoryName, read: &Read, cause: Cause) -> Result<Manifest, CopyError> {
         let settled = self.settled;
         let mut uncovered = read.uncovered.clone();
-        let known =
-            |uncovered: &[String], store: &StoreName| uncovered.iter().any(|it| it.starts_with(&format!("{store}: ")));
-        for (store, reason) in &read.missing {
-            if !known(&uncovered, store) {
-                uncovered.push(format!("{store}: {reason}"));
+        for store in &read.missing {
+            if !uncovered.iter().any(|data| data.store() == Some(store)) {
+                uncovered.push(UncoveredData::NothingFound { store: store.clone() });
             }
         }
         let images = settled.rendered.spec.containers.iter().map(|it| (it.service.clone(), it.image.clone()));

@@ -4,7 +4,7 @@ use super::actions::{backup, restore, source};
 use super::harness::Harness;
 use super::lab::Fault;
 use super::restores::changed_since;
-use fleet_core::backup::{DataAction, DataNote, DataResult, Others};
+use fleet_core::backup::{DataAction, DataNote, DataResult, Others, UncoveredData};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, Outcome};
 use fleet_core::order_failure::OrderFailure;
@@ -32,16 +32,16 @@ async fn databases_that_no_store_names_are_not_lost_without_a_word() {
     beside(&harness, "database\tnotes\ndatabase\tsales\naccount\tanna\n");
     let end = harness.carry_out(&agent, restore("near", &id, &["near"])).await;
     let Outcome::Failed { failure: OrderFailure::DataWouldBeLost { lost } } = &end.outcome else { panic!("{end:?}") };
-    assert_eq!(lost, "account `anna` of db; database `sales` of db");
+    let named = |name: &str| ("db".to_owned(), name.to_owned());
+    let ((service, anna), (of, sales)) = (named("anna"), named("sales"));
+    let expect = [UncoveredData::Account { service, name: anna }, UncoveredData::Database { service: of, name: sales }];
+    assert_eq!(*lost, expect);
     assert_eq!((harness.state(), harness.sets("near").await.len()), (after, 1), "not even a safety backup was taken");
     harness.check_calm("after a restore that would have lost a database");
     let end = harness.carry_out(&agent, dropping(&id)).await;
     assert_eq!((end.outcome.clone(), harness.state()), (Outcome::Done, before));
     let Some(DataResult::Restore(made)) = end.made.as_deref() else { panic!("expected a restore, found {end:?}") };
-    assert_eq!(
-        made.notes,
-        ["account `anna` of db", "database `sales` of db"].map(|what| DataNote::Replaced { what: what.to_owned() })
-    );
+    assert_eq!(made.notes, expect.map(|what| DataNote::Replaced { what }));
 }
 
 #[tokio::test]
@@ -49,12 +49,8 @@ async fn a_server_that_cannot_be_asked_is_not_emptied_without_a_word() {
     let (harness, agent, id, before, after) = changed_since("").await;
     harness.lab.plan().fault = Some(Fault::DatabaseDown);
     let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
-    assert!(
-        end.outcome
-            .failure()
-            .is_some_and(|it| it.to_string().contains("whatever else db holds, which could not be asked")),
-        "{end:?}"
-    );
+    let Outcome::Failed { failure: OrderFailure::DataWouldBeLost { lost } } = &end.outcome else { panic!("{end:?}") };
+    assert!(matches!(&lost[..], [UncoveredData::ServerNotAsked { service, .. }] if service == "db"), "{lost:?}");
     assert_eq!(harness.state(), after);
     harness.lab.plan().fault = None;
     // A store without data cannot lose any.
@@ -71,5 +67,6 @@ async fn a_backup_says_what_its_server_holds_besides() {
     beside(&harness, "database\tnotes\ndatabase\tsales\n");
     assert_eq!(harness.carry_out(&agent, backup(&["near"])).await.outcome, Outcome::Done);
     let manifest = harness.sets("near").await[0].read_manifest().expect("it can be read");
-    assert_eq!(manifest.uncovered, ["database `sales` of db: no store declares it"]);
+    let (service, name) = ("db".to_owned(), "sales".to_owned());
+    assert_eq!(manifest.uncovered, [UncoveredData::UndeclaredDatabase { service, name }]);
 }

@@ -29,7 +29,7 @@ async fn a_backup_holds_what_the_instance_has() {
         let manifest = sets[0].read_manifest().expect("it can be read");
         assert_eq!(manifest.values["password"], "s3cret");
         assert_eq!(manifest.clone().without_values(), copies(&end)[name].clone().expect("it is there"));
-        assert_eq!(manifest.uncovered, Vec::<String>::new());
+        assert_eq!(manifest.uncovered, []);
         let rows = manifest.parts.iter().find(|part| part.store.as_str() == "rows").expect("it is there");
         assert_eq!(rows.counts["public.notes"], Counted { low: 3, high: 3 });
         let uploads = manifest.parts.iter().find(|part| part.store.as_str() == "uploads").expect("it is there");
