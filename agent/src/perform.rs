@@ -118,7 +118,7 @@ fn known_end(context: &AgentContext, id: &OrderId, instance: &InstanceName) -> O
     let is_about = |it: &&Unreadable| it.order.as_ref() == Some(id) || it.instance.as_ref() == Some(instance);
     let unreadable = ledger.unreadable().iter().find(is_about)?;
     let hint = Some(Hint::MoveUnreadableFile);
-    Some(Outcome::Stuck { failure: OrderFailure::LedgerUnreadable { problem: unreadable.to_string() }, hint }.into())
+    Some(Outcome::Stuck { failure: OrderFailure::LedgerUnreadable { problem: unreadable.into() }, hint }.into())
 }
 
 /// Returns the end of an open order that is withheld at the moment; nothing for one that was never begun.

@@ -11,6 +11,7 @@ use crate::link::QueryChange;
 use crate::mask::Mask;
 use crate::runtime::{ContainerRuntime, LogLine, LogRequest, LogStream, Resolved};
 use fleet_core::names::{InstanceName, NameError};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::query_failure::QueryFailure;
 use fleet_core::spec::Switch;
 use fleet_proto::convert::{incoming_failure, reported_query_failure};
@@ -165,7 +166,8 @@ fn masked_failures(kinds: BoxStream<'static, PieceKind>, mask: Mask) -> BoxStrea
             PieceKind::QueryFailure(mask.query_failure(reported_query_failure(failure)).into())
         }
         PieceKind::Resolved(image) => {
-            PieceKind::Resolved(ResolvedImage { failure: mask.apply(image.failure), ..image })
+            let failure = image.failure.map(|failure| mask.query_failure(reported_query_failure(failure)).into());
+            PieceKind::Resolved(ResolvedImage { failure, ..image })
         }
         PieceKind::Claims(v1::ClaimsReply { failure }) => {
             let failure = failure.map(|failure| mask.failure(incoming_failure(Some(failure))).into());
@@ -205,7 +207,10 @@ fn request(context: &AgentContext, logs: &LogsQuery) -> Result<(InstanceName, Lo
 fn lines(runtime: &Arc<dyn ContainerRuntime>, request: LogRequest, mask: Mask) -> BoxStream<'static, PieceKind> {
     let lines = runtime.logs(request).map(move |line| match line {
         Ok(line) => PieceKind::Line(wire_line(line, &mask)),
-        Err(error) => PieceKind::QueryFailure(QueryFailure::other(mask.apply(crate::chain(&error))).into()),
+        Err(error) => {
+            let failure = QueryFailure::Failed { failure: Box::new(OrderFailure::from(&error)) };
+            PieceKind::QueryFailure(mask.query_failure(failure).into())
+        }
     });
     pace::paced(lines.boxed(), size)
 }
@@ -246,11 +251,13 @@ fn resolved(runtime: &Arc<dyn ContainerRuntime>, query: ResolveQuery) -> BoxStre
         let runtime = Arc::clone(&runtime);
         async move {
             let (digest, failure) = match runtime.resolve(&image).await {
-                Ok(Resolved::InRegistry(digest)) => (digest.to_string(), String::new()),
-                Ok(Resolved::OnlyHere(id)) => (String::new(), format!("no registry has it; this host has it as {id}")),
-                Err(error) => (String::new(), crate::chain(&error)),
+                Ok(Resolved::InRegistry(digest)) => (digest.to_string(), None),
+                Ok(Resolved::OnlyHere(id)) => (String::new(), Some(QueryFailure::ImageOnlyHere { id: id.to_string() })),
+                Err(error) => {
+                    (String::new(), Some(QueryFailure::Failed { failure: Box::new(OrderFailure::from(&error)) }))
+                }
             };
-            PieceKind::Resolved(ResolvedImage { image, digest, failure })
+            PieceKind::Resolved(ResolvedImage { image, digest, failure: failure.map(Into::into) })
         }
     };
     stream::iter(query.images).map(ask).buffered(AT_ONCE).boxed()

@@ -276,14 +276,10 @@ fn tell_what_is_left(context: &AgentContext) {
             let order = unreadable.order.clone().unwrap_or_else(|| order_id(&["unreadable", instance.as_str()]));
             context.status_writer.set_instance(
                 instance,
-                Running::Busy {
-                    order,
-                    doing: Doing::step(Activity::LedgerUnreadable(unreadable.to_string())),
-                    last: None,
-                },
+                Running::Busy { order, doing: Doing::step(Activity::LedgerUnreadable(unreadable.into())), last: None },
             );
         }
-        let (path, problem) = (unreadable.path.display().to_string(), unreadable.error.to_string());
+        let (path, problem) = (unreadable.path.display().to_string(), unreadable.into());
         let event = HostEvent::LedgerUnreadable { path, problem };
         context.status_writer.tell(clock::now(), unreadable.instance.as_ref(), event);
     }

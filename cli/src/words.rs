@@ -9,6 +9,7 @@ pub mod failures;
 pub mod health;
 pub mod hints;
 pub mod host_events;
+pub mod ledgers;
 pub mod notes;
 pub mod plans;
 pub mod policies;
@@ -63,6 +64,7 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::RecreateReason(reason) => plans::shown_recreate(reason),
         CodedMessage::NotAskedReason(reason) => plans::shown_not_asked(reason),
         CodedMessage::MemberNotAsked(member) => plans::shown_member_not_asked(member),
+        CodedMessage::LedgerProblem(problem) => ledgers::shown(problem),
         CodedMessage::LinkProblem(problem) => policies::shown_link(problem),
         CodedMessage::PolicyRefusal(refusal) => policies::shown(refusal),
         CodedMessage::QueryFailure(failure) => queries::shown(failure),

@@ -5,6 +5,7 @@
 
 use crate::coded_text::{plain, with_texts};
 use crate::health_problem::HealthProblem;
+use crate::ledger_problem::LedgerProblem;
 use crate::names::{BackupId, ReleaseName, RepositoryName, StoreName, Version};
 use crate::units::Period;
 use serde::de::IgnoredAny;
@@ -144,7 +145,7 @@ pub enum Activity {
     /// Forgets a removed instance.
     ForgettingInstance,
     /// Stuck, because a part of the host's ledger cannot be read.
-    LedgerUnreadable(String),
+    LedgerUnreadable(LedgerProblem),
     /// Copies a folder before an upgrade, for the way back.
     CopyingData(String),
 }

@@ -27,6 +27,8 @@ pub mod health_problem;
 pub mod hint;
 pub mod host_policy;
 pub mod labels;
+pub mod ledger_problem;
+pub mod name_fault;
 pub mod not_asked;
 pub mod order;
 pub mod order_failure;

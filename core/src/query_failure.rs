@@ -71,6 +71,11 @@ pub enum QueryFailure {
         #[serde(with = "crate::time::serde_millis")]
         waited: Duration,
     },
+    /// No registry has the image, and the host has it under an id.
+    ImageOnlyHere {
+        /// Id of the image.
+        id: String,
+    },
     /// The look at the host failed, as it would for an order.
     Failed {
         /// Failure of the look.

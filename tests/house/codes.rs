@@ -3,10 +3,10 @@
 use fleet_proto::convert::{
     incoming_admission_refusal, incoming_backup_damage, incoming_backup_problem, incoming_backup_refusal,
     incoming_call_refusal, incoming_change_result, incoming_data_note, incoming_drill_check, incoming_event_kind,
-    incoming_file_refusal, incoming_host_event, incoming_manifest_change, incoming_order_summary,
-    incoming_policy_refusal, incoming_problem, incoming_query_failure, incoming_repository_problem,
-    incoming_retention_reason, incoming_rollout_refusal, incoming_side_file_gap, incoming_uncovered_data,
-    incoming_undeliverable_reason,
+    incoming_file_refusal, incoming_host_event, incoming_ledger_problem, incoming_manifest_change,
+    incoming_order_summary, incoming_policy_refusal, incoming_problem, incoming_query_failure,
+    incoming_repository_problem, incoming_retention_reason, incoming_rollout_refusal, incoming_side_file_gap,
+    incoming_uncovered_data, incoming_undeliverable_reason,
 };
 use fleet_proto::v1;
 use fleet_proto::words::CodedMessage;
@@ -15,7 +15,7 @@ use std::fmt::Debug;
 
 /// Texts that are the argument of some code: a number, a name that is also a backup's id, a release, a role, a machine, and the
 /// names of codes.
-const ARGUMENTS: [&str; 26] = [
+const ARGUMENTS: [&str; 27] = [
     "1",
     "2",
     "true",
@@ -41,6 +41,7 @@ const ARGUMENTS: [&str; 26] = [
     "POLICY_REFUSAL_CODE_NO_WAY_BACK",
     "10m",
     "UNCOVERED_DATA_CODE_NOTHING_FOUND",
+    "LEDGER_PROBLEM_CODE_NO_GOAL",
     "SIDE_FILE_GAP_CODE_FOLDER_UNREADABLE",
 ];
 /// The same for refused calls: a number, a name that is also a backup's id, a release, a role, values of small enums, a subject, and
@@ -124,6 +125,7 @@ checks! {
     each_difference_of_two_backups_is_read_and_has_words: ManifestChange, ManifestChangeCode, incoming_manifest_change;
     each_uncovered_data_is_read_and_has_words: UncoveredData, UncoveredDataCode, incoming_uncovered_data;
     each_file_beside_a_dump_is_read_and_has_words: SideFileGap, SideFileGapCode, incoming_side_file_gap;
+    each_problem_of_a_ledger_is_read_and_has_words: LedgerProblem, LedgerProblemCode, incoming_ledger_problem;
     each_damage_of_a_backup_is_read_and_has_words: BackupDamage, BackupDamageCode, incoming_backup_damage;
     each_comparison_of_a_drill_is_read_and_has_words: DrillCheck, DrillCheckCode, incoming_drill_check;
     each_event_is_read_as_it_was_written_and_has_words: EventKind, EventCode, incoming_event_kind;

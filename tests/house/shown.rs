@@ -172,7 +172,7 @@ fn each_reason_for_leaving_an_instance_out_has_words() {
     let texts: [&[&str]; 4] = [
         &["1", "app", "1", "2"],
         &["lab-1", "1", "port", "80/tcp", "notes-2"],
-        &["lab-1", "2", "POLICY_REFUSAL_CODE_MOUNT", "/srv"],
+        &["lab-1", "1", "2", "POLICY_REFUSAL_CODE_MOUNT", "/srv"],
         &["lab-1", "2", "ORDER_FAILURE_CODE_OTHER", "no answer"],
     ];
     for code in (1..10_000).filter_map(|number| LeftOutReasonCode::try_from(number).ok()) {
@@ -199,7 +199,8 @@ fn each_change_by_hand_has_words() {
 #[test]
 fn each_activity_has_words() {
     for code in (1..1000).filter_map(|number| ActivityCode::try_from(number).ok()) {
-        let texts: [&[&str]; 8] = [
+        let texts: [&[&str]; 9] = [
+            &["LEDGER_PROBLEM_CODE_NO_GOAL"],
             &["a", "1m"],
             &["HEALTH_PROBLEM_CODE_CONTAINER_DEAD", "a"],
             &["2", "ACTIVITY_CODE_PULL", "a"],

@@ -1,10 +1,12 @@
 //! Records of the ledger: the state of each instance, and the progress of each order.
 
+use super::file::FORMAT;
 use super::{EntryError, Held, Journal};
 use fleet_core::activity::{Activity, read_kept};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{DataResult, RepositoryAccess};
 use fleet_core::facts::{DriftRule, PowerDesired};
+use fleet_core::ledger_problem::LedgerProblem;
 use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Order, Outcome, PowerRequest};
 use fleet_core::order_failure::OrderFailure;
@@ -186,6 +188,18 @@ pub struct Unreadable {
     pub path: PathBuf,
     /// Error of the file.
     pub error: EntryError,
+}
+
+impl From<&Unreadable> for LedgerProblem {
+    fn from(of: &Unreadable) -> Self {
+        let path = of.path.display().to_string();
+        match &of.error {
+            EntryError::Disk(cause) | EntryError::Invalid(cause) => Self::Unreadable { path, cause: cause.clone() },
+            EntryError::NoFormat => Self::NoFormat { path },
+            EntryError::OtherFormat { found } => Self::OtherFormat { path, found: *found, known: FORMAT },
+            EntryError::Name(error) => Self::Unreadable { path, cause: error.to_string() },
+        }
+    }
 }
 
 impl Settled {

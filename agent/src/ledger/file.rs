@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// Format version of the files that are written; all earlier ones are read. Version 2 has typed hints and failures in place of
 /// the texts of version 1.
-const FORMAT: u64 = 2;
+pub(super) const FORMAT: u64 = 2;
 /// Suffix of a file while it is written; leftovers of a crash are ignored.
 const TEMPORARY: &str = "tmp";
 

@@ -12,6 +12,7 @@ use crate::bundles::FetchError;
 use crate::ledger::LedgerError;
 use crate::runtime::RuntimeError;
 use fleet_core::backup::VersionMismatch;
+use fleet_core::ledger_problem::LedgerProblem;
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::steps::ForeignKind;
 use std::path::Path;
@@ -55,9 +56,7 @@ impl From<&Forbidden> for OrderFailure {
 impl From<&ClaimError> for OrderFailure {
     fn from(error: &ClaimError) -> Self {
         match error {
-            ClaimError::BadName { name, reason } => {
-                Self::InvalidName { name: name.clone(), problem: reason.to_string() }
-            }
+            ClaimError::BadName { name, reason } => Self::InvalidName { name: name.clone(), problem: (*reason).into() },
             ClaimError::OtherProject { from, to } => Self::ProjectChanged { from: from.clone(), to: to.clone() },
             ClaimError::Taken { conflicts } => Self::NamesTaken { conflicts: conflicts.clone() },
             ClaimError::Occupied { project, containers } => {
@@ -90,7 +89,7 @@ impl From<&WorkError> for OrderFailure {
         match error {
             WorkError::NotHealthy(problem) => Self::NotHealthy { problem: problem.0.clone() },
             WorkError::DataGone(volumes) => Self::VolumesGone { volumes: volumes.clone() },
-            WorkError::NoGoal => Self::LedgerUnreadable { problem: error.to_string() },
+            WorkError::NoGoal => Self::LedgerUnreadable { problem: LedgerProblem::NoGoal },
             WorkError::Claim(error) => error.into(),
             WorkError::Forbidden(error) => error.into(),
             WorkError::Runtime(error) => error.into(),
@@ -104,7 +103,9 @@ impl From<&LedgerError> for OrderFailure {
         match error {
             LedgerError::Write { path, source } => file("write", path, source),
             LedgerError::Read { path, source } => file("read", path, source),
-            LedgerError::Locked { .. } => Self::LedgerUnreadable { problem: error.to_string() },
+            LedgerError::Locked { path } => {
+                Self::LedgerUnreadable { problem: LedgerProblem::InUse { path: path.display().to_string() } }
+            }
         }
     }
 }
@@ -152,7 +153,7 @@ impl From<&RuntimeError> for OrderFailure {
                 foreign(ForeignKind::Network, name, owner.to_string())
             }
             RuntimeError::BadName { name, reason } => {
-                Self::InvalidName { name: name.clone(), problem: reason.to_string() }
+                Self::InvalidName { name: name.clone(), problem: (*reason).into() }
             }
             RuntimeError::InUse { kind, name } => Self::PartInUse { kind: (*kind).to_owned(), name: name.clone() },
             RuntimeError::Unhealthy { container, detail } => {

@@ -1,8 +1,10 @@
 //! Sentences about failed orders. They are made only here: a failure comes as a code with arguments.
 
-use super::{after, coverage, health, host_events, notes, policies, steps, uncovered, unknown_reason};
+use super::{after, coverage, health, host_events, ledgers, notes, policies, steps, uncovered, unknown_reason};
 use fleet_core::activity::Activity;
+use fleet_core::name_fault::NameFault;
 use fleet_core::order_failure::OrderFailure;
+use fleet_core::spec::ENGINE_NAME_LIMIT;
 use fleet_core::units::Period;
 use fleet_proto::convert::incoming_order_failure;
 use fleet_proto::v1;
@@ -120,7 +122,7 @@ pub fn words(failure: &OrderFailure) -> String {
             format!("the {kind} `{name}` is in use by something that is not part of this instance")
         }
         OrderFailure::InvalidName { name, problem } => {
-            format!("`{name}` cannot be the name of a network or a volume: {problem}")
+            format!("`{name}` cannot be the name of a network or a volume: {}", name_fault(problem))
         }
         OrderFailure::VolumesGone { volumes } => {
             let volumes = volumes.iter().map(health::lost_volume).collect::<Vec<_>>().join(", ");
@@ -161,7 +163,7 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::AgentRestarted => "the host's agent was stopped in the middle of the order".to_owned(),
         OrderFailure::InterruptedTooOften { attempts } => format!("it was interrupted {attempts} times"),
         OrderFailure::AgentFault => "a fault of the agent ended the work; its log says more".to_owned(),
-        OrderFailure::LedgerUnreadable { problem } => problem.clone(),
+        OrderFailure::LedgerUnreadable { problem } => ledgers::words(problem),
         // Tools and stores.
         OrderFailure::ToolMissing { service, tool, answer } => format!("`{service}` has no `{tool}`: {answer}"),
         OrderFailure::ToolFailed { tool, code, output } => format!("{tool} exited with code {code}{}", after(output)),
@@ -323,6 +325,18 @@ fn versioned(name: &str, version: &str) -> String {
     if version.is_empty() { name.to_owned() } else { format!("{name} ({version})") }
 }
 
+fn name_fault(fault: &NameFault) -> String {
+    match fault {
+        NameFault::Other { text } => text.clone(),
+        NameFault::Characters => {
+            format!(
+                "use up to {ENGINE_NAME_LIMIT} letters, digits, `_`, `.` and `-`, beginning with a letter or a digit"
+            )
+        }
+        NameFault::Reserved => "the Engine has another meaning for this name".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -343,7 +357,8 @@ mod tests {
             let parts = vec!["drill", "2", "SANDBOX_PART_CODE_VOLUME", "a"];
             let refusal = vec!["2", "POLICY_REFUSAL_CODE_MOUNT", "a"];
             let in_store = [&["db"][..], &nested].concat();
-            let candidates = [vec!["7"; 4], nested, in_store, at, health, volumes, gap, parts, refusal];
+            let (ledger, lost) = (vec!["LEDGER_PROBLEM_CODE_NO_GOAL"], vec!["2", "UNCOVERED_DATA_CODE_OTHER", "a"]);
+            let candidates = [vec!["7"; 4], nested, in_store, at, health, volumes, gap, parts, refusal, ledger, lost];
             let mut messages = candidates.into_iter().chain(noted).map(|texts| v1::OrderFailure {
                 code: code.into(),
                 arguments: texts.into_iter().map(str::to_owned).collect(),

@@ -1,9 +1,10 @@
 //! Words of events that hosts report.
 
-use super::{coverage, drift, failures, not_known, steps};
+use super::{coverage, drift, failures, ledgers, not_known, steps};
 use fleet_core::backup_health::rough;
 use fleet_core::data_leftover::DataLeftover;
 use fleet_core::event::HostEvent;
+use fleet_core::ledger_problem::LedgerProblem;
 use fleet_core::sandbox_part::SandboxPart;
 use fleet_core::spec::COMPOSE_PROJECT;
 use fleet_proto::convert::{incoming_host_event, incoming_sandbox_part};
@@ -40,9 +41,10 @@ pub fn words(event: &HostEvent) -> String {
         HostEvent::PolicyUnreadable { problem } => {
             format!("its policy cannot be read, so all orders are refused: {problem}")
         }
-        HostEvent::LedgerUnreadable { path, problem } => {
-            format!("stuck: `{path}` of the host's ledger cannot be read: {problem}")
+        HostEvent::LedgerUnreadable { path, problem: LedgerProblem::Other { text } } => {
+            format!("stuck: `{path}` of the host's ledger cannot be read: {text}")
         }
+        HostEvent::LedgerUnreadable { problem, .. } => format!("stuck: {}", ledgers::words(problem)),
         HostEvent::ImageNotPulled { image, failure } => {
             format!("{image} could not be pulled, so the one on the host is used: {}", failures::words(failure))
         }

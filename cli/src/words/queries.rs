@@ -31,6 +31,7 @@ pub fn words(failure: &QueryFailure) -> String {
             format!("`{instance}` has no service `{service}`; it has {}", known.join(", "))
         }
         QueryFailure::EngineSilent { waited } => format!("its Engine did not answer in {} s", waited.as_secs()),
+        QueryFailure::ImageOnlyHere { id } => format!("no registry has it; the host has it as {id}"),
         QueryFailure::Failed { failure } => failures::words(failure),
     }
 }

@@ -1,6 +1,6 @@
 //! Words of what is being done.
 
-use super::{health, progress};
+use super::{health, ledgers, progress};
 use crate::format::one_line;
 use fleet_core::activity::Activity;
 use fleet_core::grammar::count;
@@ -97,7 +97,7 @@ pub fn words(activity: &Activity) -> String {
         Activity::AskedToRestore(backup) => format!("asked to be restored from {backup}"),
         Activity::AskedToForget => "asked to forget backups".to_owned(),
         Activity::ForgettingInstance => "forgetting it".to_owned(),
-        Activity::LedgerUnreadable(reason) => format!("stuck: {reason}"),
+        Activity::LedgerUnreadable(problem) => format!("stuck: {}", ledgers::words(problem)),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::environment::TestEnvironment;
 use crate::fake::logged_in;
 use crate::scene::Scene;
 use fleet_core::app::{Bundle, Pins};
+use fleet_core::query_failure::QueryFailure;
 use fleet_proto::v1::{ImageDigest, ReleaseView, ResolveImagesReply};
 use insta::assert_snapshot;
 
@@ -28,7 +29,7 @@ fn an_app_is_pushed_with_its_images_pinned() {
     let image = |failure: &str| ImageDigest {
         image: "notes:1.2".to_owned(),
         digest: if failure.is_empty() { digest.clone() } else { String::new() },
-        failure: failure.to_owned(),
+        failure: Some(failure).filter(|text| !text.is_empty()).map(|text| QueryFailure::other(text).into()),
     };
     let release = ReleaseView { app: "notes".to_owned(), ..Default::default() };
     let images = ResolveImagesReply { images: vec![image("")], host: "lab-1".to_owned() };

@@ -112,10 +112,11 @@ async fn images_are_resolved_through_a_host_that_can_say() {
         let (mut admin, request) = (asker.clone(), request.clone());
         tokio::spawn(async move { admin.resolve_images(request).await })
     };
-    let image = |image: &str, digest: &str, failure: &str| {
-        let [image, digest, failure] = [image, digest, failure].map(str::to_owned);
-        Kind::Resolved(v1::ResolvedImage { image, digest, failure })
+    let image = |image: &str, digest: &str, failure: Option<QueryFailure>| {
+        let [image, digest] = [image, digest].map(str::to_owned);
+        Kind::Resolved(v1::ResolvedImage { image, digest, failure: failure.map(Into::into) })
     };
+    let only_here = QueryFailure::ImageOnlyHere { id: "sha256:22".to_owned() };
 
     // The only host does not answer, or answers only half.
     let asked = asking(&request);
@@ -126,7 +127,7 @@ async fn images_are_resolved_through_a_host_that_can_say() {
         CallRefusal::HostSays { host: lab_1(), failure: Box::new(QueryFailure::other("the Engine is away")) }
     );
     let asked = asking(&request);
-    resolved(&mut first, vec![image("notes:1.1", "sha256:11", "")]).await;
+    resolved(&mut first, vec![image("notes:1.1", "sha256:11", None)]).await;
     let refused = asked.await.expect("it ends").expect_err("half an answer is none");
     assert_eq!(refusal(&refused), CallRefusal::AnswerCutOff { host: lab_1() });
 
@@ -136,12 +137,12 @@ async fn images_are_resolved_through_a_host_that_can_say() {
     second.open_set().await.expect("it is told its orders");
     let asked = asking(&request);
     resolved(&mut first, vec![Kind::QueryFailure(QueryFailure::other("the Engine is away").into())]).await;
-    let both = vec![image("notes:1.1", "sha256:11", ""), image("notes:9", "", "there is no such image")];
+    let both = vec![image("notes:1.1", "sha256:11", None), image("notes:9", "", Some(only_here.clone()))];
     resolved(&mut second, both).await;
     let reply = asked.await.expect("it ends").expect("the second can say").into_inner();
     assert_eq!(reply.host, "lab-2");
-    let found: Vec<_> = reply.images.iter().map(|it| (it.digest.as_str(), it.failure.as_str())).collect();
-    assert_eq!(found, [("sha256:11", ""), ("", "there is no such image")]);
+    let found: Vec<_> = reply.images.into_iter().map(|it| (it.digest, it.failure)).collect();
+    assert_eq!(found, [("sha256:11".to_owned(), None), (String::new(), Some(only_here.into()))]);
 
     let many = v1::ResolveImagesRequest { images: vec!["notes:1.1".to_owned(); 101] };
     let refused = admin.resolve_images(many).await.expect_err("it is too much");

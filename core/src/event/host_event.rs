@@ -4,6 +4,7 @@ use crate::activity::Activity;
 use crate::coded_text::{kept_as_code, logged_as_code};
 use crate::data_leftover::DataLeftover;
 use crate::drift::Drift;
+use crate::ledger_problem::LedgerProblem;
 use crate::order_failure::OrderFailure;
 use crate::sandbox_part::SandboxPart;
 use crate::units::Period;
@@ -66,8 +67,8 @@ pub enum HostEvent {
     LedgerUnreadable {
         /// Path on the host.
         path: String,
-        /// Words of the reader.
-        problem: String,
+        /// Problem of the file. Earlier versions kept a text.
+        problem: LedgerProblem,
     },
     /// An image could not be pulled, and the one on the host is used.
     ImageNotPulled {
@@ -169,7 +170,7 @@ mod tests {
         assert_eq!(failed("no web").map_texts(mask), failed("no ***"));
         let unreadable = |path: &str, problem: &str| HostEvent::LedgerUnreadable {
             path: path.to_owned(),
-            problem: problem.to_owned(),
+            problem: LedgerProblem::other(problem),
         };
         assert_eq!(unreadable("/web", "no web").map_texts(mask), unreadable("/web", "no ***"));
         let left = |cause: &str| {

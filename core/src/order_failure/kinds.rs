@@ -6,6 +6,8 @@
 use super::{DataNote, after, at, joined, listed, noted};
 use crate::activity::Activity;
 use crate::health_problem::{HealthProblem, LostVolume, read_volumes};
+use crate::ledger_problem::LedgerProblem;
+use crate::name_fault::NameFault;
 use crate::policy_refusal::{self, PolicyRefusal, read_refusals};
 use crate::sandbox_part::{SandboxPart, read_parts};
 use crate::store_gap::StoreGap;
@@ -149,7 +151,7 @@ order_failures! {
     PartInUse = "part_in_use" { kind: String, name: String },
     /// A name is not valid for the Engine.
     #[error("`{name}` cannot be the name of a network or a volume: {problem}")]
-    InvalidName = "invalid_name" { name: String, problem: String },
+    InvalidName = "invalid_name" { name: String, problem: NameFault },
     /// Volumes with the instance's data were removed by somebody.
     #[error("its data is gone: somebody removed {}", listed(volumes))]
     VolumesGone = "volumes_gone" { #[serde(deserialize_with = "read_volumes")] volumes: Vec<LostVolume> },
@@ -206,7 +208,7 @@ order_failures! {
     AgentFault = "agent_fault",
     /// A file of the agent's ledger cannot be read.
     #[error("{problem}")]
-    LedgerUnreadable = "ledger_unreadable" { problem: String },
+    LedgerUnreadable = "ledger_unreadable" { problem: LedgerProblem },
     /// The container of a service lacks a tool.
     #[error("`{service}` has no `{tool}`: {answer}")]
     ToolMissing = "tool_missing" { service: String, tool: String, answer: String },
@@ -332,9 +334,7 @@ order_failures! {
     },
     /// A drill proved its backup, and parts of its sandbox could not be removed.
     #[error("the backup is good; parts of its sandbox could not be removed: {}", listed(parts))]
-    SandboxNotRemoved = "sandbox_not_removed" {
-        #[serde(default)] project: String, #[serde(deserialize_with = "read_parts")] parts: Vec<SandboxPart>,
-    },
+    SandboxNotRemoved = "sandbox_not_removed" { #[serde(default)] project: String, #[serde(deserialize_with = "read_parts")] parts: Vec<SandboxPart> },
     /// The data is restored, and derived data could not be rebuilt.
     #[error("the data is restored, but what is derived from it could not be rebuilt: {}", joined(failures))]
     RebuildFailed = "rebuild_failed" { failures: Vec<OrderFailure> },

@@ -144,6 +144,7 @@ mod tests {
             let found = arguments.iter().find_map(|arguments| with(arguments));
             found
                 .or_else(|| with(&["HEALTH_PROBLEM_CODE_CONTAINER_DEAD", "a"]))
+                .or_else(|| with(&["LEDGER_PROBLEM_CODE_NO_GOAL"]))
                 .or_else(|| with(&nested))
                 .or_else(|| with(&inner))
                 .unwrap_or_else(|| panic!("{code:?} cannot be read"))

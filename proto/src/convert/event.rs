@@ -126,6 +126,7 @@ mod tests {
     use fleet_core::activity::Activity;
     use fleet_core::data_leftover::DataLeftover;
     use fleet_core::drift::Drift;
+    use fleet_core::ledger_problem::LedgerProblem;
     use fleet_core::order_failure::OrderFailure;
     use fleet_core::time::Time;
 
@@ -149,7 +150,7 @@ mod tests {
             HostEvent::Flapping { times: 3, within: period, changes },
             HostEvent::HealthUnknown { failure: failure.clone() },
             HostEvent::PolicyUnreadable { problem: name() },
-            HostEvent::LedgerUnreadable { path: name(), problem: name() },
+            HostEvent::LedgerUnreadable { path: name(), problem: LedgerProblem::NoGoal },
             HostEvent::ImageNotPulled { image: name(), failure },
             HostEvent::OldDataLeft(DataLeftover::RemovalTooSlow { path: name(), since: Time(7) }),
             HostEvent::OldDataRemoved { path: name() },

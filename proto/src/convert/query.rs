@@ -19,6 +19,7 @@ coded_message! {
     NoInstance { instance },
     NoService { instance, service, known },
     EngineSilent { waited },
+    ImageOnlyHere { id },
     Failed { failure },
 }
 
@@ -50,6 +51,7 @@ mod tests {
             QueryFailure::NoInstance { instance: instance() },
             QueryFailure::NoService { instance: instance(), service: text(), known: vec![text(), text()] },
             QueryFailure::EngineSilent { waited: Duration::from_secs(4) },
+            QueryFailure::ImageOnlyHere { id: text() },
             QueryFailure::Failed { failure: Box::new(OrderFailure::EngineUnreachable { socket: text() }) },
         ];
         let codes = (1..10_000).filter_map(|number| v1::QueryFailureCode::try_from(number).ok());

@@ -312,7 +312,9 @@ fn failures() -> Vec<v1::OrderFailure> {
         let parts = vec!["drill", "2", "SANDBOX_PART_CODE_VOLUME", "a"];
         let refusal = vec!["2", "POLICY_REFUSAL_CODE_MOUNT", "a"];
         let in_store = [&["db"][..], &nested].concat();
-        let candidates = [vec!["7"; 4], nested.clone(), in_store, at, health, volumes, gap, parts, refusal];
+        let (ledger, lost) = (vec!["LEDGER_PROBLEM_CODE_NO_GOAL"], vec!["2", "UNCOVERED_DATA_CODE_OTHER", "a"]);
+        let candidates =
+            [vec!["7"; 4], nested.clone(), in_store, at, health, volumes, gap, parts, refusal, ledger, lost];
         let mut messages = candidates.into_iter().chain(noted).map(|texts| v1::OrderFailure {
             code: code.into(),
             arguments: texts.into_iter().map(str::to_owned).collect(),

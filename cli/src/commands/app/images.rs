@@ -3,6 +3,7 @@
 use super::lint::not_rendered;
 use crate::context::Context;
 use crate::session::Session;
+use crate::words::queries;
 use fleet_core::app::{
     AppDefinition, Bundle, CheckedValues, Declaration, Given, Pins, Placement, ValueProblem, ValueType,
 };
@@ -118,7 +119,7 @@ async fn resolve(context: &Context, session: &Session, images: Vec<String>) -> O
                 found.insert(image.image, digest);
             }
             Err(_) => {
-                let why = if image.failure.is_empty() { "no digest is known" } else { &image.failure };
+                let why = image.failure.as_ref().map_or_else(|| "no digest is known".to_owned(), queries::shown);
                 context.printer.tell(format!("warning: {} is not pinned by digest: {why}", image.image));
             }
         }
