@@ -6,11 +6,12 @@ use crate::clock::skew;
 use crate::facts::{DesiredChange, Facts, StateSnapshot};
 use crate::identity::{
     Admitted, Authority, BACKDATE, IdentityError, Issued, MACHINES, Serial, SubjectKept, TokenKept, TokenState,
-    hash_of_secret, key_of, spoken_subject,
+    hash_of_secret, key_of,
 };
 use crate::store::StoreError;
 use fleet_core::access::{Joiner, Subject};
 use fleet_core::event::EventKind;
+use fleet_core::refused_call::AdmissionRefusal;
 use fleet_core::time::Time;
 use renewals::{Renewals, TooOften};
 use std::fmt;
@@ -31,53 +32,15 @@ pub struct Admission {
 /// Reason why a machine is not admitted or a certificate is not renewed.
 #[derive(Debug, thiserror::Error)]
 pub enum AdmitError {
-    /// No such token exists.
-    #[error("could not join: the coordinator does not know this token")]
-    TokenUnknown,
-    /// The token expired at this time.
-    #[error("could not join: this token expired at {0}")]
-    TokenExpired(Time),
-    /// The token was used by another machine.
-    #[error("could not join: this token was used before, and it is good for one use")]
-    TokenReused,
-    /// All uses of the token are spent; it had this number.
-    #[error("could not join: all {0} uses of this token are spent")]
-    TokenUsedUp(u32),
-    /// The token was revoked.
-    #[error("could not join: this token was revoked")]
-    TokenRevoked,
-    /// The token is for another kind of subject than the machine asked for.
-    #[error("could not join: this token is for the {}, and was not used", spoken_subject(.0))]
-    TokenForOther(Subject),
-    /// The operator has the maximum number of machines.
-    #[error("could not join: {0} has {MACHINES} machines already")]
-    TooManyMachines(Subject),
-    /// The host or operator was removed.
-    #[error("could not join: {0} was removed from the fleet")]
-    Removed(Subject),
-    /// The clock of the machine differs by this number of milliseconds; it is behind if the number is negative.
-    #[error("could not join: the clock of this machine is {} {}", spoken(.0.unsigned_abs()), if *.0 < 0 { "behind" } else { "ahead" })]
-    Clock(i64),
+    /// The machine may not have a certificate.
+    #[error(transparent)]
+    Refused(#[from] AdmissionRefusal),
     /// The certificate request could not be signed.
-    #[error("could not sign: the signing request is damaged")]
+    #[error("could not sign a certificate request")]
     Request(#[source] IdentityError),
-    /// The certificate was revoked.
-    #[error("could not renew: this certificate was revoked")]
-    Revoked,
-    /// The certificate was renewed too often; the next renewal is possible after this time.
-    #[error("could not renew: this certificate was renewed too often; it holds, and can be renewed again in {} min", .0.as_secs().div_ceil(60))]
-    TooOften(Duration),
     /// The store failed.
     #[error("could not keep the new certificate")]
     Store(#[from] StoreError),
-}
-
-fn spoken(millis: u64) -> String {
-    match millis / 1000 {
-        seconds @ 0..=119 => format!("{seconds} s"),
-        seconds @ 120..=7199 => format!("{} min", seconds / 60),
-        seconds => format!("{} h", seconds / 3600),
-    }
 }
 
 /// Credentials of a joining machine: the secret of its token, and whether it wants to be a host or an operator.
@@ -126,7 +89,7 @@ impl Admissions {
         let key = key_of(request).map_err(AdmitError::Request)?;
         let token = usable(&self.facts.read(), &hash, &key, now)?;
         if joiner.is_some_and(|joiner| joiner != token.subject.joiner()) {
-            return Err(AdmitError::TokenForOther(token.subject));
+            return Err(AdmissionRefusal::TokenForOther { subject: token.subject }.into());
         }
         check_clock(theirs, now, self.life)?;
         let issued = self.sign(request, &token.subject, now)?;
@@ -162,12 +125,13 @@ impl Admissions {
         now: Time,
     ) -> Result<Admission, AdmitError> {
         let counts = self.facts.read().subject(subject).map(|kept| kept.serials.clone()).unwrap_or_default();
-        self.renewals.spend(subject, serial, &counts, now).map_err(|TooOften(wait)| AdmitError::TooOften(wait))?;
+        let spent = self.renewals.spend(subject, serial, &counts, now);
+        spent.map_err(|TooOften(wait)| AdmissionRefusal::RenewedTooOften { wait })?;
         let issued = self.sign(request, subject, now)?;
         let fresh = serial_of(&issued);
         let keep = |change: &mut DesiredChange<'_>| {
             let kept = change.snapshot().subject(subject).filter(|kept| kept.counts(serial) || kept.unknown.is_some());
-            let kept = kept.ok_or(AdmitError::Revoked)?.clone();
+            let kept = kept.ok_or(AdmissionRefusal::CertificateRevoked)?.clone();
             change.put_subject(subject, kept.renewed(serial, fresh, now));
             Ok::<_, AdmitError>(())
         };
@@ -188,20 +152,20 @@ impl Admissions {
 
 /// The token, if it still admits the holder of this key, who still belongs to the fleet.
 fn usable(snapshot: &StateSnapshot, hash: &str, key: &str, now: Time) -> Result<TokenKept, AdmitError> {
-    let token = snapshot.token(hash).ok_or(AdmitError::TokenUnknown)?;
+    let token = snapshot.token(hash).ok_or(AdmissionRefusal::TokenUnknown)?;
     let counts = |serial: &str| snapshot.subject(&token.subject).is_some_and(|kept| kept.counts(serial));
     let is_again = token.admitted(key, now).is_some_and(|unheard| counts(&unheard.serial));
     match token.state(now) {
         TokenState::Open => {}
         TokenState::UsedUp | TokenState::Expired if is_again => {}
-        TokenState::Revoked => return Err(AdmitError::TokenRevoked),
-        TokenState::UsedUp if token.uses == 1 => return Err(AdmitError::TokenReused),
-        TokenState::UsedUp => return Err(AdmitError::TokenUsedUp(token.uses)),
-        TokenState::Expired => return Err(AdmitError::TokenExpired(token.expires)),
+        TokenState::Revoked => return Err(AdmissionRefusal::TokenRevoked.into()),
+        TokenState::UsedUp if token.uses == 1 => return Err(AdmissionRefusal::TokenReused.into()),
+        TokenState::UsedUp => return Err(AdmissionRefusal::TokenUsedUp { uses: token.uses }.into()),
+        TokenState::Expired => return Err(AdmissionRefusal::TokenExpired { at: token.expires }.into()),
     }
     match &token.subject {
         Subject::Host(name) if !snapshot.desired().hosts.contains_key(name) => {
-            Err(AdmitError::Removed(token.subject.clone()))
+            Err(AdmissionRefusal::Removed { subject: token.subject.clone() }.into())
         }
         Subject::Host(_) | Subject::Operator(_) => Ok(token.clone()),
     }
@@ -221,7 +185,7 @@ fn enrolled(
 ) -> Result<SubjectKept, AdmitError> {
     match (&token.subject, before) {
         (Subject::Operator(_), Some(before)) if before.machines(now) >= MACHINES => {
-            Err(AdmitError::TooManyMachines(token.subject.clone()))
+            Err(AdmissionRefusal::TooManyMachines { subject: token.subject.clone(), limit: MACHINES }.into())
         }
         (Subject::Operator(_), Some(before)) => Ok(before.clone().with(serial, now)),
         (Subject::Operator(_), None) | (Subject::Host(_), _) => Ok(SubjectKept {
@@ -239,7 +203,11 @@ fn check_clock(theirs: Time, now: Time, life: Duration) -> Result<(), AdmitError
     let is_behind = theirs.after(BACKDATE) < now;
     let is_ahead = theirs >= now.after(life);
     if theirs != Time::ZERO && (is_behind || is_ahead) {
-        return Err(AdmitError::Clock(skew(theirs, now)));
+        let ahead_ms = skew(theirs, now);
+        let by = Duration::from_secs(ahead_ms.unsigned_abs() / 1000);
+        let refusal =
+            if ahead_ms < 0 { AdmissionRefusal::ClockBehind { by } } else { AdmissionRefusal::ClockAhead { by } };
+        return Err(refusal.into());
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod bare;
 #[cfg(test)]
 mod tests;
 
+use crate::names::InstanceName;
 use crate::spec::{InstanceSpec, PortSpec};
 pub use bare::BareInstance;
 use serde::{Deserialize, Serialize};
@@ -94,6 +95,23 @@ pub fn claims_of(spec: &InstanceSpec) -> Claims {
         ports: ports.filter(|port| port.host.is_some()).cloned().collect(),
         used_volumes: used_volumes.into_iter().map(|volume| volume.name.clone()).collect(),
         used_networks: used_networks.into_iter().map(|network| network.name.clone()).collect(),
+    }
+}
+
+/// Name on a host that another instance has.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct HeldName {
+    /// Kind of the name.
+    pub kind: ClaimKind,
+    /// The name, or the port.
+    pub name: String,
+    /// Instance that has it.
+    pub owner: InstanceName,
+}
+
+impl fmt::Display for HeldName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} `{}` is {}'s", self.kind, self.name, self.owner)
     }
 }
 

@@ -9,8 +9,9 @@ mod backup;
 mod file;
 mod kinds;
 
+pub use crate::claims::HeldName;
 pub use admission::AdmissionRefusal;
-pub use arguments::{CountedThing, HeldName, LocationPart, NamedKind, SharedWork, SnapshotCandidate};
+pub use arguments::{CountedThing, LocationPart, NamedKind, SharedWork, SnapshotCandidate};
 pub use attempt::Attempt;
 pub use backup::BackupRefusal;
 pub use file::FileRefusal;

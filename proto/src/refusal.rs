@@ -38,8 +38,6 @@ pub enum RefusalReason {
     TokenForOther,
     /// The certificate was revoked.
     Revoked,
-    /// The certificate was not issued by this fleet.
-    CertificateUnknown,
     /// The call needs a certificate and came without one.
     CertificateMissing,
     /// The caller's protocols are too old: the caller must be upgraded.
@@ -54,14 +52,13 @@ pub enum RefusalReason {
     Other,
 }
 
-const WORDS: [(RefusalReason, &str); 13] = [
+const WORDS: [(RefusalReason, &str); 12] = [
     (RefusalReason::TokenUnknown, "token-unknown"),
     (RefusalReason::TokenExpired, "token-expired"),
     (RefusalReason::TokenUsedUp, "token-used-up"),
     (RefusalReason::TokenRevoked, "token-revoked"),
     (RefusalReason::TokenForOther, "token-for-other"),
     (RefusalReason::Revoked, "revoked"),
-    (RefusalReason::CertificateUnknown, "certificate-unknown"),
     (RefusalReason::CertificateMissing, "certificate-missing"),
     (RefusalReason::ProtocolOld, "protocol-old"),
     (RefusalReason::ProtocolNew, "protocol-new"),
@@ -81,6 +78,7 @@ impl RefusalReason {
     }
 
     /// Returns the reason of a refusal.
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn of(refusal: &CallRefusal) -> Self {
         match refusal {
             CallRefusal::ProtocolOld { .. } => Self::ProtocolOld,
@@ -93,7 +91,71 @@ impl RefusalReason {
             CallRefusal::PlanChanged => Self::PlanChanged,
             CallRefusal::Backup { refusal } if matches!(**refusal, BackupRefusal::FewerBackups { .. }) => Self::Role,
             CallRefusal::Admission { refusal } => Self::of_admission(refusal),
-            _other => Self::Other,
+            CallRefusal::Backup { .. }
+            | CallRefusal::Failed { .. }
+            | CallRefusal::Fault
+            | CallRefusal::Stopping
+            | CallRefusal::NoSuchService
+            | CallRefusal::ConnectionEnded
+            | CallRefusal::NotTaken { .. }
+            | CallRefusal::TooManyCalls { .. }
+            | CallRefusal::TooManyWaiting { .. }
+            | CallRefusal::OwnCallsSlow { .. }
+            | CallRefusal::OthersSlow { .. }
+            | CallRefusal::RenderersBusy
+            | CallRefusal::TooMany { .. }
+            | CallRefusal::Missing { .. }
+            | CallRefusal::NameTaken { .. }
+            | CallRefusal::NameOfFailed { .. }
+            | CallRefusal::HostConnected { .. }
+            | CallRefusal::HostHasInstances { .. }
+            | CallRefusal::Unreadable { .. }
+            | CallRefusal::UnknownValue { .. }
+            | CallRefusal::OutOfRange { .. }
+            | CallRefusal::NoPlan
+            | CallRefusal::RequestIdUsed
+            | CallRefusal::NothingRequested
+            | CallRefusal::NoneSelected { .. }
+            | CallRefusal::NoInstanceNamed
+            | CallRefusal::NoInstances
+            | CallRefusal::SeveralApps
+            | CallRefusal::TooManyUses { .. }
+            | CallRefusal::LastAdministrator
+            | CallRefusal::HiddenValue { .. }
+            | CallRefusal::ValueTooLarge { .. }
+            | CallRefusal::ValuesTooLarge { .. }
+            | CallRefusal::ValuesInvalid { .. }
+            | CallRefusal::MemberValuesInvalid { .. }
+            | CallRefusal::ReleaseInvalid { .. }
+            | CallRefusal::BundleTooLarge { .. }
+            | CallRefusal::BundleDiffers { .. }
+            | CallRefusal::PiecesOutOfOrder
+            | CallRefusal::ReleaseExists { .. }
+            | CallRefusal::VersionExists { .. }
+            | CallRefusal::Rollout { .. }
+            | CallRefusal::RolloutOver
+            | CallRefusal::RolloutRuns
+            | CallRefusal::HostNotConnected { .. }
+            | CallRefusal::HostBusy { .. }
+            | CallRefusal::TooManyQuestions { .. }
+            | CallRefusal::HostLost { .. }
+            | CallRefusal::LogsReplaced { .. }
+            | CallRefusal::AnswerCutOff { .. }
+            | CallRefusal::HostSilent { .. }
+            | CallRefusal::NoHostOnline
+            | CallRefusal::HostSays { .. }
+            | CallRefusal::PolicyForbids { .. }
+            | CallRefusal::HostRefuses { .. }
+            | CallRefusal::BeingRemoved { .. }
+            | CallRefusal::RemovalUnderWay { .. }
+            | CallRefusal::NotInstalled { .. }
+            | CallRefusal::ChangedMeanwhile { .. }
+            | CallRefusal::UndoPutsBack { .. }
+            | CallRefusal::ProjectChanges { .. }
+            | CallRefusal::NamesHeld { .. }
+            | CallRefusal::NotAVolume { .. }
+            | CallRefusal::VolumeShared { .. }
+            | CallRefusal::File { .. } => Self::Other,
         }
     }
 
@@ -134,10 +196,8 @@ pub fn refuse(attempt: Attempt, refusal: impl Into<CallRefusal>, hint: impl Into
         hint.arguments.truncate(HINT_ARGUMENTS);
         metadata.insert_bin(HINT_KEY, MetadataValue::from_bytes(&hint.encode_to_vec()));
     }
-    match word {
-        RefusalReason::ProtocolOld | RefusalReason::ProtocolNew => with_protocols(status, word),
-        _other => status,
-    }
+    let is_about_protocols = matches!(word, RefusalReason::ProtocolOld | RefusalReason::ProtocolNew);
+    if is_about_protocols { with_protocols(status, word) } else { status }
 }
 
 impl From<ConvertError> for Status {

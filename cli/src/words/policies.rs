@@ -1,6 +1,7 @@
 //! Words of refusals of a host's policy.
 
 use super::{and_more, not_known};
+use fleet_core::names::HostName;
 use fleet_core::policy_refusal::{LeadError, PolicyRefusal};
 use fleet_proto::convert::{incoming_link_problem, incoming_policy_refusal};
 use fleet_proto::v1;
@@ -21,6 +22,11 @@ pub fn shown_link(problem: &v1::LinkProblem) -> String {
 pub fn objection(of: &v1::HostObjection) -> String {
     let refusals: Vec<String> = of.refusals.iter().map(shown).collect();
     format!("{}: {}{}", of.host, refusals.join("; "), and_more(of.more, ""))
+}
+
+/// Returns the words of refusals of a host's policy, with the host.
+pub fn of_host(host: &HostName, refusals: &[PolicyRefusal], more: usize) -> String {
+    format!("`{host}`: {}{}", all(refusals), and_more(more, ""))
 }
 
 /// Returns the words of several refusals.

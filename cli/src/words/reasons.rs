@@ -144,7 +144,7 @@ pub fn left_out(reason: &LeftOutReason) -> String {
         }
         LeftOutReason::NamesHeld { host, more, names } => refusals::held(host, names, *more),
         LeftOutReason::HostRefuses { host, failure } => plans::host_says(host, failure),
-        LeftOutReason::PolicyForbids { host, refusals } => format!("`{host}`: {}", policies::all(refusals)),
+        LeftOutReason::PolicyForbids { host, more, refusals } => policies::of_host(host, refusals, *more),
     }
 }
 

@@ -11,7 +11,7 @@ pub use backups::shown as shown_backup;
 pub use files::shown as shown_file;
 pub use rollouts::shown as shown_rollout;
 
-use super::{and_more, plans, policies, queries, renderings};
+use super::{plans, policies, queries, renderings};
 use fleet_core::access::Subject;
 use fleet_core::names::HostName;
 use fleet_core::refused_call::{Attempt, CallRefusal, CountedThing, HeldName, NamedKind, RefusedCall, SharedWork};
@@ -79,10 +79,14 @@ pub fn words(refusal: &CallRefusal) -> String {
             format!("the name `{instance}` is used already, by an instance whose installation failed")
         }
         CallRefusal::HostConnected { host } => format!("`{host}` is in the fleet and connected"),
-        CallRefusal::HostHasInstances { host, more, instances } => format!("`{host}` has {}", joined(instances, *more)),
+        CallRefusal::HostHasInstances { host, more, instances } => {
+            format!("`{host}` has {}", listed(instances, ", ", *more, ""))
+        }
         CallRefusal::Unreadable { problem } => problem.clone(),
         CallRefusal::UnknownValue { field } => format!("`{field}` has no kind that the coordinator knows"),
-        CallRefusal::OutOfRange { number, least, most } => format!("{number} is not between {least} and {most}"),
+        CallRefusal::OutOfRange { field, number, least, most } => {
+            format!("`{field}` is {number}, which is not between {least} and {most}")
+        }
         CallRefusal::NoPlan => "no plan was agreed to".to_owned(),
         CallRefusal::PlanChanged => "the plan that was agreed to is no longer what would be done".to_owned(),
         CallRefusal::RequestIdUsed => "its request id was used for another request".to_owned(),
@@ -100,11 +104,12 @@ pub fn words(refusal: &CallRefusal) -> String {
             format!("the value `{value}` is larger than {} KiB", limit >> 10)
         }
         CallRefusal::ValuesTooLarge { limit } => format!("its values are larger than {} KiB", limit >> 10),
-        CallRefusal::ValuesInvalid { more, problems } => parts(problems, *more),
+        CallRefusal::ValuesInvalid { more, problems } => listed(problems, "; ", *more, " of the values"),
         CallRefusal::MemberValuesInvalid { instance, more, problems } => {
-            format!("the values of `{instance}` do not fit: {}", parts(problems, *more))
+            format!("the values of `{instance}` do not fit: {}", listed(problems, "; ", *more, ""))
         }
-        CallRefusal::ReleaseInvalid { more, problems } => lines(problems, *more),
+        // Each on a line of its own.
+        CallRefusal::ReleaseInvalid { more, problems } => listed(problems, "\n", *more, ""),
         CallRefusal::BundleTooLarge { limit } => format!("its bundle has more than {} MiB", limit >> 20),
         CallRefusal::BundleDiffers { arrived, announced } => {
             format!("what arrived is {arrived}, and {announced} was announced")
@@ -128,7 +133,7 @@ pub fn words(refusal: &CallRefusal) -> String {
         CallRefusal::HostSilent { host, waited } => format!("`{host}` did not answer in {} s", waited.as_secs()),
         CallRefusal::NoHostOnline => "no host is online to ask a registry".to_owned(),
         CallRefusal::HostSays { host, failure } => format!("`{host}` says: {}", queries::words(failure)),
-        CallRefusal::PolicyForbids { host, refusals } => format!("`{host}`: {}", policies::all(refusals)),
+        CallRefusal::PolicyForbids { host, more, refusals } => policies::of_host(host, refusals, *more),
         CallRefusal::HostRefuses { host, failure } => plans::host_says(host, failure),
         CallRefusal::BeingRemoved { instance } => format!("`{instance}` is being removed"),
         CallRefusal::RemovalUnderWay { instance } => {
@@ -198,8 +203,7 @@ fn doing(work: SharedWork) -> &'static str {
 pub fn held(host: &HostName, names: &[HeldName], more: usize) -> String {
     let each = names.iter().map(|held| format!("the {} `{}` on {host} is {}'s", held.kind, held.name, held.owner));
     let each: BTreeSet<String> = each.collect();
-    let all = each.into_iter().collect::<Vec<_>>().join("; ");
-    if more > 0 { format!("{all}; and {more} more on {host}") } else { all }
+    listed(&each, "; ", more, &format!(" on {host}"))
 }
 
 /// Returns the words of an instance whose Compose project would have another name.
@@ -209,19 +213,10 @@ pub fn project_changes(project: &str, present: &str, planned: &str) -> String {
     )
 }
 
-fn parts(problems: &[String], more: usize) -> String {
-    format!("{}{}", problems.join("; "), and_more(more, ""))
-}
-
-/// The problems of a release, each on a line of its own.
-fn lines(problems: &[String], more: usize) -> String {
-    let more = (more > 0).then(|| format!("and {more} more"));
-    problems.iter().cloned().chain(more).collect::<Vec<_>>().join("\n")
-}
-
-fn joined<T: Display>(names: &[T], more: usize) -> String {
-    let all = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    if more > 0 { format!("{all} and {more} more") } else { all }
+/// The first of some names or lines, and the number of the others, with a phrase that says what they are.
+fn listed<T: Display>(first: impl IntoIterator<Item = T>, between: &str, more: usize, what: &str) -> String {
+    let more = (more > 0).then(|| format!("and {more} more{what}"));
+    first.into_iter().map(|one| one.to_string()).chain(more).collect::<Vec<_>>().join(between)
 }
 
 fn spoken(subject: &Subject) -> String {

@@ -53,9 +53,9 @@ async fn who_did_not_hear_the_answer_asks_again_with_the_same_key() {
     let heard = harness.ask(&request, 300).await.expect("it is the same machine");
     assert!(!harness.counts("host:lab-1", &lost) && harness.counts("host:lab-1", &heard));
     let other = harness.ask(&self::request(), 300).await;
-    assert!(matches!(other, Err(AdmitError::TokenReused)), "another machine: {other:?}");
+    assert!(matches!(other, Err(AdmitError::Refused(AdmissionRefusal::TokenReused))), "another machine: {other:?}");
     let late = harness.ask(&request, 300 + 601).await;
-    assert!(matches!(late, Err(AdmitError::TokenReused)), "long after: {late:?}");
+    assert!(matches!(late, Err(AdmitError::Refused(AdmissionRefusal::TokenReused))), "long after: {late:?}");
 }
 
 #[tokio::test]
@@ -67,7 +67,10 @@ async fn asking_again_spends_no_other_use() {
     assert!(
         heard.iter().all(|serial| harness.counts("operator:ada", serial)) && !harness.counts("operator:ada", &lost)
     );
-    assert!(matches!(harness.ask(&request(), 3).await, Err(AdmitError::TokenUsedUp(2))));
+    assert!(matches!(
+        harness.ask(&request(), 3).await,
+        Err(AdmitError::Refused(AdmissionRefusal::TokenUsedUp { uses: 2 }))
+    ));
 }
 
 #[tokio::test]
@@ -76,5 +79,5 @@ async fn who_was_removed_meanwhile_does_not_come_back_by_asking_again() {
     let request = request();
     harness.ask(&request, 0).await.expect("the token is new");
     harness.facts.desire(|desired| desired.remove_subject(&read("operator:ada"))).await;
-    assert!(matches!(harness.ask(&request, 1).await, Err(AdmitError::TokenReused)));
+    assert!(matches!(harness.ask(&request, 1).await, Err(AdmitError::Refused(AdmissionRefusal::TokenReused))));
 }

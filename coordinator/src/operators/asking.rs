@@ -140,8 +140,8 @@ impl OperatorsService {
                     continue;
                 }
             };
-            if let Some(refusals) = self.policy_refusals(&host, &Reaches::of_instance(&to)) {
-                asked.refused.insert(name.clone(), LeftOutReason::PolicyForbids { host, refusals });
+            if let Some((refusals, more)) = self.policy_refusals(&host, &Reaches::of_instance(&to)) {
+                asked.refused.insert(name.clone(), LeftOutReason::PolicyForbids { host, more, refusals });
             } else if room == 0 {
                 asked
                     .not_asked

@@ -22,7 +22,7 @@ use fleet_core::order_summary::OrderSummary;
 use fleet_core::plan::Newer;
 use fleet_core::planned_change::PlannedChange;
 use fleet_core::policy_refusal::PolicyRefusal;
-use fleet_core::refused_call::{Attempt, CallRefusal, NamedKind};
+use fleet_core::refused_call::{Attempt, CallRefusal, NamedKind, first_of};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::collections::BTreeMap;
@@ -119,16 +119,16 @@ impl OperatorsService {
 
     /// Checks the parts of a host that a change reaches.
     pub fn check_reaches(&self, attempt: Attempt, host: &HostName, reaches: &Reaches) -> Result<(), Status> {
-        let Some(refusals) = self.policy_refusals(host, reaches) else { return Ok(()) };
-        let refusal = CallRefusal::PolicyForbids { host: host.clone(), refusals };
+        let Some((refusals, more)) = self.policy_refusals(host, reaches) else { return Ok(()) };
+        let refusal = CallRefusal::PolicyForbids { host: host.clone(), more, refusals };
         Err(refuse(attempt, refusal, Hint::AskHostOwners(host.clone())))
     }
 
-    /// Returns the refusals of the host's policy, as far as it is reported.
-    pub fn policy_refusals(&self, host: &HostName, reaches: &Reaches) -> Option<Vec<PolicyRefusal>> {
+    /// Returns the first refusals of the host's policy, as far as it is reported, and the number of the others.
+    pub fn policy_refusals(&self, host: &HostName, reaches: &Reaches) -> Option<(Vec<PolicyRefusal>, usize)> {
         let snapshot = self.shared.facts.read();
         let refusals = coded(&snapshot.observed().hosts.get(host)?.said.policy.refusals(reaches));
-        (!refusals.is_empty()).then_some(refusals)
+        (!refusals.is_empty()).then(|| first_of(refusals))
     }
 
     pub async fn configure_as(

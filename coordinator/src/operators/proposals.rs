@@ -72,7 +72,7 @@ impl OperatorsService {
     ) -> Result<v1::Proposal, Status> {
         let wanted = self.rollout_request(request)?;
         let proposal = propose_in(&self.shared.facts.read(), &wanted, now)?;
-        self.check_values(&proposal)?;
+        self.check_values_first(by, &proposal).await?;
         let mut asked = self.ask_members(by, &proposal, &HashMap::new()).await?;
         let mut rendering = self.rendering(ATTEMPT, by).await?;
         let (_, mut shown) = self.shown(&mut rendering, &wanted, &mut asked, now).await?;
@@ -90,25 +90,28 @@ impl OperatorsService {
         now: Time,
     ) -> Result<(Proposal, v1::Proposal), Status> {
         let mut proposal = propose_in(&self.shared.facts.read(), wanted, now)?;
-        self.check_values(&proposal)?;
+        self.check_values(rendering, &proposal)?;
         self.refused_members(rendering, &proposal, &HashMap::new(), asked).await?;
         leave_out(ATTEMPT, &mut proposal, &asked.refused)?;
         let shown = self.proposal_view(rendering, &proposal, &asked.not_asked).await?;
         Ok((proposal, shown))
     }
 
+    /// The same as `check_values`, before hosts are asked: others of this operator may render meanwhile.
+    pub async fn check_values_first(&self, by: &OperatorName, proposal: &Proposal) -> Result<(), Status> {
+        if self.with_other_values(proposal).is_empty() {
+            return Ok(());
+        }
+        let mut rendering = self.rendering(ATTEMPT, by).await?;
+        self.check_values(&mut rendering, proposal)
+    }
+
     /// Refuses a release whose values an instance does not have: its host could only refuse it later.
-    pub fn check_values(&self, proposal: &Proposal) -> Result<(), Status> {
-        let mut definitions = HashMap::new();
+    fn check_values(&self, rendering: &mut Rendering, proposal: &Proposal) -> Result<(), Status> {
         for member in self.with_other_values(proposal) {
-            let definition = match definitions.get(&member.to.digest) {
-                Some(definition) => definition,
-                None => {
-                    definitions.entry(&member.to.digest).or_insert(self.open_release(ATTEMPT, &member.to)?.definition)
-                }
-            };
+            let opened = self.opened(ATTEMPT, rendering, &member.to)?;
             let values = self.values_of(&member.instance)?;
-            CheckedValues::of_instance(&definition.values, &values).map_err(|problems| {
+            CheckedValues::of_instance(&opened.definition.values, &values).map_err(|problems| {
                 let (instance, (problems, more)) = (member.instance.clone(), first_of(texts(&problems)));
                 let refusal = CallRefusal::MemberValuesInvalid { instance, more, problems };
                 refuse(ATTEMPT, refusal, Hint::SetValueFirst(member.instance.clone()))

@@ -45,7 +45,7 @@ impl OperatorsService {
         let wanted = self.rollout_request(request)?;
         let now = clock::now();
         let proposal = propose_in(&self.shared.facts.read(), &wanted, now)?;
-        self.check_values(&proposal)?;
+        self.check_values_first(by, &proposal).await?;
         let mut asked = self.ask_members(by, &proposal, &HashMap::new()).await?;
         let mut session = self.rendering(ATTEMPT, by).await?;
         let _one_at_a_time = self.claiming.lock().await;

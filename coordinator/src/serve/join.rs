@@ -4,7 +4,6 @@ use crate::admission::{Admission, Admissions, AdmitError, Presented};
 use crate::clock;
 use crate::connections::{Connections, caller_of};
 use crate::facts::Facts;
-use crate::identity::MACHINES;
 use crate::rpc_status::{check_protocol, failed, refuse};
 use fleet_core::access::Subject;
 use fleet_core::hint::{Hint, LinkHint};
@@ -16,7 +15,6 @@ use fleet_proto::v1;
 use fleet_proto::v1::identity_server::Identity;
 use fleet_proto::v1::join_server::Join;
 use std::sync::Arc;
-use std::time::Duration;
 use tonic::{Request, Response, Status};
 
 /// The one service that needs no certificate.
@@ -86,36 +84,26 @@ fn certificate(admission: Admission) -> v1::Certificate {
 }
 
 fn refused(attempt: Attempt, error: AdmitError) -> Status {
-    let (refusal, hint) = match error {
-        AdmitError::TokenUnknown => (AdmissionRefusal::TokenUnknown, Some(LinkHint::CopyToken)),
-        AdmitError::TokenExpired(at) => (AdmissionRefusal::TokenExpired { at }, Some(LinkHint::AskForToken)),
-        AdmitError::TokenReused => (AdmissionRefusal::TokenReused, Some(LinkHint::CheckAdmitted)),
-        AdmitError::TokenUsedUp(uses) => (AdmissionRefusal::TokenUsedUp { uses }, Some(LinkHint::CheckAdmitted)),
-        AdmitError::TokenRevoked => (AdmissionRefusal::TokenRevoked, Some(LinkHint::AskForToken)),
-        AdmitError::TokenForOther(subject) => {
-            let hint = match &subject {
-                Subject::Host(host) => LinkHint::JoinOnHost(host.clone()),
-                Subject::Operator(_) => LinkHint::LogIn,
-            };
-            (AdmissionRefusal::TokenForOther { subject }, Some(hint))
-        }
-        AdmitError::Removed(subject) => (AdmissionRefusal::Removed { subject }, Some(LinkHint::JoinAgain)),
-        AdmitError::Revoked => (AdmissionRefusal::CertificateRevoked, Some(LinkHint::JoinAgain)),
-        AdmitError::TooManyMachines(subject) => {
-            let refusal = AdmissionRefusal::TooManyMachines { subject, limit: MACHINES };
-            (refusal, Some(LinkHint::LetCertificatesEnd))
-        }
-        AdmitError::TooOften(wait) => (AdmissionRefusal::RenewedTooOften { wait }, Some(LinkHint::Wait)),
-        AdmitError::Clock(ahead_ms) => {
-            let by = Duration::from_secs(ahead_ms.unsigned_abs() / 1000);
-            let refusal = match ahead_ms < 0 {
-                true => AdmissionRefusal::ClockBehind { by },
-                false => AdmissionRefusal::ClockAhead { by },
-            };
-            (refusal, Some(LinkHint::SetClock))
-        }
-        AdmitError::Request(_) => (AdmissionRefusal::RequestDamaged, None),
+    let refusal = match error {
+        AdmitError::Refused(refusal) => refusal,
+        AdmitError::Request(_) => AdmissionRefusal::RequestDamaged,
         AdmitError::Store(source) => return failed(Attempt::KeepCertificate, &source),
     };
-    refuse(attempt, refusal, hint.map(Hint::from))
+    let hint = hint(&refusal).map(Hint::from);
+    refuse(attempt, refusal, hint)
+}
+
+fn hint(refusal: &AdmissionRefusal) -> Option<LinkHint> {
+    Some(match refusal {
+        AdmissionRefusal::TokenUnknown => LinkHint::CopyToken,
+        AdmissionRefusal::TokenExpired { .. } | AdmissionRefusal::TokenRevoked => LinkHint::AskForToken,
+        AdmissionRefusal::TokenReused | AdmissionRefusal::TokenUsedUp { .. } => LinkHint::CheckAdmitted,
+        AdmissionRefusal::TokenForOther { subject: Subject::Host(host) } => LinkHint::JoinOnHost(host.clone()),
+        AdmissionRefusal::TokenForOther { subject: Subject::Operator(_) } => LinkHint::LogIn,
+        AdmissionRefusal::Removed { .. } | AdmissionRefusal::CertificateRevoked => LinkHint::JoinAgain,
+        AdmissionRefusal::TooManyMachines { .. } => LinkHint::LetCertificatesEnd,
+        AdmissionRefusal::RenewedTooOften { .. } => LinkHint::Wait,
+        AdmissionRefusal::ClockBehind { .. } | AdmissionRefusal::ClockAhead { .. } => LinkHint::SetClock,
+        AdmissionRefusal::RequestDamaged => return None,
+    })
 }

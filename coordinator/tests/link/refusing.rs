@@ -11,6 +11,7 @@ use fleet_core::not_asked::{MemberNotAsked, NotAskedReason};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::planned_change::PlannedChange;
 use fleet_core::policy_refusal::PolicyRefusal;
+use fleet_core::proposal::RolloutRefusal;
 use fleet_core::reason::LeftOutReason;
 use fleet_core::refused_call::CallRefusal;
 use fleet_proto::v1::{self, from_agent, host_query, query_reply};
@@ -58,14 +59,15 @@ fn to_1_2() -> v1::ProposeRolloutRequest {
 
 fn no_image(image: &str) -> LeftOutReason {
     let (host, image) = ("lab-1".parse().expect("a name"), image.to_owned());
-    LeftOutReason::PolicyForbids { host, refusals: vec![PolicyRefusal::Image { image }] }
+    LeftOutReason::PolicyForbids { host, more: 0, refusals: vec![PolicyRefusal::Image { image }] }
 }
 
 #[track_caller]
 fn check_refused(refused: &Status, reason: &LeftOutReason) {
     assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
     let CallRefusal::Rollout { refusal } = refusal(refused) else { panic!("{refused}") };
-    let reasons: Vec<_> = refusal.left_out().iter().map(|one| one.reason.clone()).collect();
+    let RolloutRefusal::NothingToMove { left_out, .. } = *refusal else { panic!("{refused}") };
+    let reasons: Vec<_> = left_out.into_iter().map(|one| one.reason).collect();
     assert!(!reasons.is_empty(), "{refused}");
     assert!(reasons.iter().all(|one| one == reason), "{reason:?} is not in {reasons:?}");
 }

@@ -248,10 +248,7 @@ impl DataNote {
 
     /// Failure in it.
     pub fn failure(&self) -> Option<&OrderFailure> {
-        match self {
-            Self::NotRebuilt { failure, .. } => Some(failure),
-            _without => None,
-        }
+        if let Self::NotRebuilt { failure, .. } = self { Some(failure) } else { None }
     }
 }
 

@@ -88,26 +88,6 @@ impl RolloutRefusal {
         }
     }
 
-    /// Returns the instances that are left out, with their reasons, where these are why nothing can be done.
-    pub fn left_out(&self) -> &[LeftOut] {
-        match self {
-            Self::NothingToMove { left_out, .. } | Self::NothingGoesBack { left_out, .. } => left_out,
-            Self::NoInstances { .. }
-            | Self::NoneSelected { .. }
-            | Self::AllThere { .. }
-            | Self::Older { .. }
-            | Self::CanaryNotSmaller { .. }
-            | Self::WindowTooShort { .. }
-            | Self::AnotherActive { .. }
-            | Self::NoSuchLabel { .. }
-            | Self::NonePer { .. }
-            | Self::NoFailureAllowed
-            | Self::NoTime
-            | Self::UnderWay { .. }
-            | Self::NothingToUndo { .. } => &[],
-        }
-    }
-
     /// Returns it with the first of the instances that are left out; the others are counted.
     #[must_use]
     pub fn in_short(mut self) -> Self {

@@ -43,11 +43,18 @@ fn without(left_out: &LeftOut) -> String {
     format!("without {}: {:?}", left_out.instance, left_out.reason)
 }
 
+fn left_out(refusal: &RolloutRefusal) -> &[LeftOut] {
+    match refusal {
+        RolloutRefusal::NothingToMove { left_out, .. } | RolloutRefusal::NothingGoesBack { left_out, .. } => left_out,
+        _other => &[],
+    }
+}
+
 fn show(result: Result<Proposal, RolloutRefusal>) -> Vec<String> {
     let proposal = match result {
         Ok(proposal) => proposal,
         Err(refusal) => {
-            let left_out = refusal.left_out().iter().map(without);
+            let left_out = left_out(&refusal).iter().map(without);
             return [refusal.to_string()]
                 .into_iter()
                 .chain(left_out)

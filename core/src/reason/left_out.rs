@@ -1,9 +1,9 @@
 //! Reasons why an instance is left out of a rollout or of its undo.
 
+use crate::claims::HeldName;
 use crate::names::{AppName, HostName, Version};
 use crate::order_failure::OrderFailure;
 use crate::policy_refusal::PolicyRefusal;
-use crate::refused_call::HeldName;
 use serde::{Deserialize, Serialize};
 
 /// Reason why a rollout or its undo leaves an instance out. Kept facts have it as `{"code": "elsewhere", "with": {…}}`, earlier ones
@@ -121,7 +121,10 @@ pub enum LeftOutReason {
     PolicyForbids {
         /// The host.
         host: HostName,
-        /// The refusals.
+        /// Number of further refusals.
+        #[serde(default)]
+        more: usize,
+        /// The first refusals.
         refusals: Vec<PolicyRefusal>,
     },
     /// Words of an earlier version.

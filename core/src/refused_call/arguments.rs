@@ -1,9 +1,7 @@
 //! Arguments of refusals: small enums, each value with the word that stands for it on the wire and in logs, and records.
 
-use crate::claims::ClaimKind;
-use crate::names::{InstanceName, RepositoryName};
+use crate::names::RepositoryName;
 use crate::time::Time;
-use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Declares an enum whose values have words.
@@ -101,23 +99,6 @@ named! {
         Region = "region",
         /// Prefix in a bucket.
         Prefix = "prefix",
-    }
-}
-
-/// Name on a host that another instance has.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct HeldName {
-    /// Kind of the name.
-    pub kind: ClaimKind,
-    /// The name, or the port.
-    pub name: String,
-    /// Instance that has it.
-    pub owner: InstanceName,
-}
-
-impl fmt::Display for HeldName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the {} `{}` is {}'s", self.kind, self.name, self.owner)
     }
 }
 

@@ -5,7 +5,7 @@ use super::{AdmissionRefusal, BackupRefusal, CountedThing, FileRefusal, HeldName
 use crate::access::{Role, Subject};
 use crate::names::{HostName, InstanceName, OperatorName, ReleaseName, RolloutId, Version};
 use crate::order_failure::OrderFailure;
-use crate::policy_refusal::{self, PolicyRefusal};
+use crate::policy_refusal::PolicyRefusal;
 use crate::proposal::RolloutRefusal;
 use crate::query_failure::QueryFailure;
 use std::time::Duration;
@@ -93,8 +93,8 @@ pub enum CallRefusal {
     #[error("`{field}` has no kind that this version knows")]
     UnknownValue { field: String },
     /// A number is out of its range.
-    #[error("{number} is not between {least} and {most}")]
-    OutOfRange { number: u32, least: u32, most: u32 },
+    #[error("`{field}` is {number}, which is not between {least} and {most}")]
+    OutOfRange { field: String, number: u32, least: u32, most: u32 },
     /// The request has no plan that was agreed to.
     #[error("no plan was agreed to")]
     NoPlan,
@@ -195,8 +195,8 @@ pub enum CallRefusal {
     #[error("`{host}` says: {failure}")]
     HostSays { host: HostName, failure: Box<QueryFailure> },
     /// The host's own policy forbids it.
-    #[error("the policy of `{host}` forbids it: {}", policy_refusal::joined(refusals))]
-    PolicyForbids { host: HostName, refusals: Vec<PolicyRefusal> },
+    #[error("the policy of `{host}` forbids it: {}", joined(refusals, *more))]
+    PolicyForbids { host: HostName, more: usize, refusals: Vec<PolicyRefusal> },
     /// The host would refuse the order.
     #[error("`{host}` says: {failure}")]
     HostRefuses { host: HostName, failure: Box<OrderFailure> },

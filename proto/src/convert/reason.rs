@@ -72,7 +72,7 @@ coded_message! {
     TwoUpgrades { from, to, first, second },
     NotOrdered { version },
     HostRefuses { host, failure },
-    PolicyForbids { host, refusals },
+    PolicyForbids { host, more, refusals },
 }
 
 #[cfg(test)]
@@ -109,7 +109,7 @@ mod tests {
         let arguments: [&[&str]; 4] = [
             &["1", "app", "1", "2"],
             &["lab-1", "1", "port", "80/tcp", "notes-2"],
-            &["lab-1", "2", "POLICY_REFUSAL_CODE_MOUNT", "/srv"],
+            &["lab-1", "1", "2", "POLICY_REFUSAL_CODE_MOUNT", "/srv"],
             &["lab-1", "2", "ORDER_FAILURE_CODE_OTHER", "no answer"],
         ];
         let codes = (1..10_000).filter_map(|number| v1::LeftOutReasonCode::try_from(number).ok());

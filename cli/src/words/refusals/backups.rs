@@ -58,7 +58,7 @@ pub(super) fn words(refusal: &BackupRefusal) -> String {
         BackupRefusal::FilesBesideMissing { stores } => format!(
             "{}: the backup is older than files beside the dump are kept: settings, access rules, accounts \
              in files and certificates will be the image's own",
-            super::joined(stores, 0)
+            super::listed(stores, ", ", 0, "")
         ),
         BackupRefusal::NoSuchStore { store } => format!("there is no store `{store}` in it"),
         BackupRefusal::NotAStore { store, instance } => format!("`{store}` is not a store of `{instance}`"),

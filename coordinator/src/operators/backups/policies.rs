@@ -38,7 +38,8 @@ impl OperatorsService {
         let now = clock::now();
         // A limit of zero would silently stop all backups.
         if let Some(at_once) = request.fleet_at_once.filter(|at_once| !(1..=AT_ONCE).contains(at_once)) {
-            let refusal = CallRefusal::OutOfRange { number: at_once, least: 1, most: AT_ONCE };
+            let field = "fleet_at_once".to_owned();
+            let refusal = CallRefusal::OutOfRange { field, number: at_once, least: 1, most: AT_ONCE };
             return Err(refuse(ATTEMPT, refusal, Hint::RemovePolicy));
         }
         if request.dry_run {

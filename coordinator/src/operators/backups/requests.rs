@@ -195,7 +195,8 @@ pub fn check_host<'a>(
     if refusals.is_empty() {
         return Ok(());
     }
-    let refusal = CallRefusal::PolicyForbids { host: host.clone(), refusals };
+    let (refusals, more) = first_of(refusals);
+    let refusal = CallRefusal::PolicyForbids { host: host.clone(), more, refusals };
     Err(refuse(attempt, refusal, Hint::AskHostOwners(host.clone())))
 }
 

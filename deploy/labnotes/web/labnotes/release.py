@@ -19,7 +19,8 @@ RELEASES = {
         Release("1.1", schema=1),
         Release("1.2", schema=2, has_tags=True),
         # A release that was built badly, on purpose: its migration removes the rows of uploads without tags, and forgets
-        # the column that its code counts. It starts, it serves, it is not healthy, and 1.2 would be, without these rows.
+        # the column that its code counts. It starts and serves, and is not healthy. Going back to 1.2 alone would be healthy,
+        # and the rows would be lost.
         Release("1.3", schema=3, has_tags=True, has_review=True),
     )
 }

@@ -50,23 +50,27 @@ impl Argument for SnapshotCandidate {
     }
 }
 
-const CLAIM_KINDS: [(ClaimKind, &str); 5] = [
-    (ClaimKind::Project, "project"),
-    (ClaimKind::Container, "container"),
-    (ClaimKind::Volume, "volume"),
-    (ClaimKind::Network, "network"),
-    (ClaimKind::Port, "port"),
-];
+const CLAIM_KINDS: [ClaimKind; 5] =
+    [ClaimKind::Project, ClaimKind::Container, ClaimKind::Volume, ClaimKind::Network, ClaimKind::Port];
+
+fn claim_word(kind: ClaimKind) -> &'static str {
+    match kind {
+        ClaimKind::Project => "project",
+        ClaimKind::Container => "container",
+        ClaimKind::Volume => "volume",
+        ClaimKind::Network => "network",
+        ClaimKind::Port => "port",
+    }
+}
 
 impl Argument for ClaimKind {
     fn put(self, to: &mut Vec<String>) {
-        let word = CLAIM_KINDS.iter().find(|(kind, _)| *kind == self).map(|(_, word)| *word);
-        to.push(word.unwrap_or_default().to_owned());
+        to.push(claim_word(self).to_owned());
     }
 
     fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
         let given = from.next()?;
-        CLAIM_KINDS.iter().find(|(_, word)| *word == given).map(|(kind, _)| *kind)
+        CLAIM_KINDS.into_iter().find(|kind| claim_word(*kind) == given)
     }
 }
 
@@ -83,5 +87,24 @@ impl Argument for HeldName {
 
     fn take_item(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
         Self::take(from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::convert::{incoming_call_refusal, incoming_left_out_reason};
+    use fleet_core::refused_call::CallRefusal;
+
+    #[test]
+    fn names_of_each_kind_come_back_as_they_were_in_their_order() {
+        let owner = || "notes-2".parse().expect("a name");
+        let named = |kind: ClaimKind| HeldName { kind, name: format!("the {kind}"), owner: owner() };
+        let names: Vec<HeldName> = CLAIM_KINDS.map(named).into();
+        let host = || "lab-1".parse().expect("a name");
+        let refusal = CallRefusal::NamesHeld { host: host(), more: 3, names: names.clone() };
+        assert_eq!(incoming_call_refusal(refusal.clone().into()), Some(refusal));
+        let reason = LeftOutReason::NamesHeld { host: host(), more: 3, names };
+        assert_eq!(incoming_left_out_reason(reason.clone().into()), Some(reason));
     }
 }

@@ -4,9 +4,10 @@ use super::*;
 use std::fmt::Debug;
 
 /// Arguments with which some code can be read.
-const LISTS: [&[&str]; 15] = [
+const LISTS: [&[&str]; 16] = [
     &[],
     &["1", "2", "3"],
+    &["fleet_at_once", "70", "1", "64"],
     &["host", "lab-1"],
     &["images", "5"],
     &["render releases", "5"],
@@ -37,7 +38,7 @@ const NESTED: [&[&str]; 7] = [
     &["1", "ADMISSION_REFUSAL_CODE_TOKEN_REUSED"],
     &["1", "FILE_REFUSAL_CODE_OCCUPIED"],
     &["1", "ROLLOUT_REFUSAL_CODE_NO_TIME"],
-    &["lab-1", "2", "POLICY_REFUSAL_CODE_MOUNT", "/srv"],
+    &["lab-1", "1", "2", "POLICY_REFUSAL_CODE_MOUNT", "/srv"],
     &["lab-1", "2", "ORDER_FAILURE_CODE_OTHER", "no answer"],
     &["lab-1", "2", "QUERY_FAILURE_CODE_OTHER", "no answer"],
 ];
