@@ -7,7 +7,7 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, Fi
 use std::error::Error;
 use std::path::Path;
 
-const FILES: [&str; 19] = [
+const FILES: [&str; 20] = [
     "fleet/v1/drifts.proto",
     "fleet/v1/failures.proto",
     "fleet/v1/events.proto",
@@ -27,6 +27,7 @@ const FILES: [&str; 19] = [
     "fleet/v1/refusals.proto",
     "fleet/v1/repositories.proto",
     "fleet/v1/results.proto",
+    "fleet/v1/stores.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

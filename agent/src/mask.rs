@@ -303,7 +303,7 @@ fn base64_encoded(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fleet_core::backup::{DrillCheck, DrillMade, Proof, RestoreMade};
+    use fleet_core::backup::{DrillCheck, DrillMade, Proof, RestoreMade, StoreDifference};
 
     #[track_caller]
     fn check(secret: &str, text: &str, expected: &str) {
@@ -360,7 +360,11 @@ mod tests {
             vec![
                 DataNote::NotCounted { cause: text.to_owned() },
                 DataNote::NotRebuilt { store: store(), failure: Box::new(OrderFailure::other(text)) },
-                DataNote::Different { store: store(), differences: vec![text.to_owned()] },
+                DataNote::Different {
+                    store: store(),
+                    more: 0,
+                    differences: vec![StoreDifference::Missing { object: text.to_owned() }],
+                },
             ]
         };
         let restore =

@@ -21,6 +21,7 @@ pub mod refusals;
 pub mod renderings;
 pub mod results;
 pub mod steps;
+pub mod stores;
 pub mod strategy;
 pub mod uncovered;
 
@@ -45,6 +46,7 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::DataLeftover(left) => coverage::shown_leftover(left),
         CodedMessage::DataNote(note) => notes::shown_note(note),
         CodedMessage::DrillCheck(check) => notes::shown_check(check),
+        CodedMessage::DumpError(error) => stores::shown_dump_error(error),
         CodedMessage::Drift(drift) => drift::shown(drift),
         CodedMessage::EventKind(kind) => events::shown(Some(kind)),
         CodedMessage::HealthProblem(problem) => health::shown(Some(problem)),
@@ -73,6 +75,7 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::RetentionReason(reason) => results::shown_reason(reason),
         CodedMessage::RepositoryProblem(problem) => problems::shown_repository(problem),
         CodedMessage::SandboxPart(part) => host_events::shown_part(part),
+        CodedMessage::StoreDifference(difference) => stores::shown_difference(difference),
         CodedMessage::StoreGap(gap) => coverage::shown_gap(gap),
         CodedMessage::SideFileGap(gap) => uncovered::shown_side_file(gap),
         CodedMessage::UncoveredData(data) => uncovered::shown(data),

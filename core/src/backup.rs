@@ -31,7 +31,9 @@ pub(crate) mod testing;
 mod tool;
 mod version_mismatch;
 
+pub use crate::dump_error::DumpError;
 pub use crate::order_failure::{DataNote, percent};
+pub use crate::store_difference::StoreDifference;
 pub use crate::store_gap::{MountPlace, StoreGap, UndeclaredData};
 pub use crate::uncovered_data::{SideFileGap, UncoveredData};
 pub use crate::zone::{MomentError, Zone, ZoneError, moment};
@@ -49,7 +51,7 @@ pub use coverage::{
 pub use data_request::{BackupSource, DataAction, DataKind, DataRequest, Others, Privileges};
 pub use data_result::{CopyMade, DataResult, DrillMade, RestoreMade};
 pub use drill_check::DrillCheck;
-pub use dump_validator::{DumpError, DumpValidator};
+pub use dump_validator::DumpValidator;
 pub use file_kind::FileKind;
 pub use fleet_compose::store::{
     Bucket, Check, CheckError, Commands, DatabaseEngine, DatabaseQuestion, EngineKind, Expected, Files, Rebuild,

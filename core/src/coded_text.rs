@@ -17,23 +17,28 @@ pub enum ArgumentKind {
 /// Codes whose arguments without a name are words.
 const CODES_OF_WORDS: [&str; 4] = ["ledger_unreadable", "other", "text", "trying_again"];
 /// Arguments that are words.
-const WORDS: [&str; 17] = [
+const WORDS: [&str; 22] = [
     "answer",
     "arguments",
+    "attribute",
     "cause",
     "command",
     "conflicts",
     "differences",
+    "is",
     "left",
     "lost",
     "missing",
+    "object",
     "output",
     "parts",
     "problem",
     "problems",
     "question",
     "refusal",
+    "rows",
     "text",
+    "was",
     "what",
 ];
 

@@ -42,6 +42,7 @@ pub use kinds::OrderFailure;
 
 use crate::activity::Activity;
 use crate::coded_text::kept_as_code;
+use crate::store_difference::StoreDifference;
 
 fn after(output: &str) -> String {
     if output.is_empty() { String::new() } else { format!(": {output}") }
@@ -53,6 +54,14 @@ fn at(doing: Option<&Activity>) -> String {
 
 fn listed(parts: &[impl ToString]) -> String {
     parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn differing(more: usize, differences: &[StoreDifference]) -> String {
+    let more = if more == 0 { String::new() } else { format!("; {more} more") };
+    format!(
+        "differs from its backup: {}{more}",
+        differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )
 }
 
 fn noted(notes: &[DataNote]) -> String {

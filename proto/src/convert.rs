@@ -31,6 +31,7 @@ mod refusal;
 mod repository;
 mod result;
 mod result_code;
+mod store;
 mod strategy;
 mod uncovered;
 mod upgrades;
@@ -66,6 +67,7 @@ pub use refusal::{
 };
 pub use repository::{RepositoryFile, RepositoryFiles, is_sha256, repository_file, repository_files};
 pub use result_code::{incoming_change_result, incoming_manifest_change, incoming_retention_reason};
+pub use store::{incoming_dump_error, incoming_store_difference};
 pub use uncovered::{incoming_side_file_gap, incoming_uncovered_data};
 
 use fleet_core::labels::LabelError;

@@ -2,11 +2,11 @@
 
 use fleet_proto::convert::{
     incoming_admission_refusal, incoming_backup_damage, incoming_backup_problem, incoming_backup_refusal,
-    incoming_call_refusal, incoming_change_result, incoming_data_note, incoming_drill_check, incoming_event_kind,
-    incoming_file_refusal, incoming_host_event, incoming_ledger_problem, incoming_manifest_change,
+    incoming_call_refusal, incoming_change_result, incoming_data_note, incoming_drill_check, incoming_dump_error,
+    incoming_event_kind, incoming_file_refusal, incoming_host_event, incoming_ledger_problem, incoming_manifest_change,
     incoming_order_summary, incoming_policy_refusal, incoming_problem, incoming_query_failure,
     incoming_repository_problem, incoming_retention_reason, incoming_rollout_refusal, incoming_side_file_gap,
-    incoming_uncovered_data, incoming_undeliverable_reason,
+    incoming_store_difference, incoming_uncovered_data, incoming_undeliverable_reason,
 };
 use fleet_proto::v1;
 use fleet_proto::words::CodedMessage;
@@ -128,6 +128,8 @@ checks! {
     each_problem_of_a_ledger_is_read_and_has_words: LedgerProblem, LedgerProblemCode, incoming_ledger_problem;
     each_damage_of_a_backup_is_read_and_has_words: BackupDamage, BackupDamageCode, incoming_backup_damage;
     each_comparison_of_a_drill_is_read_and_has_words: DrillCheck, DrillCheckCode, incoming_drill_check;
+    each_difference_of_a_store_is_read_and_has_words: StoreDifference, StoreDifferenceCode, incoming_store_difference;
+    each_fault_of_a_dump_is_read_and_has_words: DumpError, DumpErrorCode, incoming_dump_error;
     each_event_is_read_as_it_was_written_and_has_words: EventKind, EventCode, incoming_event_kind;
     each_refusal_of_a_policy_is_read_as_it_was_written_and_has_words: PolicyRefusal, PolicyRefusalCode, incoming_policy_refusal;
     each_event_of_a_host_is_read_as_it_was_written_and_has_words: HostEvent, HostEventCode, incoming_host_event;

@@ -5,8 +5,8 @@ use super::instance::{Instance, instance};
 use fleet_agent::runtime::{Containers, Incoming, RuntimeError, ToolRunner};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{
-    DumpValidator, ExecTarget, HoldKind, NotedAt, SourceNote, Store, Tool, ToolEnd, after_tools, count_tool, counts,
-    dump_tool, load_tool, note_tool, prepare_tools, ready_tool,
+    Differences, DumpValidator, ExecTarget, HoldKind, NotedAt, SourceNote, Store, Tool, ToolEnd, after_tools,
+    count_tool, counts, dump_tool, load_tool, note_tool, prepare_tools, ready_tool,
 };
 use futures_util::{StreamExt, stream};
 use std::collections::BTreeMap;
@@ -170,7 +170,7 @@ impl Harness {
     pub async fn is_as(&self, other: &Self) {
         let Some(was) = other.noted().await else { return };
         let is = self.noted_again(Some(&was.note)).await.expect("it is asked as the other");
-        assert_eq!(was.note.differences(&is.note).words(), None);
+        assert_eq!(was.note.differences(&is.note), Differences::default());
         assert!(was.note.size().1 > 0 && (was.moment.is_some() || self.stands_still()));
     }
 

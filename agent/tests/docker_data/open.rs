@@ -3,7 +3,7 @@
 use super::engines::{MARIADB_COMPOSE, MARIADB_STORES, PG_COMPOSE, PG_STORES, mariadb, psql};
 use super::harness::{DATABASES, Harness, POSTGRESQL, harness};
 use fleet_core::backup::{
-    CounterReading, DumpValidator, NotedAt, SourceNote, count_tool, exactly, lacking, reading, unequal,
+    CounterReading, Differences, DumpValidator, NotedAt, SourceNote, count_tool, exactly, lacking, reading, unequal,
 };
 use std::process::{Child, Command, Stdio};
 
@@ -64,7 +64,7 @@ async fn comes_back(other: &Harness, dump: &[u8], source: &SourceNote) {
     other.load(dump).await.expect("it is loaded");
     other.ready().await;
     let found = other.noted().await.expect("it is asked").note;
-    assert_eq!(source.differences(&found).words(), None);
+    assert_eq!(source.differences(&found), Differences::default());
 }
 
 async fn until(harness: &Harness, client: &[&str], answer: &str) {

@@ -2,6 +2,7 @@
 
 use super::engines::{answer, moved};
 use super::harness::{Harness, POSTGRESQL, harness};
+use super::noted::lines;
 
 /// A server whose image makes the database `lab`, and a store of another database.
 fn compose() -> &'static str {
@@ -215,17 +216,17 @@ async fn what_a_dump_leaves_out_is_found() {
         for role in ["anna", "boss"] {
             sql(&other, "lab", &format!("DROP ROLE {role}"));
         }
-        source.differences(&found).words()
+        lines(&source.differences(&found))
     };
     let dump = String::from_utf8(dump).expect("it is text");
     assert_eq!(found(&dump).await, None);
     // As dumps of earlier versions were.
     let until = "2020-01-01 00:00:00+00";
-    let expect = format!("it is not as it was: role `anna`: valid until is `infinity`, and was `{until}`");
+    let expect = format!("role `anna`: valid until is infinity, was {until}");
     assert_eq!(found(&dump.replace(until, "infinity")).await, Some(expect));
-    let expect = "it is not as it was: role `anna`: member of `boss` is `admin false`, and was `admin true`";
+    let expect = "role `anna`: member of `boss` is admin false, was admin true";
     assert_eq!(found(&dump.replace(" WITH ADMIN OPTION", "")).await.as_deref(), Some(expect));
-    let expect = "it is not as it was: `public.t`: the 10 rows with the lowest keys are not what they were";
+    let expect = "`public.t`: the 10 rows with the lowest keys";
     assert_eq!(found(&dump.replace("\n7\tnote 7\n", "\n7\tnote\n")).await.as_deref(), Some(expect));
 }
 

@@ -1,6 +1,6 @@
 //! Sentences about failed orders. They are made only here: a failure comes as a code with arguments.
 
-use super::{after, coverage, health, host_events, ledgers, notes, policies, steps, uncovered, unknown_reason};
+use super::{after, coverage, health, host_events, ledgers, notes, policies, steps, stores, uncovered, unknown_reason};
 use fleet_core::activity::Activity;
 use fleet_core::name_fault::NameFault;
 use fleet_core::order_failure::OrderFailure;
@@ -183,7 +183,7 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::NoStores => "its app declares no store that can be backed up".to_owned(),
         OrderFailure::StoreMissing { store } => format!("the backup has no store `{store}`"),
         OrderFailure::OtherKindOfStore { store } => format!("the release has no store `{store}` of that kind"),
-        OrderFailure::DumpInvalid { problem } => problem.clone(),
+        OrderFailure::DumpInvalid { problem } => stores::dump_error(problem),
         OrderFailure::RestoreTargetInUse { problem } => format!("{problem}; nothing is restored over it"),
         OrderFailure::FolderHeld { folder, containers } => {
             format!(
@@ -217,7 +217,7 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::BackupMissing { backup, repository } => format!("the backup {backup} is not in {repository}"),
         OrderFailure::BackupDamaged { problem } | OrderFailure::BackupDoubtful { problem } => problem.clone(),
         OrderFailure::BackupUnreadable { backup, problem } => format!("the backup {backup}: {problem}"),
-        OrderFailure::RestoredDataDiffers { differences } => differences.clone(),
+        OrderFailure::RestoredDataDiffers { more, differences } => stores::restored(*more, differences),
         OrderFailure::CopyFailed { repository, failure } => format!("{repository}: {}", words(failure)),
         OrderFailure::StoreNotBackedUp { store, problem } => {
             format!("it does not have the store `{store}`: {}", coverage::gap(problem))
@@ -358,7 +358,23 @@ mod tests {
             let refusal = vec!["2", "POLICY_REFUSAL_CODE_MOUNT", "a"];
             let in_store = [&["db"][..], &nested].concat();
             let (ledger, lost) = (vec!["LEDGER_PROBLEM_CODE_NO_GOAL"], vec!["2", "UNCOVERED_DATA_CODE_OTHER", "a"]);
-            let candidates = [vec!["7"; 4], nested, in_store, at, health, volumes, gap, parts, refusal, ledger, lost];
+            let (dump, differences) =
+                (vec!["DUMP_ERROR_CODE_EMPTY"], vec!["7", "2", "STORE_DIFFERENCE_CODE_MISSING", "a"]);
+            let candidates = [
+                vec!["7"; 4],
+                nested,
+                in_store,
+                at,
+                health,
+                volumes,
+                gap,
+                parts,
+                refusal,
+                ledger,
+                lost,
+                dump,
+                differences,
+            ];
             let mut messages = candidates.into_iter().chain(noted).map(|texts| v1::OrderFailure {
                 code: code.into(),
                 arguments: texts.into_iter().map(str::to_owned).collect(),

@@ -1,6 +1,6 @@
 //! Words of remarks of work on data, and of what drills compared.
 
-use super::{coverage, failures, host_events, uncovered};
+use super::{coverage, failures, host_events, stores, uncovered};
 use fleet_core::backup::{DataNote, DrillCheck, EngineKind, percent};
 use fleet_core::backup_health::rough;
 use fleet_core::grammar::{count, verb};
@@ -64,8 +64,8 @@ pub fn note(note: &DataNote) -> String {
         }
         DataNote::Restored { store, text } => format!("{store}: {text}"),
         DataNote::MoreRestored { store, count } => format!("{store}: {count} more like these"),
-        DataNote::Different { store, differences } => {
-            format!("{store}: it is not as it was: {}", differences.join("; "))
+        DataNote::Different { store, more, differences } => {
+            format!("{store}: {}", stores::differences(*more, differences))
         }
         DataNote::Rebuilt { store, took } => format!("{store}: rebuilt in {} s", took.as_secs()),
         DataNote::NotRebuilt { store, failure } => format!("{store}: NOT rebuilt: {}", failures::words(failure)),
@@ -170,6 +170,7 @@ fn samples_of(engine: EngineKind, number: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::backup::StoreDifference;
     use fleet_core::order_failure::OrderFailure;
     use std::time::Duration;
 
@@ -187,7 +188,11 @@ mod tests {
             DataNote::NotCounted { cause: text("psql exited with code 2") },
             DataNote::SideFiles { count: 3, names: names.clone() },
             DataNote::SideFilesStay { store: store(), count: 2, names },
-            DataNote::Different { store: store(), differences: vec![text("role `anna` is missing"), text("2 more")] },
+            DataNote::Different {
+                store: store(),
+                more: 2,
+                differences: vec![StoreDifference::Missing { object: text("role `anna`") }],
+            },
             DataNote::Rebuilt { store: store(), took: Duration::from_secs(7) },
             DataNote::NotRebuilt { store: store(), failure: Box::new(OrderFailure::other("what is that?")) },
             DataNote::SandboxLeft { project: text("drill-1"), parts: Vec::new() },
@@ -199,7 +204,7 @@ mod tests {
         warning: it could not be counted: psql exited with code 2
         3 files beside its dump: pg_hba.conf, server.key and 1 more
         db: not in the backup, so those of today stay: pg_hba.conf, server.key
-        warning: db: it is not as it was: role `anna` is missing; 2 more
+        warning: db: it is not as it was: role `anna` is missing; and 2 more
         db: rebuilt in 7 s
         db: NOT rebuilt: what is that?
         what its drill made could not all be removed: something of `drill-1`. That is tried again every minute

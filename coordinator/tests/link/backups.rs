@@ -3,7 +3,9 @@
 use crate::harness::{LIMIT, now, planned, refusal, restore, settled};
 use crate::import::named;
 use crate::scene::{accepted_drill, backups, data, end, read, scene, standing, until};
-use fleet_core::backup::{DataAction, DataNote, DataResult, DrillMade, Others, Proof, RestoreMade, RetentionReason};
+use fleet_core::backup::{
+    DataAction, DataNote, DataResult, DrillMade, Others, Proof, RestoreMade, RetentionReason, StoreDifference,
+};
 use fleet_core::change_result::ChangeResult;
 use fleet_core::data_leftover::DataLeftover;
 use fleet_core::event::EventKind;
@@ -49,7 +51,8 @@ async fn a_policy_asks_for_a_backup_and_what_came_of_it_is_seen() {
 async fn only_a_drill_that_found_nothing_wrong_proves_it() {
     let mut scene = scene().await;
     let backup = scene.first_backup().await;
-    for failure in [Some(OrderFailure::RestoredDataDiffers { differences: "120 rows, not 121".to_owned() }), None] {
+    let differences = vec![StoreDifference::Count { item: "notes".to_owned(), low: 121, high: 121, found: 120 }];
+    for failure in [Some(OrderFailure::RestoredDataDiffers { more: 0, differences }), None] {
         let request = v1::DrillRequest { instance: "notes-1".to_owned(), ..Default::default() };
         let change = accepted_drill(&mut scene.backups, &request).await;
         let order = scene.agent.orders(1).await.remove(0);

@@ -3,7 +3,6 @@
 //! **Invariant:** a truncated dump never passes, whatever its tool reports, if its format has a recognisable end.
 
 mod copied;
-mod error;
 mod inserted;
 mod mongodb;
 mod postgresql;
@@ -11,9 +10,9 @@ mod rdb;
 mod zstd;
 
 use super::tool::ToolEnd;
-use super::{DataNote, DatabaseEngine, Store};
+use super::{DataNote, DatabaseEngine, EngineKind, Store};
+use crate::dump_error::DumpError;
 use copied::Copied;
-pub use error::DumpError;
 use inserted::Inserted;
 use mongodb::Archive;
 use postgresql::Script;
@@ -38,6 +37,7 @@ enum Form {
 /// A dump as far as it has come.
 #[derive(Debug, Clone)]
 pub struct DumpValidator {
+    engine: EngineKind,
     form: Form,
     head: Vec<u8>,
     tail: VecDeque<u8>,
@@ -59,7 +59,7 @@ impl DumpValidator {
             }
             DatabaseEngine::Volume(_) | DatabaseEngine::S3(_) => return None,
         };
-        Some(Self { form, head: Vec::new(), tail: VecDeque::new(), bytes: 0 })
+        Some(Self { engine: store.engine.kind(), form, head: Vec::new(), tail: VecDeque::new(), bytes: 0 })
     }
 
     /// Takes note of the next bytes.
@@ -103,13 +103,13 @@ impl DumpValidator {
     /// bytes of the last one.
     pub fn verdict(&self, end: &ToolEnd, previous: Option<u64>) -> Result<Vec<DataNote>, DumpError> {
         if end.code != 0 {
-            return Err(DumpError::ToolFailed { code: end.code, words: end.words.clone() });
+            return Err(DumpError::ToolFailed { code: end.code, output: end.words.trim().to_owned() });
         }
         if self.bytes == 0 {
             return Err(DumpError::Empty);
         }
-        if let Some(reason) = engine_error(&self.head) {
-            return Err(DumpError::NotStarted { reason });
+        if let Some(answer) = engine_error(&self.head) {
+            return Err(DumpError::NotStarted { answer });
         }
         self.form()?;
         Ok(DataNote::smaller(self.bytes, previous).into_iter().collect())
@@ -117,20 +117,21 @@ impl DumpValidator {
 
     fn form(&self) -> Result<(), DumpError> {
         let tail: Vec<u8> = self.tail.iter().copied().collect();
-        let begins = |is_well, form| if is_well { Ok(()) } else { Err(DumpError::WrongBeginning { form }) };
-        let ends = |is_well, missing| if is_well { Ok(()) } else { Err(DumpError::BreaksOff { missing }) };
+        let engine = self.engine;
+        let begins = |is_well| if is_well { Ok(()) } else { Err(DumpError::WrongBeginning { engine }) };
+        let ends = |is_well| if is_well { Ok(()) } else { Err(DumpError::BreaksOff { engine }) };
         match &self.form {
             Form::Postgresql(script, _) => script.verdict(&self.head, &tail),
             Form::Sql(_) => {
-                begins(begins_as_sql(&self.head), "a dump of MariaDB or MySQL")?;
-                ends(ends_as_sql(&tail), "the line `-- Dump completed` is missing")
+                begins(begins_as_sql(&self.head))?;
+                ends(ends_as_sql(&tail))
             }
             Form::Mongodb(archive) => archive.verdict(),
             Form::Redis(rdb) => rdb.verdict(&self.head, &tail),
             Form::Neo4j(frames) => frames.verdict(&self.head),
             Form::Own { magic, trailer } => {
-                begins(self.head.starts_with(magic), "app.yaml says that it")?;
-                ends(tail.ends_with(trailer), "it does not end as app.yaml says that it does")
+                begins(self.head.starts_with(magic))?;
+                ends(tail.ends_with(trailer))
             }
         }
     }

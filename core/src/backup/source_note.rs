@@ -7,6 +7,7 @@
 //! **Invariant:** only facts that were the same before and after the dump are recorded, so that changes in between
 //! never count as errors.
 
+use super::StoreDifference;
 use super::tool::from_hex;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -66,13 +67,17 @@ pub struct Changed {
     pub shows_later: bool,
 }
 
-/// Differences between a restored store and the recorded facts, as text.
+/// Differences between a restored store and the recorded facts: the first ones, and the number of further ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Differences {
-    /// Facts that differ.
-    pub facts: Vec<String>,
-    /// Rows differ.
-    pub rows: Vec<String>,
+    /// First facts that differ.
+    pub facts: Vec<StoreDifference>,
+    /// Number of further facts that differ.
+    pub more_facts: usize,
+    /// First rows that differ.
+    pub rows: Vec<StoreDifference>,
+    /// Number of further tables whose rows differ.
+    pub more_rows: usize,
 }
 
 impl NotedAt {
@@ -166,30 +171,42 @@ impl SourceNote {
     pub fn differences(&self, found: &Self) -> Differences {
         let facts = self.facts.iter().flat_map(|(thing, attributes)| {
             let there = found.facts.get(thing);
-            let missing = (there.is_none() && !found.is_partial).then(|| format!("{thing} is missing"));
+            let missing =
+                (there.is_none() && !found.is_partial).then(|| StoreDifference::Missing { object: short(thing) });
             let others = attributes.iter().filter_map(move |(attribute, was)| {
                 let is = match there?.get(attribute) {
                     None if found.is_partial => return None,
-                    is => is.map_or("nothing", String::as_str),
+                    is => is,
                 };
-                (is != was).then(|| format!("{thing}: {attribute} is {}, and was {}", shown(is), shown(was)))
+                (is != Some(was)).then(|| StoreDifference::Attribute {
+                    object: short(thing),
+                    attribute: short(attribute),
+                    was: short(was),
+                    is: is.map(|is| short(is)),
+                })
             });
             missing.into_iter().chain(others)
         });
         let rows = self.rows.iter().filter_map(|(table, samples)| {
             let there = found.rows.get(table)?;
             let other = samples.iter().find(|(which, sum)| there.get(*which).is_some_and(|found| found != *sum))?;
-            Some(format!("{table}: {} are not what they were", other.0))
+            Some(StoreDifference::Rows { object: short(table), rows: short(other.0) })
         });
-        Differences { facts: named(facts.collect()), rows: named(rows.collect()) }
+        let ((facts, more_facts), (rows, more_rows)) = (first(facts), first(rows));
+        Differences { facts, more_facts, rows, more_rows }
     }
 }
 
 impl Differences {
-    /// Returns all differences in one sentence; none if there are none.
-    pub fn words(&self) -> Option<String> {
-        let all: Vec<&str> = self.rows.iter().chain(&self.facts).map(String::as_str).collect();
-        (!all.is_empty()).then(|| format!("it is not as it was: {}", all.join("; ")))
+    /// Returns whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.facts.is_empty()
+    }
+
+    /// Returns the number of further differences, and the first ones, those of rows before those of facts.
+    #[must_use]
+    pub fn all(&self) -> (usize, Vec<StoreDifference>) {
+        (self.more_rows + self.more_facts, self.rows.iter().chain(&self.facts).cloned().collect())
     }
 }
 
@@ -198,17 +215,14 @@ fn is_content(thing: &str) -> bool {
     thing.starts_with("key `")
 }
 
-fn named(mut differences: Vec<String>) -> Vec<String> {
-    let more = differences.len().saturating_sub(NAMED);
-    differences.truncate(NAMED);
-    differences.extend((more > 0).then(|| format!("{more} more")));
-    differences
+/// Returns the first differences, and the number of the others.
+fn first(mut all: impl Iterator<Item = StoreDifference>) -> (Vec<StoreDifference>, usize) {
+    let first = all.by_ref().take(NAMED).collect();
+    (first, all.count())
 }
 
-/// A value for people: in one line, and not too long.
-fn shown(value: &str) -> String {
-    let line: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).take(60).collect();
-    if line.is_empty() { "empty".to_owned() } else { format!("`{line}`") }
+fn short(text: &str) -> String {
+    StoreDifference::bounded(text)
 }
 
 #[cfg(test)]
@@ -227,25 +241,29 @@ mod tests {
         NotedAt::read(&text.lines().map(line).collect::<String>()).expect("it is read")
     }
 
-    fn check(was: &str, is: &str, expect: Option<&str>) {
-        assert_eq!(noted(was).note.differences(&noted(is).note).words().as_deref(), expect, "{was} and {is}");
+    fn check(was: &str, is: &str, expect: &[StoreDifference]) {
+        let found = noted(was).note.differences(&noted(is).note);
+        assert_eq!(found.all(), (0, expect.to_vec()), "{was} and {is}");
+    }
+
+    fn attribute(name: &str, was: &str, is: Option<&str>) -> StoreDifference {
+        let (object, attribute, was) = ("role `anna`".to_owned(), name.to_owned(), was.to_owned());
+        StoreDifference::Attribute { object, attribute, was, is: is.map(str::to_owned) }
     }
 
     #[test]
     fn a_difference_is_named_with_what_it_was() {
         let was = "fact role `anna`/valid until=2020\nfact role `anna`/comment=\nrows t/the 10 rows with the lowest keys=10 rows ab";
-        check(was, was, None);
-        check(was, &format!("{was}\nfact role `new`/comment=x\nrows u/all rows=1"), None);
+        check(was, was, &[]);
+        check(was, &format!("{was}\nfact role `new`/comment=x\nrows u/all rows=1"), &[]);
         let is = was.replace("2020", "infinity");
-        check(was, &is, Some("it is not as it was: role `anna`: valid until is `infinity`, and was `2020`"));
-        check(
-            &is.replace("comment=", "comment=a\u{7}b"),
-            &is,
-            Some("it is not as it was: role `anna`: comment is empty, and was `a b`"),
-        );
-        check(was, "rows t/all rows=1 rows cd", Some("it is not as it was: role `anna` is missing"));
-        let other = was.replace("ab", "cd");
-        check(was, &other, Some("it is not as it was: t: the 10 rows with the lowest keys are not what they were"));
+        check(was, &is, &[attribute("valid until", "2020", Some("infinity"))]);
+        check(&is.replace("comment=", "comment=a"), &is, &[attribute("comment", "a", Some(""))]);
+        check(was, &was.replace("comment=", "remark="), &[attribute("comment", "", None)]);
+        let missing = StoreDifference::Missing { object: "role `anna`".to_owned() };
+        check(was, "rows t/all rows=1 rows cd", &[missing]);
+        let rows = "the 10 rows with the lowest keys".to_owned();
+        check(was, &was.replace("ab", "cd"), &[StoreDifference::Rows { object: "t".to_owned(), rows }]);
     }
 
     #[test]
@@ -253,13 +271,12 @@ mod tests {
         let was =
             noted("fact role `anna`/valid until=2020\nfact role `anna`/comment=x\nfact role `bert`/comment=y").note;
         let mut is = noted("fact role `anna`/valid until=2020").note;
-        assert!(was.differences(&is).words().is_some());
+        assert!(!was.differences(&is).is_empty());
         is.is_partial = true;
         assert_eq!(was.differences(&is), Differences::default());
         let mut other = noted("fact role `anna`/valid until=2030").note;
         other.is_partial = true;
-        let said = was.differences(&other).words();
-        assert_eq!(said.as_deref(), Some("it is not as it was: role `anna`: valid until is `2030`, and was `2020`"));
+        assert_eq!(was.differences(&other).facts, [attribute("valid until", "2020", Some("2030"))]);
     }
 
     #[test]
@@ -273,7 +290,7 @@ mod tests {
     fn many_differences_are_a_few_and_a_number() {
         let many: String = (0..100).map(|number| format!("fact role `r{number:03}`/comment=x\n")).collect();
         let differences = noted(&many).note.differences(&SourceNote::default());
-        assert_eq!((differences.facts.len(), differences.facts[8].as_str()), (9, "92 more"));
+        assert_eq!((differences.facts.len(), differences.more_facts), (8, 92));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::coded_text::{codes_beside_texts, kept_as_code, plain};
 use crate::data_leftover::DataLeftover;
 use crate::names::StoreName;
 use crate::sandbox_part::SandboxPart;
+use crate::store_difference::StoreDifference;
 use crate::store_gap::StoreGap;
 use crate::uncovered_data::UncoveredData;
 use fleet_compose::store::{DatabaseEngine, Store};
@@ -127,8 +128,11 @@ pub enum DataNote {
     Different {
         /// Name of the store.
         store: StoreName,
+        /// Number of further differences.
+        #[serde(default)]
+        more: usize,
         /// First differences.
-        differences: Vec<String>,
+        differences: Vec<StoreDifference>,
     },
     /// Derivable store that was rebuilt.
     Rebuilt {
@@ -314,8 +318,12 @@ mod tests {
             note.map_texts(mask),
             DataNote::NotRebuilt { store: store.clone(), failure: failure("*** is wrong") }
         );
-        let differ = |text: &str| DataNote::Different { store: store.clone(), differences: vec![text.to_owned()] };
-        assert_eq!(differ("role: hunter2").map_texts(mask), differ("role: ***"));
+        let missing = |object: &str| DataNote::Different {
+            store: store.clone(),
+            more: 0,
+            differences: vec![StoreDifference::Missing { object: object.to_owned() }],
+        };
+        assert_eq!(missing("role: hunter2").map_texts(mask), missing("role: ***"));
         let replaced = |what: &str| DataNote::Replaced { what: UncoveredData::other(what) };
         assert_eq!(replaced("hunter2 of db").map_texts(mask), replaced("*** of db"));
     }

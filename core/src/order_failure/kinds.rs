@@ -3,13 +3,15 @@
 //! An argument `step` is a phrase after "could not", `tool` a noun phrase, `output` is the last output of a program or empty; `problem`, `cause` and
 //! `answer` are the words of a library, of a validator or of the Engine.
 
-use super::{DataNote, after, at, joined, listed, noted};
+use super::{DataNote, after, at, differing, joined, listed, noted};
 use crate::activity::Activity;
+use crate::dump_error::DumpError;
 use crate::health_problem::{HealthProblem, LostVolume, read_volumes};
 use crate::ledger_problem::LedgerProblem;
 use crate::name_fault::NameFault;
 use crate::policy_refusal::{self, PolicyRefusal, read_refusals};
 use crate::sandbox_part::{SandboxPart, read_parts};
+use crate::store_difference::{StoreDifference, read_differences};
 use crate::store_gap::StoreGap;
 use crate::time::Time;
 use crate::uncovered_data::{UncoveredData, read_uncovered};
@@ -74,9 +76,7 @@ order_failures! {
     EngineRefused = "engine_refused" { step: String, answer: String },
     /// A step took longer than it may.
     #[error("could not {step} within {} s{}", limit.as_secs(), after(output))]
-    StepTooLong = "step_too_long" {
-        step: String, #[serde(with = "crate::time::serde_millis")] limit: Duration, output: String,
-    },
+    StepTooLong = "step_too_long" { step: String, #[serde(with = "crate::time::serde_millis")] limit: Duration, output: String },
     /// No space is left on the disk of the host.
     #[error("no space left on the host's disk: could not {step}")]
     DiskFull = "disk_full" { step: String },
@@ -237,8 +237,8 @@ order_failures! {
     #[error("the release has no store `{store}` of that kind")]
     OtherKindOfStore = "other_kind_of_store" { store: String },
     /// A dump is not complete or not valid.
-    #[error("{problem}")]
-    DumpInvalid = "dump_invalid" { problem: String },
+    #[error("the dump is not valid: {problem}")]
+    DumpInvalid = "dump_invalid" { problem: DumpError },
     /// A restore would replace data that others may have put there.
     #[error("{problem}; nothing is restored over it")]
     RestoreTargetInUse = "restore_target_in_use" { problem: String },
@@ -273,8 +273,10 @@ order_failures! {
     #[error("the backup {backup}: {problem}")]
     BackupUnreadable = "backup_unreadable" { backup: String, problem: String },
     /// The restored data is not what was backed up.
-    #[error("{differences}")]
-    RestoredDataDiffers = "restored_data_differs" { differences: String },
+    #[error("{}", differing(*more, differences))]
+    RestoredDataDiffers = "restored_data_differs" {
+        #[serde(default)] more: usize, #[serde(deserialize_with = "read_differences")] differences: Vec<StoreDifference>,
+    },
     /// The copy of a backup in one repository could not be made.
     #[error("{repository}: {failure}")]
     CopyFailed = "copy_failed" { repository: String, failure: Box<OrderFailure> },

@@ -87,7 +87,7 @@ coded_message! {
     BackupDamaged { problem },
     BackupDoubtful { problem },
     BackupUnreadable { backup, problem },
-    RestoredDataDiffers { differences },
+    RestoredDataDiffers { more, differences },
     CopyFailed { repository, failure },
     StoreNotBackedUp { store, problem },
     CopyDiffers { store },

@@ -26,7 +26,7 @@ coded_message! {
     PropertyNotSet { store, property, files },
     Restored { store, text },
     MoreRestored { store, count },
-    Different { store, differences },
+    Different { store, more, differences },
     Rebuilt { store, took },
     NotRebuilt { store, failure },
     Leftover { left },
@@ -86,7 +86,7 @@ pub(super) fn reported_checks(checks: Vec<v1::DrillCheck>) -> Result<Vec<DrillCh
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fleet_core::backup::{StoreGap, UncoveredData};
+    use fleet_core::backup::{StoreDifference, StoreGap, UncoveredData};
     use fleet_core::data_leftover::DataLeftover;
     use fleet_core::order_failure::OrderFailure;
     use fleet_core::sandbox_part::SandboxPart;
@@ -119,7 +119,11 @@ mod tests {
             DataNote::PropertyNotSet { store: store(), property: name(), files: 3 },
             DataNote::Restored { store: store(), text: name() },
             DataNote::MoreRestored { store: store(), count: 3 },
-            DataNote::Different { store: store(), differences: names() },
+            DataNote::Different {
+                store: store(),
+                more: 2,
+                differences: vec![StoreDifference::Missing { object: name() }],
+            },
             DataNote::Rebuilt { store: store(), took: Duration::from_millis(1500) },
             DataNote::NotRebuilt { store: store(), failure: failure() },
             DataNote::Leftover { left: DataLeftover::other("words") },

@@ -313,8 +313,22 @@ fn failures() -> Vec<v1::OrderFailure> {
         let refusal = vec!["2", "POLICY_REFUSAL_CODE_MOUNT", "a"];
         let in_store = [&["db"][..], &nested].concat();
         let (ledger, lost) = (vec!["LEDGER_PROBLEM_CODE_NO_GOAL"], vec!["2", "UNCOVERED_DATA_CODE_OTHER", "a"]);
-        let candidates =
-            [vec!["7"; 4], nested.clone(), in_store, at, health, volumes, gap, parts, refusal, ledger, lost];
+        let (dump, differences) = (vec!["DUMP_ERROR_CODE_EMPTY"], vec!["7", "2", "STORE_DIFFERENCE_CODE_MISSING", "a"]);
+        let candidates = [
+            vec!["7"; 4],
+            nested.clone(),
+            in_store,
+            at,
+            health,
+            volumes,
+            gap,
+            parts,
+            refusal,
+            ledger,
+            lost,
+            dump,
+            differences,
+        ];
         let mut messages = candidates.into_iter().chain(noted).map(|texts| v1::OrderFailure {
             code: code.into(),
             arguments: texts.into_iter().map(str::to_owned).collect(),

@@ -4,6 +4,7 @@ use super::{Bucket, ListError};
 use crate::activity::ActivityCounter;
 use crate::backend::{BackendError, FileId, S3Address};
 use crate::error::{Error, Result};
+use fleet_core::backup::StoreDifference;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -18,8 +19,8 @@ pub struct Looked {
     pub objects: u64,
     /// Bytes of all those objects.
     pub bytes: u64,
-    /// First object of the sample that differs, as text for people.
-    pub wrong: Option<String>,
+    /// First difference of the sample.
+    pub wrong: Option<StoreDifference>,
 }
 
 /// Counts the objects of a bucket, none where there is no such bucket, and hashes those of a sample: SHA-256 by path below the prefix.
@@ -34,8 +35,8 @@ pub fn inspect(address: &S3Address, sample: &BTreeMap<String, String>, activity:
     for (path, noted) in sample {
         wrong = match bucket.hash(Path::new(path)) {
             Ok(Some((_, hash))) if hash == *noted => None,
-            Ok(Some(_)) => Some(format!("`{path}` has other content than it had")),
-            Ok(None) => Some(format!("`{path}` is not there")),
+            Ok(Some(_)) => Some(StoreDifference::Content { path: path.clone() }),
+            Ok(None) => Some(StoreDifference::PathMissing { path: path.clone() }),
             Err(error) => return Err(error),
         };
         if wrong.is_some() {

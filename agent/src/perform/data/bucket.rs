@@ -17,7 +17,7 @@ use crate::perform::work::Finish;
 use crate::repositories::{self, s3_address};
 use fleet_core::activity::Activity;
 use fleet_core::app::Rendered;
-use fleet_core::backup::{Bucket, DrillCheck, Kept, Manifest, Part, Root, Store, root_path};
+use fleet_core::backup::{Bucket, DrillCheck, Kept, Manifest, Part, Root, Store, StoreDifference, root_path};
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::StoreName;
 use fleet_core::order_failure::OrderFailure;
@@ -83,13 +83,13 @@ pub async fn fill(
     let found = look(&opened.repository, part, &bucket).await?;
     let bad = |fault: StoreFault| fault.of_backup(name);
     match (&part.kept, found.wrong) {
-        (_, Some(wrong)) => Err(bad(StoreFault::SampleDiffers(wrong))),
+        (_, Some(wrong)) => Err(bad(wrong.into())),
         (Kept::Files { files, .. }, None) if found.objects == *files && found.bytes == part.bytes => Ok(()),
-        (Kept::Files { files, .. }, None) => Err(bad(StoreFault::Incomplete {
-            noun: "object",
-            found: (found.objects, found.bytes),
-            expected: (*files, part.bytes),
-        })),
+        (Kept::Files { files, .. }, None) => {
+            let (objects, bytes, found_bytes) = (*files, part.bytes, found.bytes);
+            let differs = StoreDifference::Objects { objects, bytes, found: found.objects, found_bytes };
+            Err(bad(differs.into()))
+        }
         (Kept::Stream { .. }, None) => Err(bad(StoreFault::NotKeptAsBucket)),
     }
 }

@@ -6,7 +6,8 @@ use super::fill::{Filling, is_of_data, of_tool};
 use super::ready::until_ready;
 use super::{DataError, DataWork};
 use fleet_core::backup::{
-    Check, Counted, DatabaseQuestion, Differences, DrillCheck, Tool, check_tool, count_tool, counts, loads_beside,
+    Check, Counted, DatabaseQuestion, Differences, DrillCheck, StoreDifference, Tool, check_tool, count_tool, counts,
+    loads_beside,
 };
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
@@ -111,12 +112,12 @@ fn as_counted(
 ) -> Result<Vec<DrillCheck>, StoreFault> {
     let wrong = noted.iter().find_map(|(name, Counted { low, high })| {
         let count = found.get(name).copied().unwrap_or(0);
-        let expected = if low == high { low.to_string() } else { format!("{low} to {high}") };
         let is_wrong = count < *low || count > *high;
-        is_wrong.then(|| StoreFault::CountDiffers { name: name.clone(), found: count, expected })
+        let item = || StoreDifference::bounded(name);
+        is_wrong.then(|| StoreDifference::Count { item: item(), low: *low, high: *high, found: count })
     });
     match wrong {
-        Some(fault) => Err(fault),
+        Some(difference) => Err(difference.into()),
         None => {
             let counted = |item: &String| DrillCheck::Counted {
                 store: store.clone(),

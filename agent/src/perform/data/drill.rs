@@ -19,8 +19,8 @@ use data_encoding::HEXLOWER;
 use fleet_core::activity::Activity;
 use fleet_core::app::{Rendered, sandbox};
 use fleet_core::backup::{
-    BackupSource, DataResult, DatabaseEngine, Differences, DrillCheck, DrillMade, Files, Kept, Part, Privileges, Proof,
-    Root, is_files, root_path,
+    BackupSource, DataResult, DatabaseEngine, DrillCheck, DrillMade, Files, Kept, Part, Privileges, Proof, Root,
+    StoreDifference, is_files, root_path,
 };
 use fleet_core::host_policy::Reaches;
 use fleet_core::order::Outcome;
@@ -145,9 +145,7 @@ fn is_loaded(filling: &Filling<'_>) -> bool {
 
 /// A dump of which something else comes back than its server had is not good.
 fn as_it_was(loaded: Loaded) -> Result<Vec<DrillCheck>, DataError> {
-    let words = |(store, it): &(_, Differences)| Some(format!("the store `{store}`: {}", it.words()?));
-    let different: Vec<String> = loaded.differing.iter().filter_map(words).collect();
-    if different.is_empty() { Ok(loaded.said) } else { Err(BackupFault::Differs { differences: different }.into()) }
+    if loaded.differing.is_empty() { Ok(loaded.said) } else { Err(BackupFault::Differ(loaded.differing).into()) }
 }
 
 /// A dump that its own database does not take is not good.
@@ -181,14 +179,15 @@ async fn files(
         let (compared, sample) = (sample.len(), sample.clone());
         let looked = tokio::task::spawn_blocking(move || (first_wrong(&sample, &places), found_in(&places))).await;
         let (wrong, found) = looked.map_err(HostFault::Panicked)?;
-        if let Some(reason) = wrong {
-            return Err(bad(StoreFault::SampleDiffers(reason)));
+        if let Some(wrong) = wrong {
+            return Err(bad(wrong.into()));
         }
         let found =
             found.map_err(|source| DataError::Disk { doing: "read back", path: undo::scratch(data), source })?;
         // Older backups have devices, which are never made.
         if (found.0 + left_out, found.1) != (*files, filling.part.bytes) {
-            return Err(bad(StoreFault::Incomplete { noun: "file", found, expected: (*files, filling.part.bytes) }));
+            let (files, bytes, (found, found_bytes)) = (*files, filling.part.bytes, found);
+            return Err(bad(StoreDifference::Files { files, bytes, found, found_bytes }.into()));
         }
         let (store, bytes) = (store.clone(), filling.part.bytes);
         checks.push(match filling.store.bucket() {
@@ -249,7 +248,7 @@ fn found_in(places: &[(String, PathBuf)]) -> io::Result<(u64, u64)> {
 }
 
 /// Returns the first file of the sample that differs.
-fn first_wrong(sample: &BTreeMap<String, String>, places: &[(String, PathBuf)]) -> Option<String> {
+fn first_wrong(sample: &BTreeMap<String, String>, places: &[(String, PathBuf)]) -> Option<StoreDifference> {
     let on_disk = |path: &str| {
         places.iter().find_map(|(root, place)| {
             let rest = path.strip_prefix(root.as_str())?.strip_prefix('/')?;
@@ -258,9 +257,9 @@ fn first_wrong(sample: &BTreeMap<String, String>, places: &[(String, PathBuf)]) 
     };
     sample.iter().find_map(|(path, noted)| match on_disk(path).map(|place| hash(&place)) {
         Some(Ok(found)) if found == *noted => None,
-        Some(Ok(_)) => Some(format!("`{path}` has other content than it had")),
-        Some(Err(error)) => Some(format!("`{path}` cannot be read back: {error}")),
-        None => Some(format!("`{path}` is below none of its folders")),
+        Some(Ok(_)) => Some(StoreDifference::Content { path: path.clone() }),
+        Some(Err(error)) => Some(StoreDifference::PathUnreadable { path: path.clone(), cause: error.to_string() }),
+        None => Some(StoreDifference::PathOutside { path: path.clone() }),
     })
 }
 

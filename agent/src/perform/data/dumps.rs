@@ -14,8 +14,8 @@ use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use fleet_core::activity::Activity;
 use fleet_core::backup::{
-    Counted, CounterReading, DataNote, DumpValidator, NotedAt, SourceNote, Store, ToolEnd, around, between, dump_tool,
-    exactly, lacking, stream_path, unequal,
+    Counted, CounterReading, DataNote, DumpError, DumpValidator, NotedAt, SourceNote, Store, ToolEnd, around, between,
+    dump_tool, exactly, lacking, stream_path, unequal,
 };
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order_failure::OrderFailure;
@@ -214,14 +214,14 @@ impl Dumping<'_> {
             }
             (None, None) => Ok(between(self.store, before, &self.count().await?)),
             (None, Some(dumped)) if is_still => match unequal(&before.counts, &dumped) {
-                Some(reason) => Err(StoreFault::DumpDiffers(reason).of_store(self.name)),
+                Some(differs) => Err(StoreFault::Dump(differs).of_store(self.name)),
                 None => Ok(exactly(&before.counts, &dumped)),
             },
             (None, Some(dumped)) => {
                 let is_lacking = lacking(&before.counts, &dumped, &before.counts).is_some();
                 let after = if is_lacking { self.count().await?.counts } else { BTreeMap::new() };
                 match lacking(&before.counts, &dumped, &after) {
-                    Some(name) => Err(StoreFault::NothingOf { name: name.clone() }.of_store(self.name)),
+                    Some(item) => Err(StoreFault::Dump(DumpError::Lacks { item: item.clone() }).of_store(self.name)),
                     None => Ok(exactly(&before.counts, &dumped)),
                 }
             }

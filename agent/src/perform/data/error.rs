@@ -10,7 +10,7 @@ use crate::perform::claims::ClaimError;
 use crate::perform::prepare::PrepareError;
 use crate::perform::work::WorkError;
 use crate::runtime::RuntimeError;
-use fleet_core::backup::{BackupPlanError, ManifestError, UncoveredData};
+use fleet_core::backup::{BackupPlanError, Differences, ManifestError, UncoveredData};
 use fleet_core::names::{BackupId, HostName, InstanceName, RepositoryName, StoreName};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::Release;
@@ -228,8 +228,9 @@ pub enum BackupFault {
     OtherManifest { backup: BackupId, instance: InstanceName },
     #[error("the files beside the dump of `{store}`: {fault}")]
     SideFiles { store: StoreName, fault: SideFilesFault },
-    #[error("{}", differences.join("; "))]
-    Differs { differences: Vec<String> },
+    /// Stores that differ from what their servers said when they were dumped.
+    #[error("{} stores differ from their backup", .0.len())]
+    Differ(Vec<(StoreName, Differences)>),
     #[error("there is nothing in it that could be compared")]
     NothingToCompare,
 }

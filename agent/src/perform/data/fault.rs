@@ -3,7 +3,7 @@
 use super::DataError;
 use super::error::{BackupFault, HostFault};
 use crate::runtime::RuntimeError;
-use fleet_core::backup::{CheckError, CountError, DumpError, NoteError};
+use fleet_core::backup::{CheckError, CountError, Differences, DumpError, NoteError, StoreDifference};
 use fleet_core::grammar::count;
 use fleet_core::names::{InstanceName, StoreName};
 use std::path::PathBuf;
@@ -35,23 +35,9 @@ pub enum StoreFault {
     NotAsked(AskError),
     #[error(transparent)]
     Counts(CountError),
-    #[error("its dump has nothing of `{name}`")]
-    NothingOf { name: String },
-    #[error("{0}")]
-    DumpDiffers(String),
-    #[error("`{name}` has {found}, and had {expected}")]
-    CountDiffers { name: String, found: u64, expected: String },
-    #[error("{} came out of the repository, and not the {expected} that went in", count(*found, "byte"))]
-    StreamDiffers { found: u64, expected: u64 },
-    #[error("{0}")]
-    RowsDiffer(String),
-    #[error("{0}")]
-    SampleDiffers(String),
-    #[error(
-        "{} of {} came back of {} of {}",
-        count(found.0, noun), count(found.1, "byte"), count(expected.0, noun), count(expected.1, "byte")
-    )]
-    Incomplete { noun: &'static str, found: (u64, u64), expected: (u64, u64) },
+    /// Differences from the backup: the first ones, and the number of further ones.
+    #[error("it differs from its backup: {}", listed(first))]
+    Differs { more: usize, first: Vec<StoreDifference> },
     #[error(transparent)]
     Check(CheckError),
     #[error("{check}: {}", crate::chain(error))]
@@ -88,6 +74,19 @@ pub enum StoreFault {
     Folder(Box<DataError>),
 }
 
+impl From<StoreDifference> for StoreFault {
+    fn from(difference: StoreDifference) -> Self {
+        Self::Differs { more: 0, first: vec![difference] }
+    }
+}
+
+impl From<&Differences> for StoreFault {
+    fn from(found: &Differences) -> Self {
+        let (more, first) = found.all();
+        Self::Differs { more, first }
+    }
+}
+
 impl StoreFault {
     /// Converts a fault of a store that cannot be blamed on its backup.
     pub fn of_host(self, store: &StoreName) -> DataError {
@@ -103,6 +102,10 @@ impl StoreFault {
     pub fn of_store(self, store: &StoreName) -> DataError {
         DataError::Store { store: store.clone(), fault: Box::new(self) }
     }
+}
+
+fn listed(differences: &[StoreDifference]) -> String {
+    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Reason why a server could not be queried about a store.

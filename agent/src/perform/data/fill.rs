@@ -16,8 +16,8 @@ use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use fleet_core::activity::Activity;
 use fleet_core::backup::{
-    Differences, DrillCheck, Kept, Part, PutTime, Store, Tool, after_tools, is_files, load_tool, loads_beside,
-    prepare_tools,
+    Differences, DrillCheck, Kept, Part, PutTime, Store, StoreDifference, Tool, after_tools, is_files, load_tool,
+    loads_beside, prepare_tools,
 };
 use fleet_core::names::StoreName;
 use fleet_core::order::PowerRequest;
@@ -96,7 +96,7 @@ pub async fn load_all(
         said.extend(recount(data, filling, spec).await?);
         let (compared, differences) = renote(data, filling, spec).await?;
         said.extend(compared);
-        differing.extend(Some((filling.name.clone(), differences)).filter(|(_, it)| it.words().is_some()));
+        differing.extend(Some((filling.name.clone(), differences)).filter(|(_, it)| !it.is_empty()));
     }
     if side.is_late(fillings) {
         put_late(data, fillings, spec, side).await?;
@@ -217,7 +217,7 @@ fn checked(
                     if found == sha256 && so_far == bytes {
                         return None;
                     }
-                    let differs = StoreFault::StreamDiffers { found: so_far, expected: bytes };
+                    let differs = StoreFault::from(StoreDifference::Stream { expected: bytes, found: so_far });
                     let text = differs.to_string();
                     (Broken::Differs(differs), text)
                 }

@@ -206,12 +206,12 @@ fn notes_of(store: &StoreName, restored: Restored) -> Vec<DataNote> {
 /// Fails the restore if rows differ. Other differences are only reported, because the rows may still be wanted.
 pub async fn note_different(data: &DataWork<'_>, loaded: &Loaded) -> Result<(), DataError> {
     if let Some((store, rows)) = loaded.differing.iter().find(|(_, it)| !it.rows.is_empty()) {
-        let reason = rows.words().unwrap_or_default();
-        return Err(StoreFault::RowsDiffer(reason).of_backup(store));
+        return Err(StoreFault::from(rows).of_backup(store));
     }
     let differing = loaded.differing.iter().filter(|(_, it)| !it.facts.is_empty());
     let different = |(store, it): &(StoreName, Differences)| DataNote::Different {
         store: store.clone(),
+        more: it.more_facts,
         differences: it.facts.clone(),
     };
     let notes: Vec<DataNote> = differing.map(different).collect();

@@ -137,7 +137,11 @@ impl From<&BackupFault> for OrderFailure {
             BackupFault::Replaced { .. } | BackupFault::OtherManifest { .. } => {
                 Self::BackupDoubtful { problem: fault.to_string() }
             }
-            BackupFault::Differs { differences } => Self::RestoredDataDiffers { differences: differences.join("; ") },
+            BackupFault::Differ(stores) => {
+                let mut failures: Vec<_> =
+                    stores.iter().map(|(store, found)| in_store(store, (&StoreFault::from(found)).into())).collect();
+                if failures.len() == 1 { failures.remove(0) } else { Self::Several { failures } }
+            }
             BackupFault::NotKeptAsBucket { .. } | BackupFault::SideFiles { .. } | BackupFault::NothingToCompare => {
                 Self::BackupDamaged { problem: fault.to_string() }
             }
@@ -149,20 +153,17 @@ impl From<&StoreFault> for OrderFailure {
     fn from(fault: &StoreFault) -> Self {
         match fault {
             StoreFault::Runtime(error) | StoreFault::NotChecked { error, .. } => error.into(),
-            StoreFault::Dump(DumpError::ToolFailed { code, words }) => tool_failed("its tool", *code, &output(words)),
-            StoreFault::Dump(error) => Self::DumpInvalid { problem: error.to_string() },
+            StoreFault::Dump(DumpError::ToolFailed { code, output: said }) => {
+                tool_failed("its tool", *code, &output(said))
+            }
+            StoreFault::Dump(error) => Self::DumpInvalid { problem: error.clone() },
             StoreFault::NotReady(missing) | StoreFault::NotReadyWithFiles(missing) => {
                 Self::ServiceNotReady { service: missing.service.clone(), missing: missing.missing.to_string() }
             }
-            StoreFault::DumpDiffers(_)
-            | StoreFault::CountDiffers { .. }
-            | StoreFault::StreamDiffers { .. }
-            | StoreFault::RowsDiffer(_)
-            | StoreFault::SampleDiffers(_)
-            | StoreFault::Incomplete { .. } => Self::RestoredDataDiffers { differences: fault.to_string() },
-            StoreFault::NothingKept | StoreFault::NotKeptAsBucket | StoreFault::NothingOf { .. } => {
-                Self::BackupDamaged { problem: fault.to_string() }
+            StoreFault::Differs { more, first } => {
+                Self::RestoredDataDiffers { more: *more, differences: first.clone() }
             }
+            StoreFault::NothingKept | StoreFault::NotKeptAsBucket => Self::BackupDamaged { problem: fault.to_string() },
             StoreFault::BucketInUse { .. } => Self::RestoreTargetInUse { problem: fault.to_string() },
             StoreFault::VolumeExists { volume } => {
                 Self::RestoreTargetInUse { problem: format!("the volume `{volume}` is on this host already") }
@@ -222,5 +223,45 @@ pub fn of_repository(error: &RepositoryError) -> OrderFailure {
         | FailureKind::Disk
         | FailureKind::Rustic
         | FailureKind::Protocol => OrderFailure::RepositoryFailed { repository, step, cause },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_core::backup::{Differences, StoreDifference};
+
+    fn store(name: &str) -> StoreName {
+        name.parse().expect("a name")
+    }
+
+    #[test]
+    fn a_dump_that_differs_from_its_server_is_not_valid_and_no_restored_data() {
+        let item = || "public.notes".to_owned();
+        for problem in
+            [DumpError::CountDiffers { item: item(), dumped: 1, counted: 4 }, DumpError::Lacks { item: item() }]
+        {
+            let failure = OrderFailure::from(&StoreFault::Dump(problem.clone()).of_store(&store("db")));
+            assert_eq!(failure, in_store(&store("db"), OrderFailure::DumpInvalid { problem }));
+        }
+    }
+
+    #[test]
+    fn each_store_that_differs_has_its_differences() {
+        let found = |object: &str| Differences {
+            rows: vec![StoreDifference::Missing { object: object.to_owned() }],
+            more_rows: 2,
+            ..Differences::default()
+        };
+        let failure = |name: &str| {
+            let differences = vec![StoreDifference::Missing { object: name.to_owned() }];
+            in_store(&store(name), OrderFailure::RestoredDataDiffers { more: 2, differences })
+        };
+        let differ = |names: &[&str]| {
+            let stores = names.iter().map(|name| (store(name), found(name))).collect();
+            OrderFailure::from(&BackupFault::Differ(stores))
+        };
+        assert_eq!(differ(&["db"]), failure("db"));
+        assert_eq!(differ(&["db", "graph"]), OrderFailure::Several { failures: vec![failure("db"), failure("graph")] });
     }
 }

@@ -1,6 +1,6 @@
 //! MongoDB: an archive lists its collections at its beginning, and marks the end of each.
 
-use super::DumpError;
+use super::{DumpError, EngineKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 const MAGIC: [u8; 4] = [0x6d, 0xe2, 0x99, 0x81];
@@ -66,7 +66,7 @@ impl Archive {
         let word: [u8; 4] = self.held.as_slice().try_into().unwrap_or_default();
         match (self.place, word) {
             (ParserState::Magic, MAGIC) => self.place = ParserState::Prelude { is_first: true },
-            (ParserState::Magic, _) => self.problem = Some(DumpError::WrongBeginning { form: "a dump of MongoDB" }),
+            (ParserState::Magic, _) => self.problem = Some(DumpError::WrongBeginning { engine: EngineKind::Mongodb }),
             (_, TERMINATOR) => self.place = ParserState::Header,
             (_, length) => match u32::from_le_bytes(length) {
                 length @ 5..=DOCUMENT_LIMIT => {

@@ -1,7 +1,7 @@
 //! PostgreSQL: a script with a final comment that it is complete. Newer versions restrict the script's commands at the
 //! beginning, and lift that with the same key at the very end.
 
-use super::DumpError;
+use super::{DumpError, EngineKind};
 
 const COMPLETE: &[u8] = b"--\n-- PostgreSQL database dump complete\n--\n\n";
 const RESTRICT: &[u8] = b"\\restrict ";
@@ -40,7 +40,7 @@ impl Script {
 
     pub fn verdict(&self, head: &[u8], tail: &[u8]) -> Result<(), DumpError> {
         if !head.starts_with(b"--") {
-            return Err(DumpError::WrongBeginning { form: "a dump of PostgreSQL" });
+            return Err(DumpError::WrongBeginning { engine: EngineKind::Postgresql });
         }
         let end = match &self.key {
             Some(key) => [COMPLETE, b"\\unrestrict ", key, b"\n\n"].concat(),
@@ -49,6 +49,6 @@ impl Script {
         if tail.ends_with(&end) {
             return Ok(());
         }
-        Err(DumpError::BreaksOff { missing: "the lines that PostgreSQL ends a dump with are missing" })
+        Err(DumpError::BreaksOff { engine: EngineKind::Postgresql })
     }
 }

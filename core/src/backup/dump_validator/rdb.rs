@@ -1,6 +1,6 @@
 //! Redis: the file ends with a mark and a checksum over all before it.
 
-use super::DumpError;
+use super::{DumpError, EngineKind};
 use std::sync::OnceLock;
 
 /// The mark of the end, and the checksum behind it.
@@ -24,13 +24,13 @@ impl Rdb {
 
     pub fn verdict(&self, head: &[u8], tail: &[u8]) -> Result<(), DumpError> {
         if !head.starts_with(b"REDIS") {
-            return Err(DumpError::WrongBeginning { form: "a dump of Redis" });
+            return Err(DumpError::WrongBeginning { engine: EngineKind::Redis });
         }
         let is_marked = tail.len() > END && tail[tail.len() - END] == MARK;
         let said: Option<[u8; 8]> = self.held.as_slice().try_into().ok();
         let said = said.map(u64::from_le_bytes).filter(|_| is_marked);
         match said {
-            None => Err(DumpError::BreaksOff { missing: "the mark of its end is missing" }),
+            None => Err(DumpError::BreaksOff { engine: EngineKind::Redis }),
             // The server is configured to write none.
             Some(0) => Ok(()),
             Some(said) if said == self.crc => Ok(()),

@@ -1,6 +1,6 @@
 //! Neo4j: a magic word, then compressed frames, which contain their own lengths.
 
-use super::DumpError;
+use super::{DumpError, EngineKind};
 
 /// Bytes before the frames: for zstd compression, and for gzip compression.
 const ZSTD: &[u8] = b"DZV1";
@@ -100,13 +100,13 @@ impl Frames {
             return Ok(());
         }
         if !head.starts_with(ZSTD) {
-            return Err(DumpError::WrongBeginning { form: "a dump of Neo4j" });
+            return Err(DumpError::WrongBeginning { engine: EngineKind::Neo4j });
         }
         let is_whole = self.state == State::Magic && self.held.is_empty() && head.len() > ZSTD.len();
         match self.state {
             _ if is_whole => Ok(()),
             State::Other if head.get(4..8).is_some_and(|magic| magic != FRAME) => Ok(()),
-            _ => Err(DumpError::BreaksOff { missing: "its last frame is not complete" }),
+            _ => Err(DumpError::BreaksOff { engine: EngineKind::Neo4j }),
         }
     }
 }

@@ -7,7 +7,8 @@ use crate::v1;
 use fleet_core::backup::{
     BackupSource, Cause, CopyMade, Coverage, DataAction, DataNote, DataResult, DrillCheck, DrillMade, EngineKind,
     FilesParent, Hold, HoldKind, Kept, LocationAccess, Manifest, Others, Part, Privileges, Proof, RepositoryAccess,
-    RestoreMade, Root, Secret, Snapshots, StoreGap, StoreSeen, StoreState, UncoveredData, UndeclaredData,
+    RestoreMade, Root, Secret, Snapshots, StoreDifference, StoreGap, StoreSeen, StoreState, UncoveredData,
+    UndeclaredData,
 };
 use fleet_core::names::BackupId;
 use fleet_core::order::order_id;
@@ -177,11 +178,12 @@ pub fn results() -> Vec<DataResult> {
         DataResult::Drill(DrillMade { repository: name("central"), backup: backup(), proof })
     };
     let notes = vec![DataNote::other("settings were the image's")];
+    let differences = vec![StoreDifference::Count { item: word("notes"), low: 1, high: 1, found: 0 }];
     let restore = RestoreMade { backup: backup(), safety: copies(), took_ms: 1, bytes: 2, notes };
     vec![
         DataResult::Backup(copies()),
         drill(None),
-        drill(Some(Box::new(OrderFailure::RestoredDataDiffers { differences: word("a table is empty") }))),
+        drill(Some(Box::new(OrderFailure::RestoredDataDiffers { more: 2, differences }))),
         DataResult::Restore(restore),
         DataResult::Forgotten(vec![backup()]),
     ]

@@ -80,9 +80,9 @@ async fn a_service_that_was_off_stays_off() {
 async fn a_dump_that_is_not_whole_is_no_backup() {
     let faults = [
         (Fault::DumpKilled(60), "exited with code 137: killed"),
-        (Fault::EngineErrorAsData, "could not be started"),
+        (Fault::EngineErrorAsData, "not started"),
         (Fault::Truncated(70), "breaks off"),
-        (Fault::Empty, "the dump is empty"),
+        (Fault::Empty, "not valid: empty"),
         (Fault::DatabaseDown, "does not run"),
         (Fault::ToolMissing, "has no `pg_dump`"),
     ];
