@@ -29,7 +29,7 @@ pub use encoding::ENCODED_LIMIT;
 pub use health::{ExecProbe, HealthRules, HttpProbe, Probe, VersionProbe};
 pub use lint::{LintReport, LintSummary, images, images_telling, lint, lint_telling};
 pub use pins::Pins;
-pub use render::{Placement, Rendered, render, render_telling};
+pub use render::{Placement, PreparedRelease, Rendered, render, render_telling};
 pub use sandbox::sandbox;
 pub use stores::{CheckDeclaration, PasswordDeclaration, StoreDeclaration};
 pub use upgrades::{DataEffect, RequiredStop, UpgradeEdge, Upgrades};

@@ -14,6 +14,7 @@ mod own;
 mod serve;
 
 pub use client::{RenderError, Renderer, Session, WORKERS};
+pub use job::HostUse;
 pub use own::own_program;
 pub use serve::main;
 

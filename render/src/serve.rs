@@ -1,17 +1,18 @@
 //! Main loop of the worker: renders the requests on its standard input, until it is closed.
 
 use super::frame::{self, ANSWER_LIMIT, REQUEST_LIMIT};
-use super::job::{Answer, Job, Said};
+use super::job::{Answer, HeldBundle, Request, Said};
 use fleet_core::app::{Bundle, LintReport};
 use fleet_core::compose::{Problem, Problems};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::time::{ClockId, clock_gettime};
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 /// Bytes of memory that a worker may ask for; beyond it ends.
 pub(crate) const MEMORY: u64 = 256 << 20;
-/// Processor time after which a worker ends by itself, for example because its caller was killed.
-const PROCESSOR_SECONDS: u64 = 300;
+/// Processor time of one job after which a worker ends by itself, for example because its caller was killed.
+const JOB_SECONDS: u64 = 60;
 
 /// Serves requests on standard input and output. To be the whole of a hidden subcommand's life.
 pub fn main() -> ExitCode {
@@ -23,26 +24,37 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Limits memory and time, and leaves no core file, which would hold secrets. Where the system does not let us, the caller's
+/// Limits memory, and leaves no core file, which would hold secrets. Where the system does not let us, the caller's
 /// deadline is left.
 fn confine() {
     let limit = |most: u64| Rlimit { current: Some(most), maximum: Some(most) };
     let _ = setrlimit(Resource::Core, limit(0));
     let _ = setrlimit(Resource::Data, limit(MEMORY));
-    let _ = setrlimit(Resource::Cpu, limit(PROCESSOR_SECONDS));
+}
+
+/// Limits the processor time of the next job. A worker may have any number of jobs.
+fn limit_job() {
+    let used = clock_gettime(ClockId::ProcessCPUTime).tv_sec.unsigned_abs();
+    let maximum = getrlimit(Resource::Cpu).maximum;
+    let _ = setrlimit(Resource::Cpu, Rlimit { current: Some(used + JOB_SECONDS), maximum });
 }
 
 fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
-    while let Some(job) = take(input)? {
-        let bundle = take(input)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-        let job: Job = serde_json::from_slice(&job)?;
-        let bundle = Bundle::decode(&bundle).map_err(io::Error::other)?;
+    let mut held = None;
+    while let Some(request) = take(input)? {
+        let Request { job, with_bundle } = serde_json::from_slice(&request)?;
+        if with_bundle {
+            let bundle = take(input)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+            held = Some(HeldBundle::new(Bundle::decode(&bundle).map_err(io::Error::other)?));
+        }
+        let held = held.as_mut().ok_or_else(|| io::Error::other("the first request has no bundle"))?;
+        limit_job();
         let output = std::cell::RefCell::new(&mut *output);
         let begun = |template: &str| {
             // If the caller has gone, the answer fails as well.
             let _ = say(&mut **output.borrow_mut(), &Said::Begun(template.to_owned()));
         };
-        let answer = job.carry_out(&bundle, &begun);
+        let answer = job.carry_out(held, &begun);
         say(&mut **output.borrow_mut(), &Said::Answer(Box::new(answer)))?;
     }
     Ok(())
@@ -77,6 +89,7 @@ fn too_large(said: &Said) -> Said {
     Said::Answer(Box::new(match said {
         Said::Answer(answer) => match &**answer {
             Answer::Rendered(_) => Answer::Rendered(Err(problems)),
+            Answer::HostUse(_) => Answer::HostUse(Err(problems)),
             Answer::Linted(_) => Answer::Linted(LintReport { problems, summary: None }),
             Answer::Images(_) => Answer::Images(Err(problems)),
         },

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Placement};
-use fleet_render::{RenderError, Renderer};
+use fleet_render::{HostUse, RenderError, Renderer};
 
 const COMPOSE: &str = "services: { web: { image: \"notes:1\" } }\n";
 const APP: &str = "app: notes
@@ -98,6 +98,20 @@ async fn a_hundred_instances_are_rendered_by_one_worker() -> Result<()> {
     for number in 0..100 {
         let rendered = session.render(&bundle, &values(&bundle, "3")?, &placement(&format!("notes-{number}"))?).await?;
         assert_eq!(rendered.spec.instance.to_string(), format!("notes-{number}"));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_worker_renders_the_bundle_of_the_request_and_not_of_the_one_before() -> Result<()> {
+    let bundles = [bundle("n is {{ values.n }}")?, bundle("n was {{ values.n }}")?];
+    let (renderer, placement) = (renderer(), placement("notes-1")?);
+    let mut session = renderer.session().await?;
+    for bundle in [&bundles[0], &bundles[1], &bundles[1], &bundles[0]] {
+        let values = values(bundle, "3")?;
+        let here = Renderer::in_this_process().render(bundle, &values, &placement).await?;
+        assert_eq!(session.render(bundle, &values, &placement).await?, here);
+        assert_eq!(session.host_use(bundle, &values, &placement).await?, HostUse::of(&here));
     }
     Ok(())
 }

@@ -25,6 +25,7 @@ main() {
                 bench "$name"
             done
             ;;
+        --own-network) in_own_network "${@:2}" ;;
         *)
             case " $BENCHES " in
                 *" $1 "*) bench "$@" ;;
@@ -52,7 +53,10 @@ bench() {
             ;;
         fuzz) as_many_files_as_allowed "$programs/bench-fuzz" "${@:2}" ;;
         hostile) as_many_files_as_allowed "$programs/bench-hostile" ;;
-        agents) as_many_files_as_allowed "$programs/bench-agents" ;;
+        agents)
+            need_package ip iproute2
+            as_many_files_as_allowed unshare --net "$root/tests/bench/run.sh" --own-network "$programs/bench-agents"
+            ;;
         catalog) "$programs/bench-catalog" ;;
         plan) "$programs/bench-plan" ;;
         through) "$programs/bench-through" ;;
@@ -69,6 +73,13 @@ bench() {
 # Ten thousand connections are ten thousand open files, in each of two programs.
 as_many_files_as_allowed() {
     ulimit -n "$(ulimit -Hn)"
+    "$@"
+}
+
+# A network of loopback addresses alone. What connects to one of 127.1.0.0/16 comes from the same address.
+in_own_network() {
+    ip link set lo up
+    ip route add local 127.1.0.0/16 dev lo table local
     "$@"
 }
 

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// The files of a release by their paths: relative, normal, with `/` between their parts.
 ///
 /// **Invariant:** a bundle in hand is within its bounds; see [`Bundle::new`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Bundle {
-    files: BTreeMap<String, Vec<u8>>,
+    /// Shared by copies, so that a copy costs nothing and two copies are compared at once.
+    files: Arc<BTreeMap<String, Vec<u8>>>,
 }
 
 /// The most files in a bundle.
@@ -56,13 +58,14 @@ impl Bundle {
             check_path(path)?;
         }
         refuse_file_as_folder(&files)?;
-        Ok(Self { files })
+        Ok(Self { files: Arc::new(files) })
     }
 
     /// The same bundle with one file added or replaced.
-    pub fn with(mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Result<Self, BundleError> {
-        self.files.insert(path.into(), bytes.into());
-        Self::new(self.files)
+    pub fn with(self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Result<Self, BundleError> {
+        let mut files = Arc::unwrap_or_clone(self.files);
+        files.insert(path.into(), bytes.into());
+        Self::new(files)
     }
 
     /// Returns content by path.

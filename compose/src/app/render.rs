@@ -7,7 +7,7 @@ use super::yaml::problem_at;
 use super::{AppDefinition, Bundle, CheckedValues, HealthRules, Pins, Probe, definition, stores};
 use crate::compose::{self, Problems, Project, ProjectNaming};
 use crate::lower::{Context, lower};
-use crate::names::{HostName, InstanceName, StoreName, Version};
+use crate::names::{Digest, HostName, InstanceName, StoreName, Version};
 use crate::spec::InstanceSpec;
 use crate::store::{Rebuild, Store};
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,57 @@ pub struct Rendered {
     pub rebuilds: BTreeMap<StoreName, Rebuild>,
 }
 
+/// A release that is read once, and rendered for any number of instances.
+#[derive(Debug)]
+pub struct PreparedRelease {
+    bundle: Bundle,
+    digest: Digest,
+    definition: AppDefinition,
+    pins: Pins,
+}
+
+impl PreparedRelease {
+    /// Reads what does not depend on the instance, or returns all problems.
+    pub fn new(bundle: &Bundle) -> Result<Self, Problems> {
+        let definition = AppDefinition::of(bundle)?;
+        let pins = Pins::of(bundle.files())?;
+        Ok(Self { bundle: bundle.clone(), digest: bundle.digest(), definition, pins })
+    }
+
+    /// Renders the release for one instance, or returns all problems. Calls `begun` with each template before rendering it.
+    pub fn render(
+        &self,
+        values: &CheckedValues,
+        placement: &Placement,
+        begun: &dyn Fn(&str),
+    ) -> Result<Rendered, Problems> {
+        let Self { bundle, digest, definition, pins } = self;
+        let made = template::make(bundle, definition, values, placement, begun)?;
+        let files = merged(bundle, &made);
+        let variables = variables(definition, &files, values, placement)?;
+        let project = read(definition, bundle, &files, &made, &variables)?;
+        check_probes(definition, bundle, &project)?;
+        let name = project_name(definition, &project, placement);
+        let context = Context {
+            instance: &placement.instance,
+            host: &placement.host,
+            project: &name,
+            app: &definition.app,
+            version: &placement.version,
+            scheme: &definition.upgrades.as_ref().map(|upgrades| upgrades.scheme.clone()).unwrap_or_default(),
+            digest,
+            working_dir: placement.working_dir.trim_end_matches('/'),
+            pins: &pins.0,
+        };
+        let files = written(definition, files, &made, &project, &variables, &name);
+        let spec = lower(&project, files, &context);
+        let bytes = bundle.file(definition::FILE).unwrap_or_default();
+        let stores = stores::resolve(&definition.stores, bytes, &Texts::of(definition, values, placement), &spec)?;
+        let rebuilds = stores::rebuilds(&definition.stores, bytes, &spec)?;
+        Ok(Rendered { spec, health: definition.health.clone(), stores, rebuilds })
+    }
+}
+
 /// Renders a release for one instance, or returns all problems.
 pub fn render(bundle: &Bundle, values: &CheckedValues, placement: &Placement) -> Result<Rendered, Problems> {
     render_telling(bundle, values, placement, &|_| {})
@@ -53,31 +104,7 @@ pub fn render_telling(
     placement: &Placement,
     begun: &dyn Fn(&str),
 ) -> Result<Rendered, Problems> {
-    let definition = AppDefinition::of(bundle)?;
-    let pins = Pins::of(bundle.files())?;
-    let made = template::make(bundle, &definition, values, placement, begun)?;
-    let files = merged(bundle, &made);
-    let variables = variables(&definition, &files, values, placement)?;
-    let project = read(&definition, bundle, &files, &made, &variables)?;
-    check_probes(&definition, bundle, &project)?;
-    let name = project_name(&definition, &project, placement);
-    let context = Context {
-        instance: &placement.instance,
-        host: &placement.host,
-        project: &name,
-        app: &definition.app,
-        version: &placement.version,
-        scheme: &definition.upgrades.as_ref().map(|upgrades| upgrades.scheme.clone()).unwrap_or_default(),
-        digest: &bundle.digest(),
-        working_dir: placement.working_dir.trim_end_matches('/'),
-        pins: &pins.0,
-    };
-    let files = written(&definition, files, &made, &project, &variables, &name);
-    let spec = lower(&project, files, &context);
-    let bytes = bundle.file(definition::FILE).unwrap_or_default();
-    let stores = stores::resolve(&definition.stores, bytes, &Texts::of(&definition, values, placement), &spec)?;
-    let rebuilds = stores::rebuilds(&definition.stores, bytes, &spec)?;
-    Ok(Rendered { spec, health: definition.health, stores, rebuilds })
+    PreparedRelease::new(bundle)?.render(values, placement, begun)
 }
 
 /// The bundle's files, and over them those made from templates.

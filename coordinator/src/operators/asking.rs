@@ -4,20 +4,22 @@ use super::claims::Claimant;
 use super::proposals::ATTEMPT;
 use super::service::OperatorsService;
 use crate::rpc_status::{refusal_of, refuse};
-use fleet_core::claims::claims_of;
+use fleet_core::claims::{Claims, claims_of};
 use fleet_core::event::EventKind;
 use fleet_core::hint::Hint;
-use fleet_core::host_policy::Reaches;
 use fleet_core::names::{HostName, InstanceName, OperatorName};
 use fleet_core::not_asked::{MemberNotAsked, NotAsked, NotAskedReason};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::proposal::Proposal;
 use fleet_core::reason::LeftOutReason;
 use fleet_core::refused_call::{Attempt, CallRefusal};
+use fleet_core::release::Release;
 use fleet_core::rendering_failure::RenderingFailure;
+use fleet_core::rollout::Member;
 use fleet_core::spec::InstanceSpec;
 use fleet_proto::convert::{incoming_failure, reported_query_failure};
 use fleet_proto::v1::{self, host_query, query_reply};
+use fleet_render::HostUse;
 use futures_util::StreamExt;
 use futures_util::stream;
 use std::collections::{BTreeMap, HashMap};
@@ -55,6 +57,16 @@ pub enum HostWord {
 pub struct MembersAsked {
     pub refused: HashMap<InstanceName, LeftOutReason>,
     pub not_asked: HashMap<InstanceName, NotAsked>,
+    /// Claims of the members that were rendered.
+    planned: HashMap<InstanceName, PlannedClaims>,
+}
+
+/// Claims of an instance by a release and a revision of its values.
+#[derive(Debug)]
+struct PlannedClaims {
+    release: Release,
+    revision: u64,
+    claims: Claims,
 }
 
 impl MembersAsked {
@@ -69,6 +81,12 @@ impl MembersAsked {
                 self.not_asked.insert(name, NotAsked { host: host.clone(), reason });
             }
         }
+    }
+
+    /// Returns the claims of a member, if they were rendered from the same release and values.
+    pub fn claims_of(&self, member: &Member, revision: u64) -> Option<Claims> {
+        let planned = self.planned.get(&member.instance)?;
+        (planned.release == member.to && planned.revision == revision).then(|| planned.claims.clone())
     }
 
     /// Records a member whose planned state cannot be rendered here.
@@ -108,7 +126,7 @@ impl OperatorsService {
         let mut session = self.rendering(attempt, by).await?;
         self.check_claims(attempt, &mut session, of, to).await?;
         drop(session);
-        match self.word_of(by, of, to).await {
+        match self.word_of(by, of, &claims_of(to)).await {
             HostWord::Fine => Ok(None),
             HostWord::Refusal(failure) => {
                 Err(refuse(attempt, CallRefusal::HostRefuses { host: of.host.clone(), failure }, Hint::NothingChanged))
@@ -126,21 +144,23 @@ impl OperatorsService {
     ) -> Result<MembersAsked, Status> {
         let mut session = self.rendering(ATTEMPT, by).await?;
         let mut asked = MembersAsked::default();
-        let mut by_host: BTreeMap<HostName, Vec<(InstanceName, InstanceSpec)>> = BTreeMap::new();
+        let mut by_host: BTreeMap<HostName, Vec<(InstanceName, Claims)>> = BTreeMap::new();
         let mut room = ASKED;
         for member in &proposal.members {
             let Some(desired) = self.shared.facts.read().instance(&member.instance).cloned() else { continue };
             let (name, host) = (&member.instance, desired.host);
             let revision = previous.get(name).copied().unwrap_or(desired.revision);
             let of = Claimant { name, host: &host };
-            let to = match self.rendered_as(&mut session, of, &member.to, revision).await {
-                Ok(to) => to,
+            let HostUse { claims, reaches } = match self.host_use(&mut session, of, &member.to, revision).await {
+                Ok(used) => used,
                 Err(status) => {
                     asked.not_rendered(of, &status);
                     continue;
                 }
             };
-            if let Some((refusals, more)) = self.policy_refusals(&host, &Reaches::of_instance(&to)) {
+            let planned = PlannedClaims { release: member.to.clone(), revision, claims: claims.clone() };
+            asked.planned.insert(name.clone(), planned);
+            if let Some((refusals, more)) = self.policy_refusals(&host, &reaches) {
                 asked.refused.insert(name.clone(), LeftOutReason::PolicyForbids { host, more, refusals });
             } else if room == 0 {
                 asked
@@ -148,7 +168,7 @@ impl OperatorsService {
                     .insert(name.clone(), NotAsked { host, reason: NotAskedReason::TooMany { limit: ASKED } });
             } else {
                 room -= 1;
-                by_host.entry(host).or_default().push((name.clone(), to.spec));
+                by_host.entry(host).or_default().push((name.clone(), claims));
             }
         }
         drop(session);
@@ -170,12 +190,12 @@ impl OperatorsService {
         &self,
         by: &OperatorName,
         host: &HostName,
-        members: Vec<(InstanceName, InstanceSpec)>,
+        members: Vec<(InstanceName, Claims)>,
         until: Instant,
     ) -> Vec<(InstanceName, HostWord)> {
         let silent: OnceLock<NotAskedReason> = OnceLock::new();
         let silent = &silent;
-        let ask = |(name, to): (InstanceName, InstanceSpec)| async move {
+        let ask = |(name, to): (InstanceName, Claims)| async move {
             let late = || HostWord::NotAsked(NotAskedReason::NoTimeLeft);
             let word = match silent.get() {
                 Some(why) => HostWord::NotAsked(why.clone()),
@@ -195,7 +215,7 @@ impl OperatorsService {
     }
 
     /// Returns the reply of a host about the planned state of an instance.
-    pub async fn word_of(&self, by: &OperatorName, of: Claimant<'_>, to: &InstanceSpec) -> HostWord {
+    pub async fn word_of(&self, by: &OperatorName, of: Claimant<'_>, to: &Claims) -> HostWord {
         match timeout(LIMIT, self.refusal_of(by, of, to)).await {
             Ok(Ok(None)) => HostWord::Fine,
             Ok(Ok(Some(failure))) => HostWord::Refusal(failure),
@@ -209,7 +229,7 @@ impl OperatorsService {
         &self,
         by: &OperatorName,
         of: Claimant<'_>,
-        to: &InstanceSpec,
+        to: &Claims,
     ) -> Result<Option<Box<OrderFailure>>, NotAskedReason> {
         let session = self.shared.sessions.get(of.host).ok_or(NotAskedReason::Offline)?;
         if !session.has_greeted() {
@@ -218,7 +238,7 @@ impl OperatorsService {
         if !session.replies_to_claims() {
             return Err(NotAskedReason::AgentTooOld);
         }
-        let claims = Some(claims_of(to).into());
+        let claims = Some(to.clone().into());
         let query = host_query::Kind::Claims(v1::ClaimsQuery { instance: of.name.to_string(), claims });
         let asked = self.shared.queries.ask(&self.shared.sessions, of.host, query, by);
         let mut asking = asked.map_err(|error| error.not_asked())?;

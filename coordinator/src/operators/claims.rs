@@ -4,12 +4,11 @@
 //! rollout) are rendered.
 
 use super::asking::MembersAsked;
-use super::changes::{check_for, placement, rendered};
+use super::changes::{check_for, not_rendered, placement};
 use super::service::OperatorsService;
 use super::subject::Rendering;
 use crate::facts::StateSnapshot;
 use crate::rpc_status::{failed, refuse};
-use fleet_core::app::Rendered;
 use fleet_core::claims::{Claims, Conflict, claims_of, conflicts, holders_of_volume};
 use fleet_core::compose::ProjectNaming;
 use fleet_core::hint::Hint;
@@ -22,6 +21,7 @@ use fleet_core::refused_call::{Attempt, CallRefusal, HeldName, first_of};
 use fleet_core::release::Release;
 use fleet_core::rollout::RolloutIntent;
 use fleet_core::spec::InstanceSpec;
+use fleet_render::HostUse;
 use std::collections::{BTreeSet, HashMap};
 use tonic::Status;
 
@@ -87,7 +87,7 @@ impl OperatorsService {
         to: &InstanceSpec,
     ) -> Result<Vec<PlannedChange>, Status> {
         let others = self.claims_beside(rendering, of).await;
-        if let Err(conflict) = self.against(of, to, &others) {
+        if let Err(conflict) = self.against(of, &claims_of(to), &others) {
             let (refusal, hint) = conflict.of_call(of);
             return Err(refuse(attempt, refusal, hint));
         }
@@ -95,14 +95,13 @@ impl OperatorsService {
         Ok(others.unknown.into_iter().map(not_compared).collect())
     }
 
-    fn against(&self, of: Claimant<'_>, to: &InstanceSpec, others: &HostClaims) -> Result<(), ClaimRefusal> {
+    fn against(&self, of: Claimant<'_>, to: &Claims, others: &HostClaims) -> Result<(), ClaimRefusal> {
         let present = self.shared.facts.read().said(of.name).and_then(|said| said.claims.clone());
         if let Some(present) = present.as_ref().filter(|present| present.project != to.project) {
             let (present, planned) = (present.project.clone(), to.project.clone());
             return Err(ClaimRefusal::ProjectChanges { present, planned });
         }
-        let claims = claims_of(to);
-        let found = conflicts(&claims, present.as_ref(), others.claims.iter().map(|(name, claims)| (name, claims)));
+        let found = conflicts(to, present.as_ref(), others.claims.iter().map(|(name, claims)| (name, claims)));
         if found.is_empty() {
             return Ok(());
         }
@@ -132,7 +131,7 @@ impl OperatorsService {
                 Stage::Said(claims) => Ok(claims),
                 Stage::Wanted { release, revision } => {
                     let claimant = Claimant { name: &name, host: of.host };
-                    self.spec_of(rendering, claimant, &release, revision).await.map(|spec| claims_of(&spec))
+                    self.host_use(rendering, claimant, &release, revision).await.map(|used| used.claims)
                 }
             };
             match claims {
@@ -143,31 +142,21 @@ impl OperatorsService {
         found
     }
 
-    /// An instance as a release and a revision of its values make it.
-    async fn spec_of(
+    /// Returns what an instance would use of its host as a release and a revision of its values make it.
+    pub async fn host_use(
         &self,
         rendering: &mut Rendering,
         of: Claimant<'_>,
         release: &Release,
         revision: u64,
-    ) -> Result<InstanceSpec, Status> {
-        Ok(self.rendered_as(rendering, of, release, revision).await?.spec)
-    }
-
-    /// The same, with its probes and stores.
-    pub async fn rendered_as(
-        &self,
-        rendering: &mut Rendering,
-        of: Claimant<'_>,
-        release: &Release,
-        revision: u64,
-    ) -> Result<Rendered, Status> {
+    ) -> Result<HostUse, Status> {
         let opened = self.opened(ATTEMPT, rendering, release)?;
         let values = self.shared.values.open(self.shared.facts.store(), of.name, revision);
         let (values, _) = values.map_err(|error| failed(Attempt::OpenValues, &error))?;
         let checked = check_for(ATTEMPT, &opened.definition, &values)?;
         let place = placement(of.name, of.host, &release.name.version);
-        rendered(rendering, ATTEMPT, &opened.bundle, &checked, &place).await
+        let used = rendering.host_use(&opened.bundle, &checked, &place).await;
+        used.map_err(|error| not_rendered(ATTEMPT, error))
     }
 
     /// Adds the members of a proposal that conflict with other claims, each with the reason. The coordinator's own
@@ -190,7 +179,11 @@ impl OperatorsService {
                 continue;
             }
             let revision = previous.get(&member.instance).copied().unwrap_or(desired.revision);
-            match self.spec_of(rendering, of, &member.to, revision).await {
+            let planned = match asked.claims_of(member, revision) {
+                Some(claims) => Ok(claims),
+                None => self.host_use(rendering, of, &member.to, revision).await.map(|used| used.claims),
+            };
+            match planned {
                 Err(status) => asked.not_rendered(of, &status),
                 Ok(to) => {
                     let reason = self.against(of, &to, &others).err().map(|conflict| conflict.of_member(of));

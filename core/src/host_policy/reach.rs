@@ -6,9 +6,10 @@ use crate::app::Probe;
 use crate::backup::Bucket;
 use crate::names::{AppName, RepositoryName, StoreName};
 use crate::policy_refusal::LeadError;
+use serde::{Deserialize, Serialize};
 
 /// One effect of an order on the host, or on parts of it that do not belong to the instance.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HostReach {
     /// App that is installed.
     App(AppName),
@@ -101,7 +102,7 @@ pub enum HostReach {
 }
 
 /// Use of a path of the host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PathUse {
     /// Mount of a container.
     Mount,
@@ -112,7 +113,7 @@ pub enum PathUse {
 }
 
 /// A power over the host, by its key in the Compose file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Power {
     /// Privileged container.
     Privileged,
@@ -125,7 +126,7 @@ pub enum Power {
 }
 
 /// Purpose of a program inside a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExecUse {
     /// An exec probe of this service.
     Probe {

@@ -13,10 +13,11 @@ use crate::names::{RepositoryName, StoreName};
 use crate::spec::{
     ContainerSpec, InstanceSpec, MountSource, NetworkMode, NetworkSpec, Switch, VolumeSpec, VolumeTarget,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The ways of one order, and the folder that is the instance's own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reaches {
     /// Folder of the instance.
     pub own: Option<String>,

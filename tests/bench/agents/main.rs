@@ -11,10 +11,12 @@ mod operator;
 mod swarm;
 
 use coordinator::{init, serve};
+use fleet_link::Identity;
 use fleet_tests::figure;
 use fleet_tests::port::Port;
 use fleet_tests::process::Process;
 use operator::Operator;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 use swarm::Swarm;
 
@@ -43,6 +45,7 @@ async fn measure() -> anyhow::Result<()> {
     let empty = coordinator.resident()?;
 
     eprintln!("connecting");
+    let identities = at_addresses_of_their_own(identities, port.number())?;
     let begin = Instant::now();
     let swarm = Swarm::start(identities);
     operator.until_online(count, Duration::from_secs(120)).await?;
@@ -62,6 +65,18 @@ async fn measure() -> anyhow::Result<()> {
     figure::at_most(NAME, "all_back_after_restart", begin.elapsed().as_secs_f64(), "s", 10.0);
     drop(coordinator);
     Ok(())
+}
+
+/// Lets each agent reach the coordinator over a loopback address of its own, which is then its source address too:
+/// agents are on as many machines, and the coordinator limits what one address may take. `tests/bench/run.sh` gives the
+/// network with these addresses.
+fn at_addresses_of_their_own(identities: Vec<Identity>, port: u16) -> anyhow::Result<Vec<Identity>> {
+    let first = u32::from(Ipv4Addr::new(127, 1, 0, 1));
+    let own = |(number, mut identity): (usize, Identity)| {
+        identity.address = SocketAddr::from((Ipv4Addr::from(first + u32::try_from(number)?), port)).to_string();
+        Ok(identity)
+    };
+    identities.into_iter().enumerate().map(own).collect()
 }
 
 /// Memory per agent, and processor time while nothing happens but heartbeats.

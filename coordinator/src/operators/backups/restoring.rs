@@ -16,6 +16,7 @@ use fleet_core::app::Given;
 use fleet_core::backup::{
     BackupSeen, BackupSource, DataAction, DataRequest, Kept, Manifest, Others, Part, without_side_files,
 };
+use fleet_core::claims::claims_of;
 use fleet_core::event::EventKind;
 use fleet_core::facts::{DriftRule, InstanceDesired, InstanceOrigin, PowerDesired};
 use fleet_core::hint::Hint;
@@ -150,7 +151,7 @@ impl OperatorsService {
         let stores = rendered.stores.iter().filter(|(name, store)| store.is_truth() && is_meant(name));
         self.check_reaches(ATTEMPT, &subject.desired.host, &Reaches::of_restore(&rendered, stores))?;
         let host = subject.desired.host.clone();
-        Ok(match self.word_of(by, subject.claimant(), &rendered.spec).await {
+        Ok(match self.word_of(by, subject.claimant(), &claims_of(&rendered.spec)).await {
             HostWord::Fine => None,
             HostWord::Refusal(failure) => Some(PlannedChange::HostObjects { host, failure }),
             HostWord::NotAsked(reason) => Some(NotAsked { host, reason }.into()),
