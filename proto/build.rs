@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new("proto");
     let descriptors = protox::compile(FILES.map(|file| folder.join(file)), [folder])?;
     println!("cargo:rerun-if-changed=proto");
-    let mut builder = tonic_prost_build::configure();
+    let mut builder = tonic_prost_build::configure().codec_path("crate::codec::SmallBufferCodec");
     for (field, attribute) in enum_words(&descriptors) {
         builder = builder.field_attribute(field, attribute);
     }

@@ -4,6 +4,7 @@
 
 #![warn(missing_docs)]
 
+mod codec;
 pub mod convert;
 pub mod protocol;
 pub mod refusal;
