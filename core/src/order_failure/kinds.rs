@@ -274,9 +274,7 @@ order_failures! {
     BackupUnreadable = "backup_unreadable" { backup: String, problem: String },
     /// The restored data is not what was backed up.
     #[error("{}", differing(*more, differences))]
-    RestoredDataDiffers = "restored_data_differs" {
-        #[serde(default)] more: usize, #[serde(deserialize_with = "read_differences")] differences: Vec<StoreDifference>,
-    },
+    RestoredDataDiffers = "restored_data_differs" { #[serde(default)] more: usize, #[serde(deserialize_with = "read_differences")] differences: Vec<StoreDifference> },
     /// The copy of a backup in one repository could not be made.
     #[error("{repository}: {failure}")]
     CopyFailed = "copy_failed" { repository: String, failure: Box<OrderFailure> },
