@@ -1,7 +1,6 @@
 //! Backups: their content, their locations, and their proofs.
 
 mod access;
-mod backup_damage;
 mod backup_plan;
 mod catalog;
 mod counted;
@@ -10,7 +9,6 @@ mod data_request;
 mod data_result;
 mod drill_check;
 mod dump_validator;
-mod file_kind;
 mod manifest;
 mod manifest_change;
 mod policy;
@@ -31,14 +29,15 @@ pub(crate) mod testing;
 mod tool;
 mod version_mismatch;
 
+pub use crate::backup_damage::{BackupDamage, VerifyFinding};
 pub use crate::dump_error::DumpError;
+pub use crate::file_kind::FileKind;
 pub use crate::order_failure::{DataNote, percent};
 pub use crate::store_difference::StoreDifference;
 pub use crate::store_gap::{MountPlace, StoreGap, UndeclaredData};
 pub use crate::uncovered_data::{SideFileGap, UncoveredData};
 pub use crate::zone::{MomentError, Zone, ZoneError, moment};
 pub use access::{FilesParent, LocationAccess, RepositoryAccess, Secret};
-pub use backup_damage::{BackupDamage, VerifyFinding};
 pub use backup_plan::{
     BackupPhase, BackupPlan, BackupPlanError, Clash, QuiesceWindow, backup_plan, is_files, works_in,
 };
@@ -52,7 +51,6 @@ pub use data_request::{BackupSource, DataAction, DataKind, DataRequest, Others, 
 pub use data_result::{CopyMade, DataResult, DrillMade, RestoreMade};
 pub use drill_check::DrillCheck;
 pub use dump_validator::DumpValidator;
-pub use file_kind::FileKind;
 pub use fleet_compose::store::{
     Bucket, Check, CheckError, Commands, DatabaseEngine, DatabaseQuestion, EngineKind, Expected, Files, Rebuild,
     Server, Store, StoreKind, is_pattern, matches_pattern,

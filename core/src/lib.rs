@@ -9,6 +9,7 @@
 pub mod access;
 pub mod activity;
 pub mod backup;
+pub mod backup_damage;
 pub mod backup_health;
 pub mod capability;
 pub mod change_result;
@@ -22,6 +23,7 @@ pub mod dump_error;
 pub mod duplicate;
 pub mod event;
 pub mod facts;
+pub mod file_kind;
 pub mod grammar;
 pub mod halt_reason;
 pub mod health_problem;

@@ -5,6 +5,8 @@ use fleet_core::grammar::{count, verb};
 use fleet_proto::convert::{incoming_backup_damage, incoming_verify_finding};
 use fleet_proto::v1;
 
+const ARCHIVE: &str = "the archive of the files beside its dump";
+
 /// Returns the words of damage as it came over the wire.
 pub fn shown(message: &v1::BackupDamage) -> String {
     let known = incoming_backup_damage(message.clone()).as_ref().map(words);
@@ -51,7 +53,22 @@ pub fn words(damage: &BackupDamage) -> String {
         BackupDamage::Ambiguous { snapshots } => {
             format!("{snapshots} snapshots carry its id, and nobody noted which one it is: accept one of them")
         }
+        BackupDamage::StoreEmpty => "the backup lists it, and has nothing of it".to_owned(),
+        BackupDamage::NotKeptAsBucket => "it was not kept as a bucket".to_owned(),
+        BackupDamage::NothingToCompare => "there is nothing in it that could be compared".to_owned(),
+        BackupDamage::SideFilesUnreadable => "the files beside its dump cannot be read".to_owned(),
+        BackupDamage::SideFilesDiffer => format!("{ARCHIVE} is not the one that was kept"),
+        BackupDamage::SideFilesCutOff => format!("{ARCHIVE} is cut off"),
+        BackupDamage::SideFilesInvalid => format!("{ARCHIVE} has a name or a size that cannot be read"),
+        BackupDamage::SideFileTooLarge { path } => beside(path, "is larger than any that is kept"),
+        BackupDamage::SideFileOutside { path } => beside(path, "leads elsewhere"),
+        BackupDamage::SideFileOfServer { path } => beside(path, "is the server's own"),
+        BackupDamage::SideFileDiffers { path } => beside(path, "is not what it was"),
     }
+}
+
+fn beside(path: &str, problem: &str) -> String {
+    format!("the file `{path}` beside its dump {problem}")
 }
 
 /// Returns the words of what came of reading a repository.
@@ -92,12 +109,16 @@ mod tests {
             shown_line(&line(VerifyFinding::Damaged { files: 1, backups: Vec::new() }, FileKind::Snapshot)),
             finding(&VerifyFinding::Whole { read: 1, packs: 12 }),
             words(&BackupDamage::PathsUnreadable { path: "/db/notes.sql".to_owned(), more: 1 }),
+            words(&BackupDamage::SideFilesCutOff),
+            words(&BackupDamage::SideFileOfServer { path: "postmaster.pid".to_owned() }),
         ];
         insta::assert_snapshot!(lines.join("\n"), @r"
         2 files are damaged; backups: 3f9a12bc0011223344556677 (pack a1b2: its checksum is wrong)
         1 file is damaged, which no backup needs (snapshot a1b2 cannot be read: its checksum is wrong)
         1 of 12 packs read
         /db/notes.sql and 1 more cannot be read
+        the archive of the files beside its dump is cut off
+        the file `postmaster.pid` beside its dump is the server's own
         ");
     }
 }

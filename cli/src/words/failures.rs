@@ -1,6 +1,8 @@
 //! Sentences about failed orders. They are made only here: a failure comes as a code with arguments.
 
-use super::{after, coverage, health, host_events, ledgers, notes, policies, steps, stores, uncovered, unknown_reason};
+use super::{
+    after, coverage, damage, health, host_events, ledgers, notes, policies, steps, stores, uncovered, unknown_reason,
+};
 use fleet_core::activity::Activity;
 use fleet_core::name_fault::NameFault;
 use fleet_core::order_failure::OrderFailure;
@@ -215,7 +217,8 @@ pub fn words(failure: &OrderFailure) -> String {
         }
         // Backups and repositories.
         OrderFailure::BackupMissing { backup, repository } => format!("the backup {backup} is not in {repository}"),
-        OrderFailure::BackupDamaged { problem } | OrderFailure::BackupDoubtful { problem } => problem.clone(),
+        OrderFailure::BackupDamaged { problem } => damage::words(problem),
+        OrderFailure::BackupDoubtful { problem } => problem.clone(),
         OrderFailure::BackupUnreadable { backup, problem } => format!("the backup {backup}: {problem}"),
         OrderFailure::RestoredDataDiffers { more, differences } => stores::restored(*more, differences),
         OrderFailure::CopyFailed { repository, failure } => format!("{repository}: {}", words(failure)),
@@ -358,6 +361,7 @@ mod tests {
             let refusal = vec!["2", "POLICY_REFUSAL_CODE_MOUNT", "a"];
             let in_store = [&["db"][..], &nested].concat();
             let (ledger, lost) = (vec!["LEDGER_PROBLEM_CODE_NO_GOAL"], vec!["2", "UNCOVERED_DATA_CODE_OTHER", "a"]);
+            let damage = vec!["BACKUP_DAMAGE_CODE_STORE_EMPTY"];
             let (dump, differences) =
                 (vec!["DUMP_ERROR_CODE_EMPTY"], vec!["7", "2", "STORE_DIFFERENCE_CODE_MISSING", "a"]);
             let candidates = [
@@ -374,6 +378,7 @@ mod tests {
                 lost,
                 dump,
                 differences,
+                damage,
             ];
             let mut messages = candidates.into_iter().chain(noted).map(|texts| v1::OrderFailure {
                 code: code.into(),

@@ -12,7 +12,7 @@ pub use location::{DataPlace, data_place, mentioned, mentioned_logs, relative};
 pub use logs::{is_log, is_named_log};
 pub use rules::{PutTime, can_descend, is_of_server, is_side_file, put_time};
 
-use super::{DataNote, DatabaseEngine, EngineKind, Manifest, SideFileGap, Store, Tool, UncoveredData};
+use super::{BackupDamage, DataNote, DatabaseEngine, EngineKind, Manifest, SideFileGap, Store, Tool, UncoveredData};
 use crate::names::StoreName;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -137,16 +137,17 @@ pub fn said_files(printed: &str) -> SaidFiles {
 
 impl SideFile {
     /// Returns the reason why it must not be put into a server's folder: its backup may come from an untrusted host.
-    pub fn fault(&self, engine: EngineKind) -> Option<&'static str> {
+    pub fn fault(&self, engine: EngineKind) -> Option<BackupDamage> {
         let is_plain = |name: &str| !name.is_empty() && name != "." && name != ".." && !name.contains('\0');
         let size = match &self.content {
             SideContent::File { bytes, .. } => *bytes,
             SideContent::Link { to } => to.len() as u64,
         };
+        let path = || self.path.clone();
         match () {
-            () if !self.path.split('/').all(is_plain) => Some("its path leads elsewhere"),
-            () if is_of_server(engine, &self.path) => Some("it is the server's own"),
-            () if size > FILE_LIMIT => Some("it is larger than any that is kept"),
+            () if !self.path.split('/').all(is_plain) => Some(BackupDamage::SideFileOutside { path: path() }),
+            () if is_of_server(engine, &self.path) => Some(BackupDamage::SideFileOfServer { path: path() }),
+            () if size > FILE_LIMIT => Some(BackupDamage::SideFileTooLarge { path: path() }),
             () => None,
         }
     }

@@ -5,6 +5,7 @@
 
 use super::{DataNote, after, at, differing, joined, listed, noted};
 use crate::activity::Activity;
+use crate::backup_damage::BackupDamage;
 use crate::dump_error::DumpError;
 use crate::health_problem::{HealthProblem, LostVolume, read_volumes};
 use crate::ledger_problem::LedgerProblem;
@@ -265,7 +266,7 @@ order_failures! {
     BackupMissing = "backup_missing" { backup: String, repository: String },
     /// A backup is damaged or does not have what it says.
     #[error("{problem}")]
-    BackupDamaged = "backup_damaged" { problem: String },
+    BackupDamaged = "backup_damaged" { problem: BackupDamage },
     /// Several snapshots may be the backup, or the one that was noted is gone.
     #[error("{problem}")]
     BackupDoubtful = "backup_doubtful" { problem: String },
@@ -329,8 +330,7 @@ order_failures! {
     /// The sandbox of an earlier drill could not be removed.
     #[error("parts of the sandbox of an earlier drill are left: {}: {cause}", listed(parts))]
     SandboxLeft = "sandbox_left" {
-        #[serde(default)] project: String, cause: String,
-        #[serde(alias = "left", deserialize_with = "read_parts")] parts: Vec<SandboxPart>,
+        #[serde(default)] project: String, cause: String, #[serde(alias = "left", deserialize_with = "read_parts")] parts: Vec<SandboxPart>,
     },
     /// A drill proved its backup, and parts of its sandbox could not be removed.
     #[error("the backup is good; parts of its sandbox could not be removed: {}", listed(parts))]

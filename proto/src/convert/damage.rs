@@ -15,6 +15,17 @@ coded_message! {
     IndexUnreadable,
     Replaced,
     Ambiguous { snapshots },
+    StoreEmpty,
+    NotKeptAsBucket,
+    NothingToCompare,
+    SideFilesUnreadable,
+    SideFilesDiffer,
+    SideFilesCutOff,
+    SideFilesInvalid,
+    SideFileTooLarge { path },
+    SideFileOutside { path },
+    SideFileOfServer { path },
+    SideFileDiffers { path },
 }
 
 coded_message! {
@@ -39,6 +50,8 @@ impl Argument for FileKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::convert::incoming_order_failure;
+    use fleet_core::order_failure::OrderFailure;
 
     #[test]
     fn damage_and_a_finding_of_each_code_come_back_as_they_were() {
@@ -52,11 +65,24 @@ mod tests {
             BackupDamage::IndexUnreadable,
             BackupDamage::Replaced,
             BackupDamage::Ambiguous { snapshots: 2 },
+            BackupDamage::StoreEmpty,
+            BackupDamage::NotKeptAsBucket,
+            BackupDamage::NothingToCompare,
+            BackupDamage::SideFilesUnreadable,
+            BackupDamage::SideFilesDiffer,
+            BackupDamage::SideFilesCutOff,
+            BackupDamage::SideFilesInvalid,
+            BackupDamage::SideFileTooLarge { path: text() },
+            BackupDamage::SideFileOutside { path: text() },
+            BackupDamage::SideFileOfServer { path: text() },
+            BackupDamage::SideFileDiffers { path: text() },
         ];
         let codes = (1..1000).filter_map(|number| v1::BackupDamageCode::try_from(number).ok());
         assert_eq!(codes.count(), all.len());
         for damage in all {
-            assert_eq!(incoming_backup_damage(damage.clone().into()), Some(damage));
+            assert_eq!(incoming_backup_damage(damage.clone().into()), Some(damage.clone()));
+            let failure = OrderFailure::BackupDamaged { problem: damage };
+            assert_eq!(incoming_order_failure(failure.clone().into()), Some(failure));
         }
         let backups = vec!["ab".repeat(12).parse().expect("an id")];
         let all = [

@@ -313,6 +313,7 @@ fn failures() -> Vec<v1::OrderFailure> {
         let refusal = vec!["2", "POLICY_REFUSAL_CODE_MOUNT", "a"];
         let in_store = [&["db"][..], &nested].concat();
         let (ledger, lost) = (vec!["LEDGER_PROBLEM_CODE_NO_GOAL"], vec!["2", "UNCOVERED_DATA_CODE_OTHER", "a"]);
+        let damage = vec!["BACKUP_DAMAGE_CODE_STORE_EMPTY"];
         let (dump, differences) = (vec!["DUMP_ERROR_CODE_EMPTY"], vec!["7", "2", "STORE_DIFFERENCE_CODE_MISSING", "a"]);
         let candidates = [
             vec!["7"; 4],
@@ -328,6 +329,7 @@ fn failures() -> Vec<v1::OrderFailure> {
             lost,
             dump,
             differences,
+            damage,
         ];
         let mut messages = candidates.into_iter().chain(noted).map(|texts| v1::OrderFailure {
             code: code.into(),

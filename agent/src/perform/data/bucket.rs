@@ -3,7 +3,7 @@
 //! A bucket cannot be moved aside: its earlier content is in the safety backup, and is restored from there.
 //! **Invariant:** an external bucket is changed only if the host's policy allows it, and never by a drill.
 
-use super::error::{BackupFault, HostFault};
+use super::error::HostFault;
 use super::fault::StoreFault;
 use super::fill::{Filling, services_of};
 use super::source::{Opened, pick};
@@ -17,7 +17,9 @@ use crate::perform::work::Finish;
 use crate::repositories::{self, s3_address};
 use fleet_core::activity::Activity;
 use fleet_core::app::Rendered;
-use fleet_core::backup::{Bucket, DrillCheck, Kept, Manifest, Part, Root, Store, StoreDifference, root_path};
+use fleet_core::backup::{
+    BackupDamage, Bucket, DrillCheck, Kept, Manifest, Part, Root, Store, StoreDifference, root_path,
+};
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::StoreName;
 use fleet_core::order_failure::OrderFailure;
@@ -90,7 +92,7 @@ pub async fn fill(
             let differs = StoreDifference::Objects { objects, bytes, found: found.objects, found_bytes };
             Err(bad(differs.into()))
         }
-        (Kept::Stream { .. }, None) => Err(bad(StoreFault::NotKeptAsBucket)),
+        (Kept::Stream { .. }, None) => Err(bad(StoreFault::Damaged(BackupDamage::NotKeptAsBucket))),
     }
 }
 
@@ -123,7 +125,7 @@ fn root(part: &Part) -> Result<&Root, DataError> {
         Kept::Files { roots, .. } => roots.as_slice(),
         Kept::Stream { .. } => &[],
     };
-    Ok(roots.first().ok_or_else(|| BackupFault::NotKeptAsBucket { store: part.store.clone() })?)
+    roots.first().ok_or_else(|| StoreFault::Damaged(BackupDamage::NotKeptAsBucket).of_backup(&part.store))
 }
 
 /// Returns the results of comparing a filled bucket, for people.

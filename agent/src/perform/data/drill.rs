@@ -19,8 +19,8 @@ use data_encoding::HEXLOWER;
 use fleet_core::activity::Activity;
 use fleet_core::app::{Rendered, sandbox};
 use fleet_core::backup::{
-    BackupSource, DataResult, DatabaseEngine, DrillCheck, DrillMade, Files, Kept, Part, Privileges, Proof, Root,
-    StoreDifference, is_files, root_path,
+    BackupDamage, BackupSource, DataResult, DatabaseEngine, DrillCheck, DrillMade, Files, Kept, Part, Privileges,
+    Proof, Root, StoreDifference, is_files, root_path,
 };
 use fleet_core::host_policy::Reaches;
 use fleet_core::order::Outcome;
@@ -104,7 +104,7 @@ async fn attempt(data: &DataWork<'_>, opened: &Opened) -> Result<Vec<DrillCheck>
     checks.extend(queries(data, spec, &fillings).await?);
     checks.extend(said);
     if checks.is_empty() {
-        return Err(BackupFault::NothingToCompare.into());
+        return Err(BackupFault::Damaged(BackupDamage::NothingToCompare).into());
     }
     Ok(checks)
 }

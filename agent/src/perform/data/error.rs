@@ -10,7 +10,7 @@ use crate::perform::claims::ClaimError;
 use crate::perform::prepare::PrepareError;
 use crate::perform::work::WorkError;
 use crate::runtime::RuntimeError;
-use fleet_core::backup::{BackupPlanError, Differences, ManifestError, UncoveredData};
+use fleet_core::backup::{BackupDamage, BackupPlanError, Differences, ManifestError, UncoveredData};
 use fleet_core::names::{BackupId, HostName, InstanceName, RepositoryName, StoreName};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::Release;
@@ -218,36 +218,17 @@ pub enum BackupFault {
     Store { store: StoreName, fault: StoreFault },
     #[error("the store `{store}` could not be loaded: {fault}")]
     NotLoaded { store: StoreName, fault: StoreFault },
-    #[error("the store `{store}` was not kept as a bucket")]
-    NotKeptAsBucket { store: StoreName },
     #[error("the backup {backup} is not in {repository}")]
     Missing { backup: BackupId, repository: RepositoryName },
     #[error("{repository}: {error}")]
     Replaced { repository: RepositoryName, error: PickError },
     #[error("its manifest is of the backup {backup} of {instance}")]
     OtherManifest { backup: BackupId, instance: InstanceName },
-    #[error("the files beside the dump of `{store}`: {fault}")]
-    SideFiles { store: StoreName, fault: SideFilesFault },
     /// Stores that differ from what their servers said when they were dumped.
     #[error("{} stores differ from their backup", .0.len())]
     Differ(Vec<(StoreName, Differences)>),
-    #[error("there is nothing in it that could be compared")]
-    NothingToCompare,
-}
-
-/// Reason why files beside a dump cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SideFilesFault {
-    #[error("they cannot be read")]
-    Unreadable,
-    #[error("their archive is not what was kept")]
-    Differ,
-    #[error(transparent)]
-    Archive(fleet_core::backup::UnpackError),
-    #[error("`{path}`: {fault}")]
-    Unfit { path: String, fault: &'static str },
-    #[error("`{path}` is not what it was")]
-    FileDiffers { path: String },
+    #[error("it is damaged: {0}")]
+    Damaged(BackupDamage),
 }
 
 fn listed(all: &[impl ToString]) -> String {

@@ -3,7 +3,7 @@
 use super::DataError;
 use super::error::{BackupFault, HostFault};
 use crate::runtime::RuntimeError;
-use fleet_core::backup::{CheckError, CountError, Differences, DumpError, NoteError, StoreDifference};
+use fleet_core::backup::{BackupDamage, CheckError, CountError, Differences, DumpError, NoteError, StoreDifference};
 use fleet_core::grammar::count;
 use fleet_core::names::{InstanceName, StoreName};
 use std::path::PathBuf;
@@ -19,8 +19,6 @@ pub enum StoreFault {
     NoValidator,
     #[error("it is no bucket")]
     NoBucket,
-    #[error("it was not kept as a bucket")]
-    NotKeptAsBucket,
     #[error("{}", crate::chain(.0))]
     Runtime(RuntimeError),
     #[error(transparent)]
@@ -52,8 +50,8 @@ pub enum StoreFault {
     LeadsElsewhere { path: String },
     #[error("`{one}` and `{other}` would both go into `{path}`")]
     SameFolder { one: String, other: String, path: PathBuf },
-    #[error("the backup says that it has it, and there is nothing of it in it")]
-    NothingKept,
+    #[error("its backup is damaged: {0}")]
+    Damaged(BackupDamage),
     #[error("there is no folder or volume `{name}` to restore into")]
     NoTarget { name: String },
     #[error("it takes no volume `{name}`, which is in the backup: nothing is restored beside it")]

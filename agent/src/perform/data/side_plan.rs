@@ -2,7 +2,6 @@
 //!
 //! **Invariant:** a restore reads and checks them before it touches anything.
 
-use super::error::{BackupFault, SideFilesFault};
 use super::fault::StoreFault;
 use super::fill::Filling;
 use super::side_files::{Contents, DataRoot, Gathered, above, hash, root_of};
@@ -11,8 +10,8 @@ use super::{DataError, DataWork};
 use crate::beneath::{Folder, Owner};
 use fleet_core::activity::Activity;
 use fleet_core::backup::{
-    DataNote, DrillCheck, PutTime, SideContent, SideFile, SideFiles, SideFolder, data_folder, first_names, put_time,
-    side_path, unpack,
+    BackupDamage, DataNote, DrillCheck, PutTime, SideContent, SideFile, SideFiles, SideFolder, data_folder,
+    first_names, put_time, side_path, unpack,
 };
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
@@ -74,25 +73,25 @@ pub async fn plan(
 }
 
 async fn of_backup(opened: &Opened, filling: &Filling<'_>, kept: &SideFiles) -> Result<Contents, DataError> {
-    let bad = |fault| DataError::from(BackupFault::SideFiles { store: filling.name.clone(), fault });
+    let bad = |damage| StoreFault::Damaged(damage).of_backup(filling.name);
     if kept.files.is_empty() {
         return Ok(Vec::new());
     }
     let archive = opened.small(&side_path(filling.name)).await;
-    let archive = archive.ok_or_else(|| bad(SideFilesFault::Unreadable))?;
+    let archive = archive.ok_or_else(|| bad(BackupDamage::SideFilesUnreadable))?;
     if hash(&archive) != kept.sha256 {
-        return Err(bad(SideFilesFault::Differ));
+        return Err(bad(BackupDamage::SideFilesDiffer));
     }
-    let mut contents = unpack(&archive).map_err(|error| bad(SideFilesFault::Archive(error)))?;
+    let mut contents = unpack(&archive).map_err(|error| bad(error.into()))?;
     let file = |file: &SideFile| {
-        if let Some(fault) = file.fault(filling.part.engine) {
-            return Err(bad(SideFilesFault::Unfit { path: file.path.clone(), fault }));
+        if let Some(damage) = file.fault(filling.part.engine) {
+            return Err(bad(damage));
         }
         let content = match &file.content {
             SideContent::Link { .. } => Vec::new(),
             SideContent::File { sha256, .. } => {
                 let content = contents.remove(&file.path).filter(|content| hash(content) == *sha256);
-                content.ok_or_else(|| bad(SideFilesFault::FileDiffers { path: file.path.clone() }))?
+                content.ok_or_else(|| bad(BackupDamage::SideFileDiffers { path: file.path.clone() }))?
             }
         };
         Ok((file.clone(), content))

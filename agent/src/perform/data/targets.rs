@@ -11,7 +11,8 @@ use crate::perform::prepare::{PrepareError, look};
 use crate::runtime::{ForeignContainer, Notes, RuntimeError};
 use fleet_core::app::Rendered;
 use fleet_core::backup::{
-    DatabaseEngine, Files, Kept, Owner, Root, Store, data_mounts, is_files, is_pattern, renamed, takes_volume,
+    BackupDamage, DatabaseEngine, Files, Kept, Owner, Root, Store, data_mounts, is_files, is_pattern, renamed,
+    takes_volume,
 };
 use fleet_core::claims::{ClaimKind, Claims, claims_of};
 use fleet_core::names::{InstanceName, StoreName};
@@ -107,7 +108,7 @@ async fn of_files(
         found.retain(|root| root.mount.owner == Owner::Instance);
     }
     if roots.is_empty() {
-        return Err(StoreFault::NothingKept.of_store(filling.name));
+        return Err(StoreFault::Damaged(BackupDamage::StoreEmpty).of_store(filling.name));
     }
     let (mut targets, mut missing) = (Vec::new(), Vec::new());
     for root in roots {

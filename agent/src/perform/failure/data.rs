@@ -142,9 +142,7 @@ impl From<&BackupFault> for OrderFailure {
                     stores.iter().map(|(store, found)| in_store(store, (&StoreFault::from(found)).into())).collect();
                 if failures.len() == 1 { failures.remove(0) } else { Self::Several { failures } }
             }
-            BackupFault::NotKeptAsBucket { .. } | BackupFault::SideFiles { .. } | BackupFault::NothingToCompare => {
-                Self::BackupDamaged { problem: fault.to_string() }
-            }
+            BackupFault::Damaged(damage) => Self::BackupDamaged { problem: damage.clone() },
         }
     }
 }
@@ -163,7 +161,7 @@ impl From<&StoreFault> for OrderFailure {
             StoreFault::Differs { more, first } => {
                 Self::RestoredDataDiffers { more: *more, differences: first.clone() }
             }
-            StoreFault::NothingKept | StoreFault::NotKeptAsBucket => Self::BackupDamaged { problem: fault.to_string() },
+            StoreFault::Damaged(damage) => Self::BackupDamaged { problem: damage.clone() },
             StoreFault::BucketInUse { .. } => Self::RestoreTargetInUse { problem: fault.to_string() },
             StoreFault::VolumeExists { volume } => {
                 Self::RestoreTargetInUse { problem: format!("the volume `{volume}` is on this host already") }

@@ -3,6 +3,7 @@
 //! The form is POSIX ustar (IEEE Std 1003.1, pax, "ustar Interchange Format"), with GNU's binary form for large owners.
 
 use super::{COUNT_LIMIT_OF_FILES, FILE_LIMIT, SideContent, SideFile};
+use crate::backup::BackupDamage;
 use std::collections::BTreeMap;
 
 const BLOCK: usize = 512;
@@ -84,6 +85,16 @@ pub enum UnpackError {
     /// A field for a number has something else.
     #[error("a size in it is no number")]
     NoNumber,
+}
+
+impl From<UnpackError> for BackupDamage {
+    fn from(error: UnpackError) -> Self {
+        match error {
+            UnpackError::CutOff => Self::SideFilesCutOff,
+            UnpackError::TooMuch { path } => Self::SideFileTooLarge { path },
+            UnpackError::NoText | UnpackError::NoNumber => Self::SideFilesInvalid,
+        }
+    }
 }
 
 /// The contents of an archive by path; links have none.

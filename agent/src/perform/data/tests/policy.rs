@@ -181,7 +181,7 @@ async fn a_part_with_no_folder_or_with_two_for_one_place_fails_the_restore() {
         roots(part).push(Root { from: "oasis-1_attic".to_owned(), ..first });
     };
     let cases: [(Change, &str); 3] = [
-        (|part| roots(part).clear(), "there is nothing of it in it"),
+        (|part| roots(part).clear(), "store empty"),
         (twice, "would both go into"),
         (elsewhere, "it takes no volume `oasis-1_attic`"),
     ];
