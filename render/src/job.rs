@@ -40,7 +40,7 @@ pub enum Answer {
     Images(Result<Vec<String>, Problems>),
 }
 
-/// What an instance would have and reach on its host: a small part of what a release becomes for it.
+/// Use of a host by an instance: the names that it would have, and its ways to the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostUse {
     /// Names and ports that it would have.

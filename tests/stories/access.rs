@@ -22,9 +22,10 @@ fn watch(fleet: &Fleet, identity: &Identity) -> Result<Streaming<v1::ToAgent>, B
 
 #[track_caller]
 fn check_revoked(fleet: &Fleet, identity: &Identity) {
-    let refused = watch(fleet, identity).err();
     let is_revoked = |status: &Status| matches!(LinkError::from_status("", status.clone()), LinkError::Revoked);
-    assert!(refused.as_ref().is_some_and(|status| is_revoked(status)), "{refused:?}");
+    // The coordinator may cut the connection before its answer is read; no attempt is welcome, and one is answered.
+    let refused: Vec<_> = (0..5).map(|_| watch(fleet, identity).expect_err("it is not welcome")).collect();
+    assert!(refused.iter().any(|status| is_revoked(status)), "{refused:?}");
 }
 
 #[test]
