@@ -59,7 +59,7 @@ fn an_undo_takes_nothing_that_another_instance_has_by_now() {
     harness.install("other@1", "a", "two");
     let before = (harness.id(&format!("{one}-web-1")), harness.id(&format!("{two}-web-1")));
     let output = harness.fleet.refused("rollout undo --yes --detach");
-    let reason = format!("on a: the network `{}` is {two}'s", harness.name("x"));
+    let reason = format!("the network `{}` on a is {two}'s", harness.name("x"));
     assert!(output.text().contains(&reason), "{}", output.text());
     assert_eq!((harness.id(&format!("{one}-web-1")), harness.id(&format!("{two}-web-1"))), before);
 }
