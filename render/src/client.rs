@@ -165,8 +165,8 @@ impl Session {
         }
     }
 
-    /// Returns what an instance of a release would have and reach on its host. For many instances of one release this
-    /// takes much less time than [`Self::render`].
+    /// Returns what an instance of a release would have and reach on its host: a small answer, where that of
+    /// [`Self::render`] has all files of the release.
     ///
     /// # Errors
     /// Fails where the release is at fault, or its worker cannot be started or reached.

@@ -16,7 +16,7 @@ pub struct Request {
     pub with_bundle: bool,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub enum Job {
     Render { values: CheckedValues, placement: Placement },
     HostUse { values: CheckedValues, placement: Placement },

@@ -96,3 +96,21 @@ fn too_large(said: &Said) -> Said {
         Said::Begun(_) => Answer::Rendered(Err(problems)),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_job_has_processor_time_of_its_own() {
+        let used = || clock_gettime(ClockId::ProcessCPUTime).tv_sec.unsigned_abs();
+        limit_job();
+        let first = getrlimit(Resource::Cpu).current.expect("it is limited");
+        let begun = used();
+        while used() <= begun {
+            std::hint::spin_loop();
+        }
+        limit_job();
+        assert!(getrlimit(Resource::Cpu).current.expect("it is limited") > first);
+    }
+}

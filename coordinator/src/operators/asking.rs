@@ -6,6 +6,7 @@ use super::service::OperatorsService;
 use crate::rpc_status::{refusal_of, refuse};
 use fleet_core::claims::{Claims, claims_of};
 use fleet_core::event::EventKind;
+use fleet_core::facts::InstanceDesired;
 use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, OperatorName};
 use fleet_core::not_asked::{MemberNotAsked, NotAsked, NotAskedReason};
@@ -17,6 +18,7 @@ use fleet_core::release::Release;
 use fleet_core::rendering_failure::RenderingFailure;
 use fleet_core::rollout::Member;
 use fleet_core::spec::InstanceSpec;
+use fleet_core::time::Time;
 use fleet_proto::convert::{incoming_failure, reported_query_failure};
 use fleet_proto::v1::{self, host_query, query_reply};
 use fleet_render::HostUse;
@@ -64,9 +66,26 @@ pub struct MembersAsked {
 /// Claims of an instance by a release and a revision of its values.
 #[derive(Debug)]
 struct PlannedClaims {
-    release: Release,
-    revision: u64,
+    from: ClaimsSource,
     claims: Claims,
+}
+
+/// Everything that the claims of an instance depend on. Its values are those of a revision since it was made: another one
+/// of the same name counts its revisions anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimsSource {
+    pub host: HostName,
+    pub created: Time,
+    pub release: Release,
+    pub revision: u64,
+}
+
+impl ClaimsSource {
+    /// Returns what the claims of a member will depend on. `previous` are revisions that go with a rollout.
+    pub fn of(member: &Member, desired: &InstanceDesired, previous: &HashMap<InstanceName, u64>) -> Self {
+        let revision = previous.get(&member.instance).copied().unwrap_or(desired.revision);
+        Self { host: desired.host.clone(), created: desired.created, release: member.to.clone(), revision }
+    }
 }
 
 impl MembersAsked {
@@ -83,10 +102,9 @@ impl MembersAsked {
         }
     }
 
-    /// Returns the claims of a member, if they were rendered from the same release and values.
-    pub fn claims_of(&self, member: &Member, revision: u64) -> Option<Claims> {
-        let planned = self.planned.get(&member.instance)?;
-        (planned.release == member.to && planned.revision == revision).then(|| planned.claims.clone())
+    /// Returns the claims of a member, if they were rendered from the same.
+    pub fn claims_of(&self, name: &InstanceName, from: &ClaimsSource) -> Option<Claims> {
+        self.planned.get(name).filter(|planned| planned.from == *from).map(|planned| planned.claims.clone())
     }
 
     /// Records a member whose planned state cannot be rendered here.
@@ -148,18 +166,19 @@ impl OperatorsService {
         let mut room = ASKED;
         for member in &proposal.members {
             let Some(desired) = self.shared.facts.read().instance(&member.instance).cloned() else { continue };
-            let (name, host) = (&member.instance, desired.host);
-            let revision = previous.get(name).copied().unwrap_or(desired.revision);
-            let of = Claimant { name, host: &host };
-            let HostUse { claims, reaches } = match self.host_use(&mut session, of, &member.to, revision).await {
+            let name = &member.instance;
+            let from = ClaimsSource::of(member, &desired, previous);
+            let of = Claimant { name, host: &desired.host };
+            let HostUse { claims, reaches } = match self.host_use(&mut session, of, &from.release, from.revision).await
+            {
                 Ok(used) => used,
                 Err(status) => {
                     asked.not_rendered(of, &status);
                     continue;
                 }
             };
-            let planned = PlannedClaims { release: member.to.clone(), revision, claims: claims.clone() };
-            asked.planned.insert(name.clone(), planned);
+            asked.planned.insert(name.clone(), PlannedClaims { from, claims: claims.clone() });
+            let host = desired.host;
             if let Some((refusals, more)) = self.policy_refusals(&host, &reaches) {
                 asked.refused.insert(name.clone(), LeftOutReason::PolicyForbids { host, more, refusals });
             } else if room == 0 {

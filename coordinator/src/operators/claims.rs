@@ -3,7 +3,7 @@
 //! Hosts report the claims of their instances. Desired states that do not exist yet (an installation, other values, a
 //! rollout) are rendered.
 
-use super::asking::MembersAsked;
+use super::asking::{ClaimsSource, MembersAsked};
 use super::changes::{check_for, not_rendered, placement};
 use super::service::OperatorsService;
 use super::subject::Rendering;
@@ -178,10 +178,10 @@ impl OperatorsService {
             if others.claims.is_empty() && naming == ProjectNaming::Instance && self.has_own_name(of) {
                 continue;
             }
-            let revision = previous.get(&member.instance).copied().unwrap_or(desired.revision);
-            let planned = match asked.claims_of(member, revision) {
+            let from = ClaimsSource::of(member, &desired, previous);
+            let planned = match asked.claims_of(&member.instance, &from) {
                 Some(claims) => Ok(claims),
-                None => self.host_use(rendering, of, &member.to, revision).await.map(|used| used.claims),
+                None => self.host_use(rendering, of, &from.release, from.revision).await.map(|used| used.claims),
             };
             match planned {
                 Err(status) => asked.not_rendered(of, &status),

@@ -97,7 +97,7 @@ impl OperatorsService {
         Ok((proposal, shown))
     }
 
-    /// The same as `check_values`, before hosts are asked: others of this operator may render meanwhile.
+    /// Calls `check_values` with a rendering of its own, which ends before hosts are asked: others may render meanwhile.
     pub async fn check_values_first(&self, by: &OperatorName, proposal: &Proposal) -> Result<(), Status> {
         if self.with_other_values(proposal).is_empty() {
             return Ok(());
