@@ -78,7 +78,7 @@ pub fn dump_error(error: &DumpError) -> String {
         DumpError::ToolFailed { code, output } => format!("its tool exited with code {code}{}", after(output)),
         DumpError::Empty => "the dump is empty".to_owned(),
         DumpError::NotStarted { answer } => format!("its tool could not be started: {answer}"),
-        DumpError::WrongBeginning { engine } => format!("the dump does not begin as {} does", dump_of(*engine)),
+        DumpError::WrongBeginning { engine } => format!("the dump does not begin {}", beginning_of(*engine)),
         DumpError::BreaksOff { engine } => format!("the dump breaks off: {}", end_of(*engine)),
         DumpError::CollectionBreaksOff { collection } => format!("the dump breaks off: `{collection}` has no end"),
         DumpError::PartBreaksOff => "the dump breaks off in the middle of a part".to_owned(),
@@ -93,14 +93,14 @@ pub fn dump_error(error: &DumpError) -> String {
     }
 }
 
-fn dump_of(engine: EngineKind) -> &'static str {
+fn beginning_of(engine: EngineKind) -> &'static str {
     match engine {
-        EngineKind::Postgresql => "a dump of PostgreSQL",
-        EngineKind::Mongodb => "a dump of MongoDB",
-        EngineKind::Mariadb | EngineKind::Mysql => "a dump of MariaDB or MySQL",
-        EngineKind::Redis => "a dump of Redis",
-        EngineKind::Neo4j => "a dump of Neo4j",
-        EngineKind::Command | EngineKind::Volume | EngineKind::S3 => "app.yaml says that it",
+        EngineKind::Postgresql => "like a dump of PostgreSQL",
+        EngineKind::Mongodb => "like a dump of MongoDB",
+        EngineKind::Mariadb | EngineKind::Mysql => "like a dump of MariaDB or MySQL",
+        EngineKind::Redis => "like a dump of Redis",
+        EngineKind::Neo4j => "like a dump of Neo4j",
+        EngineKind::Command | EngineKind::Volume | EngineKind::S3 => "with the `magic` of its store in app.yaml",
     }
 }
 
@@ -111,7 +111,9 @@ fn end_of(engine: EngineKind) -> &'static str {
         EngineKind::Mariadb | EngineKind::Mysql => "the line `-- Dump completed` is missing",
         EngineKind::Redis => "the mark of its end is missing",
         EngineKind::Neo4j => "its last frame is not complete",
-        EngineKind::Command | EngineKind::Volume | EngineKind::S3 => "it does not end as app.yaml says that it does",
+        EngineKind::Command | EngineKind::Volume | EngineKind::S3 => {
+            "it does not end with the `trailer` of its store in app.yaml"
+        }
     }
 }
 
@@ -190,13 +192,15 @@ mod tests {
             DumpError::CountDiffers { item: item(), dumped: 1, counted: 4 },
             DumpError::Lacks { item: item() },
             DumpError::WrongBeginning { engine: EngineKind::Redis },
+            DumpError::WrongBeginning { engine: EngineKind::Command },
             DumpError::BreaksOff { engine: EngineKind::Command },
         ];
         insta::assert_snapshot!(all.iter().map(dump_error).collect::<Vec<_>>().join("\n"), @r"
         the dump has 1 of `public.notes`, and its server has 4, although nothing was written
         the dump has nothing of `public.notes`, and its server has some
-        the dump does not begin as a dump of Redis does
-        the dump breaks off: it does not end as app.yaml says that it does
+        the dump does not begin like a dump of Redis
+        the dump does not begin with the `magic` of its store in app.yaml
+        the dump breaks off: it does not end with the `trailer` of its store in app.yaml
         ");
     }
 }
