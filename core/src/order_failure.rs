@@ -1,8 +1,8 @@
 //! Reasons why orders fail, as codes with arguments. `fleet` turns them into sentences.
 
-/// Declares the enum, and the code of each variant.
+/// Declares the enum, and the code of each variant. The modules of `kinds` have the variants by reason.
 macro_rules! order_failures {
-    ($(
+    (=> $(
         #[doc = $doc:literal]
         #[error($($text:tt)*)]
         $name:ident = $code:literal $({ $($(#[$with:meta])* $field:ident: $type:ty),+ $(,)? })?,
