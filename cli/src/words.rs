@@ -1,5 +1,6 @@
 //! Words of coded messages. Other crates return codes with arguments; text for people is made only here.
 
+pub mod archived;
 pub mod coverage;
 pub mod damage;
 pub mod differences;
@@ -34,6 +35,8 @@ use fleet_proto::words::{CodedMessage, WireEnum, word};
 pub fn shown(message: CodedMessage<'_>) -> String {
     match message {
         CodedMessage::AdmissionRefusal(refusal) => refusals::shown_admission(refusal),
+        CodedMessage::ArchiveNote(note) => archived::shown_archive_note(note),
+        CodedMessage::RestoreNote(note) => archived::shown_restore_note(note),
         CodedMessage::BackupRefusal(refusal) => refusals::shown_backup(refusal),
         CodedMessage::CallRefusal(refusal) => refusals::shown(refusal),
         CodedMessage::FileRefusal(refusal) => refusals::shown_file(refusal),

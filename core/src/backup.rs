@@ -29,6 +29,7 @@ pub(crate) mod testing;
 mod tool;
 mod version_mismatch;
 
+pub use crate::archive_note::{ArchiveNote, RestoreNote};
 pub use crate::backup_damage::{BackupDamage, VerifyFinding};
 pub use crate::dump_error::DumpError;
 pub use crate::file_kind::FileKind;

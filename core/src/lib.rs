@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod activity;
+pub mod archive_note;
 pub mod backup;
 pub mod backup_damage;
 pub mod backup_health;

@@ -47,7 +47,7 @@ pub use health::{incoming_health_problem, incoming_probe_failure, incoming_probe
 pub use hint::incoming_hint;
 pub use joiner::incoming_joiner;
 pub use ledger::incoming_ledger_problem;
-pub use note::{incoming_data_note, incoming_drill_check};
+pub use note::{incoming_archive_note, incoming_data_note, incoming_drill_check, incoming_restore_note};
 pub use observed::{IncomingReport, incoming_end, incoming_instance};
 pub use order::{OutgoingOrder, incoming_order};
 pub use plan::{

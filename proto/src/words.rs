@@ -28,6 +28,7 @@ macro_rules! wire_enums {
 wire_enums!(
     ActivityCode,
     AdmissionRefusalCode,
+    ArchiveNoteCode,
     AttemptCode,
     BackupCause,
     BackupDamageCode,
@@ -80,6 +81,7 @@ wire_enums!(
     RenderingFailureCode,
     RepositoryKind,
     RepositoryProblemCode,
+    RestoreNoteCode,
     RetentionReasonCode,
     RolloutPhase,
     RolloutRefusalCode,
@@ -184,6 +186,7 @@ macro_rules! coded_messages {
 coded_messages!(
     Activity: ActivityCode,
     AdmissionRefusal: AdmissionRefusalCode,
+    ArchiveNote: ArchiveNoteCode,
     BackupRefusal: BackupRefusalCode,
     CallRefusal: CallRefusalCode,
     FileRefusal: FileRefusalCode,
@@ -217,6 +220,7 @@ coded_messages!(
     RecreateReason: RecreateReasonCode,
     RenderingFailure: RenderingFailureCode,
     RepositoryProblem: RepositoryProblemCode,
+    RestoreNote: RestoreNoteCode,
     RetentionReason: RetentionReasonCode,
     SandboxPart: SandboxPartCode,
     SideFileGap: SideFileGapCode,

@@ -8,10 +8,10 @@ mod put;
 pub(crate) use put::CAPABILITY;
 
 use crate::backend::FileId;
-use crate::error::{Error, Result, brief};
+use crate::error::{Error, Result};
 use crate::reader::{Blobs, MAX_DEPTH, own, subtree};
 use crate::repository::Repository;
-use fleet_core::backup::Privileges;
+use fleet_core::backup::{Privileges, RestoreNote};
 use fleet_core::names::SnapshotId;
 use put::{MadeFile, Put};
 use rustic_core::repofile::{Node, NodeType};
@@ -97,15 +97,15 @@ pub struct Restored {
     /// Entries that are never made: device nodes of older backups. They are in no other number.
     #[serde(default)]
     pub left_out: u64,
-    /// Names of entries that were left out or have lost privileges, each with the reason: the first hundred.
+    /// Entries that were left out or have lost privileges: the first hundred.
     #[serde(default)]
-    pub remarks: Vec<String>,
-    /// Number of remarks, including those without a text.
+    pub remarks: Vec<RestoreNote>,
+    /// Number of such entries, including those that are not listed.
     #[serde(default)]
     pub remarked: u64,
 }
 
-/// Maximum number of remarks that have a text.
+/// Maximum number of remarks that are listed.
 const MAX_REMARKS: u64 = 100;
 
 impl Repository {
@@ -248,11 +248,11 @@ fn beside(folder: &Path, node: &Node) -> Result<PathBuf> {
 }
 
 impl Put<'_> {
-    fn remark(&self, path: &Path, what: &str) {
+    fn remark(&self, note: RestoreNote) {
         let mut restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
         restored.remarked += 1;
         if restored.remarked <= MAX_REMARKS {
-            restored.remarks.push(format!("`{}`: {what}", brief(path)));
+            restored.remarks.push(note);
         }
     }
 

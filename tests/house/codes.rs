@@ -1,12 +1,12 @@
 //! Codes that the programs send are read as they were written, and `fleet` has words for each.
 
 use fleet_proto::convert::{
-    incoming_admission_refusal, incoming_backup_damage, incoming_backup_problem, incoming_backup_refusal,
-    incoming_call_refusal, incoming_change_result, incoming_data_note, incoming_drill_check, incoming_dump_error,
-    incoming_event_kind, incoming_file_refusal, incoming_host_event, incoming_ledger_problem, incoming_manifest_change,
-    incoming_order_summary, incoming_policy_refusal, incoming_problem, incoming_query_failure,
-    incoming_repository_problem, incoming_retention_reason, incoming_rollout_refusal, incoming_side_file_gap,
-    incoming_store_difference, incoming_uncovered_data, incoming_undeliverable_reason,
+    incoming_admission_refusal, incoming_archive_note, incoming_backup_damage, incoming_backup_problem,
+    incoming_backup_refusal, incoming_call_refusal, incoming_change_result, incoming_data_note, incoming_drill_check,
+    incoming_dump_error, incoming_event_kind, incoming_file_refusal, incoming_host_event, incoming_ledger_problem,
+    incoming_manifest_change, incoming_order_summary, incoming_policy_refusal, incoming_problem,
+    incoming_query_failure, incoming_repository_problem, incoming_retention_reason, incoming_rollout_refusal,
+    incoming_side_file_gap, incoming_store_difference, incoming_uncovered_data, incoming_undeliverable_reason,
 };
 use fleet_proto::v1;
 use fleet_proto::words::CodedMessage;
@@ -15,7 +15,7 @@ use std::fmt::Debug;
 
 /// Texts that are the argument of some code: a number, a name that is also a backup's id, a release, a role, a machine, and the
 /// names of codes.
-const ARGUMENTS: [&str; 27] = [
+const ARGUMENTS: [&str; 29] = [
     "1",
     "2",
     "true",
@@ -43,6 +43,8 @@ const ARGUMENTS: [&str; 27] = [
     "UNCOVERED_DATA_CODE_NOTHING_FOUND",
     "LEDGER_PROBLEM_CODE_NO_GOAL",
     "SIDE_FILE_GAP_CODE_FOLDER_UNREADABLE",
+    "ARCHIVE_NOTE_CODE_SOCKET",
+    "RESTORE_NOTE_CODE_SET_ID_CLEARED",
 ];
 /// The same for refused calls: a number, a name that is also a backup's id, a release, a role, values of small enums, a subject, and
 /// the names of codes.
@@ -122,6 +124,7 @@ checks! {
     each_reason_of_a_withheld_order_is_read_and_has_words: UndeliverableReason, UndeliverableReasonCode, incoming_undeliverable_reason;
     each_order_in_short_is_read_and_has_words: OrderSummary, OrderSummaryCode, incoming_order_summary;
     each_remark_of_work_on_data_is_read_and_has_words: DataNote, DataNoteCode, incoming_data_note;
+    each_remark_about_an_archived_file_is_read_and_has_words: ArchiveNote, ArchiveNoteCode, incoming_archive_note;
     each_difference_of_two_backups_is_read_and_has_words: ManifestChange, ManifestChangeCode, incoming_manifest_change;
     each_uncovered_data_is_read_and_has_words: UncoveredData, UncoveredDataCode, incoming_uncovered_data;
     each_file_beside_a_dump_is_read_and_has_words: SideFileGap, SideFileGapCode, incoming_side_file_gap;

@@ -1,6 +1,6 @@
 //! Words of remarks of work on data, and of what drills compared.
 
-use super::{coverage, failures, host_events, stores, uncovered};
+use super::{archived, coverage, failures, host_events, stores, uncovered};
 use fleet_core::backup::{DataNote, DrillCheck, EngineKind, percent};
 use fleet_core::backup_health::rough;
 use fleet_core::grammar::{count, verb};
@@ -49,7 +49,7 @@ pub fn note(note: &DataNote) -> String {
         }
         DataNote::FilesNotQuiesced => "its files were read while others could write".to_owned(),
         DataNote::ObjectsNotQuiesced => "its objects were read one after another while others could write".to_owned(),
-        DataNote::Archived { text } => format!("in its data: {text}"),
+        DataNote::Archived { note } => format!("in its data: {}", archived::archive_note(note)),
         DataNote::SideFiles { count, names } => with_side_files(*count, names),
         DataNote::SideFilesNotKept => "the backup is older than files beside the dump are kept".to_owned(),
         DataNote::Replaced { what } => format!("replaced with the rest: {}", uncovered::words(what)),
@@ -62,7 +62,7 @@ pub fn note(note: &DataNote) -> String {
         DataNote::PropertyNotSet { store, property, files } => {
             format!("{store}: `{property}` of {} could not be set on this host", count(*files, "file"))
         }
-        DataNote::Restored { store, text } => format!("{store}: {text}"),
+        DataNote::Restored { store, note } => format!("{store}: {}", archived::restore_note(note)),
         DataNote::MoreRestored { store, count } => format!("{store}: {count} more like these"),
         DataNote::Different { store, more, differences } => {
             format!("{store}: {}", stores::differences(*more, differences))

@@ -3,6 +3,7 @@
 //! **Invariant:** a manifest has each remark as a text too, so that a version without these codes can read it.
 
 use super::OrderFailure;
+use crate::archive_note::{ArchiveNote, RestoreNote};
 use crate::coded_text::{codes_beside_texts, kept_as_code, plain};
 use crate::data_leftover::DataLeftover;
 use crate::names::StoreName;
@@ -64,10 +65,11 @@ pub enum DataNote {
     FilesNotQuiesced,
     /// Objects that were read one after another while others could write.
     ObjectsNotQuiesced,
-    /// Words of the archiver about a file or an object.
+    /// Remark of the archiver about a file or a bucket.
     Archived {
-        /// The words.
-        text: String,
+        /// The remark. Earlier versions kept a text.
+        #[serde(alias = "text")]
+        note: ArchiveNote,
     },
     /// Files that were kept beside the dump.
     SideFiles {
@@ -110,12 +112,13 @@ pub enum DataNote {
         /// Number of files.
         files: u64,
     },
-    /// Words of the archiver about a restored file.
+    /// Remark of the archiver about a restored file.
     Restored {
         /// Name of the store.
         store: StoreName,
-        /// The words.
-        text: String,
+        /// The remark. Earlier versions kept a text.
+        #[serde(alias = "text")]
+        note: RestoreNote,
     },
     /// Number of remarks about further restored files.
     MoreRestored {

@@ -4,7 +4,7 @@ use super::arguments::{Argument, coded_message};
 use super::failure::DEPTH_LIMIT;
 use super::{ConvertError, LIST_LIMIT, at_most, bounded};
 use crate::v1;
-use fleet_core::backup::{DataNote, DrillCheck, EngineKind};
+use fleet_core::backup::{ArchiveNote, DataNote, DrillCheck, EngineKind, RestoreNote};
 
 coded_message! {
     DataNote, DataNote, DataNoteCode, incoming_data_note:
@@ -17,14 +17,14 @@ coded_message! {
     CollectionsNotQuiesced,
     FilesNotQuiesced,
     ObjectsNotQuiesced,
-    Archived { text },
+    Archived { note },
     SideFiles { count, names },
     SideFilesNotKept,
     Replaced { what },
     SideFilesStay { store, count, names },
     NotBackedUpBefore { store, reason },
     PropertyNotSet { store, property, files },
-    Restored { store, text },
+    Restored { store, note },
     MoreRestored { store, count },
     Different { store, more, differences },
     Rebuilt { store, took },
@@ -35,6 +35,27 @@ coded_message! {
     BucketReplaced { stores },
     StillQuiesced { services },
     SandboxLeft { project, parts },
+}
+
+coded_message! {
+    ArchiveNote, ArchiveNote, ArchiveNoteCode, incoming_archive_note:
+    Other { text },
+    Vanished { path },
+    Changed { path },
+    PathTooLong { path },
+    Socket { path },
+    Device { path },
+    CapabilitiesNotRestorable { path },
+    ObjectsChanged { path, added, removed, replaced },
+}
+
+coded_message! {
+    RestoreNote, RestoreNote, RestoreNoteCode, incoming_restore_note:
+    Other { text },
+    DeviceNotMade { path },
+    CapabilitiesCleared { path },
+    CapabilitiesNotSet { path },
+    SetIdCleared { path },
 }
 
 coded_message! {
@@ -110,14 +131,14 @@ mod tests {
             DataNote::CollectionsNotQuiesced,
             DataNote::FilesNotQuiesced,
             DataNote::ObjectsNotQuiesced,
-            DataNote::Archived { text: name() },
+            DataNote::Archived { note: ArchiveNote::Vanished { path: name() } },
             DataNote::SideFiles { count: 2, names: names() },
             DataNote::SideFilesNotKept,
             DataNote::Replaced { what: UncoveredData::other(name()) },
             DataNote::SideFilesStay { store: store(), count: 2, names: names() },
             DataNote::NotBackedUpBefore { store: store(), reason: StoreGap::VolumeRemoved(name()) },
             DataNote::PropertyNotSet { store: store(), property: name(), files: 3 },
-            DataNote::Restored { store: store(), text: name() },
+            DataNote::Restored { store: store(), note: RestoreNote::SetIdCleared { path: name() } },
             DataNote::MoreRestored { store: store(), count: 3 },
             DataNote::Different {
                 store: store(),
@@ -144,6 +165,41 @@ mod tests {
         let left = OrderFailure::SomethingLeft { left: all.to_vec(), failure: failure() };
         let message = v1::OrderFailure::from(left.clone());
         assert_eq!(super::super::incoming_order_failure(message), Some(left), "several notes in one failure");
+    }
+
+    #[test]
+    fn a_remark_of_the_archiver_of_each_code_comes_back_as_it_was() {
+        let all = [
+            ArchiveNote::other("words"),
+            ArchiveNote::Vanished { path: name() },
+            ArchiveNote::Changed { path: name() },
+            ArchiveNote::PathTooLong { path: name() },
+            ArchiveNote::Socket { path: name() },
+            ArchiveNote::Device { path: name() },
+            ArchiveNote::CapabilitiesNotRestorable { path: name() },
+            ArchiveNote::ObjectsChanged { path: name(), added: 1, removed: 2, replaced: 3 },
+        ];
+        let codes = (1..1000).filter_map(|number| v1::ArchiveNoteCode::try_from(number).ok());
+        assert_eq!(codes.count(), all.len());
+        for note in all {
+            assert_eq!(incoming_archive_note(note.clone().into()), Some(note.clone()));
+            let note = DataNote::Archived { note };
+            assert_eq!(incoming_data_note(note.clone().into()), Some(note));
+        }
+        let all = [
+            RestoreNote::other("words"),
+            RestoreNote::DeviceNotMade { path: name() },
+            RestoreNote::CapabilitiesCleared { path: name() },
+            RestoreNote::CapabilitiesNotSet { path: name() },
+            RestoreNote::SetIdCleared { path: name() },
+        ];
+        let codes = (1..1000).filter_map(|number| v1::RestoreNoteCode::try_from(number).ok());
+        assert_eq!(codes.count(), all.len());
+        for note in all {
+            assert_eq!(incoming_restore_note(note.clone().into()), Some(note.clone()));
+            let note = DataNote::Restored { store: "db".parse().expect("a name"), note };
+            assert_eq!(incoming_data_note(note.clone().into()), Some(note));
+        }
     }
 
     #[test]

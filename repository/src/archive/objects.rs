@@ -7,7 +7,8 @@ use super::sample::FileHash;
 use super::walk::Noted;
 use crate::backend::BackendError;
 use crate::bucket::{Bucket, Described, ListedObject, ObjectReader, Stamp, note};
-use crate::error::Result;
+use crate::error::{Result, brief};
+use fleet_core::backup::ArchiveNote;
 use rustic_core::jiff::Timestamp;
 use rustic_core::repofile::{Metadata, Node, NodeType};
 use rustic_core::{ErrorKind, ReadSourceEntry, ReadSourceOpen, RusticError, RusticResult};
@@ -79,21 +80,17 @@ impl Objects {
     pub(super) fn look_again(&self) -> Result<()> {
         let now = self.bucket.list()?;
         let before: BTreeMap<&Path, &Stamp> = self.found.iter().map(|it| (it.path.as_path(), &it.stamp)).collect();
-        let (mut come, mut other) = (0_u64, 0_u64);
+        let (mut added, mut replaced) = (0_u64, 0_u64);
         for found in &now {
             match before.get(found.path.as_path()) {
-                None => come += 1,
-                Some(stamp) if !stamp.is_same(&found.stamp) => other += 1,
+                None => added += 1,
+                Some(stamp) if !stamp.is_same(&found.stamp) => replaced += 1,
                 Some(_) => {}
             }
         }
-        let gone = (before.len() as u64 + come).saturating_sub(now.len() as u64);
-        let parts = [(come, "come"), (gone, "gone"), (other, "replaced")];
-        let said: Vec<_> =
-            parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-        if !said.is_empty() {
-            let root = self.root.display();
-            self.noted.remark(format!("{root}: objects while the bucket was read: {}", said.join(", ")));
+        let removed = (before.len() as u64 + added).saturating_sub(now.len() as u64);
+        if added + removed + replaced > 0 {
+            self.noted.remark(ArchiveNote::ObjectsChanged { path: brief(&self.root), added, removed, replaced });
         }
         Ok(())
     }

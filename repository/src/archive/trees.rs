@@ -13,6 +13,7 @@ use crate::reader::own;
 use crate::repository::Repository;
 use crate::run::Chunks;
 use crate::rustic_backend::Snapshots;
+use fleet_core::backup::ArchiveNote;
 use fleet_core::names::SnapshotId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -87,8 +88,8 @@ pub struct ArchivedTrees {
     pub changed: u64,
     /// Sockets, devices, and files with too long a path, which cannot be stored.
     pub skipped: u64,
-    /// Names of such files: the first hundred of each kind.
-    pub notes: Vec<String>,
+    /// Such files: the first hundred of each kind.
+    pub notes: Vec<ArchiveNote>,
     /// Hashes of the sample that was asked for.
     pub sample: Vec<FileHash>,
 }

@@ -8,6 +8,7 @@ use crate::activity::ActivityCounter;
 use crate::error::{Error, Result, brief};
 use crate::gate::Gate;
 use crate::restore::CAPABILITY;
+use fleet_core::backup::ArchiveNote;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use rustic_core::jiff::Timestamp;
 use rustic_core::repofile::{Metadata, Node, NodeType};
@@ -51,7 +52,7 @@ pub(super) struct WalkedEntry {
     pub(super) skipped: u64,
     /// Files with attributes that this process could not set again.
     unset: u64,
-    pub(super) notes: Vec<String>,
+    pub(super) notes: Vec<ArchiveNote>,
 }
 
 impl Noted {
@@ -96,21 +97,21 @@ impl Noted {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn note(&self, path: &Path, what: &str, count: fn(&mut WalkedEntry) -> &mut u64) {
+    fn note(&self, note: ArchiveNote, count: fn(&mut WalkedEntry) -> &mut u64) {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let count = count(&mut found);
         *count += 1;
         if *count <= MAX_NOTES {
-            found.notes.push(format!("{}: {what}", brief(path)));
+            found.notes.push(note);
         }
     }
 
     pub(super) fn vanished(&self, path: &Path) {
-        self.note(path, "vanished", |found| &mut found.vanished);
+        self.note(ArchiveNote::Vanished { path: brief(path) }, |found| &mut found.vanished);
     }
 
     pub(super) fn changed(&self, path: &Path) {
-        self.note(path, "changed while it was read", |found| &mut found.changed);
+        self.note(ArchiveNote::Changed { path: brief(path) }, |found| &mut found.changed);
     }
 
     /// Notes that a file which was found cannot be opened.
@@ -119,9 +120,9 @@ impl Noted {
         self.failed(disk, error);
     }
 
-    /// Something else that is worth knowing, with no file of its own.
-    pub(super) fn remark(&self, text: String) {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner).notes.push(text);
+    /// Adds a remark about a whole bucket, which counts for no file.
+    pub(super) fn remark(&self, note: ArchiveNote) {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).notes.push(note);
     }
 
     /// Classifies an error: a missing entry has vanished, one with too long a path is left out and named, any other
@@ -131,7 +132,7 @@ impl Noted {
             io::ErrorKind::NotFound => self.vanished(path),
             // It was created step by step from nearby folders; no absolute path is short enough.
             _ if error.raw_os_error() == Some(rustix::io::Errno::NAMETOOLONG.raw_os_error()) => {
-                self.note(path, "its path is too long: it cannot be kept", |found| &mut found.skipped);
+                self.note(ArchiveNote::PathTooLong { path: brief(path) }, |found| &mut found.skipped);
             }
             _ => self.gate.shut(&brief(path), &error.to_string()),
         }
@@ -218,12 +219,12 @@ impl Steps {
         } else if kind.is_symlink() {
             NodeType::from_link(&fs::read_link(disk)?)
         } else if kind.is_socket() {
-            self.noted.note(disk, "is a socket", |found| &mut found.skipped);
+            self.noted.note(ArchiveNote::Socket { path: brief(disk) }, |found| &mut found.skipped);
             return Ok(None);
         } else if kind.is_fifo() {
             NodeType::Fifo
         } else if kind.is_block_device() || kind.is_char_device() {
-            self.noted.note(disk, "is a device: it is not kept", |found| &mut found.skipped);
+            self.noted.note(ArchiveNote::Device { path: brief(disk) }, |found| &mut found.skipped);
             return Ok(None);
         } else {
             NodeType::File
@@ -238,8 +239,8 @@ impl Steps {
         let name = path.file_name().unwrap_or(path.as_os_str());
         let described = describe(&metadata, disk)?;
         if !self.noted.may_set_capabilities && described.extended_attributes.iter().any(|it| it.name == CAPABILITY) {
-            let what = "has capabilities, which this agent cannot give back: it is kept, and comes back without them";
-            self.noted.note(disk, what, |found| &mut found.unset);
+            let note = ArchiveNote::CapabilitiesNotRestorable { path: brief(disk) };
+            self.noted.note(note, |found| &mut found.unset);
         }
         let node = Node::new_node(name, node_type, described);
         let open = Unopened { path: path.to_owned(), disk: disk.to_owned(), stamp, noted: self.noted.clone() };

@@ -2,9 +2,9 @@
 
 use super::{Existing, OnDamage, Owners, RestoreOptions, Restored};
 use crate::bucket::ATTRIBUTE;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, brief};
 use crate::reader::{Blobs, content};
-use fleet_core::backup::Privileges;
+use fleet_core::backup::{Privileges, RestoreNote};
 use fleet_core::grammar::count;
 use rustic_core::jiff::Timestamp;
 use rustic_core::repofile::{Node, NodeType};
@@ -113,7 +113,7 @@ impl Put<'_> {
                 make(FileType::Fifo)
             }
             NodeType::Dev { .. } | NodeType::Chardev { .. } => {
-                self.remark(path, "is a device, and none is made");
+                self.remark(RestoreNote::DeviceNotMade { path: brief(path) });
                 self.count(MadeFile::Never);
                 return Ok(());
             }
@@ -153,12 +153,12 @@ impl Put<'_> {
     fn attribute(&self, path: &Path, name: &str, value: &[u8]) -> Result<()> {
         let is_capability = name == CAPABILITY;
         if is_capability && self.options.privileges == Privileges::Cleared {
-            self.remark(path, "comes from another host, and lost its capabilities");
+            self.remark(RestoreNote::CapabilitiesCleared { path: brief(path) });
             return Ok(());
         }
         match (set_attribute(path, name, value)?, is_capability) {
             (Set::Done, _) => {}
-            (Set::Refused, true) => self.remark(path, "its capabilities cannot be set by this process"),
+            (Set::Refused, true) => self.remark(RestoreNote::CapabilitiesNotSet { path: brief(path) }),
             (Set::Refused, false) => {
                 let mut restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
                 *restored.refused.entry(name.to_owned()).or_default() += 1;
@@ -172,7 +172,7 @@ impl Put<'_> {
         if self.options.privileges == Privileges::Kept || node.is_dir() || mode & 0o6000 == 0 {
             return mode;
         }
-        self.remark(path, "comes from another host, and lost its setuid or setgid bit");
+        self.remark(RestoreNote::SetIdCleared { path: brief(path) });
         mode & !0o6000
     }
 

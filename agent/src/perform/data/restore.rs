@@ -198,7 +198,7 @@ fn notes_of(store: &StoreName, restored: Restored) -> Vec<DataNote> {
     let more = restored.remarked.saturating_sub(restored.remarks.len() as u64);
     let refused = restored.refused.into_iter();
     let not_set = refused.map(|(property, files)| DataNote::PropertyNotSet { store: store.clone(), property, files });
-    let remarks = restored.remarks.into_iter().map(|text| DataNote::Restored { store: store.clone(), text });
+    let remarks = restored.remarks.into_iter().map(|note| DataNote::Restored { store: store.clone(), note });
     let more = (more > 0).then(|| DataNote::MoreRestored { store: store.clone(), count: more });
     not_set.chain(remarks).chain(more).collect()
 }

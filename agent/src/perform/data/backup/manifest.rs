@@ -4,10 +4,11 @@ use super::{CopyError, Read, Taking};
 use crate::clock;
 use crate::perform::data::dumps::Dumped;
 use crate::perform::data::trees::Tree;
-use fleet_core::backup::{Cause, DataNote, EngineKind, Kept, Manifest, Part, UncoveredData, stream_path};
+use fleet_core::backup::{ArchiveNote, Cause, DataNote, EngineKind, Kept, Manifest, Part, UncoveredData, stream_path};
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_repository::ArchivedTrees;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 impl Taking<'_> {
     pub(super) fn manifest(&self, name: &RepositoryName, read: &Read, cause: Cause) -> Result<Manifest, CopyError> {
@@ -88,8 +89,11 @@ impl Taking<'_> {
         let of_roots = roots.iter().filter_map(|root| kept.size_of(&root.path));
         let (files, bytes) = of_roots.fold((0, 0), |(files, bytes), root| (files + root.files, bytes + root.bytes));
         let sample = kept.hashes().filter(|(path, _)| is_below(path));
-        let is_about = |note: &str, tree: &Tree| {
-            note.contains(&tree.root.path) || tree.from.folder().is_some_and(|it| note.contains(&*it.to_string_lossy()))
+        let is_about = |note: &ArchiveNote, tree: &Tree| {
+            note.path().map(Path::new).is_some_and(|path| {
+                let in_snapshot = path.strip_prefix("/").unwrap_or(path);
+                in_snapshot.starts_with(&tree.root.path) || tree.from.folder().is_some_and(|it| path.starts_with(it))
+            })
         };
         let notes = kept.notes.iter().filter(|note| trees.iter().any(|tree| is_about(note, tree)));
         let not_quiesced = DataNote::not_quiesced(&self.settled.rendered.stores[store]);
@@ -106,7 +110,7 @@ impl Taking<'_> {
             took_ms: read.trees_took_ms,
             counts: BTreeMap::new(),
             source: None,
-            notes: notes.map(|text| DataNote::Archived { text: text.clone() }).chain(not_quiesced).collect(),
+            notes: notes.map(|note| DataNote::Archived { note: note.clone() }).chain(not_quiesced).collect(),
         }
     }
 }
