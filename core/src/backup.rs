@@ -31,8 +31,11 @@ mod version_mismatch;
 
 pub use crate::archive_note::{ArchiveNote, RestoreNote};
 pub use crate::backup_damage::{BackupDamage, VerifyFinding};
+pub use crate::backup_doubt::BackupDoubt;
 pub use crate::dump_error::DumpError;
 pub use crate::file_kind::FileKind;
+pub use crate::manifest_error::ManifestError;
+pub use crate::occupied_target::OccupiedTarget;
 pub use crate::order_failure::{DataNote, percent};
 pub use crate::store_difference::StoreDifference;
 pub use crate::store_gap::{MountPlace, StoreGap, UndeclaredData};
@@ -56,9 +59,7 @@ pub use fleet_compose::store::{
     Bucket, Check, CheckError, Commands, DatabaseEngine, DatabaseQuestion, EngineKind, Expected, Files, Rebuild,
     Server, Store, StoreKind, is_pattern, matches_pattern,
 };
-pub use manifest::{
-    Cause, Counted, Hold, HoldKind, Kept, Manifest, ManifestError, Part, Root, renamed, root_path, stream_path,
-};
+pub use manifest::{Cause, Counted, Hold, HoldKind, Kept, Manifest, Part, Root, renamed, root_path, stream_path};
 pub use manifest_change::{ManifestChange, ManifestDifference};
 pub use policy::{BackupPolicy, DEADLINE, Held, Keep, PolicyError};
 pub use recovery_sheet::RecoverySheet;

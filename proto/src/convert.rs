@@ -38,7 +38,7 @@ mod upgrades;
 
 pub use activity::{incoming_activity, incoming_progress};
 pub use coverage::{incoming_data_leftover, incoming_store_gap, incoming_undeclared_data};
-pub use damage::{incoming_backup_damage, incoming_verify_finding};
+pub use damage::{incoming_backup_damage, incoming_backup_doubt, incoming_manifest_error, incoming_verify_finding};
 pub use drift::incoming_drift;
 pub use event::{incoming_event, incoming_event_kind, incoming_host_event, incoming_sandbox_part};
 pub use failure::{incoming_failure, incoming_order_failure};
@@ -67,7 +67,7 @@ pub use refusal::{
 };
 pub use repository::{RepositoryFile, RepositoryFiles, is_sha256, repository_file, repository_files};
 pub use result_code::{incoming_change_result, incoming_manifest_change, incoming_retention_reason};
-pub use store::{incoming_dump_error, incoming_store_difference};
+pub use store::{incoming_dump_error, incoming_occupied_target, incoming_store_difference};
 pub use uncovered::{incoming_side_file_gap, incoming_uncovered_data};
 
 use fleet_core::labels::LabelError;

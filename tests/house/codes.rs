@@ -1,12 +1,13 @@
 //! Codes that the programs send are read as they were written, and `fleet` has words for each.
 
 use fleet_proto::convert::{
-    incoming_admission_refusal, incoming_archive_note, incoming_backup_damage, incoming_backup_problem,
-    incoming_backup_refusal, incoming_call_refusal, incoming_change_result, incoming_data_note, incoming_drill_check,
-    incoming_dump_error, incoming_event_kind, incoming_file_refusal, incoming_host_event, incoming_ledger_problem,
-    incoming_manifest_change, incoming_order_summary, incoming_policy_refusal, incoming_problem,
-    incoming_query_failure, incoming_repository_problem, incoming_retention_reason, incoming_rollout_refusal,
-    incoming_side_file_gap, incoming_store_difference, incoming_uncovered_data, incoming_undeliverable_reason,
+    incoming_admission_refusal, incoming_archive_note, incoming_backup_damage, incoming_backup_doubt,
+    incoming_backup_problem, incoming_backup_refusal, incoming_call_refusal, incoming_change_result,
+    incoming_data_note, incoming_drill_check, incoming_dump_error, incoming_event_kind, incoming_file_refusal,
+    incoming_host_event, incoming_ledger_problem, incoming_manifest_change, incoming_order_summary,
+    incoming_policy_refusal, incoming_problem, incoming_query_failure, incoming_repository_problem,
+    incoming_retention_reason, incoming_rollout_refusal, incoming_side_file_gap, incoming_store_difference,
+    incoming_uncovered_data, incoming_undeliverable_reason,
 };
 use fleet_proto::v1;
 use fleet_proto::words::CodedMessage;
@@ -15,7 +16,7 @@ use std::fmt::Debug;
 
 /// Texts that are the argument of some code: a number, a name that is also a backup's id, a release, a role, a machine, and the
 /// names of codes.
-const ARGUMENTS: [&str; 29] = [
+const ARGUMENTS: [&str; 30] = [
     "1",
     "2",
     "true",
@@ -45,6 +46,7 @@ const ARGUMENTS: [&str; 29] = [
     "SIDE_FILE_GAP_CODE_FOLDER_UNREADABLE",
     "ARCHIVE_NOTE_CODE_SOCKET",
     "RESTORE_NOTE_CODE_SET_ID_CLEARED",
+    "MANIFEST_ERROR_CODE_DAMAGED",
 ];
 /// The same for refused calls: a number, a name that is also a backup's id, a release, a role, values of small enums, a subject, and
 /// the names of codes.
@@ -130,6 +132,7 @@ checks! {
     each_file_beside_a_dump_is_read_and_has_words: SideFileGap, SideFileGapCode, incoming_side_file_gap;
     each_problem_of_a_ledger_is_read_and_has_words: LedgerProblem, LedgerProblemCode, incoming_ledger_problem;
     each_damage_of_a_backup_is_read_and_has_words: BackupDamage, BackupDamageCode, incoming_backup_damage;
+    each_doubt_about_a_backup_is_read_and_has_words: BackupDoubt, BackupDoubtCode, incoming_backup_doubt;
     each_comparison_of_a_drill_is_read_and_has_words: DrillCheck, DrillCheckCode, incoming_drill_check;
     each_difference_of_a_store_is_read_and_has_words: StoreDifference, StoreDifferenceCode, incoming_store_difference;
     each_fault_of_a_dump_is_read_and_has_words: DumpError, DumpErrorCode, incoming_dump_error;

@@ -1,8 +1,10 @@
-//! Words of damage of backups and of repositories.
+//! Words of damage of backups and of repositories, and of doubts about backups.
 
-use fleet_core::backup::{BackupDamage, FileKind, VerifyFinding};
+use fleet_core::backup::{BackupDamage, BackupDoubt, FileKind, ManifestError, VerifyFinding};
 use fleet_core::grammar::{count, verb};
-use fleet_proto::convert::{incoming_backup_damage, incoming_verify_finding};
+use fleet_proto::convert::{
+    incoming_backup_damage, incoming_backup_doubt, incoming_manifest_error, incoming_verify_finding,
+};
 use fleet_proto::v1;
 
 const ARCHIVE: &str = "the archive of the files beside its dump";
@@ -11,6 +13,18 @@ const ARCHIVE: &str = "the archive of the files beside its dump";
 pub fn shown(message: &v1::BackupDamage) -> String {
     let known = incoming_backup_damage(message.clone()).as_ref().map(words);
     known.unwrap_or_else(|| super::unknown::<v1::BackupDamageCode>("damage", message.code, &message.arguments))
+}
+
+/// Returns the words of a doubt as it came over the wire.
+pub fn shown_doubt(message: &v1::BackupDoubt) -> String {
+    let known = incoming_backup_doubt(message.clone()).as_ref().map(doubt);
+    known.unwrap_or_else(|| super::unknown::<v1::BackupDoubtCode>("a doubt", message.code, &message.arguments))
+}
+
+/// Returns the words of a fault of a manifest as it came over the wire.
+pub fn shown_manifest_error(message: &v1::ManifestError) -> String {
+    let known = incoming_manifest_error(message.clone()).as_ref().map(manifest_error);
+    known.unwrap_or_else(|| super::unknown::<v1::ManifestErrorCode>("a fault", message.code, &message.arguments))
 }
 
 /// Returns the words of a finding as it came over the wire.
@@ -71,6 +85,45 @@ fn beside(path: &str, problem: &str) -> String {
     format!("the file `{path}` beside its dump {problem}")
 }
 
+/// Returns the words of a doubt about a backup.
+pub fn doubt(doubt: &BackupDoubt) -> String {
+    match doubt {
+        BackupDoubt::Other { text } => text.clone(),
+        BackupDoubt::Replaced { repository, backup } => {
+            format!(
+                "the snapshot of the backup {backup} in {repository} is gone; other snapshots with its id are not used"
+            )
+        }
+        BackupDoubt::Ambiguous { repository, backup, found } => {
+            format!(
+                "{found} snapshots in {repository} have the id of the backup {backup}, and none of them is recorded as the right one"
+            )
+        }
+        BackupDoubt::UnreadableExists { backup, problem } => {
+            format!("a backup {backup} exists already: {}", manifest_error(problem))
+        }
+        BackupDoubt::OtherExists { backup, instance, host } => {
+            format!("a backup {backup} exists already: its manifest is of {instance} on {host}")
+        }
+        BackupDoubt::OtherManifest { backup, instance } => {
+            format!("its manifest is of the backup {backup} of {instance}")
+        }
+    }
+}
+
+/// Returns the words of a fault of a manifest.
+pub fn manifest_error(error: &ManifestError) -> String {
+    match error {
+        ManifestError::Other { text } => text.clone(),
+        ManifestError::Newer { format, known } => {
+            format!(
+                "it was made by a newer fleet: its manifest has format {format}, and only formats up to {known} can be read"
+            )
+        }
+        ManifestError::Damaged { cause } => format!("its manifest cannot be read: {cause}"),
+    }
+}
+
 /// Returns the words of what came of reading a repository.
 pub fn finding(finding: &VerifyFinding) -> String {
     match finding {
@@ -119,6 +172,27 @@ mod tests {
         /db/notes.sql and 1 more cannot be read
         the archive of the files beside its dump is cut off
         the file `postmaster.pid` beside its dump is the server's own
+        ");
+    }
+
+    #[test]
+    fn a_doubt_names_the_backup_and_what_was_found() {
+        let backup = || "3f9a12bc0011223344556677".parse().expect("an id");
+        let (repository, instance) = (|| "near".parse().expect("a name"), || "oasis-1".parse().expect("a name"));
+        let newer = ManifestError::Newer { format: 9, known: 1 };
+        let all = [
+            BackupDoubt::Replaced { repository: repository(), backup: backup() },
+            BackupDoubt::Ambiguous { repository: repository(), backup: backup(), found: 2 },
+            BackupDoubt::UnreadableExists { backup: backup(), problem: newer },
+            BackupDoubt::OtherExists { backup: backup(), instance: instance(), host: "lab-1".parse().expect("a name") },
+            BackupDoubt::OtherManifest { backup: backup(), instance: instance() },
+        ];
+        insta::assert_snapshot!(all.iter().map(doubt).collect::<Vec<_>>().join("\n"), @r"
+        the snapshot of the backup 3f9a12bc0011223344556677 in near is gone; other snapshots with its id are not used
+        2 snapshots in near have the id of the backup 3f9a12bc0011223344556677, and none of them is recorded as the right one
+        a backup 3f9a12bc0011223344556677 exists already: it was made by a newer fleet: its manifest has format 9, and only formats up to 1 can be read
+        a backup 3f9a12bc0011223344556677 exists already: its manifest is of oasis-1 on lab-1
+        its manifest is of the backup 3f9a12bc0011223344556677 of oasis-1
         ");
     }
 }

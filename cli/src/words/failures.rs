@@ -186,7 +186,7 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::StoreMissing { store } => format!("the backup has no store `{store}`"),
         OrderFailure::OtherKindOfStore { store } => format!("the release has no store `{store}` of that kind"),
         OrderFailure::DumpInvalid { problem } => stores::dump_error(problem),
-        OrderFailure::RestoreTargetInUse { problem } => format!("{problem}; nothing is restored over it"),
+        OrderFailure::RestoreTargetInUse { problem } => stores::occupied(problem),
         OrderFailure::FolderHeld { folder, containers } => {
             format!(
                 "{containers} runs and has `{folder}`, which is to be replaced, and is no part of this instance: stop it first"
@@ -218,8 +218,10 @@ pub fn words(failure: &OrderFailure) -> String {
         // Backups and repositories.
         OrderFailure::BackupMissing { backup, repository } => format!("the backup {backup} is not in {repository}"),
         OrderFailure::BackupDamaged { problem } => damage::words(problem),
-        OrderFailure::BackupDoubtful { problem } => problem.clone(),
-        OrderFailure::BackupUnreadable { backup, problem } => format!("the backup {backup}: {problem}"),
+        OrderFailure::BackupDoubtful { problem } => damage::doubt(problem),
+        OrderFailure::BackupUnreadable { backup, problem } => {
+            format!("the backup {backup}: {}", damage::manifest_error(problem))
+        }
         OrderFailure::RestoredDataDiffers { more, differences } => stores::restored(*more, differences),
         OrderFailure::CopyFailed { repository, failure } => format!("{repository}: {}", words(failure)),
         OrderFailure::StoreNotBackedUp { store, problem } => {
@@ -362,6 +364,9 @@ mod tests {
             let in_store = [&["db"][..], &nested].concat();
             let (ledger, lost) = (vec!["LEDGER_PROBLEM_CODE_NO_GOAL"], vec!["2", "UNCOVERED_DATA_CODE_OTHER", "a"]);
             let damage = vec!["BACKUP_DAMAGE_CODE_STORE_EMPTY"];
+            let (doubt, manifest) =
+                (vec!["BACKUP_DOUBT_CODE_OTHER", "a"], vec!["7", "MANIFEST_ERROR_CODE_DAMAGED", "a"]);
+            let target = vec!["OCCUPIED_TARGET_CODE_FOLDER", "a"];
             let (dump, differences) =
                 (vec!["DUMP_ERROR_CODE_EMPTY"], vec!["7", "2", "STORE_DIFFERENCE_CODE_MISSING", "a"]);
             let candidates = [
@@ -379,6 +384,9 @@ mod tests {
                 dump,
                 differences,
                 damage,
+                doubt,
+                manifest,
+                target,
             ];
             let mut messages = candidates.into_iter().chain(noted).map(|texts| v1::OrderFailure {
                 code: code.into(),

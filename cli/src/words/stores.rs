@@ -1,9 +1,9 @@
-//! Words of differences of restored stores from their backups, and of faults of dumps.
+//! Words of differences of restored stores from their backups, of faults of dumps, and of data in the way of restores.
 
 use super::{after, and_more};
-use fleet_core::backup::{DumpError, EngineKind, StoreDifference};
-use fleet_core::grammar::count;
-use fleet_proto::convert::{incoming_dump_error, incoming_store_difference};
+use fleet_core::backup::{DumpError, EngineKind, OccupiedTarget, StoreDifference};
+use fleet_core::grammar::{count, listed};
+use fleet_proto::convert::{incoming_dump_error, incoming_occupied_target, incoming_store_difference};
 use fleet_proto::v1;
 
 /// Most characters of a value of a database that are shown.
@@ -19,6 +19,12 @@ pub fn shown_difference(message: &v1::StoreDifference) -> String {
 pub fn shown_dump_error(message: &v1::DumpError) -> String {
     let known = incoming_dump_error(message.clone()).as_ref().map(dump_error);
     known.unwrap_or_else(|| super::unknown::<v1::DumpErrorCode>("a fault", message.code, &message.arguments))
+}
+
+/// Returns the words of data in the way of a restore as it came over the wire.
+pub fn shown_occupied(message: &v1::OccupiedTarget) -> String {
+    let known = incoming_occupied_target(message.clone()).as_ref().map(occupied);
+    known.unwrap_or_else(|| super::unknown::<v1::OccupiedTargetCode>("a target", message.code, &message.arguments))
 }
 
 /// Returns the words of the first differences of a store, and the number of the others.
@@ -90,6 +96,25 @@ pub fn dump_error(error: &DumpError) -> String {
             format!("the dump has {dumped} of `{item}`, and its server has {counted}, although nothing was written")
         }
         DumpError::Lacks { item } => format!("the dump has nothing of `{item}`, and its server has some"),
+    }
+}
+
+/// Returns the words of data in the way of a restore.
+pub fn occupied(target: &OccupiedTarget) -> String {
+    match target {
+        OccupiedTarget::Other { text } => format!("{text}; nothing is restored over it"),
+        OccupiedTarget::Volumes { names } => {
+            let (noun, verb, them) = match names.as_slice() {
+                [_] => ("volume", "exists", "it"),
+                _ => ("volumes", "exist", "them"),
+            };
+            let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+            format!("the {noun} {} {verb} on the host; nothing is restored over {them}", listed(&names))
+        }
+        OccupiedTarget::Folder { path } => format!("the folder `{path}` is not empty; nothing is restored over it"),
+        OccupiedTarget::Bucket { address, objects } => {
+            format!("the bucket {address} has {}; nothing is restored over them", count(*objects, "object"))
+        }
     }
 }
 
@@ -201,6 +226,23 @@ mod tests {
         the dump does not begin like a dump of Redis
         the dump does not begin with the `magic` of its store in app.yaml
         the dump breaks off: it does not end with the `trailer` of its store in app.yaml
+        ");
+    }
+
+    #[test]
+    fn data_in_the_way_of_a_restore_is_named() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let all = [
+            OccupiedTarget::Volumes { names: names(&["oasis-2_data"]) },
+            OccupiedTarget::Volumes { names: names(&["a", "b"]) },
+            OccupiedTarget::Folder { path: "/data".to_owned() },
+            OccupiedTarget::Bucket { address: "https://s3.example.com/b".to_owned(), objects: 3 },
+        ];
+        insta::assert_snapshot!(all.iter().map(occupied).collect::<Vec<_>>().join("\n"), @r"
+        the volume `oasis-2_data` exists on the host; nothing is restored over it
+        the volumes `a` and `b` exist on the host; nothing is restored over them
+        the folder `/data` is not empty; nothing is restored over it
+        the bucket https://s3.example.com/b has 3 objects; nothing is restored over them
         ");
     }
 }

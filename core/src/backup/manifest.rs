@@ -3,32 +3,13 @@
 //! **Invariant:** a backup exists if and only if its manifest does.
 
 use super::{DataNote, EngineKind, SideFiles, SourceNote, UncoveredData};
+use crate::manifest_error::ManifestError;
 use crate::names::{BackupId, HostName, InstanceName, StoreName};
 use crate::release::Release;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
-
-/// Reason why a manifest cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ManifestError {
-    /// Format that this program does not know.
-    #[error(
-        "it was made by a newer fleet: its manifest has format {format}, and this program knows up to {}",
-        Manifest::FORMAT
-    )]
-    Newer {
-        /// Version of the format.
-        format: u32,
-    },
-    /// Text that is not a manifest.
-    #[error("its manifest cannot be read: {reason}")]
-    Damaged {
-        /// Reason, as the reader gives it.
-        reason: String,
-    },
-}
 
 /// One consistent set of parts of an instance at one moment.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,10 +66,10 @@ impl Manifest {
         struct Format {
             format: u32,
         }
-        let damaged = |error: serde_json::Error| ManifestError::Damaged { reason: error.to_string() };
+        let damaged = |error: serde_json::Error| ManifestError::Damaged { cause: error.to_string() };
         let Format { format } = serde_json::from_slice(bytes).map_err(damaged)?;
         if format > Self::FORMAT {
-            return Err(ManifestError::Newer { format });
+            return Err(ManifestError::Newer { format, known: Self::FORMAT });
         }
         serde_json::from_slice(bytes).map_err(damaged)
     }

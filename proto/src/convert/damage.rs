@@ -1,9 +1,9 @@
-//! Damage of backups and of repositories, and their codes.
+//! Damage of backups and of repositories, doubts about backups, and their codes.
 
 use super::arguments::{Argument, coded_message};
 use super::repository::file_kind;
 use crate::v1;
-use fleet_core::backup::{BackupDamage, FileKind, VerifyFinding};
+use fleet_core::backup::{BackupDamage, BackupDoubt, FileKind, ManifestError, VerifyFinding};
 
 coded_message! {
     BackupDamage, BackupDamage, BackupDamageCode, incoming_backup_damage:
@@ -26,6 +26,23 @@ coded_message! {
     SideFileOutside { path },
     SideFileOfServer { path },
     SideFileDiffers { path },
+}
+
+coded_message! {
+    ManifestError, ManifestError, ManifestErrorCode, incoming_manifest_error:
+    Other { text },
+    Newer { format, known },
+    Damaged { cause },
+}
+
+coded_message! {
+    BackupDoubt, BackupDoubt, BackupDoubtCode, incoming_backup_doubt:
+    Other { text },
+    Replaced { repository, backup },
+    Ambiguous { repository, backup, found },
+    UnreadableExists { backup, problem },
+    OtherExists { backup, instance, host },
+    OtherManifest { backup, instance },
 }
 
 coded_message! {
@@ -95,6 +112,39 @@ mod tests {
         assert_eq!(codes.count(), all.len());
         for finding in all {
             assert_eq!(incoming_verify_finding(finding.clone().into()), Some(finding));
+        }
+    }
+
+    #[test]
+    fn a_doubt_and_a_fault_of_a_manifest_of_each_code_come_back_as_they_were() {
+        let faults = [
+            ManifestError::other("words"),
+            ManifestError::Newer { format: 9, known: 1 },
+            ManifestError::Damaged { cause: String::new() },
+        ];
+        let codes = (1..1000).filter_map(|number| v1::ManifestErrorCode::try_from(number).ok());
+        assert_eq!(codes.count(), faults.len());
+        for problem in faults {
+            assert_eq!(incoming_manifest_error(problem.clone().into()), Some(problem.clone()));
+            let failure = OrderFailure::BackupUnreadable { backup: "a".to_owned(), problem };
+            assert_eq!(incoming_order_failure(failure.clone().into()), Some(failure));
+        }
+        let backup = || "ab".repeat(12).parse().expect("an id");
+        let (repository, instance) = (|| "near".parse().expect("a name"), || "oasis-1".parse().expect("a name"));
+        let doubts = [
+            BackupDoubt::other("words"),
+            BackupDoubt::Replaced { repository: repository(), backup: backup() },
+            BackupDoubt::Ambiguous { repository: repository(), backup: backup(), found: 2 },
+            BackupDoubt::UnreadableExists { backup: backup(), problem: ManifestError::Newer { format: 9, known: 1 } },
+            BackupDoubt::OtherExists { backup: backup(), instance: instance(), host: "lab-1".parse().expect("a name") },
+            BackupDoubt::OtherManifest { backup: backup(), instance: instance() },
+        ];
+        let codes = (1..1000).filter_map(|number| v1::BackupDoubtCode::try_from(number).ok());
+        assert_eq!(codes.count(), doubts.len());
+        for problem in doubts {
+            assert_eq!(incoming_backup_doubt(problem.clone().into()), Some(problem.clone()));
+            let failure = OrderFailure::BackupDoubtful { problem };
+            assert_eq!(incoming_order_failure(failure.clone().into()), Some(failure));
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Differences of restored stores from their backups, faults of dumps, and their codes.
+//! Differences of restored stores from their backups, faults of dumps, data in the way of restores, and their codes.
 
 use super::arguments::{Argument, coded_message};
 use crate::v1;
-use fleet_core::backup::{DumpError, StoreDifference};
+use fleet_core::backup::{DumpError, OccupiedTarget, StoreDifference};
 
 coded_message! {
     StoreDifference, StoreDifference, StoreDifferenceCode, incoming_store_difference:
@@ -34,6 +34,14 @@ coded_message! {
     WrongChecksum,
     CountDiffers { item, dumped, counted },
     Lacks { item },
+}
+
+coded_message! {
+    OccupiedTarget, OccupiedTarget, OccupiedTargetCode, incoming_occupied_target:
+    Other { text },
+    Volumes { names },
+    Folder { path },
+    Bucket { address, objects },
 }
 
 #[cfg(test)]
@@ -100,6 +108,23 @@ mod tests {
         for problem in all {
             assert_eq!(incoming_dump_error(problem.clone().into()), Some(problem.clone()));
             let failure = OrderFailure::DumpInvalid { problem };
+            assert_eq!(incoming_order_failure(failure.clone().into()), Some(failure));
+        }
+    }
+
+    #[test]
+    fn an_occupied_target_of_each_code_comes_back_as_it_was() {
+        let all = [
+            OccupiedTarget::other("words"),
+            OccupiedTarget::Volumes { names: vec![text(), text()] },
+            OccupiedTarget::Folder { path: text() },
+            OccupiedTarget::Bucket { address: text(), objects: 3 },
+        ];
+        let codes = (1..1000).filter_map(|number| v1::OccupiedTargetCode::try_from(number).ok());
+        assert_eq!(codes.count(), all.len());
+        for problem in all {
+            assert_eq!(incoming_occupied_target(problem.clone().into()), Some(problem.clone()));
+            let failure = OrderFailure::RestoreTargetInUse { problem };
             assert_eq!(incoming_order_failure(failure.clone().into()), Some(failure));
         }
     }

@@ -314,6 +314,8 @@ fn failures() -> Vec<v1::OrderFailure> {
         let in_store = [&["db"][..], &nested].concat();
         let (ledger, lost) = (vec!["LEDGER_PROBLEM_CODE_NO_GOAL"], vec!["2", "UNCOVERED_DATA_CODE_OTHER", "a"]);
         let damage = vec!["BACKUP_DAMAGE_CODE_STORE_EMPTY"];
+        let (doubt, manifest) = (vec!["BACKUP_DOUBT_CODE_OTHER", "a"], vec!["7", "MANIFEST_ERROR_CODE_DAMAGED", "a"]);
+        let target = vec!["OCCUPIED_TARGET_CODE_FOLDER", "a"];
         let (dump, differences) = (vec!["DUMP_ERROR_CODE_EMPTY"], vec!["7", "2", "STORE_DIFFERENCE_CODE_MISSING", "a"]);
         let candidates = [
             vec!["7"; 4],
@@ -330,6 +332,9 @@ fn failures() -> Vec<v1::OrderFailure> {
             dump,
             differences,
             damage,
+            doubt,
+            manifest,
+            target,
         ];
         let mut messages = candidates.into_iter().chain(noted).map(|texts| v1::OrderFailure {
             code: code.into(),

@@ -163,7 +163,7 @@ pub async fn expect_unused(data: &DataWork<'_>, opened: &Opened, to: &Rendered) 
         let bucket = reached(data, &to.spec, name, store).await?;
         let found = opened.repository.look_at_bucket(s3_address(&bucket), BTreeMap::new()).await?;
         if found.objects > 0 {
-            return Err(StoreFault::BucketInUse { place: bucket.place(), objects: found.objects }.of_store(name));
+            return Err(StoreFault::BucketInUse { address: bucket.place(), objects: found.objects }.of_store(name));
         }
     }
     Ok(())

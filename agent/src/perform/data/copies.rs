@@ -5,7 +5,7 @@ use super::source::{PickError, pick};
 use super::{DataError, DataWork};
 use crate::perform::failure::of_repository;
 use crate::repositories;
-use fleet_core::backup::{CopyMade, Manifest, Snapshots};
+use fleet_core::backup::{BackupDoubt, CopyMade, Manifest, Snapshots};
 use fleet_core::names::{BackupId, RepositoryName, StoreName};
 use fleet_core::order_failure::OrderFailure;
 use fleet_repository::SetRecord;
@@ -93,8 +93,11 @@ async fn looked(data: &DataWork<'_>, name: &RepositoryName, id: &BackupId) -> Re
         Ok(set) => return there(data, &set).map(|there| Looked::There(Box::new(there))),
         Err(PickError::Missing { .. }) => {}
         // One more would make it worse.
-        Err(error @ (PickError::Ambiguous { .. } | PickError::Replaced { .. })) => {
-            return Err(UnfitError::Doubtful(error).into());
+        Err(PickError::Ambiguous { backup, found }) => {
+            return Err(UnfitError::Doubtful(BackupDoubt::Ambiguous { repository: name.clone(), backup, found }).into());
+        }
+        Err(PickError::Replaced { backup }) => {
+            return Err(UnfitError::Doubtful(BackupDoubt::Replaced { repository: name.clone(), backup }).into());
         }
     }
     repository.resume().await?;
@@ -106,14 +109,14 @@ async fn looked(data: &DataWork<'_>, name: &RepositoryName, id: &BackupId) -> Re
 /// Recognises a backup that this order has made before, as opposed to another one under the same id.
 fn there(data: &DataWork<'_>, set: &SetRecord) -> Result<There, DataError> {
     let backup = set.backup.clone();
-    let manifest =
-        set.read_manifest().map_err(|error| UnfitError::UnreadableIsThere { backup: backup.clone(), error })?;
+    let unreadable = |problem| BackupDoubt::UnreadableExists { backup: backup.clone(), problem };
+    let manifest = set.read_manifest().map_err(|problem| UnfitError::Doubtful(unreadable(problem)))?;
     let is_its_own = manifest.backup == set.backup
         && manifest.instance == data.order.instance
         && manifest.host == data.context().host;
     if !is_its_own {
         let (instance, host) = (manifest.instance, manifest.host);
-        return Err(UnfitError::OtherIsThere { backup, instance, host }.into());
+        return Err(UnfitError::Doubtful(BackupDoubt::OtherExists { backup, instance, host }).into());
     }
     Ok(There { snapshots: Some(set.snapshots()), manifest })
 }

@@ -2,7 +2,6 @@
 
 use super::fault::StoreFault;
 use super::points::NoPoint;
-use super::source::PickError;
 use crate::bundles::FetchError;
 use crate::ledger::LedgerError;
 use crate::perform::allow::Forbidden;
@@ -10,8 +9,8 @@ use crate::perform::claims::ClaimError;
 use crate::perform::prepare::PrepareError;
 use crate::perform::work::WorkError;
 use crate::runtime::RuntimeError;
-use fleet_core::backup::{BackupDamage, BackupPlanError, Differences, ManifestError, UncoveredData};
-use fleet_core::names::{BackupId, HostName, InstanceName, RepositoryName, StoreName};
+use fleet_core::backup::{BackupDamage, BackupDoubt, BackupPlanError, Differences, ManifestError, UncoveredData};
+use fleet_core::names::{BackupId, InstanceName, RepositoryName, StoreName};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::Release;
 use fleet_core::sandbox_part::SandboxPart;
@@ -157,16 +156,10 @@ pub enum UnfitError {
     NoAccess { repository: RepositoryName, instance: InstanceName },
     #[error("backups in `{repository}` are forgotten by the coordinator, not by this host")]
     NotOfThisHost { repository: RepositoryName },
-    #[error("{repository}: {error}")]
-    Ambiguous { repository: RepositoryName, error: PickError },
     #[error(transparent)]
-    Doubtful(PickError),
+    Doubtful(BackupDoubt),
     #[error("the backup {backup}: {error}")]
     Manifest { backup: BackupId, error: ManifestError },
-    #[error("a backup {backup} is there: {error}")]
-    UnreadableIsThere { backup: BackupId, error: ManifestError },
-    #[error("a backup {backup} is there: it says that it is of {instance} on {host}")]
-    OtherIsThere { backup: BackupId, instance: InstanceName, host: HostName },
     #[error("{release}: {}", problems.join("; "))]
     NotRendered { release: Release, problems: Vec<String> },
 }
@@ -220,10 +213,8 @@ pub enum BackupFault {
     NotLoaded { store: StoreName, fault: StoreFault },
     #[error("the backup {backup} is not in {repository}")]
     Missing { backup: BackupId, repository: RepositoryName },
-    #[error("{repository}: {error}")]
-    Replaced { repository: RepositoryName, error: PickError },
-    #[error("its manifest is of the backup {backup} of {instance}")]
-    OtherManifest { backup: BackupId, instance: InstanceName },
+    #[error(transparent)]
+    Doubtful(BackupDoubt),
     /// Stores that differ from what their servers said when they were dumped.
     #[error("{} stores differ from their backup", .0.len())]
     Differ(Vec<(StoreName, Differences)>),

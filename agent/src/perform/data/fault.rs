@@ -42,8 +42,8 @@ pub enum StoreFault {
     NotChecked { check: String, error: RuntimeError },
     #[error("{address} does not answer{reason}")]
     NotListening { address: String, reason: String },
-    #[error("{place} has {}; nothing is restored over what others may have there", count(*objects, "object"))]
-    BucketInUse { place: String, objects: u64 },
+    #[error("{address} has {}; nothing is restored over what others may have there", count(*objects, "object"))]
+    BucketInUse { address: String, objects: u64 },
     #[error(transparent)]
     Aside(AsideError),
     #[error("`{path}` leads elsewhere by now")]

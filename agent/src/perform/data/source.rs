@@ -6,7 +6,7 @@ use super::{DataError, DataWork};
 use crate::repositories;
 use fleet_core::activity::Activity;
 use fleet_core::app::{AppDefinition, Bundle, CheckedValues, Placement, Rendered};
-use fleet_core::backup::{BackupSource, Manifest, Privileges, Snapshots};
+use fleet_core::backup::{BackupDoubt, BackupSource, Manifest, Privileges, Snapshots};
 use fleet_core::names::BackupId;
 use fleet_render::RenderError;
 use fleet_repository::SetRecord;
@@ -31,9 +31,9 @@ pub struct Opened {
 pub enum PickError {
     #[error("there is no backup {backup}")]
     Missing { backup: BackupId },
-    #[error("the snapshot that is the backup {backup} is gone; other snapshots that carry its id are not used")]
+    #[error("the snapshot that was recorded as the backup {backup} is gone, and others carry its id")]
     Replaced { backup: BackupId },
-    #[error("{found} snapshots carry the id of the backup {backup}, and nobody noted which one is the backup")]
+    #[error("{found} snapshots carry the id of the backup {backup}, and none is recorded as the right one")]
     Ambiguous { backup: BackupId, found: usize },
 }
 
@@ -57,17 +57,21 @@ pub async fn open(data: &DataWork<'_>, source: &BackupSource, privileges: Privil
     data.work.say(Activity::LookingForBackup(source.backup.clone(), source.repository.clone()));
     let repository = data.repository(&source.repository, &source.instance).await?;
     let sets = repositories::sets_of(&repository, &source.backup).await?;
+    let name = || source.repository.clone();
     let set = pick(sets, &source.backup, source.snapshots.as_ref()).map_err(|error| match error {
-        PickError::Ambiguous { .. } => {
-            DataError::from(UnfitError::Ambiguous { repository: source.repository.clone(), error })
+        PickError::Ambiguous { backup, found } => {
+            DataError::from(UnfitError::Doubtful(BackupDoubt::Ambiguous { repository: name(), backup, found }))
         }
-        PickError::Replaced { .. } => BackupFault::Replaced { repository: source.repository.clone(), error }.into(),
-        PickError::Missing { backup } => BackupFault::Missing { backup, repository: source.repository.clone() }.into(),
+        PickError::Replaced { backup } => {
+            BackupFault::Doubtful(BackupDoubt::Replaced { repository: name(), backup }).into()
+        }
+        PickError::Missing { backup } => BackupFault::Missing { backup, repository: name() }.into(),
     })?;
     let manifest =
         set.read_manifest().map_err(|error| UnfitError::Manifest { backup: source.backup.clone(), error })?;
     if manifest.backup != source.backup || manifest.instance != source.instance {
-        return Err(BackupFault::OtherManifest { backup: manifest.backup, instance: manifest.instance }.into());
+        let (backup, instance) = (manifest.backup, manifest.instance);
+        return Err(BackupFault::Doubtful(BackupDoubt::OtherManifest { backup, instance }).into());
     }
     Ok(Opened { repository, set, manifest, privileges })
 }

@@ -3,7 +3,7 @@
 use super::{file, output, tool_failed};
 use crate::perform::data::points::NoPoint;
 use crate::perform::data::{BackupFault, DataError, HostFault, StoreFault, UnfitError};
-use fleet_core::backup::DumpError;
+use fleet_core::backup::{DumpError, OccupiedTarget};
 use fleet_core::names::StoreName;
 use fleet_core::order_failure::OrderFailure;
 use fleet_repository::client::RepositoryError;
@@ -51,10 +51,10 @@ impl From<&UnfitError> for OrderFailure {
             UnfitError::StoreMissing { store } => Self::StoreMissing { store: store.to_string() },
             UnfitError::OtherKindOfStore { store } => Self::OtherKindOfStore { store: store.to_string() },
             UnfitError::VolumesExist { volumes } => {
-                Self::RestoreTargetInUse { problem: format!("{} is on this host already", volumes.join(", ")) }
+                Self::RestoreTargetInUse { problem: OccupiedTarget::Volumes { names: volumes.clone() } }
             }
             UnfitError::FolderInUse { path } => {
-                Self::RestoreTargetInUse { problem: format!("`{}` is not empty", path.display()) }
+                Self::RestoreTargetInUse { problem: OccupiedTarget::Folder { path: path.display().to_string() } }
             }
             UnfitError::ForeignContainer { containers, folder } => Self::FolderHeld {
                 folder: folder.display().to_string(),
@@ -66,14 +66,9 @@ impl From<&UnfitError> for OrderFailure {
             UnfitError::NoAccess { repository, instance } => {
                 Self::NoRepositoryAccess { repository: repository.to_string(), instance: instance.to_string() }
             }
-            UnfitError::Ambiguous { .. } | UnfitError::Doubtful(_) => {
-                Self::BackupDoubtful { problem: error.to_string() }
-            }
+            UnfitError::Doubtful(doubt) => Self::BackupDoubtful { problem: doubt.clone() },
             UnfitError::Manifest { backup, error } => {
-                Self::BackupUnreadable { backup: backup.to_string(), problem: error.to_string() }
-            }
-            UnfitError::UnreadableIsThere { .. } | UnfitError::OtherIsThere { .. } => {
-                Self::BackupDoubtful { problem: error.to_string() }
+                Self::BackupUnreadable { backup: backup.to_string(), problem: error.clone() }
             }
             UnfitError::NotRendered { .. } => Self::ReleaseInvalid { problem: error.to_string() },
             UnfitError::WithoutSideFiles { stores } => Self::SideFilesNotKept { stores: stores.clone() },
@@ -134,9 +129,7 @@ impl From<&BackupFault> for OrderFailure {
             BackupFault::Missing { backup, repository } => {
                 Self::BackupMissing { backup: backup.to_string(), repository: repository.to_string() }
             }
-            BackupFault::Replaced { .. } | BackupFault::OtherManifest { .. } => {
-                Self::BackupDoubtful { problem: fault.to_string() }
-            }
+            BackupFault::Doubtful(doubt) => Self::BackupDoubtful { problem: doubt.clone() },
             BackupFault::Differ(stores) => {
                 let mut failures: Vec<_> =
                     stores.iter().map(|(store, found)| in_store(store, (&StoreFault::from(found)).into())).collect();
@@ -162,9 +155,11 @@ impl From<&StoreFault> for OrderFailure {
                 Self::RestoredDataDiffers { more: *more, differences: first.clone() }
             }
             StoreFault::Damaged(damage) => Self::BackupDamaged { problem: damage.clone() },
-            StoreFault::BucketInUse { .. } => Self::RestoreTargetInUse { problem: fault.to_string() },
+            StoreFault::BucketInUse { address, objects } => Self::RestoreTargetInUse {
+                problem: OccupiedTarget::Bucket { address: address.clone(), objects: *objects },
+            },
             StoreFault::VolumeExists { volume } => {
-                Self::RestoreTargetInUse { problem: format!("the volume `{volume}` is on this host already") }
+                Self::RestoreTargetInUse { problem: OccupiedTarget::Volumes { names: vec![volume.clone()] } }
             }
             StoreFault::ForeignVolume { volume, owner } => {
                 Self::ForeignVolume { name: volume.clone(), owner: format!("{owner}'s") }

@@ -38,7 +38,7 @@ macro_rules! failures_of_data {
     DumpInvalid = "dump_invalid" { problem: DumpError },
     /// A restore would replace data that others may have put there.
     #[error("{problem}; nothing is restored over it")]
-    RestoreTargetInUse = "restore_target_in_use" { problem: String },
+    RestoreTargetInUse = "restore_target_in_use" { problem: OccupiedTarget },
     /// A container that is not part of the instance runs on a folder that is to be replaced.
     #[error("{containers} runs and has `{folder}`")]
     FolderHeld = "folder_held" { folder: String, containers: String },
@@ -63,12 +63,12 @@ macro_rules! failures_of_data {
     /// A backup is damaged or does not have what it says.
     #[error("{problem}")]
     BackupDamaged = "backup_damaged" { problem: BackupDamage },
-    /// Several snapshots may be the backup, or the one that was noted is gone.
+    /// Data in a repository may not be the backup that is meant.
     #[error("{problem}")]
-    BackupDoubtful = "backup_doubtful" { problem: String },
+    BackupDoubtful = "backup_doubtful" { problem: BackupDoubt },
     /// The manifest of a backup cannot be read.
     #[error("the backup {backup}: {problem}")]
-    BackupUnreadable = "backup_unreadable" { backup: String, problem: String },
+    BackupUnreadable = "backup_unreadable" { backup: String, problem: ManifestError },
     /// The restored data is not what was backed up.
     #[error("{}", differing(*more, differences))]
     RestoredDataDiffers = "restored_data_differs" { #[serde(default)] more: usize, #[serde(deserialize_with = "read_differences")] differences: Vec<StoreDifference> },
