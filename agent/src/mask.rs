@@ -358,7 +358,7 @@ mod tests {
         assert_eq!(drill.proof.checks, checks("it is ***"));
         let notes = |text: &str| {
             vec![
-                DataNote::NotCounted { cause: text.to_owned() },
+                DataNote::NotCounted { failure: Box::new(OrderFailure::other(text)) },
                 DataNote::NotRebuilt { store: store(), failure: Box::new(OrderFailure::other(text)) },
                 DataNote::Different {
                     store: store(),

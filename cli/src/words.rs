@@ -22,6 +22,7 @@ pub mod refusals;
 pub mod renderings;
 pub mod results;
 pub mod steps;
+pub mod store_problems;
 pub mod stores;
 pub mod strategy;
 pub mod uncovered;
@@ -51,6 +52,7 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::DataLeftover(left) => coverage::shown_leftover(left),
         CodedMessage::DataNote(note) => notes::shown_note(note),
         CodedMessage::DrillCheck(check) => notes::shown_check(check),
+        CodedMessage::StoreProblem(problem) => store_problems::shown(problem),
         CodedMessage::OccupiedTarget(target) => stores::shown_occupied(target),
         CodedMessage::DumpError(error) => stores::shown_dump_error(error),
         CodedMessage::Drift(drift) => drift::shown(drift),

@@ -17,7 +17,7 @@ pub enum ArgumentKind {
 /// Codes whose arguments without a name are words.
 const CODES_OF_WORDS: [&str; 4] = ["ledger_unreadable", "other", "text", "trying_again"];
 /// Arguments that are words.
-const WORDS: [&str; 22] = [
+const WORDS: [&str; 23] = [
     "answer",
     "arguments",
     "attribute",
@@ -25,6 +25,7 @@ const WORDS: [&str; 22] = [
     "command",
     "conflicts",
     "differences",
+    "expected",
     "is",
     "left",
     "lost",

@@ -35,10 +35,12 @@ macro_rules! order_failures {
 
 mod data_note;
 mod kinds;
+mod store_problem;
 
 pub(crate) use data_note::notes;
 pub use data_note::{DataNote, percent};
 pub use kinds::OrderFailure;
+pub use store_problem::StoreProblem;
 
 use crate::activity::Activity;
 use crate::coded_text::kept_as_code;

@@ -67,7 +67,7 @@ pub use refusal::{
 };
 pub use repository::{RepositoryFile, RepositoryFiles, is_sha256, repository_file, repository_files};
 pub use result_code::{incoming_change_result, incoming_manifest_change, incoming_retention_reason};
-pub use store::{incoming_dump_error, incoming_occupied_target, incoming_store_difference};
+pub use store::{incoming_dump_error, incoming_occupied_target, incoming_store_difference, incoming_store_problem};
 pub use uncovered::{incoming_side_file_gap, incoming_uncovered_data};
 
 use fleet_core::labels::LabelError;

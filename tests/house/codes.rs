@@ -7,7 +7,7 @@ use fleet_proto::convert::{
     incoming_host_event, incoming_ledger_problem, incoming_manifest_change, incoming_order_summary,
     incoming_policy_refusal, incoming_problem, incoming_query_failure, incoming_repository_problem,
     incoming_retention_reason, incoming_rollout_refusal, incoming_side_file_gap, incoming_store_difference,
-    incoming_uncovered_data, incoming_undeliverable_reason,
+    incoming_store_problem, incoming_uncovered_data, incoming_undeliverable_reason,
 };
 use fleet_proto::v1;
 use fleet_proto::words::CodedMessage;
@@ -135,6 +135,7 @@ checks! {
     each_doubt_about_a_backup_is_read_and_has_words: BackupDoubt, BackupDoubtCode, incoming_backup_doubt;
     each_comparison_of_a_drill_is_read_and_has_words: DrillCheck, DrillCheckCode, incoming_drill_check;
     each_difference_of_a_store_is_read_and_has_words: StoreDifference, StoreDifferenceCode, incoming_store_difference;
+    each_problem_of_a_store_is_read_and_has_words: StoreProblem, StoreProblemCode, incoming_store_problem;
     each_fault_of_a_dump_is_read_and_has_words: DumpError, DumpErrorCode, incoming_dump_error;
     each_event_is_read_as_it_was_written_and_has_words: EventKind, EventCode, incoming_event_kind;
     each_refusal_of_a_policy_is_read_as_it_was_written_and_has_words: PolicyRefusal, PolicyRefusalCode, incoming_policy_refusal;

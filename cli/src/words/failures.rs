@@ -1,7 +1,8 @@
 //! Sentences about failed orders. They are made only here: a failure comes as a code with arguments.
 
 use super::{
-    after, coverage, damage, health, host_events, ledgers, notes, policies, steps, stores, uncovered, unknown_reason,
+    after, coverage, damage, health, host_events, ledgers, notes, policies, steps, store_problems, stores, uncovered,
+    unknown_reason,
 };
 use fleet_core::activity::Activity;
 use fleet_core::name_fault::NameFault;
@@ -185,6 +186,10 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::NoStores => "its app declares no store that can be backed up".to_owned(),
         OrderFailure::StoreMissing { store } => format!("the backup has no store `{store}`"),
         OrderFailure::OtherKindOfStore { store } => format!("the release has no store `{store}` of that kind"),
+        OrderFailure::StoreUnusable { problem } => store_problems::words(problem),
+        OrderFailure::ForgottenByCoordinator { repository } => {
+            format!("the backups in `{repository}` are forgotten by the coordinator, and not by their host")
+        }
         OrderFailure::DumpInvalid { problem } => stores::dump_error(problem),
         OrderFailure::RestoreTargetInUse { problem } => stores::occupied(problem),
         OrderFailure::FolderHeld { folder, containers } => {
@@ -367,6 +372,7 @@ mod tests {
             let (doubt, manifest) =
                 (vec!["BACKUP_DOUBT_CODE_OTHER", "a"], vec!["7", "MANIFEST_ERROR_CODE_DAMAGED", "a"]);
             let target = vec!["OCCUPIED_TARGET_CODE_FOLDER", "a"];
+            let unusable = vec!["STORE_PROBLEM_CODE_NOT_A_FOLDER", "a"];
             let (dump, differences) =
                 (vec!["DUMP_ERROR_CODE_EMPTY"], vec!["7", "2", "STORE_DIFFERENCE_CODE_MISSING", "a"]);
             let candidates = [
@@ -387,6 +393,7 @@ mod tests {
                 doubt,
                 manifest,
                 target,
+                unusable,
             ];
             let mut messages = candidates.into_iter().chain(noted).map(|texts| v1::OrderFailure {
                 code: code.into(),

@@ -38,8 +38,10 @@ pub fn note(note: &DataNote) -> String {
                 count(*bytes, "byte")
             )
         }
-        DataNote::NotCounted { cause } => format!("it could not be counted: {cause}"),
-        DataNote::NotNoted { cause } => format!("what its server says of it could not be noted: {cause}"),
+        DataNote::NotCounted { failure } => format!("it could not be counted: {}", failures::words(failure)),
+        DataNote::NotNoted { failure } => {
+            format!("its server could not be asked about it: {}", failures::words(failure))
+        }
         DataNote::Tablespace { name } => {
             format!("tablespace `{name}`: what is in it comes back in the default tablespace")
         }
@@ -185,7 +187,7 @@ mod tests {
         let all = [
             DataNote::Smaller { bytes: 68, before: 85 },
             DataNote::Smaller { bytes: 68, before: 204 },
-            DataNote::NotCounted { cause: text("psql exited with code 2") },
+            DataNote::NotCounted { failure: Box::new(OrderFailure::other("psql exited with code 2")) },
             DataNote::SideFiles { count: 3, names: names.clone() },
             DataNote::SideFilesStay { store: store(), count: 2, names },
             DataNote::Different {

@@ -40,29 +40,49 @@ pub enum Expected {
 
 /// Answer that is not the expected one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{check}: `{shown}` instead of {wanted}")]
-pub struct CheckError {
-    check: String,
-    shown: String,
-    wanted: String,
+pub enum CheckError {
+    /// Answer with another text.
+    #[error("{question}: `{answer}` instead of `{expected}`")]
+    OtherAnswer {
+        /// Query or command.
+        question: String,
+        /// Beginning of the answer.
+        answer: String,
+        /// Expected answer.
+        expected: String,
+    },
+    /// Answer that is not a number, or too small.
+    #[error("{question}: `{answer}` instead of at least {least}")]
+    TooSmallAnswer {
+        /// Query or command.
+        question: String,
+        /// Beginning of the answer.
+        answer: String,
+        /// Lowest number that is good.
+        least: u64,
+    },
 }
 
 impl Check {
-    /// Evaluates the answer; both results are text for people.
+    /// Evaluates the answer, and returns its beginning if the check expects a certain one.
     ///
     /// # Errors
     /// The answer is not the expected one.
     pub fn judge(&self, answer: &str) -> Result<Option<String>, CheckError> {
         let answer = answer.trim();
         let shown: String = answer.chars().take(80).collect();
-        let (is_good, wanted) = match &self.expect {
-            Expected::Success => return Ok(None),
-            Expected::Text(text) => (answer == text.trim(), format!("`{text}`")),
-            Expected::AtLeast(least) => {
-                (answer.parse::<u64>().is_ok_and(|found| found >= *least), format!("at least {least}"))
+        let question = || self.to_string();
+        match &self.expect {
+            Expected::Success => Ok(None),
+            Expected::Text(text) if answer == text.trim() => Ok(Some(shown)),
+            Expected::Text(text) => {
+                Err(CheckError::OtherAnswer { question: question(), answer: shown, expected: text.clone() })
             }
-        };
-        if is_good { Ok(Some(shown)) } else { Err(CheckError { check: self.to_string(), shown, wanted }) }
+            Expected::AtLeast(least) if answer.parse::<u64>().is_ok_and(|found| found >= *least) => Ok(Some(shown)),
+            Expected::AtLeast(least) => {
+                Err(CheckError::TooSmallAnswer { question: question(), answer: shown, least: *least })
+            }
+        }
     }
 }
 

@@ -45,7 +45,8 @@ pub struct SourceNote {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{line}` is nothing that can be noted")]
 pub struct NoteError {
-    line: String,
+    /// Beginning of the line.
+    pub line: String,
 }
 
 /// A note at one moment, which has a name that stays the same as long as nothing is written.

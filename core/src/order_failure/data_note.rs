@@ -46,13 +46,15 @@ pub enum DataNote {
     },
     /// Store of which nothing could be counted.
     NotCounted {
-        /// Words of its tool.
-        cause: String,
+        /// Failure of the count. Earlier versions kept a text.
+        #[serde(alias = "cause")]
+        failure: Box<OrderFailure>,
     },
     /// Store about which its server could not be asked.
     NotNoted {
-        /// Words of its tool.
-        cause: String,
+        /// Failure of the query. Earlier versions kept a text.
+        #[serde(alias = "cause")]
+        failure: Box<OrderFailure>,
     },
     /// Tablespace whose tables are restored to the default one.
     Tablespace {
@@ -255,7 +257,11 @@ impl DataNote {
 
     /// Failure in it.
     pub fn failure(&self) -> Option<&OrderFailure> {
-        if let Self::NotRebuilt { failure, .. } = self { Some(failure) } else { None }
+        if let Self::NotCounted { failure } | Self::NotNoted { failure } | Self::NotRebuilt { failure, .. } = self {
+            Some(failure)
+        } else {
+            None
+        }
     }
 }
 
@@ -293,12 +299,15 @@ mod tests {
     fn notes_of_an_earlier_manifest_are_read_and_those_of_a_new_one_have_a_text_for_earlier_versions() {
         assert_eq!(part("").notes, []);
         assert_eq!(part(r#","notes":["warning: no"]"#).notes, [DataNote::other("warning: no")]);
-        let notes = vec![DataNote::NotCounted { cause: "no answer".to_owned() }, DataNote::FilesNotQuiesced];
+        let notes = vec![
+            DataNote::NotCounted { failure: Box::new(OrderFailure::other("no answer")) },
+            DataNote::FilesNotQuiesced,
+        ];
         let new = Part { notes, ..part("") };
         let written = serde_json::to_value(&new).expect("it can be written");
         assert_eq!(
             written["notes"],
-            serde_json::json!(["warning: not counted no answer", "files not quiesced"]),
+            serde_json::json!(["warning: not counted other no answer", "files not quiesced"]),
             "an earlier version reads texts"
         );
         assert_eq!(serde_json::from_value::<Part>(written).expect("it can be read"), new);

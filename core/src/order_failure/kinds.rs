@@ -7,7 +7,7 @@ mod of_data;
 mod of_hosts;
 mod of_orders;
 
-use super::{DataNote, after, at, differing, joined, listed, noted};
+use super::{DataNote, StoreProblem, after, at, differing, joined, listed, noted};
 use crate::activity::Activity;
 use crate::backup_damage::BackupDamage;
 use crate::backup_doubt::BackupDoubt;

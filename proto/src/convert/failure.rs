@@ -75,6 +75,8 @@ coded_message! {
     NoStores,
     StoreMissing { store },
     OtherKindOfStore { store },
+    StoreUnusable { problem },
+    ForgottenByCoordinator { repository },
     DumpInvalid { problem },
     RestoreTargetInUse { problem },
     FolderHeld { folder, containers },

@@ -83,7 +83,7 @@ mod tests {
         let name = "central".parse().expect("it is a name");
         let host = "lab-1".parse().expect("it is a name");
         let took = Duration::from_millis(40_001);
-        let notes = vec![DataNote::other("one"), DataNote::NotCounted { cause: "two".to_owned() }];
+        let notes = vec![DataNote::other("one"), DataNote::Tablespace { name: "two".to_owned() }];
         let results = [
             ChangeResult::Gone,
             ChangeResult::Proven { backup: id("3"), repository: name, host, took, checks: 5 },

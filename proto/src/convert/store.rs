@@ -1,8 +1,9 @@
-//! Differences of restored stores from their backups, faults of dumps, data in the way of restores, and their codes.
+//! Differences of restored stores from their backups, faults of dumps, problems of stores, data in the way of restores, and their codes.
 
 use super::arguments::{Argument, coded_message};
 use crate::v1;
 use fleet_core::backup::{DumpError, OccupiedTarget, StoreDifference};
+use fleet_core::order_failure::StoreProblem;
 
 coded_message! {
     StoreDifference, StoreDifference, StoreDifferenceCode, incoming_store_difference:
@@ -42,6 +43,32 @@ coded_message! {
     Volumes { names },
     Folder { path },
     Bucket { address, objects },
+}
+
+coded_message! {
+    StoreProblem, StoreProblem, StoreProblemCode, incoming_store_problem:
+    Other { text },
+    NoDumpTool,
+    NoLoadTool,
+    NoValidator,
+    NotABucket,
+    NotCounted { failure },
+    NotAsked { failure },
+    CountUnreadable { answer },
+    AnswerUnreadable { answer },
+    OtherAnswer { question, answer, expected },
+    TooSmallAnswer { question, answer, least },
+    NotRenamable { path },
+    NotAFolder { path },
+    Mounted { path, mounted },
+    LeadsElsewhere { path },
+    SameFolder { one, other, path },
+    SharedFolder { path },
+    NoTarget { name },
+    VolumeNotTaken { name },
+    NoVolumeModel { name },
+    DataWithoutName,
+    FolderWithoutName,
 }
 
 #[cfg(test)]
@@ -126,6 +153,44 @@ mod tests {
             assert_eq!(incoming_occupied_target(problem.clone().into()), Some(problem.clone()));
             let failure = OrderFailure::RestoreTargetInUse { problem };
             assert_eq!(incoming_order_failure(failure.clone().into()), Some(failure));
+        }
+    }
+
+    #[test]
+    fn a_problem_of_a_store_of_each_code_comes_back_as_it_was() {
+        let failure =
+            || Box::new(OrderFailure::Several { failures: vec![OrderFailure::other("no"), OrderFailure::NoStores] });
+        let all = [
+            StoreProblem::other("words"),
+            StoreProblem::NoDumpTool,
+            StoreProblem::NoLoadTool,
+            StoreProblem::NoValidator,
+            StoreProblem::NotABucket,
+            StoreProblem::NotCounted { failure: failure() },
+            StoreProblem::NotAsked { failure: failure() },
+            StoreProblem::CountUnreadable { answer: text() },
+            StoreProblem::AnswerUnreadable { answer: String::new() },
+            StoreProblem::OtherAnswer { question: text(), answer: String::new(), expected: text() },
+            StoreProblem::TooSmallAnswer { question: text(), answer: String::new(), least: 2 },
+            StoreProblem::NotRenamable { path: text() },
+            StoreProblem::NotAFolder { path: text() },
+            StoreProblem::Mounted { path: text(), mounted: text() },
+            StoreProblem::LeadsElsewhere { path: text() },
+            StoreProblem::SameFolder { one: text(), other: text(), path: text() },
+            StoreProblem::SharedFolder { path: text() },
+            StoreProblem::NoTarget { name: text() },
+            StoreProblem::VolumeNotTaken { name: text() },
+            StoreProblem::NoVolumeModel { name: text() },
+            StoreProblem::DataWithoutName,
+            StoreProblem::FolderWithoutName,
+        ];
+        let codes = (1..1000).filter_map(|number| v1::StoreProblemCode::try_from(number).ok());
+        assert_eq!(codes.count(), all.len());
+        for problem in all {
+            assert_eq!(incoming_store_problem(problem.clone().into()), Some(problem.clone()));
+            let failure = OrderFailure::StoreUnusable { problem };
+            let in_store = OrderFailure::InStore { store: text(), failure: Box::new(failure) };
+            assert_eq!(incoming_order_failure(in_store.clone().into()), Some(in_store));
         }
     }
 }

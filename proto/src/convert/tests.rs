@@ -316,6 +316,7 @@ fn failures() -> Vec<v1::OrderFailure> {
         let damage = vec!["BACKUP_DAMAGE_CODE_STORE_EMPTY"];
         let (doubt, manifest) = (vec!["BACKUP_DOUBT_CODE_OTHER", "a"], vec!["7", "MANIFEST_ERROR_CODE_DAMAGED", "a"]);
         let target = vec!["OCCUPIED_TARGET_CODE_FOLDER", "a"];
+        let unusable = vec!["STORE_PROBLEM_CODE_NOT_A_FOLDER", "a"];
         let (dump, differences) = (vec!["DUMP_ERROR_CODE_EMPTY"], vec!["7", "2", "STORE_DIFFERENCE_CODE_MISSING", "a"]);
         let candidates = [
             vec!["7"; 4],
@@ -335,6 +336,7 @@ fn failures() -> Vec<v1::OrderFailure> {
             doubt,
             manifest,
             target,
+            unusable,
         ];
         let mut messages = candidates.into_iter().chain(noted).map(|texts| v1::OrderFailure {
             code: code.into(),

@@ -84,8 +84,8 @@ pub fn settled(
             notes.extend(source.left.iter().map(|name| DataNote::Tablespace { name: name.clone() }));
             (Some(source), is_still)
         }
-        Err(reason) => {
-            notes.push(DataNote::NotNoted { cause: reason.to_string() });
+        Err(error) => {
+            notes.push(DataNote::NotNoted { failure: Box::new((&error).into()) });
             (None, false)
         }
     }

@@ -208,8 +208,8 @@ impl Dumping<'_> {
     ) -> Result<BTreeMap<String, Counted>, DataError> {
         match (self.early.map(|early| &early.counted), dumped) {
             (Some(Ok(early)), _) => Ok(around(early)),
-            (Some(Err(reason)), _) => {
-                notes.push(DataNote::NotCounted { cause: reason.to_string() });
+            (Some(Err(error)), _) => {
+                notes.push(DataNote::NotCounted { failure: Box::new(error.into()) });
                 Ok(BTreeMap::new())
             }
             (None, None) => Ok(between(self.store, before, &self.count().await?)),

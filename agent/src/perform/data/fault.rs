@@ -6,6 +6,7 @@ use crate::runtime::RuntimeError;
 use fleet_core::backup::{BackupDamage, CheckError, CountError, Differences, DumpError, NoteError, StoreDifference};
 use fleet_core::grammar::count;
 use fleet_core::names::{InstanceName, StoreName};
+use std::io;
 use std::path::PathBuf;
 
 /// Fault of one store.
@@ -44,7 +45,7 @@ pub enum StoreFault {
     NotListening { address: String, reason: String },
     #[error("{address} has {}; nothing is restored over what others may have there", count(*objects, "object"))]
     BucketInUse { address: String, objects: u64 },
-    #[error(transparent)]
+    #[error("{}", crate::chain(.0))]
     Aside(AsideError),
     #[error("`{path}` leads elsewhere by now")]
     LeadsElsewhere { path: String },
@@ -141,14 +142,14 @@ pub enum MissingReply {
 }
 
 /// Reason why a folder cannot be moved aside.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum AsideError {
     #[error("`{path}` is no folder that can be put in another's place")]
     NoPlace { path: PathBuf },
     #[error("`{path}` is not a folder")]
     NotAFolder { path: PathBuf },
-    #[error("could not look at `{path}`: {reason}")]
-    Unreadable { path: PathBuf, reason: String },
+    #[error("could not look at `{path}`")]
+    Unreadable { path: PathBuf, source: io::Error },
     #[error(
         "`{path}` cannot be moved aside, because `{mounted}` is mounted there; unmount it, or restore to another instance"
     )]

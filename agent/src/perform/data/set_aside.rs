@@ -21,7 +21,7 @@ pub fn plan(path: &Path, order: &OrderId) -> Result<Aside, AsideError> {
         Ok(found) if found.is_dir() => DataSwap::Renamed,
         Ok(_) => return Err(AsideError::NotAFolder { path: path.to_owned() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => DataSwap::Absent,
-        Err(error) => return Err(AsideError::Unreadable { path: path.to_owned(), reason: error.to_string() }),
+        Err(source) => return Err(AsideError::Unreadable { path: path.to_owned(), source }),
     };
     match mounted_at_or_below(path) {
         Some(mounted) => Err(AsideError::Mounted { path: path.to_owned(), mounted }),

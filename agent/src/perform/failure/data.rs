@@ -2,12 +2,13 @@
 
 use super::{file, output, tool_failed};
 use crate::perform::data::points::NoPoint;
-use crate::perform::data::{BackupFault, DataError, HostFault, StoreFault, UnfitError};
-use fleet_core::backup::{DumpError, OccupiedTarget};
+use crate::perform::data::{AsideError, AskError, BackupFault, DataError, HostFault, NotReady, StoreFault, UnfitError};
+use fleet_core::backup::{CheckError, DumpError, OccupiedTarget};
 use fleet_core::names::StoreName;
-use fleet_core::order_failure::OrderFailure;
+use fleet_core::order_failure::{OrderFailure, StoreProblem};
 use fleet_repository::client::RepositoryError;
 use fleet_repository::worker::{FailureKind, WorkerError};
+use std::path::Path;
 
 impl From<&DataError> for OrderFailure {
     fn from(error: &DataError) -> Self {
@@ -72,7 +73,12 @@ impl From<&UnfitError> for OrderFailure {
             }
             UnfitError::NotRendered { .. } => Self::ReleaseInvalid { problem: error.to_string() },
             UnfitError::WithoutSideFiles { stores } => Self::SideFilesNotKept { stores: stores.clone() },
-            UnfitError::SharedFolder { .. } | UnfitError::NotOfThisHost { .. } => Self::other(error.to_string()),
+            UnfitError::SharedFolder { store, path } => {
+                in_store(store, unusable(StoreProblem::SharedFolder { path: shown(path) }))
+            }
+            UnfitError::NotOfThisHost { repository } => {
+                Self::ForgottenByCoordinator { repository: repository.to_string() }
+            }
         }
     }
 }
@@ -148,9 +154,7 @@ impl From<&StoreFault> for OrderFailure {
                 tool_failed("its tool", *code, &output(said))
             }
             StoreFault::Dump(error) => Self::DumpInvalid { problem: error.clone() },
-            StoreFault::NotReady(missing) | StoreFault::NotReadyWithFiles(missing) => {
-                Self::ServiceNotReady { service: missing.service.clone(), missing: missing.missing.to_string() }
-            }
+            StoreFault::NotReady(missing) | StoreFault::NotReadyWithFiles(missing) => missing.into(),
             StoreFault::Differs { more, first } => {
                 Self::RestoredDataDiffers { more: *more, differences: first.clone() }
             }
@@ -169,23 +173,73 @@ impl From<&StoreFault> for OrderFailure {
                 Self::ServiceNotReady { service: address.clone(), missing: output(reason) }
             }
             StoreFault::Folder(error) => (&**error).into(),
-            // Faults of a release, which nobody acts on by their kind.
-            StoreFault::NoDumpTool
-            | StoreFault::NoLoadTool
-            | StoreFault::NoValidator
-            | StoreFault::NoBucket
-            | StoreFault::NotCounted(_)
-            | StoreFault::NotAsked(_)
-            | StoreFault::Counts(_)
-            | StoreFault::Check(_)
-            | StoreFault::Aside(_)
-            | StoreFault::LeadsElsewhere { .. }
-            | StoreFault::SameFolder { .. }
-            | StoreFault::NoTarget { .. }
-            | StoreFault::TakesNoVolume { .. }
-            | StoreFault::NoModel { .. }
-            | StoreFault::DataWithoutName
-            | StoreFault::FolderWithoutName => Self::other(fault.to_string()),
+            StoreFault::Aside(error) => error.into(),
+            StoreFault::NotCounted(error) => unusable(StoreProblem::NotCounted { failure: Box::new(error.into()) }),
+            StoreFault::NotAsked(error) => unusable(StoreProblem::NotAsked { failure: Box::new(error.into()) }),
+            StoreFault::Counts(error) => unusable(StoreProblem::CountUnreadable { answer: error.line.clone() }),
+            StoreFault::Check(error) => unusable(answer_of(error)),
+            StoreFault::NoDumpTool => unusable(StoreProblem::NoDumpTool),
+            StoreFault::NoLoadTool => unusable(StoreProblem::NoLoadTool),
+            StoreFault::NoValidator => unusable(StoreProblem::NoValidator),
+            StoreFault::NoBucket => unusable(StoreProblem::NotABucket),
+            StoreFault::LeadsElsewhere { path } => unusable(StoreProblem::LeadsElsewhere { path: path.clone() }),
+            StoreFault::SameFolder { one, other, path } => {
+                unusable(StoreProblem::SameFolder { one: one.clone(), other: other.clone(), path: shown(path) })
+            }
+            StoreFault::NoTarget { name } => unusable(StoreProblem::NoTarget { name: name.clone() }),
+            StoreFault::TakesNoVolume { name } => unusable(StoreProblem::VolumeNotTaken { name: name.clone() }),
+            StoreFault::NoModel { volume } => unusable(StoreProblem::NoVolumeModel { name: volume.clone() }),
+            StoreFault::DataWithoutName => unusable(StoreProblem::DataWithoutName),
+            StoreFault::FolderWithoutName => unusable(StoreProblem::FolderWithoutName),
+        }
+    }
+}
+
+fn unusable(problem: StoreProblem) -> OrderFailure {
+    OrderFailure::StoreUnusable { problem }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn answer_of(error: &CheckError) -> StoreProblem {
+    match error.clone() {
+        CheckError::OtherAnswer { question, answer, expected } => {
+            StoreProblem::OtherAnswer { question, answer, expected }
+        }
+        CheckError::TooSmallAnswer { question, answer, least } => {
+            StoreProblem::TooSmallAnswer { question, answer, least }
+        }
+    }
+}
+
+impl From<&AskError> for OrderFailure {
+    fn from(error: &AskError) -> Self {
+        match error {
+            AskError::Tool(error) => error.into(),
+            AskError::Counts(error) => unusable(StoreProblem::CountUnreadable { answer: error.line.clone() }),
+            AskError::Note(error) => unusable(StoreProblem::AnswerUnreadable { answer: error.line.clone() }),
+            AskError::NotReady(missing) => missing.into(),
+        }
+    }
+}
+
+impl From<&NotReady> for OrderFailure {
+    fn from(error: &NotReady) -> Self {
+        Self::ServiceNotReady { service: error.service.clone(), missing: error.missing.to_string() }
+    }
+}
+
+impl From<&AsideError> for OrderFailure {
+    fn from(error: &AsideError) -> Self {
+        match error {
+            AsideError::NoPlace { path } => unusable(StoreProblem::NotRenamable { path: shown(path) }),
+            AsideError::NotAFolder { path } => unusable(StoreProblem::NotAFolder { path: shown(path) }),
+            AsideError::Unreadable { path, source } => file("look at", path, source),
+            AsideError::Mounted { path, mounted } => {
+                unusable(StoreProblem::Mounted { path: shown(path), mounted: mounted.clone() })
+            }
         }
     }
 }

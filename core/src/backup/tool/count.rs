@@ -13,7 +13,8 @@ const NAME_LIMIT: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{line}` is not a name and a number")]
 pub struct CountError {
-    line: String,
+    /// Beginning of the line.
+    pub line: String,
 }
 
 /// Rows by table, documents by collection, keys by database, nodes by label.

@@ -33,6 +33,12 @@ macro_rules! failures_of_data {
     /// The release has a store of the name, and of another kind.
     #[error("the release has no store `{store}` of that kind")]
     OtherKindOfStore = "other_kind_of_store" { store: String },
+    /// A store cannot be backed up, restored or checked.
+    #[error("{problem}")]
+    StoreUnusable = "store_unusable" { problem: StoreProblem },
+    /// The coordinator forgets the backups of a repository, and not the host.
+    #[error("backups in `{repository}` are forgotten by the coordinator")]
+    ForgottenByCoordinator = "forgotten_by_coordinator" { repository: String },
     /// A dump is not complete or not valid.
     #[error("the dump is not valid: {problem}")]
     DumpInvalid = "dump_invalid" { problem: DumpError },

@@ -159,7 +159,7 @@ async fn a_hostile_manifest_writes_into_nothing_that_is_not_the_new_instances() 
         let action = restore_of(from.await, Some(harness.goal(1)));
         let end =
             harness.carry_out_order(&agent, &harness.order_of(&"oasis-2".parse().expect("a name"), action, "")).await;
-        let why = if named == "/etc" { "there is no folder or volume" } else { "is on this host already" };
+        let why = if named == "/etc" { "no target /etc" } else { "volumes nobody_" };
         check_refused(&end, &[why]);
         let found = files(&harness.lab.volume("nobody_bob"));
         assert_eq!(found, [("his".to_owned(), b"secret".to_vec())].into(), "{named}");
@@ -182,8 +182,8 @@ async fn a_part_with_no_folder_or_with_two_for_one_place_fails_the_restore() {
     };
     let cases: [(Change, &str); 3] = [
         (|part| roots(part).clear(), "store empty"),
-        (twice, "would both go into"),
-        (elsewhere, "it takes no volume `oasis-1_attic`"),
+        (twice, "same folder"),
+        (elsewhere, "volume not taken oasis-1_attic"),
     ];
     for (number, (change, why)) in (1..).zip(cases) {
         let from = forged(&harness, &id, number, change).await;

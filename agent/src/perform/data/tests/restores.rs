@@ -8,7 +8,7 @@ use fleet_core::backup::{DataAction, DataNote, DataResult, OccupiedTarget, Other
 use fleet_core::hint::Hint;
 use fleet_core::names::{BackupId, InstanceName};
 use fleet_core::order::{Action, Outcome, PowerRequest};
-use fleet_core::order_failure::OrderFailure;
+use fleet_core::order_failure::{OrderFailure, StoreProblem};
 use std::collections::BTreeSet;
 
 pub async fn changed_since(holds: &str) -> (Harness, Agent, BackupId, State, State) {
@@ -107,10 +107,10 @@ async fn a_store_that_lives_in_the_same_folder_is_not_lost_with_it() {
     let (harness, agent, id, _, after) =
         changed_since("stop: [] }\n  cache: { engine: volume, kind: derivable, volume: data").await;
     let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
-    assert!(
-        end.outcome.failure().is_some_and(|it| it.to_string().contains("the store `cache` keeps its data in")),
-        "{end:?}"
-    );
+    let Some(OrderFailure::InStore { store, failure }) = end.outcome.failure() else { panic!("{end:?}") };
+    let is_shared = |problem: &StoreProblem| matches!(problem, StoreProblem::SharedFolder { .. });
+    let is_it = matches!(&**failure, OrderFailure::StoreUnusable { problem } if is_shared(problem));
+    assert!(store == "cache" && is_it, "{end:?}");
     assert_eq!(harness.state(), after);
     harness.check_calm("after a restore that would have lost a store");
 }

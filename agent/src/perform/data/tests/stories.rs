@@ -83,7 +83,7 @@ async fn a_dump_that_is_not_whole_is_no_backup() {
         (Fault::EngineErrorAsData, "not started"),
         (Fault::Truncated(70), "breaks off"),
         (Fault::Empty, "not valid: empty"),
-        (Fault::DatabaseDown, "does not run"),
+        (Fault::DatabaseDown, "container not running"),
         (Fault::ToolMissing, "has no `pg_dump`"),
     ];
     for (fault, why) in faults {
@@ -157,9 +157,9 @@ async fn a_set_that_somebody_else_has_put_under_a_backups_id_is_not_taken_for_it
     assert_eq!(end.outcome, Outcome::Done, "it was made before");
     let made = harness.sets("near").await;
     let order = put("another's", &["lab-9"]).await;
-    check_failed(&harness.carry_out_order(&agent, &order).await, "it says that it is of oasis-1 on lab-9");
+    check_failed(&harness.carry_out_order(&agent, &order).await, "other exists");
     let order = put("both", &["lab-9", ours]).await;
-    check_failed(&harness.carry_out_order(&agent, &order).await, "2 snapshots carry the id");
+    check_failed(&harness.carry_out_order(&agent, &order).await, "ambiguous");
     assert_eq!(harness.sets("near").await.len(), made.len() + 3, "nothing was added to them");
 }
 
