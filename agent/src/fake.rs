@@ -16,6 +16,7 @@ use crate::runtime::{
 };
 use fleet_core::app::HealthRules;
 use fleet_core::backup::{HoldKind, Mounted, Store, Tool};
+use fleet_core::health_problem::ProbeFailure;
 use fleet_core::spec::{InstanceSpec, Switch, VolumeTarget};
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{FoundProject, Step};
@@ -156,7 +157,10 @@ impl Containers for FakeRuntime {
     }
 
     async fn address(&self, _: &InstanceSpec, service: &str, _: u16) -> Result<SocketAddr, RuntimeError> {
-        Err(RuntimeError::NoAddress { service: service.to_owned(), reason: "nobody listens".to_owned() })
+        Err(RuntimeError::NoAddress {
+            service: service.to_owned(),
+            problem: ProbeFailure::NoAddress(service.to_owned()),
+        })
     }
 
     fn changes(&self) -> BoxStream<'static, Changed> {

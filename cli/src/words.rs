@@ -6,6 +6,7 @@ pub mod damage;
 pub mod differences;
 pub mod drift;
 pub mod events;
+pub mod failure_parts;
 pub mod failures;
 pub mod health;
 pub mod hints;
@@ -52,6 +53,7 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::DataLeftover(left) => coverage::shown_leftover(left),
         CodedMessage::DataNote(note) => notes::shown_note(note),
         CodedMessage::DrillCheck(check) => notes::shown_check(check),
+        CodedMessage::MissingReply(missing) => failure_parts::shown_missing_reply(missing),
         CodedMessage::StoreProblem(problem) => store_problems::shown(problem),
         CodedMessage::OccupiedTarget(target) => stores::shown_occupied(target),
         CodedMessage::DumpError(error) => stores::shown_dump_error(error),

@@ -35,11 +35,13 @@ macro_rules! order_failures {
 
 mod data_note;
 mod kinds;
+mod missing_reply;
 mod store_problem;
 
 pub(crate) use data_note::notes;
 pub use data_note::{DataNote, percent};
 pub use kinds::OrderFailure;
+pub use missing_reply::MissingReply;
 pub use store_problem::StoreProblem;
 
 use crate::activity::Activity;

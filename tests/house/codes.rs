@@ -4,10 +4,10 @@ use fleet_proto::convert::{
     incoming_admission_refusal, incoming_archive_note, incoming_backup_damage, incoming_backup_doubt,
     incoming_backup_problem, incoming_backup_refusal, incoming_call_refusal, incoming_change_result,
     incoming_data_note, incoming_drill_check, incoming_dump_error, incoming_event_kind, incoming_file_refusal,
-    incoming_host_event, incoming_ledger_problem, incoming_manifest_change, incoming_order_summary,
-    incoming_policy_refusal, incoming_problem, incoming_query_failure, incoming_repository_problem,
-    incoming_retention_reason, incoming_rollout_refusal, incoming_side_file_gap, incoming_store_difference,
-    incoming_store_problem, incoming_uncovered_data, incoming_undeliverable_reason,
+    incoming_host_event, incoming_ledger_problem, incoming_manifest_change, incoming_missing_reply,
+    incoming_order_summary, incoming_policy_refusal, incoming_problem, incoming_query_failure,
+    incoming_repository_problem, incoming_retention_reason, incoming_rollout_refusal, incoming_side_file_gap,
+    incoming_store_difference, incoming_store_problem, incoming_uncovered_data, incoming_undeliverable_reason,
 };
 use fleet_proto::v1;
 use fleet_proto::words::CodedMessage;
@@ -136,6 +136,7 @@ checks! {
     each_comparison_of_a_drill_is_read_and_has_words: DrillCheck, DrillCheckCode, incoming_drill_check;
     each_difference_of_a_store_is_read_and_has_words: StoreDifference, StoreDifferenceCode, incoming_store_difference;
     each_problem_of_a_store_is_read_and_has_words: StoreProblem, StoreProblemCode, incoming_store_problem;
+    each_missing_reply_is_read_and_has_words: MissingReply, MissingReplyCode, incoming_missing_reply;
     each_fault_of_a_dump_is_read_and_has_words: DumpError, DumpErrorCode, incoming_dump_error;
     each_event_is_read_as_it_was_written_and_has_words: EventKind, EventCode, incoming_event_kind;
     each_refusal_of_a_policy_is_read_as_it_was_written_and_has_words: PolicyRefusal, PolicyRefusalCode, incoming_policy_refusal;

@@ -45,7 +45,7 @@ pub mod undo;
 
 pub use again::{BETWEEN_TRIES, tell_all, try_again, unfinished};
 pub use error::{BackupFault, DataError, HostFault, UnfitError};
-pub use fault::{AsideError, AskError, NotReady, StoreFault};
+pub use fault::{AsideError, AskError, NoReply, NotReady, StoreFault};
 pub use leftovers::{left_of, remove_old};
 pub use restore::keep_safe;
 pub use sandboxes::keep_of_fault;

@@ -146,12 +146,8 @@ impl From<&RuntimeError> for OrderFailure {
             }
             RuntimeError::NotThere { kind: "volume", name } => Self::VolumeMissing { name: name.clone() },
             RuntimeError::NotThere { kind: "network", name } => Self::NetworkMissing { name: name.clone() },
-            RuntimeError::OfOthers { kind: "volume", name, owner } => {
-                foreign(ForeignKind::Volume, name, owner.to_string())
-            }
-            RuntimeError::OfOthers { kind: "network", name, owner } => {
-                foreign(ForeignKind::Network, name, owner.to_string())
-            }
+            RuntimeError::NotThere { kind, name } => Self::PartMissing { kind: (*kind).to_owned(), name: name.clone() },
+            RuntimeError::OfOthers { kind, name, owner } => foreign(*kind, name, owner.to_string()),
             RuntimeError::BadName { name, reason } => {
                 Self::InvalidName { name: name.clone(), problem: (*reason).into() }
             }
@@ -178,15 +174,16 @@ impl From<&RuntimeError> for OrderFailure {
                 Self::ToolStreamBroken { tool: what.clone(), cause: reason.clone() }
             }
             RuntimeError::NotRunning { container } => Self::ContainerNotRunning { container: container.clone() },
-            // Faults of a release or of a program, which nobody acts on by their kind.
-            RuntimeError::NotThere { .. }
-            | RuntimeError::OfOthers { .. }
-            | RuntimeError::OutsideOfDirectory { .. }
-            | RuntimeError::NoAddress { .. }
-            | RuntimeError::TooMuch { .. }
-            | RuntimeError::StillRuns { .. }
-            | RuntimeError::NotMounted { .. }
-            | RuntimeError::NotInSpec { .. } => Self::other(crate::chain(error)),
+            RuntimeError::OutsideOfDirectory { path } => Self::PathOutside { path: path.clone() },
+            RuntimeError::NoAddress { service, problem } => {
+                Self::ServiceUnreachable { service: service.clone(), problem: problem.clone() }
+            }
+            RuntimeError::TooMuch { what, limit } => Self::ToolOutputTooLarge { tool: what.clone(), limit: *limit },
+            RuntimeError::StillRuns { container } => Self::ContainerRuns { container: container.clone() },
+            RuntimeError::NotMounted { volume } => Self::VolumeNotMounted { volume: volume.clone() },
+            RuntimeError::NotInSpec { kind, name } => {
+                Self::NotInRelease { kind: (*kind).to_owned(), name: name.clone() }
+            }
         }
     }
 }

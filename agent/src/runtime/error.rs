@@ -1,7 +1,9 @@
 //! Failures of the container runtime, each with a sentence for people.
 
 use super::docker::EngineErrorKind;
+use fleet_core::health_problem::ProbeFailure;
 use fleet_core::spec::{EngineNameError, EngineOwner};
+use fleet_core::steps::ForeignKind;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -102,10 +104,10 @@ pub enum RuntimeError {
         name: String,
     },
     /// An object belongs to another owner.
-    #[error("the {kind} `{name}` is not this instance's: it is {owner}")]
+    #[error("the {} `{name}` is not this instance's: it is {owner}", kind.word())]
     OfOthers {
         /// Kind of the object.
-        kind: &'static str,
+        kind: ForeignKind,
         /// Name of the object.
         name: String,
         /// Its owner.
@@ -152,12 +154,12 @@ pub enum RuntimeError {
         path: String,
     },
     /// The service's port cannot be reached.
-    #[error("`{service}` cannot be reached: {reason}")]
+    #[error("`{service}` cannot be reached: {problem}")]
     NoAddress {
         /// Name of the service.
         service: String,
-        /// Cause, as text for people.
-        reason: String,
+        /// Cause.
+        problem: ProbeFailure,
     },
     /// A file could not be written.
     #[error("could not write `{path}`")]

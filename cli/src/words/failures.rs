@@ -1,13 +1,11 @@
 //! Sentences about failed orders. They are made only here: a failure comes as a code with arguments.
 
+use super::failure_parts::{at, missing_reply, name_fault, versioned};
 use super::{
-    after, coverage, damage, health, host_events, ledgers, notes, policies, steps, store_problems, stores, uncovered,
+    after, coverage, damage, health, host_events, ledgers, notes, policies, store_problems, stores, uncovered,
     unknown_reason,
 };
-use fleet_core::activity::Activity;
-use fleet_core::name_fault::NameFault;
 use fleet_core::order_failure::OrderFailure;
-use fleet_core::spec::ENGINE_NAME_LIMIT;
 use fleet_core::units::Period;
 use fleet_proto::convert::incoming_order_failure;
 use fleet_proto::v1;
@@ -73,7 +71,21 @@ pub fn words(failure: &OrderFailure) -> String {
             format!("`{container}` exited with code {code}{}", after(output))
         }
         OrderFailure::NotHealthy { problem } => health::words(problem),
-        OrderFailure::ServiceNotReady { service, missing } => format!("`{service}` does not answer: {missing}"),
+        OrderFailure::ServiceNotReady { service, missing } => {
+            format!("`{service}` does not answer: {}", missing_reply(missing))
+        }
+        OrderFailure::ServiceUnreachable { service, problem } => {
+            format!("`{service}` cannot be reached: {}", health::probe_failure(problem))
+        }
+        OrderFailure::ContainerRuns { container } => {
+            format!("`{container}` runs, and its tool works only while the service is stopped")
+        }
+        OrderFailure::PartMissing { kind, name } => format!("the {kind} `{name}` does not exist"),
+        OrderFailure::NotInRelease { kind, name } => format!("the release has no {kind} `{name}`"),
+        OrderFailure::PathOutside { path } => format!("`{path}` leads out of the folder of the instance"),
+        OrderFailure::VolumeNotMounted { volume } => {
+            format!("the volume `{volume}` is not mounted on the host, and its files cannot be read")
+        }
         OrderFailure::ContainerNotRunning { container } => format!("`{container}` does not run"),
         // Names of others, and missing parts.
         OrderFailure::ForeignContainer { name, owner } => {
@@ -176,6 +188,7 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::ToolStalled { tool, limit, output } => {
             format!("{tool} did nothing for {} s and was ended{}", limit.as_secs(), after(output))
         }
+        OrderFailure::ToolOutputTooLarge { tool, limit } => format!("{tool} printed more than {} KiB", limit >> 10),
         OrderFailure::ToolStreamBroken { tool, cause } => {
             format!("{tool} was ended: its input broke off: {cause}")
         }
@@ -327,26 +340,6 @@ pub fn words(failure: &OrderFailure) -> String {
     }
 }
 
-fn at(doing: Option<&Activity>) -> String {
-    doing.map(|doing| format!("; it was at: {}", steps::words(doing))).unwrap_or_default()
-}
-
-fn versioned(name: &str, version: &str) -> String {
-    if version.is_empty() { name.to_owned() } else { format!("{name} ({version})") }
-}
-
-fn name_fault(fault: &NameFault) -> String {
-    match fault {
-        NameFault::Other { text } => text.clone(),
-        NameFault::Characters => {
-            format!(
-                "use up to {ENGINE_NAME_LIMIT} letters, digits, `_`, `.` and `-`, beginning with a letter or a digit"
-            )
-        }
-        NameFault::Reserved => "the Engine has another meaning for this name".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -373,6 +366,8 @@ mod tests {
                 (vec!["BACKUP_DOUBT_CODE_OTHER", "a"], vec!["7", "MANIFEST_ERROR_CODE_DAMAGED", "a"]);
             let target = vec!["OCCUPIED_TARGET_CODE_FOLDER", "a"];
             let unusable = vec!["STORE_PROBLEM_CODE_NOT_A_FOLDER", "a"];
+            let (reply, probe) =
+                (vec!["db", "MISSING_REPLY_CODE_NO_CONTAINER"], vec!["db", "PROBE_FAILURE_CODE_NO_ADDRESS", "a"]);
             let (dump, differences) =
                 (vec!["DUMP_ERROR_CODE_EMPTY"], vec!["7", "2", "STORE_DIFFERENCE_CODE_MISSING", "a"]);
             let candidates = [
@@ -394,6 +389,8 @@ mod tests {
                 manifest,
                 target,
                 unusable,
+                reply,
+                probe,
             ];
             let mut messages = candidates.into_iter().chain(noted).map(|texts| v1::OrderFailure {
                 code: code.into(),

@@ -21,7 +21,7 @@ pub fn shown_target(target: &v1::ProbeTarget) -> String {
 
 /// Returns the words of a probe's failure as it came over the wire.
 pub fn shown_probe_failure(failure: &v1::ProbeFailure) -> String {
-    let known = incoming_probe_failure(failure.clone()).as_ref().map(failure_words);
+    let known = incoming_probe_failure(failure.clone()).as_ref().map(probe_failure);
     known.unwrap_or_else(|| super::unknown::<v1::ProbeFailureCode>("a reason", failure.code, &failure.arguments))
 }
 
@@ -55,7 +55,7 @@ pub fn words(problem: &HealthProblem) -> String {
         HealthProblem::ContainerPaused(name) => format!("{name} is paused"),
         HealthProblem::ContainerDead(name) => format!("{name} is dead"),
         HealthProblem::ProbeFailed { probe, failure } => {
-            format!("{}: {}", target_words(probe), failure_words(failure))
+            format!("{}: {}", target_words(probe), probe_failure(failure))
         }
         HealthProblem::NotObserved { cause } => cause.clone(),
         HealthProblem::VolumesGone(lost) => {
@@ -89,7 +89,8 @@ fn target_words(target: &ProbeTarget) -> String {
     }
 }
 
-fn failure_words(failure: &ProbeFailure) -> String {
+/// Returns the words of the failure of a probe.
+pub fn probe_failure(failure: &ProbeFailure) -> String {
     match failure {
         ProbeFailure::ServiceMissing(service) => format!("the release has no service {service}"),
         ProbeFailure::ContainerMissing(name) => format!("{name} does not exist"),

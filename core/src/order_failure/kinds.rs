@@ -7,12 +7,12 @@ mod of_data;
 mod of_hosts;
 mod of_orders;
 
-use super::{DataNote, StoreProblem, after, at, differing, joined, listed, noted};
+use super::{DataNote, MissingReply, StoreProblem, after, at, differing, joined, listed, noted};
 use crate::activity::Activity;
 use crate::backup_damage::BackupDamage;
 use crate::backup_doubt::BackupDoubt;
 use crate::dump_error::DumpError;
-use crate::health_problem::{HealthProblem, LostVolume, read_volumes};
+use crate::health_problem::{HealthProblem, LostVolume, ProbeFailure, read_volumes};
 use crate::ledger_problem::LedgerProblem;
 use crate::manifest_error::ManifestError;
 use crate::name_fault::NameFault;

@@ -59,12 +59,18 @@ pub enum ForeignKind {
 
 impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            ForeignKind::Container => "container",
-            ForeignKind::Network => "network",
-            ForeignKind::Volume => "volume",
-        };
-        write!(f, "the {kind} `{}` is {}", self.name, self.owner)
+        write!(f, "the {} `{}` is {}", self.kind.word(), self.name, self.owner)
+    }
+}
+
+impl ForeignKind {
+    /// Returns its name at the Engine.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Container => "container",
+            Self::Network => "network",
+            Self::Volume => "volume",
+        }
     }
 }
 

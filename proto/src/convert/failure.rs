@@ -3,7 +3,7 @@
 use super::arguments::{Argument, coded_message};
 use super::bounded;
 use crate::v1;
-use fleet_core::order_failure::OrderFailure;
+use fleet_core::order_failure::{MissingReply, OrderFailure};
 
 /// The most levels of failures in failures that are taken in.
 pub(super) const DEPTH_LIMIT: usize = 8;
@@ -120,6 +120,23 @@ coded_message! {
     RestorePointNotMade { path, output },
     RestorePointDiffers { path, name },
     NotQuiet { containers },
+    ServiceUnreachable { service, problem },
+    ContainerRuns { container },
+    PartMissing { kind, name },
+    NotInRelease { kind, name },
+    PathOutside { path },
+    VolumeNotMounted { volume },
+    ToolOutputTooLarge { tool, limit },
+}
+
+coded_message! {
+    MissingReply, MissingReply, MissingReplyCode, incoming_missing_reply:
+    Other { text },
+    OnlyTemporary,
+    NoContainer,
+    NotHealthy { state, health },
+    NoConnection { cause },
+    Failed { failure },
 }
 
 /// Reads the failure of an outcome. One that this version does not know keeps its number and its arguments; 0: none was given.
@@ -140,6 +157,27 @@ mod tests {
         let step = |inner, _| Activity::GoingBack(Box::new(inner));
         let doing = (1..levels).fold(Activity::PuttingRight, step);
         OrderFailure::DeadlineOver { deadline: Duration::from_secs(60), doing: Some(doing) }
+    }
+
+    #[test]
+    fn a_missing_reply_of_each_code_comes_back_as_it_was() {
+        let text = || "a".to_owned();
+        let several = OrderFailure::Several { failures: vec![OrderFailure::NoStores, OrderFailure::other("no")] };
+        let all = [
+            MissingReply::other("words"),
+            MissingReply::OnlyTemporary,
+            MissingReply::NoContainer,
+            MissingReply::NotHealthy { state: text(), health: text() },
+            MissingReply::NoConnection { cause: String::new() },
+            MissingReply::Failed { failure: Box::new(several) },
+        ];
+        let codes = (1..1000).filter_map(|number| v1::MissingReplyCode::try_from(number).ok());
+        assert_eq!(codes.count(), all.len());
+        for missing in all {
+            assert_eq!(incoming_missing_reply(missing.clone().into()), Some(missing.clone()));
+            let failure = OrderFailure::ServiceNotReady { service: text(), missing };
+            assert_eq!(incoming_order_failure(failure.clone().into()), Some(failure));
+        }
     }
 
     #[test]

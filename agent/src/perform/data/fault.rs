@@ -125,12 +125,12 @@ pub enum AskError {
 #[error("`{service}` does not answer: {missing}")]
 pub struct NotReady {
     pub service: String,
-    pub missing: MissingReply,
+    pub missing: NoReply,
 }
 
 /// Reason why a service does not answer.
 #[derive(Debug, thiserror::Error)]
-pub enum MissingReply {
+pub enum NoReply {
     #[error("only the server that begins its data did")]
     OnlyTemporary,
     #[error("it has no container")]

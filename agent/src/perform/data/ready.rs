@@ -5,7 +5,7 @@
 //! known: its service's health check decides.
 
 use super::DataWork;
-use super::fault::{MissingReply, NotReady};
+use super::fault::{NoReply, NotReady};
 use crate::runtime::RuntimeError;
 use fleet_core::activity::Activity;
 use fleet_core::backup::{SETTLED, Store, Tool, ready_tool, settled_tool};
@@ -35,7 +35,7 @@ pub async fn until_ready(data: &DataWork<'_>, store: &Store, spec: &InstanceSpec
                     return Ok(());
                 }
                 seen = Some((which, since));
-                MissingReply::OnlyTemporary
+                NoReply::OnlyTemporary
             }
             Err(missing) => {
                 seen = None;
@@ -50,12 +50,7 @@ pub async fn until_ready(data: &DataWork<'_>, store: &Store, spec: &InstanceSpec
 }
 
 /// Returns the server that answers, or the reason why none does.
-async fn answering(
-    data: &DataWork<'_>,
-    store: &Store,
-    service: &str,
-    spec: &InstanceSpec,
-) -> Result<String, MissingReply> {
+async fn answering(data: &DataWork<'_>, store: &Store, service: &str, spec: &InstanceSpec) -> Result<String, NoReply> {
     match ready_tool(store) {
         Some(ready) => Ok(asked(data, store, &ready, spec).await?),
         None => looked(data, service, spec).await.map(|()| SETTLED.to_owned()),
@@ -74,13 +69,13 @@ async fn asked(data: &DataWork<'_>, store: &Store, ready: &Tool, spec: &Instance
 }
 
 /// Checks the container's own health check; without one, it is enough that the container runs.
-async fn looked(data: &DataWork<'_>, service: &str, spec: &InstanceSpec) -> Result<(), MissingReply> {
+async fn looked(data: &DataWork<'_>, service: &str, spec: &InstanceSpec) -> Result<(), NoReply> {
     let found = data.context().runtime.look(spec).await?;
-    let container = found.of_service(service).next().ok_or(MissingReply::NoContainer)?;
+    let container = found.of_service(service).next().ok_or(NoReply::NoContainer)?;
     let is_well = match container.health {
         ContainerHealth::Unchecked | ContainerHealth::Healthy => container.state == ContainerState::Running,
         ContainerHealth::Starting | ContainerHealth::Unhealthy => false,
     };
     let (state, health) = (container.state.word(), container.health.word());
-    if is_well { Ok(()) } else { Err(MissingReply::NotHealthy { state, health }) }
+    if is_well { Ok(()) } else { Err(NoReply::NotHealthy { state, health }) }
 }

@@ -2,10 +2,12 @@
 
 use super::{file, output, tool_failed};
 use crate::perform::data::points::NoPoint;
-use crate::perform::data::{AsideError, AskError, BackupFault, DataError, HostFault, NotReady, StoreFault, UnfitError};
+use crate::perform::data::{
+    AsideError, AskError, BackupFault, DataError, HostFault, NoReply, NotReady, StoreFault, UnfitError,
+};
 use fleet_core::backup::{CheckError, DumpError, OccupiedTarget};
 use fleet_core::names::StoreName;
-use fleet_core::order_failure::{OrderFailure, StoreProblem};
+use fleet_core::order_failure::{MissingReply, OrderFailure, StoreProblem};
 use fleet_repository::client::RepositoryError;
 use fleet_repository::worker::{FailureKind, WorkerError};
 use std::path::Path;
@@ -170,7 +172,8 @@ impl From<&StoreFault> for OrderFailure {
             }
             StoreFault::VolumeNotFound { volume } => Self::VolumeMissing { name: volume.clone() },
             StoreFault::NotListening { address, reason } => {
-                Self::ServiceNotReady { service: address.clone(), missing: output(reason) }
+                let missing = MissingReply::NoConnection { cause: output(reason) };
+                Self::ServiceNotReady { service: address.clone(), missing }
             }
             StoreFault::Folder(error) => (&**error).into(),
             StoreFault::Aside(error) => error.into(),
@@ -227,7 +230,15 @@ impl From<&AskError> for OrderFailure {
 
 impl From<&NotReady> for OrderFailure {
     fn from(error: &NotReady) -> Self {
-        Self::ServiceNotReady { service: error.service.clone(), missing: error.missing.to_string() }
+        let missing = match &error.missing {
+            NoReply::OnlyTemporary => MissingReply::OnlyTemporary,
+            NoReply::NoContainer => MissingReply::NoContainer,
+            NoReply::NotHealthy { state, health } => {
+                MissingReply::NotHealthy { state: (*state).to_owned(), health: (*health).to_owned() }
+            }
+            NoReply::Runtime(error) => MissingReply::Failed { failure: Box::new(error.into()) },
+        };
+        Self::ServiceNotReady { service: error.service.clone(), missing }
     }
 }
 

@@ -16,7 +16,7 @@ use fleet_core::spec::{
     COMPOSE_PROJECT, COMPOSE_SERVICE, ContainerSpec, EngineOwner, FLEET_CONFIG_HASH, InstanceSpec, Restart,
     owner_by_labels,
 };
-use fleet_core::steps::KeptVolume;
+use fleet_core::steps::{ForeignKind, KeptVolume};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -37,7 +37,7 @@ pub async fn inspect_own(
     let owner = owner_by_labels(spec, |key| labels.get(key).map(String::as_str));
     match owner {
         EngineOwner::Instance => Ok(Some(found)),
-        owner => Err(RuntimeError::OfOthers { kind: "container", name: name.to_owned(), owner }),
+        owner => Err(RuntimeError::OfOthers { kind: ForeignKind::Container, name: name.to_owned(), owner }),
     }
 }
 

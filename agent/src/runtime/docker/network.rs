@@ -8,6 +8,7 @@ use bollard::query_parameters::ListNetworksOptions;
 use fleet_core::spec::{
     COMPOSE_NETWORK, COMPOSE_PROJECT, EngineOwner, FLEET_CONFIG_HASH, InstanceSpec, NetworkSpec, owner_by_labels,
 };
+use fleet_core::steps::ForeignKind;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ pub async fn create(
         let _one_at_a_time = engine.creating_networks.lock().await;
         let there = named(&engine, &request.name).await?;
         if let Some(owner) = there.iter().map(|network| owner(&of, network)).find(|owner| !owner.is_own()) {
-            return Err(RuntimeError::OfOthers { kind: "network", name: request.name, owner });
+            return Err(RuntimeError::OfOthers { kind: ForeignKind::Network, name: request.name, owner });
         }
         if !there.is_empty() {
             return Ok(());

@@ -139,8 +139,7 @@ pub async fn address_of(
     port: u16,
 ) -> Result<SocketAddr, RuntimeError> {
     let found = containers(engine, spec).await?;
-    let refused =
-        |error: AddressError| RuntimeError::NoAddress { service: service.to_owned(), reason: error.to_string() };
+    let refused = |error: AddressError| RuntimeError::NoAddress { service: service.to_owned(), problem: error.into() };
     address(spec, &found, service, port).map(SocketAddr::from).map_err(refused)
 }
 

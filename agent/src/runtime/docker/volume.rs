@@ -8,6 +8,7 @@ use bollard::query_parameters::RemoveVolumeOptions;
 use fleet_core::spec::{
     COMPOSE_PROJECT, COMPOSE_VOLUME, EngineOwner, InstanceSpec, VolumeSpec, VolumeTarget, owner_by_labels,
 };
+use fleet_core::steps::ForeignKind;
 use std::collections::{BTreeMap, HashMap};
 
 /// Creates a volume; one of the instance's that is there already stays as it is.
@@ -15,7 +16,9 @@ pub async fn create(engine: &DockerEngine, volume: &VolumeSpec, spec: &InstanceS
     match owner_of(engine, spec, &volume.name).await? {
         None => {}
         Some(owner) if owner.is_own() => return Ok(()),
-        Some(owner) => return Err(RuntimeError::OfOthers { kind: "volume", name: volume.name.clone(), owner }),
+        Some(owner) => {
+            return Err(RuntimeError::OfOthers { kind: ForeignKind::Volume, name: volume.name.clone(), owner });
+        }
     }
     let mut labels: HashMap<_, _> = volume.labels.clone().into_iter().collect();
     labels.entry(COMPOSE_PROJECT.to_owned()).or_insert_with(|| spec.project.clone());
@@ -89,10 +92,10 @@ pub async fn expect(engine: &DockerEngine, spec: &InstanceSpec, name: &str) -> R
 pub async fn remove(engine: &DockerEngine, spec: &InstanceSpec, name: &str) -> Result<(), RuntimeError> {
     match owner_of(engine, spec, name).await? {
         Some(owner @ (EngineOwner::Other { .. } | EngineOwner::Project { .. })) => {
-            return Err(RuntimeError::OfOthers { kind: "volume", name: name.to_owned(), owner });
+            return Err(RuntimeError::OfOthers { kind: ForeignKind::Volume, name: name.to_owned(), owner });
         }
         Some(owner @ EngineOwner::Nobody) if spec.is_unrecorded() => {
-            return Err(RuntimeError::OfOthers { kind: "volume", name: name.to_owned(), owner });
+            return Err(RuntimeError::OfOthers { kind: ForeignKind::Volume, name: name.to_owned(), owner });
         }
         Some(EngineOwner::Instance | EngineOwner::OwnProject | EngineOwner::Nobody) | None => {}
     }

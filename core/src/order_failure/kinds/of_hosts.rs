@@ -50,10 +50,28 @@ macro_rules! failures_of_hosts {
     NotHealthy = "not_healthy" { problem: HealthProblem },
     /// A service does not answer.
     #[error("`{service}` does not answer: {missing}")]
-    ServiceNotReady = "service_not_ready" { service: String, missing: String },
+    ServiceNotReady = "service_not_ready" { service: String, missing: MissingReply },
+    /// The port of a service has no address that the host reaches.
+    #[error("`{service}` cannot be reached: {problem}")]
+    ServiceUnreachable = "service_unreachable" { service: String, problem: ProbeFailure },
     /// A container must run and does not.
     #[error("`{container}` does not run")]
     ContainerNotRunning = "container_not_running" { container: String },
+    /// A container must be stopped and runs.
+    #[error("`{container}` still runs")]
+    ContainerRuns = "container_runs" { container: String },
+    /// A container, a network or the like does not exist, which the agent did not expect.
+    #[error("the {kind} `{name}` does not exist")]
+    PartMissing = "part_missing" { kind: String, name: String },
+    /// The release has no such part, which the agent did not expect.
+    #[error("the release has no {kind} `{name}`")]
+    NotInRelease = "not_in_release" { kind: String, name: String },
+    /// A path of a file leads out of the folder of its instance.
+    #[error("`{path}` leads out of the folder of the instance")]
+    PathOutside = "path_outside" { path: String },
+    /// No container of the service mounts a volume.
+    #[error("the volume `{volume}` is not mounted")]
+    VolumeNotMounted = "volume_not_mounted" { volume: String },
     /// A container that is not part of the instance is in its way.
     #[error("the container `{name}` is {owner}")]
     ForeignContainer = "foreign_container" { name: String, owner: String },
@@ -105,6 +123,9 @@ macro_rules! failures_of_hosts {
     /// A tool made no progress and was ended.
     #[error("{tool} did nothing for {} s and was ended{}", limit.as_secs(), after(output))]
     ToolStalled = "tool_stalled" { tool: String, #[serde(with = "crate::time::serde_millis")] limit: Duration, output: String },
+    /// A tool printed too much.
+    #[error("{tool} printed more than {limit} bytes")]
+    ToolOutputTooLarge = "tool_output_too_large" { tool: String, limit: usize },
     /// The stream to or from a tool broke off.
     #[error("{tool} was ended: its input broke off: {cause}")]
     ToolStreamBroken = "tool_stream_broken" { tool: String, cause: String },

@@ -1,0 +1,79 @@
+//! Words of parts of failures: names, versions, and services that do not answer.
+
+use super::{after, failures, steps};
+use fleet_core::activity::Activity;
+use fleet_core::name_fault::NameFault;
+use fleet_core::order_failure::MissingReply;
+use fleet_core::spec::ENGINE_NAME_LIMIT;
+use fleet_proto::convert::incoming_missing_reply;
+use fleet_proto::v1;
+
+/// Returns the words of a missing reply as it came over the wire.
+pub fn shown_missing_reply(message: &v1::MissingReply) -> String {
+    let known = incoming_missing_reply(message.clone()).as_ref().map(missing_reply);
+    known.unwrap_or_else(|| super::unknown::<v1::MissingReplyCode>("a reason", message.code, &message.arguments))
+}
+
+/// Returns the words of a missing reply.
+pub fn missing_reply(missing: &MissingReply) -> String {
+    match missing {
+        MissingReply::Other { text } => text.clone(),
+        MissingReply::OnlyTemporary => "only the temporary server that prepares its data answered".to_owned(),
+        MissingReply::NoContainer => "it has no container".to_owned(),
+        MissingReply::NotHealthy { state, health } => {
+            format!("the state of its container is {state}, and its health check is {health}")
+        }
+        MissingReply::NoConnection { cause } => format!("no connection to it could be made{}", after(cause)),
+        MissingReply::Failed { failure } => failures::words(failure),
+    }
+}
+
+/// Returns the step at which an order was.
+pub fn at(doing: Option<&Activity>) -> String {
+    doing.map(|doing| format!("; it was at: {}", steps::words(doing))).unwrap_or_default()
+}
+
+/// Returns a name with its version, if it is known.
+pub fn versioned(name: &str, version: &str) -> String {
+    if version.is_empty() { name.to_owned() } else { format!("{name} ({version})") }
+}
+
+/// Returns the words of the fault of a name.
+pub fn name_fault(fault: &NameFault) -> String {
+    match fault {
+        NameFault::Other { text } => text.clone(),
+        NameFault::Characters => {
+            format!(
+                "use up to {ENGINE_NAME_LIMIT} letters, digits, `_`, `.` and `-`, beginning with a letter or a digit"
+            )
+        }
+        NameFault::Reserved => "the Engine has another meaning for this name".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_core::order_failure::OrderFailure;
+
+    #[test]
+    fn a_service_that_does_not_answer_is_told_with_the_reason() {
+        let all = [
+            MissingReply::OnlyTemporary,
+            MissingReply::NoContainer,
+            MissingReply::NotHealthy { state: "running".to_owned(), health: "starting".to_owned() },
+            MissingReply::NoConnection { cause: String::new() },
+            MissingReply::NoConnection { cause: "Connection refused".to_owned() },
+            MissingReply::Failed { failure: Box::new(OrderFailure::NoStores) },
+        ];
+        let words = |missing| failures::words(&OrderFailure::ServiceNotReady { service: "db".to_owned(), missing });
+        insta::assert_snapshot!(all.map(words).join("\n"), @r"
+        `db` does not answer: only the temporary server that prepares its data answered
+        `db` does not answer: it has no container
+        `db` does not answer: the state of its container is running, and its health check is starting
+        `db` does not answer: no connection to it could be made
+        `db` does not answer: no connection to it could be made: Connection refused
+        `db` does not answer: its app declares no store that can be backed up
+        ");
+    }
+}
