@@ -2,6 +2,7 @@
 
 use crate::coded_text::{kept_as_code, logged_as_code};
 use crate::file_kind::FileKind;
+use crate::manifest_error::ManifestError;
 use crate::names::{BackupId, RepositoryName};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,18 @@ pub enum BackupDamage {
     Ambiguous {
         /// Number of the snapshots.
         snapshots: usize,
+    },
+    /// Manifest that cannot be used.
+    ManifestUnusable {
+        /// Fault of the manifest.
+        problem: ManifestError,
+    },
+    /// More snapshots with the backup's id than are read.
+    TooManySnapshots,
+    /// Path that the backup does not have.
+    PathMissing {
+        /// The path.
+        path: String,
     },
     /// Store that the manifest has, and of which the backup has nothing.
     StoreEmpty,

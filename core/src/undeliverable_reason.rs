@@ -1,11 +1,16 @@
 //! Reasons why a host cannot be given an order, as values. `fleet` turns them into words.
 
+use crate::backup_damage::BackupDamage;
+use crate::coded_text::plain;
 use crate::names::{InstanceName, RepositoryName};
 use crate::plain_text::ShortText;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Reason why a host cannot be given an order. Kept facts have it as `{"code": "values_missing", "with": …}`, earlier ones as a text.
+///
+/// `Display` is for logs: the code in words, then the arguments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "code", content = "with")]
 pub enum UndeliverableReason {
@@ -43,6 +48,13 @@ pub enum UndeliverableReason {
     RepositoryOnHost(RepositoryName),
     /// The repository is being made: this passes by itself.
     RepositoryBeingMade(RepositoryName),
+    /// The repository is being made for too long.
+    RepositoryBeingMadeSince {
+        /// Name of the repository.
+        repository: RepositoryName,
+        /// Time at which an order first waited for it.
+        since: Time,
+    },
     /// The repository could not be made.
     RepositoryNotMade {
         /// Name of the repository.
@@ -63,8 +75,9 @@ pub enum UndeliverableReason {
     BackupUnreadable {
         /// Id of the backup.
         backup: ShortText,
-        /// Words of the program that should read it.
-        cause: ShortText,
+        /// Its damage. Earlier versions kept a text.
+        #[serde(alias = "cause")]
+        damage: BackupDamage,
     },
     /// The keys of the repositories cannot be opened.
     RepositoryKeysUnreadable {
@@ -88,6 +101,12 @@ impl UndeliverableReason {
     }
 }
 
+impl fmt::Display for UndeliverableReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&plain(&serde_json::to_value(self).map_err(|_| fmt::Error)?))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,9 +118,18 @@ mod tests {
         for (reason, expect) in [
             (missing, r#"{"code":"values_missing","with":{"instance":"notes-1","revision":3}}"#),
             (UndeliverableReason::Text("its values are gone".into()), r#""its values are gone""#),
+            (
+                UndeliverableReason::BackupUnreadable { backup: "3f9a".into(), damage: BackupDamage::TooManySnapshots },
+                r#"{"code":"backup_unreadable","with":{"backup":"3f9a","damage":{"code":"too_many_snapshots"}}}"#,
+            ),
         ] {
             assert_eq!(serde_json::to_string(&reason).expect("it can be written"), expect);
             assert_eq!(serde_json::from_str::<UndeliverableReason>(expect).expect("it can be read"), reason);
         }
+        let earlier = r#"{"code":"backup_unreadable","with":{"backup":"3f9a","cause":"it is gone"}}"#;
+        let damage = BackupDamage::other("it is gone");
+        let reason = UndeliverableReason::BackupUnreadable { backup: "3f9a".into(), damage };
+        assert_eq!(serde_json::from_str::<UndeliverableReason>(earlier).expect("it can be read"), reason);
+        assert_eq!(reason.to_string(), "backup unreadable 3f9a, other it is gone");
     }
 }

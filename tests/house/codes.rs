@@ -50,8 +50,9 @@ const ARGUMENTS: [&str; 30] = [
 ];
 /// The same for refused calls: a number, a name that is also a backup's id, a release, a role, values of small enums, a subject, and
 /// the names of codes.
-const OF_REFUSALS: [&str; 16] = [
+const OF_REFUSALS: [&str; 18] = [
     "1",
+    "2",
     "abcdefabcdefabcdefabcdef",
     "a@1",
     "viewer",
@@ -67,6 +68,7 @@ const OF_REFUSALS: [&str; 16] = [
     "POLICY_REFUSAL_CODE_NO_WAY_BACK",
     "ORDER_FAILURE_CODE_UNKNOWN_OUTCOME",
     "QUERY_FAILURE_CODE_NOT_UNDERSTOOD",
+    "UNDELIVERABLE_REASON_CODE_TEXT",
 ];
 /// Maximum number of arguments of a code.
 const MOST: u32 = 5;

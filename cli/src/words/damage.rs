@@ -67,6 +67,9 @@ pub fn words(damage: &BackupDamage) -> String {
         BackupDamage::Ambiguous { snapshots } => {
             format!("{snapshots} snapshots carry its id, and nobody noted which one it is: accept one of them")
         }
+        BackupDamage::ManifestUnusable { problem } => manifest_error(problem),
+        BackupDamage::TooManySnapshots => "too many snapshots carry its id".to_owned(),
+        BackupDamage::PathMissing { path } => format!("there is no `{path}` in it"),
         BackupDamage::StoreEmpty => "the backup lists it, and has nothing of it".to_owned(),
         BackupDamage::NotKeptAsBucket => "it was not kept as a bucket".to_owned(),
         BackupDamage::NothingToCompare => "there is nothing in it that could be compared".to_owned(),

@@ -183,14 +183,17 @@ pub fn undeliverable_words(reason: &UndeliverableReason) -> String {
             format!("the repository `{repository}` is a folder on the instance's own host: only that host reaches it")
         }
         UndeliverableReason::RepositoryBeingMade(repository) => format!("its repository `{repository}` is being made"),
+        UndeliverableReason::RepositoryBeingMadeSince { repository, since } => {
+            format!("its repository `{repository}` could not be made: it is being made since {since}")
+        }
         UndeliverableReason::RepositoryNotMade { repository, cause } => {
             format!("its repository `{repository}` could not be made: {cause}")
         }
         UndeliverableReason::BackupMissing { repository, instance, backup } => {
             format!("there is no backup {backup} of `{instance}` in `{repository}`")
         }
-        UndeliverableReason::BackupUnreadable { backup, cause } => {
-            format!("the backup {backup} cannot be read: {cause}")
+        UndeliverableReason::BackupUnreadable { backup, damage } => {
+            format!("the backup {backup} cannot be read: {}", damage::words(damage))
         }
         UndeliverableReason::RepositoryKeysUnreadable { cause } => {
             format!("the keys of its repository cannot be opened: {cause}")

@@ -7,7 +7,7 @@ use super::repository_service::{RepositoryService, RepositoryServiceError, Which
 use super::secrets::RepositorySecrets;
 use crate::clock;
 use crate::facts::RepositoryContents;
-use fleet_core::backup::{BackupDamage, BackupKey, BackupSeen, Manifest, ManifestError};
+use fleet_core::backup::{BackupDamage, BackupKey, BackupSeen, Manifest};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName, SnapshotId};
 use fleet_repository::client::RepositoryClient;
 use fleet_repository::{FileKind, MAX_MANIFEST, PartRecord, SetRecord, Unreadable};
@@ -273,19 +273,13 @@ impl RepositoryService {
         let count = of_it.len();
         let set = match noted {
             Some(noted) => of_it.into_iter().find(|set| set.set == noted.set).map(|set| set.made_of(&noted)),
-            None if count > 1 => {
-                let reason = format!("{count} snapshots carry its id, and nobody noted which one is the backup");
-                return Err(RepositoryServiceError::Unreadable { backup: backup.to_string(), reason });
-            }
+            None if count > 1 => return Err(unreadable(backup, BackupDamage::Ambiguous { snapshots: count })),
             None => of_it.pop(),
         };
         let is_its_own = |file: &&Unreadable| file.backup.as_ref().is_none_or(|of| of == backup);
         set.ok_or_else(|| match found.unreadable.iter().find(is_its_own) {
-            Some(file) => RepositoryServiceError::Unreadable { backup: backup.to_string(), reason: file.to_string() },
-            None if !found.unread.is_empty() => {
-                let reason = "too many snapshots carry its id".to_owned();
-                RepositoryServiceError::Unreadable { backup: backup.to_string(), reason }
-            }
+            Some(file) => unreadable(backup, unreadable_file(file)),
+            None if !found.unread.is_empty() => unreadable(backup, BackupDamage::TooManySnapshots),
             None => unknown(),
         })
     }
@@ -299,9 +293,11 @@ pub fn unreadable_file(file: &Unreadable) -> BackupDamage {
 
 /// Reads a manifest; one that is newer than this program is an error, never a guess.
 pub(super) fn manifest_of(set: &SetRecord) -> Result<Manifest, RepositoryServiceError> {
-    let unreadable = |error: ManifestError| RepositoryServiceError::Unreadable {
-        backup: set.backup.to_string(),
-        reason: error.to_string(),
-    };
-    set.read_manifest().map_err(unreadable)
+    let unusable = |problem| unreadable(&set.backup, BackupDamage::ManifestUnusable { problem });
+    set.read_manifest().map_err(unusable)
+}
+
+/// Returns the error about a backup that cannot be read.
+pub(super) fn unreadable(backup: &BackupId, damage: BackupDamage) -> RepositoryServiceError {
+    RepositoryServiceError::Unreadable { backup: backup.to_string(), damage }
 }

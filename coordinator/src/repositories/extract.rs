@@ -1,9 +1,10 @@
 //! Reading single files, dumps and whole repositories for operators.
 
+use super::catalog::unreadable;
 use super::inspect::ReadPurpose;
 use super::repository_service::{RepositoryService, RepositoryServiceError};
 use bytes::Bytes;
-use fleet_core::backup::{Kept, Manifest};
+use fleet_core::backup::{BackupDamage, Kept, Manifest};
 use fleet_core::names::{BackupId, InstanceName, RepositoryName, SnapshotId};
 use fleet_repository::client::{RepositoryClient, RepositoryError};
 use fleet_repository::worker::FailureKind;
@@ -93,13 +94,11 @@ impl Opened {
                 Err(error) => return Err(error.into()),
             }
         }
-        let reason = format!("there is no `{}` in it", String::from_utf8_lossy(path));
+        let path = String::from_utf8_lossy(path).into_owned();
         // A missing folder of dumps is no error if the files have that folder.
         let missing = missing.filter(|_| !has_folder);
-        Err(missing.map_or(
-            RepositoryServiceError::Unreadable { backup: self.manifest.backup.to_string(), reason },
-            Into::into,
-        ))
+        let absent = || unreadable(&self.manifest.backup, BackupDamage::PathMissing { path });
+        Err(missing.map_or_else(absent, Into::into))
     }
 
     /// Returns the path of a store's dump, if the name is that of a store with one.

@@ -15,6 +15,9 @@ impl From<&RepositoryServiceError> for UndeliverableReason {
             RepositoryServiceError::NoBucketKeys(repository) => Self::BucketKeysMissing(repository.clone()),
             RepositoryServiceError::OnItsHost(repository) => Self::RepositoryOnHost(repository.clone()),
             RepositoryServiceError::BeingMade(repository) => Self::RepositoryBeingMade(repository.clone()),
+            RepositoryServiceError::BeingMadeSince { repository, since } => {
+                Self::RepositoryBeingMadeSince { repository: repository.clone(), since: *since }
+            }
             RepositoryServiceError::NotMade { repository, reason } => {
                 Self::RepositoryNotMade { repository: repository.clone(), cause: reason.as_str().into() }
             }
@@ -23,8 +26,8 @@ impl From<&RepositoryServiceError> for UndeliverableReason {
                 instance: instance.clone(),
                 backup: backup.as_str().into(),
             },
-            RepositoryServiceError::Unreadable { backup, reason } => {
-                Self::BackupUnreadable { backup: backup.as_str().into(), cause: reason.as_str().into() }
+            RepositoryServiceError::Unreadable { backup, damage } => {
+                Self::BackupUnreadable { backup: backup.as_str().into(), damage: damage.shortened() }
             }
             // The reason says itself that the keys cannot be opened.
             RepositoryServiceError::Secrets(SecretsError::Seal(_, source)) => {

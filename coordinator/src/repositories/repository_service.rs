@@ -11,7 +11,7 @@ use crate::clock;
 use crate::facts::Facts;
 use crate::identity::Seal;
 use crate::store::{Batch, StoreError};
-use fleet_core::backup::{RepositoryAccess, RepositoryDesired, Secret};
+use fleet_core::backup::{BackupDamage, RepositoryAccess, RepositoryDesired, Secret};
 use fleet_core::names::{InstanceName, RepositoryName};
 use fleet_core::order::Order;
 use fleet_core::time::Time;
@@ -52,6 +52,14 @@ pub enum RepositoryServiceError {
     /// The repository is being created.
     #[error("its repository `{0}` is being made")]
     BeingMade(RepositoryName),
+    /// The repository is being created for too long.
+    #[error("its repository `{repository}` could not be made: it is being made since {since}")]
+    BeingMadeSince {
+        /// Name of the repository.
+        repository: RepositoryName,
+        /// Time at which an order first waited for it.
+        since: Time,
+    },
     /// The repository could not be created.
     #[error("its repository `{repository}` could not be made: {reason}")]
     NotMade {
@@ -71,12 +79,12 @@ pub enum RepositoryServiceError {
         backup: String,
     },
     /// The backup cannot be read.
-    #[error("the backup {backup} cannot be read: {reason}")]
+    #[error("the backup {backup} cannot be read: {damage}")]
     Unreadable {
         /// Id of the backup.
         backup: String,
-        /// Cause, as text for people.
-        reason: String,
+        /// Its damage.
+        damage: BackupDamage,
     },
     /// The secrets could not be opened.
     #[error(transparent)]
@@ -217,7 +225,7 @@ impl RepositoryService {
         if now.since(since) < PATIENCE {
             return RepositoryServiceError::BeingMade(repository);
         }
-        RepositoryServiceError::NotMade { repository, reason: format!("it is being made since {since}") }
+        RepositoryServiceError::BeingMadeSince { repository, since }
     }
 
     /// Waits until an order asked for a repository that is not there.

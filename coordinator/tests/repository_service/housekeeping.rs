@@ -1,6 +1,7 @@
 //! Backups that are forgotten, data that is removed, and damage that is reported.
 
 use crate::harness::{DAY, Harness, id, key, manifest, noise, now, part, read};
+use fleet_coordinator::repositories::RepositoryServiceError;
 use fleet_core::backup::{BackupDamage, Cause, DataAction, FileKind, RepositoryProblem};
 use fleet_core::event::EventKind;
 use fleet_core::facts::OpenOrder;
@@ -201,7 +202,8 @@ async fn a_backup_whose_files_cannot_be_read_stays_in_the_catalog_as_damaged() {
         .manifest(&read("central"), &read("notes-1"), &id(2), MAX_MANIFEST)
         .await
         .expect_err("it cannot be read");
-    assert!(gone.to_string().contains("snapshot "), "{gone}");
+    let RepositoryServiceError::Unreadable { damage, .. } = &gone else { panic!("{gone}") };
+    assert!(matches!(damage, BackupDamage::FileUnreadable { kind: FileKind::Snapshot, .. }), "{gone}");
     harness
         .repository_service
         .manifest(&read("central"), &read("notes-1"), &id(1), MAX_MANIFEST)

@@ -3,6 +3,7 @@
 use super::{LocationPart, SnapshotCandidate, joined};
 use crate::backup::BackupDamage;
 use crate::names::{BackupId, HostName, InstanceName, PolicyName, ReleaseName, RepositoryName, StoreName};
+use crate::undeliverable_reason::UndeliverableReason;
 use std::time::Duration;
 
 /// Reason why a call about backups or repositories is refused.
@@ -118,6 +119,6 @@ pub enum BackupRefusal {
     #[error("the repository `{repository}` is a folder on the instance's own host: only that host reaches it")]
     RepositoryOnHost { repository: RepositoryName },
     /// The repository failed.
-    #[error("{problem}")]
-    RepositoryFailed { problem: String },
+    #[error("{reason}")]
+    RepositoryFailed { reason: Box<UndeliverableReason> },
 }

@@ -108,7 +108,8 @@ coded_message! {
     RepositoryBeingMade(a),
     RepositoryNotMade { repository, cause },
     BackupMissing { repository, instance, backup },
-    BackupUnreadable { backup, cause },
+    BackupUnreadable { backup, damage },
     RepositoryKeysUnreadable { cause },
     RepositoryFailed { cause },
+    RepositoryBeingMadeSince { repository, since },
 }

@@ -196,7 +196,7 @@ coded_message! {
     LocationInvalid { part },
     RepositorySilent { repository, waited },
     RepositoryOnHost { repository },
-    RepositoryFailed { problem },
+    RepositoryFailed { reason },
 }
 
 coded_message! {

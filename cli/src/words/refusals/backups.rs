@@ -1,6 +1,6 @@
 //! Words of refused calls about backups and repositories.
 
-use crate::words::{and_more, damage, unknown};
+use crate::words::{and_more, damage, problems, unknown};
 use fleet_core::grammar::{count, listed};
 use fleet_core::names::InstanceName;
 use fleet_core::refused_call::{BackupRefusal, LocationPart, SnapshotCandidate};
@@ -86,7 +86,7 @@ pub(super) fn words(refusal: &BackupRefusal) -> String {
         BackupRefusal::RepositoryOnHost { repository } => {
             format!("the repository `{repository}` is a folder on the instance's own host: only that host reaches it")
         }
-        BackupRefusal::RepositoryFailed { problem } => problem.clone(),
+        BackupRefusal::RepositoryFailed { reason } => problems::undeliverable_words(reason),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::operators::request::read;
 use crate::operators::service::OperatorsService;
-use crate::repositories::{Kit, Kits, SealError, said, sealed_to};
+use crate::repositories::{Kit, Kits, SealError, sealed_to};
 use crate::rpc_status::{failed, refuse};
 use fleet_core::event::EventKind;
 use fleet_core::hint::Hint;
@@ -24,8 +24,9 @@ impl OperatorsService {
         let names = request.instances.iter().map(|name| read(ATTEMPT, name));
         let names = names.collect::<Result<BTreeSet<InstanceName>, _>>()?;
         let kits = self.shared.repository_service.recovery_kits(&names).await;
-        let Kits { made, failed: lacking } =
-            kits.map_err(|error| refuse(ATTEMPT, BackupRefusal::RepositoryFailed { problem: said(&error) }, None))?;
+        let Kits { made, failed: lacking } = kits.map_err(|error| {
+            refuse(ATTEMPT, BackupRefusal::RepositoryFailed { reason: Box::new((&error).into()) }, None)
+        })?;
         let has = |name: &InstanceName| {
             made.iter().any(|kit| kit.instance == *name) || lacking.iter().any(|(_, of, _)| of == name)
         };

@@ -153,7 +153,9 @@ fn unread(attempt: Attempt, error: &RepositoryServiceError) -> Status {
         RepositoryServiceError::OnItsHost(repository) => {
             refuse(attempt, BackupRefusal::RepositoryOnHost { repository: repository.clone() }, Hint::ReadOnItsHost)
         }
-        other => refuse(attempt, BackupRefusal::RepositoryFailed { problem: said(other) }, Hint::VerifyBackups),
+        other => {
+            refuse(attempt, BackupRefusal::RepositoryFailed { reason: Box::new(other.into()) }, Hint::VerifyBackups)
+        }
     }
 }
 

@@ -33,8 +33,9 @@ const LISTS: [&[&str]; 16] = [
     &["3f9a12bc0011223344556677", "BACKUP_DAMAGE_CODE_INDEX_UNREADABLE"],
 ];
 
-const NESTED: [&[&str]; 7] = [
+const NESTED: [&[&str]; 8] = [
     &["1", "BACKUP_REFUSAL_CODE_NO_BACKUP_YET"],
+    &["2", "UNDELIVERABLE_REASON_CODE_TEXT", "a"],
     &["1", "ADMISSION_REFUSAL_CODE_TOKEN_REUSED"],
     &["1", "FILE_REFUSAL_CODE_OCCUPIED"],
     &["1", "ROLLOUT_REFUSAL_CODE_NO_TIME"],
