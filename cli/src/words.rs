@@ -53,6 +53,8 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::DataLeftover(left) => coverage::shown_leftover(left),
         CodedMessage::DataNote(note) => notes::shown_note(note),
         CodedMessage::DrillCheck(check) => notes::shown_check(check),
+        CodedMessage::NameConflict(conflict) => failure_parts::shown_conflict(conflict),
+        CodedMessage::InstanceVersion(version) => failure_parts::shown_version(version),
         CodedMessage::MissingReply(missing) => failure_parts::shown_missing_reply(missing),
         CodedMessage::StoreProblem(problem) => store_problems::shown(problem),
         CodedMessage::OccupiedTarget(target) => stores::shown_occupied(target),

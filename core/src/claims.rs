@@ -38,7 +38,7 @@ pub struct Claims {
 }
 
 /// Kind of name on a host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimKind {
     /// Compose project.
@@ -99,7 +99,7 @@ pub fn claims_of(spec: &InstanceSpec) -> Claims {
 }
 
 /// Name on a host that another instance has.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct HeldName {
     /// Kind of the name.
     pub kind: ClaimKind,

@@ -7,7 +7,10 @@ use super::prepare::look;
 use crate::agent_context::AgentContext;
 use crate::ledger::{Ledger, OrderState};
 use crate::runtime::RuntimeError;
-use fleet_core::claims::{ClaimKind, Claims, claims_of, conflicts, holders_of_volume, is_network_held};
+use fleet_core::claims::{
+    ClaimKind, Claims, Conflict, HeldName, claims_of, conflicts, holders_of_volume, is_network_held,
+};
+use fleet_core::name_conflict::NameConflict;
 use fleet_core::names::InstanceName;
 use fleet_core::spec::{EngineNameError, EngineOwner, InstanceSpec};
 use fleet_core::steps::{Foreign, ForeignKind, FoundProject, Ownership};
@@ -23,8 +26,8 @@ pub enum ClaimError {
          to keep the name of its Compose file, write `project: from-compose` in app.yaml"
     )]
     OtherProject { from: String, to: String },
-    #[error("{conflicts}; an instance shares none of these with another: choose other names, or remove that instance")]
-    Taken { conflicts: String },
+    #[error("{}; an instance shares none of these with another", listed(conflicts))]
+    Taken { conflicts: BTreeSet<NameConflict> },
     #[error(
         "a Compose project `{project}` that fleet did not make is on this host ({containers}); choose another name"
     )]
@@ -35,11 +38,8 @@ pub enum ClaimError {
         "port {port} on this host is already taken by container {holder}; choose another port, or stop that container"
     )]
     PortTaken { port: u16, holder: String },
-    #[error(
-        "{conflicts}, too: whose data it is cannot be told; remove one of the two instances first, without \
-         its volumes"
-    )]
-    Shared { conflicts: String },
+    #[error("{}, too: whose data it is cannot be told", listed(conflicts))]
+    Shared { conflicts: BTreeSet<NameConflict> },
     #[error("the volume `{volume}` stays: {holders} has it, too")]
     VolumeHeld { volume: String, holders: String },
     #[error(transparent)]
@@ -65,8 +65,16 @@ pub fn expect_unclaimed(ledger: &Ledger, to: &InstanceSpec, from: Option<&Instan
     if found.is_empty() {
         return Ok(());
     }
-    let texts: BTreeSet<String> = found.iter().map(ToString::to_string).collect();
-    Err(ClaimError::Taken { conflicts: texts.into_iter().collect::<Vec<_>>().join(", ") })
+    Err(ClaimError::Taken { conflicts: found.into_iter().map(named).collect() })
+}
+
+fn named(conflict: Conflict<&InstanceName>) -> NameConflict {
+    let Conflict { kind, name, owner } = conflict;
+    NameConflict::Held(HeldName { kind, name, owner: owner.clone() })
+}
+
+fn listed(conflicts: &BTreeSet<NameConflict>) -> String {
+    conflicts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Refuses to read or replace data whose owner is uncertain, because another instance of this host has the same names.
@@ -74,12 +82,8 @@ pub fn expect_unclaimed(ledger: &Ledger, to: &InstanceSpec, from: Option<&Instan
 pub fn expect_unshared(ledger: &Ledger, spec: &InstanceSpec, kinds: &[ClaimKind]) -> Result<(), ClaimError> {
     let (others, claims) = (others(ledger, &spec.instance), claims_of(spec));
     let found = conflicts(&claims, Some(&claims), others.iter().map(|(name, claims)| (name, claims)));
-    let shared: BTreeSet<String> =
-        found.iter().filter(|it| kinds.contains(&it.kind)).map(ToString::to_string).collect();
-    if shared.is_empty() {
-        return Ok(());
-    }
-    Err(ClaimError::Shared { conflicts: shared.into_iter().collect::<Vec<_>>().join(", ") })
+    let conflicts: BTreeSet<_> = found.into_iter().filter(|it| kinds.contains(&it.kind)).map(named).collect();
+    if conflicts.is_empty() { Ok(()) } else { Err(ClaimError::Shared { conflicts }) }
 }
 
 /// Refuses a target state that conflicts with the present one: names with another meaning, another project, parts of

@@ -3,9 +3,10 @@
 use crate::ledger::InstanceEntry;
 use crate::policy::PolicyNow;
 use fleet_core::backup::DataAction;
+use fleet_core::instance_version::InstanceVersion;
 use fleet_core::order::{Action, Outcome, PowerRequest};
 use fleet_core::order_failure::OrderFailure;
-use fleet_core::release::Goal;
+use fleet_core::release::{Goal, Release};
 use fleet_core::time::Time;
 
 /// The outcome of an order that there is no need, or no permission, to begin.
@@ -67,18 +68,22 @@ fn data_left<'a>(action: &Action, entry: &'a InstanceEntry) -> Option<&'a OrderF
     entry.stuck.as_ref().filter(|stuck| starts && stuck.is_data_changed).map(|stuck| &stuck.failure)
 }
 
+fn version(release: &Release, revision: u64) -> InstanceVersion {
+    InstanceVersion::Revision { release: release.to_string(), revision }
+}
+
 fn expected(action: &Action, entry: Option<&InstanceEntry>) -> Expected {
     let settled = entry.and_then(|entry| entry.settled.as_ref());
     let is_stuck = entry.is_some_and(|entry| entry.stuck.is_some());
     // The state of a stuck instance is uncertain, so no goal counts as reached.
     let is_goal =
         |goal: &Goal| !is_stuck && settled.is_some_and(|it| it.release == goal.release && it.revision == goal.revision);
-    let otherwise = |expected: String| {
+    let otherwise = |expected: InstanceVersion| {
         let found = match settled {
-            Some(found) => format!("{} at revision {}", found.release, found.revision),
-            None => "no such instance".to_owned(),
+            Some(found) => version(&found.release, found.revision),
+            None => InstanceVersion::Missing,
         };
-        Expected::Otherwise(OrderFailure::UnexpectedState { expected, found })
+        Expected::Otherwise(OrderFailure::UnexpectedState { expected: Box::new(expected), found: Box::new(found) })
     };
     if let Some(failure) = entry.and_then(|entry| data_left(action, entry)) {
         return Expected::Otherwise(failure.clone());
@@ -91,22 +96,22 @@ fn expected(action: &Action, entry: Option<&InstanceEntry>) -> Expected {
         }
         (Action::Install { .. }, None) => Expected::Yes,
         (Action::Install { goal }, Some(found)) if is_stuck && found.release == goal.release => Expected::Yes,
-        (Action::Install { .. }, Some(_)) => otherwise("no such instance".to_owned()),
+        (Action::Install { .. }, Some(_)) => otherwise(InstanceVersion::Missing),
         (Action::Upgrade { from, .. }, Some(found)) if found.release == *from => Expected::Yes,
-        (Action::Upgrade { from, .. }, _) => otherwise(from.to_string()),
+        (Action::Upgrade { from, .. }, _) => otherwise(InstanceVersion::Release { release: from.to_string() }),
         (Action::Configure { from, goal }, Some(found))
             if found.release == goal.release && (found.revision == *from || is_stuck) =>
         {
             Expected::Yes
         }
-        (Action::Configure { from, goal }, _) => otherwise(format!("{} at revision {from}", goal.release)),
+        (Action::Configure { from, goal }, _) => otherwise(version(&goal.release, *from)),
         (Action::Power { serial, .. }, Some(found)) if found.power.serial >= *serial && !is_stuck => Expected::Reached,
         (Action::Power { .. }, Some(_)) => Expected::Yes,
-        (Action::Power { .. }, None) => otherwise("an instance".to_owned()),
+        (Action::Power { .. }, None) => otherwise(InstanceVersion::Any),
         // A failed installation leaves no entry, and may leave volumes.
         (Action::Remove { volumes }, _) if entry.is_none() && volumes.is_empty() => Expected::Reached,
         (Action::Remove { .. }, _) => Expected::Yes,
-        (Action::Data(data), None) if data.goal().is_none() => otherwise("an instance".to_owned()),
+        (Action::Data(data), None) if data.goal().is_none() => otherwise(InstanceVersion::Any),
         (Action::Data(_), _) => Expected::Yes,
     }
 }

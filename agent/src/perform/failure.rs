@@ -58,7 +58,7 @@ impl From<&ClaimError> for OrderFailure {
         match error {
             ClaimError::BadName { name, reason } => Self::InvalidName { name: name.clone(), problem: (*reason).into() },
             ClaimError::OtherProject { from, to } => Self::ProjectChanged { from: from.clone(), to: to.clone() },
-            ClaimError::Taken { conflicts } => Self::NamesTaken { conflicts: conflicts.clone() },
+            ClaimError::Taken { conflicts } => Self::NamesTaken { conflicts: conflicts.iter().cloned().collect() },
             ClaimError::Occupied { project, containers } => {
                 Self::ForeignProject { project: project.clone(), containers: containers.clone() }
             }
@@ -66,7 +66,7 @@ impl From<&ClaimError> for OrderFailure {
             ClaimError::PortTaken { port, holder } => {
                 Self::PortTaken { port: (*port).into(), holder: format!("container {holder}") }
             }
-            ClaimError::Shared { conflicts } => Self::DataShared { conflicts: conflicts.clone() },
+            ClaimError::Shared { conflicts } => Self::DataShared { conflicts: conflicts.iter().cloned().collect() },
             ClaimError::VolumeHeld { volume, holders } => {
                 Self::VolumeHeld { volume: volume.clone(), holders: holders.clone() }
             }

@@ -2,16 +2,53 @@
 
 use super::{after, failures, steps};
 use fleet_core::activity::Activity;
+use fleet_core::instance_version::InstanceVersion;
+use fleet_core::name_conflict::NameConflict;
 use fleet_core::name_fault::NameFault;
 use fleet_core::order_failure::MissingReply;
 use fleet_core::spec::ENGINE_NAME_LIMIT;
-use fleet_proto::convert::incoming_missing_reply;
+use fleet_proto::convert::{incoming_instance_version, incoming_missing_reply, incoming_name_conflict};
 use fleet_proto::v1;
 
 /// Returns the words of a missing reply as it came over the wire.
 pub fn shown_missing_reply(message: &v1::MissingReply) -> String {
     let known = incoming_missing_reply(message.clone()).as_ref().map(missing_reply);
     known.unwrap_or_else(|| super::unknown::<v1::MissingReplyCode>("a reason", message.code, &message.arguments))
+}
+
+/// Returns the words of a conflict of names as it came over the wire.
+pub fn shown_conflict(message: &v1::NameConflict) -> String {
+    let known = incoming_name_conflict(message.clone()).as_ref().map(name_conflict);
+    known.unwrap_or_else(|| super::unknown::<v1::NameConflictCode>("a conflict", message.code, &message.arguments))
+}
+
+/// Returns the words of a version as it came over the wire.
+pub fn shown_version(message: &v1::InstanceVersion) -> String {
+    let known = incoming_instance_version(message.clone()).as_ref().map(version);
+    known.unwrap_or_else(|| super::unknown::<v1::InstanceVersionCode>("a version", message.code, &message.arguments))
+}
+
+/// Returns the words of conflicts of names.
+pub fn name_conflicts(conflicts: &[NameConflict]) -> String {
+    conflicts.iter().map(name_conflict).collect::<Vec<_>>().join(", ")
+}
+
+fn name_conflict(conflict: &NameConflict) -> String {
+    match conflict {
+        NameConflict::Other { text } => text.clone(),
+        NameConflict::Held(held) => format!("the {} `{}` is {}'s", held.kind, held.name, held.owner),
+    }
+}
+
+/// Returns the words of the version of an instance.
+pub fn version(version: &InstanceVersion) -> String {
+    match version {
+        InstanceVersion::Other { text } => text.clone(),
+        InstanceVersion::Missing => "no such instance".to_owned(),
+        InstanceVersion::Any => "an instance".to_owned(),
+        InstanceVersion::Release { release } => release.clone(),
+        InstanceVersion::Revision { release, revision } => format!("{release} at revision {revision}"),
+    }
 }
 
 /// Returns the words of a missing reply.
@@ -54,6 +91,7 @@ pub fn name_fault(fault: &NameFault) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::claims::{ClaimKind, HeldName};
     use fleet_core::order_failure::OrderFailure;
 
     #[test]
@@ -74,6 +112,29 @@ mod tests {
         `db` does not answer: no connection to it could be made
         `db` does not answer: no connection to it could be made: Connection refused
         `db` does not answer: its app declares no store that can be backed up
+        ");
+    }
+
+    #[test]
+    fn names_of_others_and_versions_are_told() {
+        let owner = "notes-2".parse().expect("a name");
+        let held = HeldName { kind: ClaimKind::Port, name: "80".to_owned(), owner };
+        let conflicts = vec![NameConflict::Held(held), NameConflict::other("the volume `a` is notes-3's")];
+        let version = |revision| Box::new(InstanceVersion::Revision { release: "notes@2".to_owned(), revision });
+        let all = [
+            OrderFailure::NamesTaken { conflicts: conflicts.clone() },
+            OrderFailure::DataShared { conflicts },
+            OrderFailure::UnexpectedState { expected: version(2), found: version(3) },
+            OrderFailure::UnexpectedState {
+                expected: Box::new(InstanceVersion::Any),
+                found: Box::new(InstanceVersion::Missing),
+            },
+        ];
+        insta::assert_snapshot!(all.iter().map(failures::words).collect::<Vec<_>>().join("\n"), @r"
+        the port `80` is notes-2's, the volume `a` is notes-3's; an instance shares none of these with another: choose other names, or remove that instance
+        the port `80` is notes-2's, the volume `a` is notes-3's, too: whose data it is cannot be told; remove one of the two instances first, without its volumes
+        expected notes@2 at revision 2, found notes@2 at revision 3
+        expected an instance, found no such instance
         ");
     }
 }

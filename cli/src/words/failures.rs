@@ -1,6 +1,6 @@
 //! Sentences about failed orders. They are made only here: a failure comes as a code with arguments.
 
-use super::failure_parts::{at, missing_reply, name_fault, versioned};
+use super::failure_parts::{at, missing_reply, name_conflicts, name_fault, version, versioned};
 use super::{
     after, coverage, damage, health, host_events, ledgers, notes, policies, store_problems, stores, uncovered,
     unknown_reason,
@@ -112,12 +112,14 @@ pub fn words(failure: &OrderFailure) -> String {
         }
         OrderFailure::NamesTaken { conflicts } => {
             format!(
-                "{conflicts}; an instance shares none of these with another: choose other names, or remove that instance"
+                "{}; an instance shares none of these with another: choose other names, or remove that instance",
+                name_conflicts(conflicts)
             )
         }
         OrderFailure::DataShared { conflicts } => {
             format!(
-                "{conflicts}, too: whose data it is cannot be told; remove one of the two instances first, without its volumes"
+                "{}, too: whose data it is cannot be told; remove one of the two instances first, without its volumes",
+                name_conflicts(conflicts)
             )
         }
         OrderFailure::VolumeHeld { volume, holders } => format!("the volume `{volume}` stays: {holders} has it, too"),
@@ -161,7 +163,9 @@ pub fn words(failure: &OrderFailure) -> String {
         | OrderFailure::ReleaseInvalid { problem }
         | OrderFailure::ValuesInvalid { problem } => problem.clone(),
         OrderFailure::OtherApp { app } => format!("the release is not for this app: it is {app}"),
-        OrderFailure::UnexpectedState { expected, found } => format!("expected {expected}, found {found}"),
+        OrderFailure::UnexpectedState { expected, found } => {
+            format!("expected {}, found {}", version(expected), version(found))
+        }
         OrderFailure::InstanceMissing => "there is no such instance".to_owned(),
         OrderFailure::InstanceExists => "there is such an instance already".to_owned(),
         OrderFailure::OrderUnknown { problem } => format!("the host's agent does not understand the order: {problem}"),
@@ -366,6 +370,9 @@ mod tests {
                 (vec!["BACKUP_DOUBT_CODE_OTHER", "a"], vec!["7", "MANIFEST_ERROR_CODE_DAMAGED", "a"]);
             let target = vec!["OCCUPIED_TARGET_CODE_FOLDER", "a"];
             let unusable = vec!["STORE_PROBLEM_CODE_NOT_A_FOLDER", "a"];
+            let conflicts =
+                vec!["4", "NAME_CONFLICT_CODE_HELD", "port", "80", "a", "2", "NAME_CONFLICT_CODE_OTHER", "a"];
+            let versions = vec!["1", "INSTANCE_VERSION_CODE_ANY", "1", "INSTANCE_VERSION_CODE_MISSING"];
             let (reply, probe) =
                 (vec!["db", "MISSING_REPLY_CODE_NO_CONTAINER"], vec!["db", "PROBE_FAILURE_CODE_NO_ADDRESS", "a"]);
             let (dump, differences) =
@@ -389,6 +396,8 @@ mod tests {
                 manifest,
                 target,
                 unusable,
+                conflicts,
+                versions,
                 reply,
                 probe,
             ];

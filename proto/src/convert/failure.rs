@@ -3,6 +3,8 @@
 use super::arguments::{Argument, coded_message};
 use super::bounded;
 use crate::v1;
+use fleet_core::instance_version::InstanceVersion;
+use fleet_core::name_conflict::NameConflict;
 use fleet_core::order_failure::{MissingReply, OrderFailure};
 
 /// The most levels of failures in failures that are taken in.
@@ -130,6 +132,21 @@ coded_message! {
 }
 
 coded_message! {
+    NameConflict, NameConflict, NameConflictCode, incoming_name_conflict:
+    Other { text },
+    Held(name),
+}
+
+coded_message! {
+    InstanceVersion, InstanceVersion, InstanceVersionCode, incoming_instance_version:
+    Other { text },
+    Missing,
+    Any,
+    Release { release },
+    Revision { release, revision },
+}
+
+coded_message! {
     MissingReply, MissingReply, MissingReplyCode, incoming_missing_reply:
     Other { text },
     OnlyTemporary,
@@ -150,6 +167,7 @@ pub fn incoming_failure(message: Option<v1::OrderFailure>) -> OrderFailure {
 mod tests {
     use super::*;
     use fleet_core::activity::Activity;
+    use fleet_core::claims::{ClaimKind, HeldName};
     use std::time::Duration;
 
     /// The failure of an order whose deadline was over at a step within this many others.
@@ -176,6 +194,36 @@ mod tests {
         for missing in all {
             assert_eq!(incoming_missing_reply(missing.clone().into()), Some(missing.clone()));
             let failure = OrderFailure::ServiceNotReady { service: text(), missing };
+            assert_eq!(incoming_order_failure(failure.clone().into()), Some(failure));
+        }
+    }
+
+    #[test]
+    fn conflicts_of_names_and_versions_of_each_code_come_back_as_they_were() {
+        let owner = "notes-2".parse().expect("a name");
+        let held = HeldName { kind: ClaimKind::Port, name: "80".to_owned(), owner };
+        let conflicts = vec![NameConflict::other("words"), NameConflict::Held(held)];
+        let codes = (1..1000).filter_map(|number| v1::NameConflictCode::try_from(number).ok());
+        assert_eq!(codes.count(), conflicts.len());
+        for conflict in &conflicts {
+            assert_eq!(incoming_name_conflict(conflict.clone().into()).as_ref(), Some(conflict));
+        }
+        let failure = OrderFailure::NamesTaken { conflicts };
+        assert_eq!(incoming_order_failure(failure.clone().into()), Some(failure));
+        let release = || "notes@2".to_owned();
+        let all = [
+            InstanceVersion::other("words"),
+            InstanceVersion::Missing,
+            InstanceVersion::Any,
+            InstanceVersion::Release { release: release() },
+            InstanceVersion::Revision { release: release(), revision: 3 },
+        ];
+        let codes = (1..1000).filter_map(|number| v1::InstanceVersionCode::try_from(number).ok());
+        assert_eq!(codes.count(), all.len());
+        for found in all {
+            assert_eq!(incoming_instance_version(found.clone().into()), Some(found.clone()));
+            let expected = Box::new(InstanceVersion::Release { release: release() });
+            let failure = OrderFailure::UnexpectedState { expected, found: Box::new(found) };
             assert_eq!(incoming_order_failure(failure.clone().into()), Some(failure));
         }
     }

@@ -317,6 +317,8 @@ fn failures() -> Vec<v1::OrderFailure> {
         let (doubt, manifest) = (vec!["BACKUP_DOUBT_CODE_OTHER", "a"], vec!["7", "MANIFEST_ERROR_CODE_DAMAGED", "a"]);
         let target = vec!["OCCUPIED_TARGET_CODE_FOLDER", "a"];
         let unusable = vec!["STORE_PROBLEM_CODE_NOT_A_FOLDER", "a"];
+        let conflicts = vec!["4", "NAME_CONFLICT_CODE_HELD", "port", "80", "a", "2", "NAME_CONFLICT_CODE_OTHER", "a"];
+        let versions = vec!["1", "INSTANCE_VERSION_CODE_ANY", "1", "INSTANCE_VERSION_CODE_MISSING"];
         let (reply, probe) =
             (vec!["db", "MISSING_REPLY_CODE_NO_CONTAINER"], vec!["db", "PROBE_FAILURE_CODE_NO_ADDRESS", "a"]);
         let (dump, differences) = (vec!["DUMP_ERROR_CODE_EMPTY"], vec!["7", "2", "STORE_DIFFERENCE_CODE_MISSING", "a"]);
@@ -339,6 +341,8 @@ fn failures() -> Vec<v1::OrderFailure> {
             manifest,
             target,
             unusable,
+            conflicts,
+            versions,
             reply,
             probe,
         ];

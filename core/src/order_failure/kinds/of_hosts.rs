@@ -85,11 +85,11 @@ macro_rules! failures_of_hosts {
     #[error("a Compose project `{project}` that fleet did not make is on this host ({containers})")]
     ForeignProject = "foreign_project" { project: String, containers: String },
     /// Another instance of the host has names or ports that the instance needs.
-    #[error("{conflicts}")]
-    NamesTaken = "names_taken" { conflicts: String },
+    #[error("{}", listed(conflicts))]
+    NamesTaken = "names_taken" { #[serde(deserialize_with = "read_conflicts")] conflicts: Vec<NameConflict> },
     /// Two instances have the same data, so that its owner is not known.
-    #[error("{conflicts}, too")]
-    DataShared = "data_shared" { conflicts: String },
+    #[error("{}, too", listed(conflicts))]
+    DataShared = "data_shared" { #[serde(deserialize_with = "read_conflicts")] conflicts: Vec<NameConflict> },
     /// A volume that was to be removed has another holder.
     #[error("the volume `{volume}` stays: {holders} has it, too")]
     VolumeHeld = "volume_held" { volume: String, holders: String },

@@ -50,7 +50,7 @@ macro_rules! failures_of_orders {
     OtherApp = "other_app" { app: String },
     /// The host found another state than the order expects.
     #[error("expected {expected}, found {found}")]
-    UnexpectedState = "unexpected_state" { expected: String, found: String },
+    UnexpectedState = "unexpected_state" { expected: Box<InstanceVersion>, found: Box<InstanceVersion> },
     /// The host has no such instance.
     #[error("there is no such instance")]
     InstanceMissing = "instance_missing",

@@ -4,6 +4,8 @@
 use super::actions::{backup, drill, restore};
 use super::harness::{Agent, Harness, instance};
 use super::restores::changed_since;
+use fleet_core::claims::{ClaimKind, HeldName};
+use fleet_core::name_conflict::NameConflict;
 use fleet_core::order::Outcome;
 use fleet_core::order_failure::OrderFailure;
 
@@ -20,6 +22,10 @@ async fn with_a_double(harness: &Harness, agent: Agent) -> Agent {
     agent
 }
 
+fn held(kind: ClaimKind, name: &str) -> NameConflict {
+    NameConflict::Held(HeldName { kind, name: name.to_owned(), owner: "oasis-2".parse().expect("a name") })
+}
+
 #[tokio::test]
 async fn what_two_instances_claim_is_neither_backed_up_nor_replaced() {
     let (harness, agent, id, _, after) = changed_since("").await;
@@ -29,7 +35,7 @@ async fn what_two_instances_claim_is_neither_backed_up_nor_replaced() {
     {
         let end = harness.carry_out_order(&agent, &harness.order(action, salt)).await;
         assert!(matches!(end.outcome, Outcome::Failed { .. }), "{end:?}");
-        let is_it = |conflicts: &str| conflicts.contains("the project `oasis-1` is oasis-2's");
+        let is_it = |conflicts: &[NameConflict]| conflicts.contains(&held(ClaimKind::Project, "oasis-1"));
         let failure = end.outcome.failure();
         assert!(matches!(failure, Some(OrderFailure::DataShared { conflicts }) if is_it(conflicts)), "{end:?}");
         assert_eq!(harness.state(), after);
@@ -53,7 +59,7 @@ async fn a_volume_that_two_instances_claim_is_not_replaced_while_the_other_stand
     std::fs::write(&path, apart).expect("written");
     let agent = harness.agent();
     let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
-    let is_it = |conflicts: &str| conflicts.contains("the volume `oasis-1_data` is oasis-2's");
+    let is_it = |conflicts: &[NameConflict]| conflicts.contains(&held(ClaimKind::Volume, "oasis-1_data"));
     assert!(
         matches!(end.outcome.failure(), Some(OrderFailure::DataShared { conflicts }) if is_it(conflicts)),
         "{end:?}"
