@@ -13,6 +13,7 @@ pub mod hints;
 pub mod host_events;
 pub mod ledgers;
 pub mod notes;
+pub mod owners;
 pub mod plans;
 pub mod policies;
 pub mod problems;
@@ -55,6 +56,8 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::DrillCheck(check) => notes::shown_check(check),
         CodedMessage::NameConflict(conflict) => failure_parts::shown_conflict(conflict),
         CodedMessage::InstanceVersion(version) => failure_parts::shown_version(version),
+        CodedMessage::PartOwner(owner) => owners::shown(owner),
+        CodedMessage::PortHolder(holder) => owners::shown_holder(holder),
         CodedMessage::MissingReply(missing) => failure_parts::shown_missing_reply(missing),
         CodedMessage::StoreProblem(problem) => store_problems::shown(problem),
         CodedMessage::OccupiedTarget(target) => stores::shown_occupied(target),

@@ -43,6 +43,7 @@ pub mod order;
 pub mod order_failure;
 pub mod order_kind;
 pub mod order_summary;
+pub mod part_owner;
 pub mod plain_text;
 pub mod plan;
 pub mod planned_change;

@@ -42,7 +42,8 @@ pub use damage::{incoming_backup_damage, incoming_backup_doubt, incoming_manifes
 pub use drift::incoming_drift;
 pub use event::{incoming_event, incoming_event_kind, incoming_host_event, incoming_sandbox_part};
 pub use failure::{
-    incoming_failure, incoming_instance_version, incoming_missing_reply, incoming_name_conflict, incoming_order_failure,
+    incoming_failure, incoming_instance_version, incoming_missing_reply, incoming_name_conflict,
+    incoming_order_failure, incoming_part_owner, incoming_port_holder,
 };
 pub use halt::{incoming_halt_reason, incoming_member_failure};
 pub use health::{incoming_health_problem, incoming_probe_failure, incoming_probe_target};

@@ -2,6 +2,7 @@
 
 use super::{Behaviour, FakeContainer, World};
 use crate::runtime::{EngineErrorKind, RuntimeError};
+use fleet_core::part_owner::PortHolder;
 use fleet_core::spec::{Healthcheck, InstanceSpec, MountSource, NetworkMode, Probing, Restart};
 use fleet_core::steps::{ContainerHealth, ContainerState, Step, is_one_shot};
 
@@ -147,7 +148,8 @@ impl World {
         let taken = others.flat_map(|it| it.ports.iter().map(move |port| (it, port)));
         let mut taken = taken.filter(|(_, port)| port.host.is_some() && container.ports.contains(port));
         if let Some((holder, port)) = taken.next() {
-            let (port, holder) = (port.host.unwrap_or_default(), holder.name.clone());
+            let holder = PortHolder::Container { name: holder.name.clone() };
+            let port = port.host.unwrap_or_default();
             return Err(RuntimeError::PortTaken { port, holder, container: name.to_owned() });
         }
         for volume in &container.volumes {

@@ -14,6 +14,7 @@ use crate::runtime::RuntimeError;
 use fleet_core::backup::VersionMismatch;
 use fleet_core::ledger_problem::LedgerProblem;
 use fleet_core::order_failure::OrderFailure;
+use fleet_core::part_owner::{PartOwner, PortHolder};
 use fleet_core::steps::ForeignKind;
 use std::path::Path;
 
@@ -62,9 +63,9 @@ impl From<&ClaimError> for OrderFailure {
             ClaimError::Occupied { project, containers } => {
                 Self::ForeignProject { project: project.clone(), containers: containers.clone() }
             }
-            ClaimError::Foreign { what, .. } => foreign(what.kind, &what.name, what.owner.to_string()),
+            ClaimError::Foreign { what, .. } => foreign(what.kind, &what.name, (&what.owner).into()),
             ClaimError::PortTaken { port, holder } => {
-                Self::PortTaken { port: (*port).into(), holder: format!("container {holder}") }
+                Self::PortTaken { port: (*port).into(), holder: PortHolder::Container { name: holder.clone() } }
             }
             ClaimError::Shared { conflicts } => Self::DataShared { conflicts: conflicts.iter().cloned().collect() },
             ClaimError::VolumeHeld { volume, holders } => {
@@ -75,7 +76,7 @@ impl From<&ClaimError> for OrderFailure {
     }
 }
 
-fn foreign(kind: ForeignKind, name: &str, owner: String) -> OrderFailure {
+fn foreign(kind: ForeignKind, name: &str, owner: PartOwner) -> OrderFailure {
     let name = name.to_owned();
     match kind {
         ForeignKind::Container => OrderFailure::ForeignContainer { name, owner },
@@ -142,12 +143,12 @@ impl From<&RuntimeError> for OrderFailure {
                 Self::PortTaken { port: (*port).into(), holder: holder.clone() }
             }
             RuntimeError::NameTaken { name, id } => {
-                Self::ForeignContainer { name: name.clone(), owner: format!("not part of this instance ({id})") }
+                Self::ForeignContainer { name: name.clone(), owner: PartOwner::Container { id: id.clone() } }
             }
             RuntimeError::NotThere { kind: "volume", name } => Self::VolumeMissing { name: name.clone() },
             RuntimeError::NotThere { kind: "network", name } => Self::NetworkMissing { name: name.clone() },
             RuntimeError::NotThere { kind, name } => Self::PartMissing { kind: (*kind).to_owned(), name: name.clone() },
-            RuntimeError::OfOthers { kind, name, owner } => foreign(*kind, name, owner.to_string()),
+            RuntimeError::OfOthers { kind, name, owner } => foreign(*kind, name, owner.into()),
             RuntimeError::BadName { name, reason } => {
                 Self::InvalidName { name: name.clone(), problem: (*reason).into() }
             }

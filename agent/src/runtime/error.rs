@@ -2,6 +2,7 @@
 
 use super::docker::EngineErrorKind;
 use fleet_core::health_problem::ProbeFailure;
+use fleet_core::part_owner::PortHolder;
 use fleet_core::spec::{EngineNameError, EngineOwner};
 use fleet_core::steps::ForeignKind;
 use std::io;
@@ -82,8 +83,8 @@ pub enum RuntimeError {
     PortTaken {
         /// The port.
         port: u16,
-        /// User of the port, as far as it is known.
-        holder: String,
+        /// Holder of the port, as far as it is known.
+        holder: PortHolder,
         /// Container that should publish it.
         container: String,
     },

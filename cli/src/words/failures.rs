@@ -2,7 +2,7 @@
 
 use super::failure_parts::{at, missing_reply, name_conflicts, name_fault, version, versioned};
 use super::{
-    after, coverage, damage, health, host_events, ledgers, notes, policies, store_problems, stores, uncovered,
+    after, coverage, damage, health, host_events, ledgers, notes, owners, policies, store_problems, stores, uncovered,
     unknown_reason,
 };
 use fleet_core::order_failure::OrderFailure;
@@ -53,7 +53,8 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::FileFailed { step, path, cause } => format!("could not {step} `{path}`: {cause}"),
         OrderFailure::PortTaken { port, holder } => {
             format!(
-                "port {port} of the host is already taken by {holder}; choose another port, or stop that program or container"
+                "port {port} of the host is already taken by {}; choose another port, or stop that program or container",
+                owners::holder(holder)
             )
         }
         OrderFailure::Interrupted { step } => format!("could not {step}: it was interrupted"),
@@ -90,19 +91,22 @@ pub fn words(failure: &OrderFailure) -> String {
         // Names of others, and missing parts.
         OrderFailure::ForeignContainer { name, owner } => {
             format!(
-                "the container `{name}` is {owner}, and fleet leaves it; choose another name, or remove that container"
+                "the container `{name}` is {}, and fleet leaves it; choose another name, or remove that container",
+                owners::words(owner)
             )
         }
         OrderFailure::ForeignVolume { name, owner } => {
             format!(
-                "the volume `{name}` is {owner}, and fleet leaves it; choose another name, or mount it as `external: true` where the \
-                 host's policy lists it"
+                "the volume `{name}` is {}, and fleet leaves it; choose another name, or mount it as `external: true` where the \
+                 host's policy lists it",
+                owners::words(owner)
             )
         }
         OrderFailure::ForeignNetwork { name, owner } => {
             format!(
-                "the network `{name}` is {owner}, and fleet leaves it; choose another name, or use it as `external: true` where the \
-                 host's policy lists it"
+                "the network `{name}` is {}, and fleet leaves it; choose another name, or use it as `external: true` where the \
+                 host's policy lists it",
+                owners::words(owner)
             )
         }
         OrderFailure::ForeignProject { project, containers } => {
@@ -370,6 +374,7 @@ mod tests {
                 (vec!["BACKUP_DOUBT_CODE_OTHER", "a"], vec!["7", "MANIFEST_ERROR_CODE_DAMAGED", "a"]);
             let target = vec!["OCCUPIED_TARGET_CODE_FOLDER", "a"];
             let unusable = vec!["STORE_PROBLEM_CODE_NOT_A_FOLDER", "a"];
+            let (owner, holder) = (vec!["web", "PART_OWNER_CODE_UNKNOWN"], vec!["80", "PORT_HOLDER_CODE_PROGRAM"]);
             let conflicts =
                 vec!["4", "NAME_CONFLICT_CODE_HELD", "port", "80", "a", "2", "NAME_CONFLICT_CODE_OTHER", "a"];
             let versions = vec!["1", "INSTANCE_VERSION_CODE_ANY", "1", "INSTANCE_VERSION_CODE_MISSING"];
@@ -396,6 +401,8 @@ mod tests {
                 manifest,
                 target,
                 unusable,
+                owner,
+                holder,
                 conflicts,
                 versions,
                 reply,

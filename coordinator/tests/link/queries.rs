@@ -6,6 +6,7 @@ use fleet_core::hint::Hint;
 use fleet_core::names::HostName;
 use fleet_core::not_asked::NotAskedReason;
 use fleet_core::order_failure::OrderFailure;
+use fleet_core::part_owner::PartOwner;
 use fleet_core::planned_change::PlannedChange;
 use fleet_core::query_failure::QueryFailure;
 use fleet_core::refused_call::{CallRefusal, CountedThing};
@@ -268,7 +269,7 @@ async fn a_change_is_refused_for_what_its_host_says_and_silence_is_told() {
         let Some(v1::host_query::Kind::Claims(claims)) = &query.kind else { panic!("{query:?}") };
         assert_eq!(claims.instance, "notes-1");
         assert_eq!(claims.claims.as_ref().map(|it| it.project.as_str()), Some("notes-1"));
-        let (name, owner) = ("notes-1_data".to_owned(), "of somebody unknown".to_owned());
+        let (name, owner) = ("notes-1_data".to_owned(), PartOwner::Unknown);
         let failure = OrderFailure::ForeignVolume { name, owner };
         let answer = |kind| tokio_stream::iter([v1::QueryReply { query: query.id, kind: Some(kind) }]);
         let claims = v1::ClaimsReply { failure: Some(failure.clone().into()) };

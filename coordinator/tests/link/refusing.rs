@@ -9,6 +9,7 @@ use crate::stories::{fleet, until};
 use fleet_core::event::EventKind;
 use fleet_core::not_asked::{MemberNotAsked, NotAskedReason};
 use fleet_core::order_failure::OrderFailure;
+use fleet_core::part_owner::PortHolder;
 use fleet_core::planned_change::PlannedChange;
 use fleet_core::policy_refusal::PolicyRefusal;
 use fleet_core::proposal::RolloutRefusal;
@@ -136,7 +137,7 @@ async fn a_rollout_asks_the_engines_of_its_members() {
         };
         let Some(host_query::Kind::Claims(claims)) = &query.kind else { panic!("{query:?}") };
         assert_eq!(claims.instance, "notes-1");
-        let failure = OrderFailure::PortTaken { port: 80, holder: "container guest".to_owned() };
+        let failure = OrderFailure::PortTaken { port: 80, holder: PortHolder::Program };
         let kind = Some(query_reply::Kind::Claims(v1::ClaimsReply { failure: Some(failure.clone().into()) }));
         let piece = v1::QueryReply { query: query.id, kind };
         agent.client.reply(tokio_stream::iter([piece])).await.expect("somebody waits for it");

@@ -19,6 +19,7 @@ use crate::manifest_error::ManifestError;
 use crate::name_conflict::{NameConflict, read_conflicts};
 use crate::name_fault::NameFault;
 use crate::occupied_target::OccupiedTarget;
+use crate::part_owner::{PartOwner, PortHolder};
 use crate::policy_refusal::{self, PolicyRefusal, read_refusals};
 use crate::sandbox_part::{SandboxPart, read_parts};
 use crate::store_difference::{StoreDifference, read_differences};

@@ -6,6 +6,7 @@ use crate::v1;
 use fleet_core::instance_version::InstanceVersion;
 use fleet_core::name_conflict::NameConflict;
 use fleet_core::order_failure::{MissingReply, OrderFailure};
+use fleet_core::part_owner::{PartOwner, PortHolder};
 
 /// The most levels of failures in failures that are taken in.
 pub(super) const DEPTH_LIMIT: usize = 8;
@@ -147,6 +148,24 @@ coded_message! {
 }
 
 coded_message! {
+    PartOwner, PartOwner, PartOwnerCode, incoming_part_owner:
+    Other { text },
+    SameInstance,
+    SameProject,
+    Instance { instance, host },
+    Project { project },
+    Unknown,
+    Container { id },
+}
+
+coded_message! {
+    PortHolder, PortHolder, PortHolderCode, incoming_port_holder:
+    Other { text },
+    Container { name },
+    Program,
+}
+
+coded_message! {
     MissingReply, MissingReply, MissingReplyCode, incoming_missing_reply:
     Other { text },
     OnlyTemporary,
@@ -224,6 +243,36 @@ mod tests {
             assert_eq!(incoming_instance_version(found.clone().into()), Some(found.clone()));
             let expected = Box::new(InstanceVersion::Release { release: release() });
             let failure = OrderFailure::UnexpectedState { expected, found: Box::new(found) };
+            assert_eq!(incoming_order_failure(failure.clone().into()), Some(failure));
+        }
+    }
+
+    #[test]
+    fn owners_of_each_code_come_back_as_they_were() {
+        let text = || "a".to_owned();
+        let all = [
+            PartOwner::other("words"),
+            PartOwner::SameInstance,
+            PartOwner::SameProject,
+            PartOwner::Instance { instance: text(), host: None },
+            PartOwner::Instance { instance: text(), host: Some(text()) },
+            PartOwner::Project { project: text() },
+            PartOwner::Unknown,
+            PartOwner::Container { id: text() },
+        ];
+        let codes = (1..1000).filter_map(|number| v1::PartOwnerCode::try_from(number).ok());
+        assert_eq!(codes.count() + 1, all.len());
+        for owner in all {
+            assert_eq!(incoming_part_owner(owner.clone().into()), Some(owner.clone()));
+            let failure = OrderFailure::ForeignNetwork { name: text(), owner };
+            assert_eq!(incoming_order_failure(failure.clone().into()), Some(failure));
+        }
+        let all = [PortHolder::other("words"), PortHolder::Container { name: text() }, PortHolder::Program];
+        let codes = (1..1000).filter_map(|number| v1::PortHolderCode::try_from(number).ok());
+        assert_eq!(codes.count(), all.len());
+        for holder in all {
+            assert_eq!(incoming_port_holder(holder.clone().into()), Some(holder.clone()));
+            let failure = OrderFailure::PortTaken { port: 80, holder };
             assert_eq!(incoming_order_failure(failure.clone().into()), Some(failure));
         }
     }

@@ -317,6 +317,7 @@ fn failures() -> Vec<v1::OrderFailure> {
         let (doubt, manifest) = (vec!["BACKUP_DOUBT_CODE_OTHER", "a"], vec!["7", "MANIFEST_ERROR_CODE_DAMAGED", "a"]);
         let target = vec!["OCCUPIED_TARGET_CODE_FOLDER", "a"];
         let unusable = vec!["STORE_PROBLEM_CODE_NOT_A_FOLDER", "a"];
+        let (owner, holder) = (vec!["web", "PART_OWNER_CODE_UNKNOWN"], vec!["80", "PORT_HOLDER_CODE_PROGRAM"]);
         let conflicts = vec!["4", "NAME_CONFLICT_CODE_HELD", "port", "80", "a", "2", "NAME_CONFLICT_CODE_OTHER", "a"];
         let versions = vec!["1", "INSTANCE_VERSION_CODE_ANY", "1", "INSTANCE_VERSION_CODE_MISSING"];
         let (reply, probe) =
@@ -341,6 +342,8 @@ fn failures() -> Vec<v1::OrderFailure> {
             manifest,
             target,
             unusable,
+            owner,
+            holder,
             conflicts,
             versions,
             reply,

@@ -8,6 +8,7 @@ use crate::perform::data::{
 use fleet_core::backup::{CheckError, DumpError, OccupiedTarget};
 use fleet_core::names::StoreName;
 use fleet_core::order_failure::{MissingReply, OrderFailure, StoreProblem};
+use fleet_core::part_owner::PartOwner;
 use fleet_repository::client::RepositoryError;
 use fleet_repository::worker::{FailureKind, WorkerError};
 use std::path::Path;
@@ -168,7 +169,8 @@ impl From<&StoreFault> for OrderFailure {
                 Self::RestoreTargetInUse { problem: OccupiedTarget::Volumes { names: vec![volume.clone()] } }
             }
             StoreFault::ForeignVolume { volume, owner } => {
-                Self::ForeignVolume { name: volume.clone(), owner: format!("{owner}'s") }
+                let owner = PartOwner::Instance { instance: owner.to_string(), host: None };
+                Self::ForeignVolume { name: volume.clone(), owner }
             }
             StoreFault::VolumeNotFound { volume } => Self::VolumeMissing { name: volume.clone() },
             StoreFault::NotListening { address, reason } => {

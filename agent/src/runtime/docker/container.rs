@@ -12,6 +12,7 @@ use bollard::query_parameters::{
     CreateContainerOptions, InspectContainerOptions, ListContainersOptions, RemoveContainerOptions,
     RenameContainerOptions, StartContainerOptions, StopContainerOptions,
 };
+use fleet_core::part_owner::PortHolder;
 use fleet_core::spec::{
     COMPOSE_PROJECT, COMPOSE_SERVICE, ContainerSpec, EngineOwner, FLEET_CONFIG_HASH, InstanceSpec, Restart,
     owner_by_labels,
@@ -250,17 +251,17 @@ fn last_words(found: &ContainerInspectResponse) -> String {
 async fn port_taken(engine: &DockerEngine, spec: &InstanceSpec, name: &str, port: u16) -> Option<RuntimeError> {
     let container = spec.containers.iter().find(|container| container.name == name)?;
     container.ports.iter().find(|published| published.host == Some(port))?;
-    let holder = holder(engine, port, name).await.unwrap_or_else(|| "a program on this host".to_owned());
+    let holder = holder(engine, port, name).await.unwrap_or(PortHolder::Program);
     Some(RuntimeError::PortTaken { port, holder, container: name.to_owned() })
 }
 
 /// The other container that publishes the port.
-async fn holder(engine: &DockerEngine, port: u16, name: &str) -> Option<String> {
+async fn holder(engine: &DockerEngine, port: u16, name: &str) -> Option<PortHolder> {
     let call = engine.docker().await.ok()?.list_containers(None::<ListContainersOptions>);
     let running = engine.ask("list containers", call).await.ok()?;
     let publishes = |ports: &[bollard::models::PortSummary]| ports.iter().any(|it| it.public_port == Some(port));
     let holders = running.into_iter().filter(|container| publishes(container.ports.as_deref().unwrap_or_default()));
     let mut names = holders.filter_map(|container| container.names?.into_iter().next());
     let other = names.find(|found| found.trim_start_matches('/') != name)?;
-    Some(format!("container {}", other.trim_start_matches('/')))
+    Some(PortHolder::Container { name: other.trim_start_matches('/').to_owned() })
 }

@@ -26,7 +26,7 @@ macro_rules! failures_of_hosts {
     FileFailed = "file_failed" { step: String, path: String, cause: String },
     /// A published port is in use.
     #[error("port {port} is already taken by {holder}")]
-    PortTaken = "port_taken" { port: u32, holder: String },
+    PortTaken = "port_taken" { port: u32, holder: PortHolder },
     /// The agent stopped before a step ended.
     #[error("could not {step}: interrupted")]
     Interrupted = "interrupted" { step: String },
@@ -74,13 +74,13 @@ macro_rules! failures_of_hosts {
     VolumeNotMounted = "volume_not_mounted" { volume: String },
     /// A container that is not part of the instance is in its way.
     #[error("the container `{name}` is {owner}")]
-    ForeignContainer = "foreign_container" { name: String, owner: String },
+    ForeignContainer = "foreign_container" { name: String, owner: PartOwner },
     /// A volume that is not the instance's is in its way.
     #[error("the volume `{name}` is {owner}")]
-    ForeignVolume = "foreign_volume" { name: String, owner: String },
+    ForeignVolume = "foreign_volume" { name: String, owner: PartOwner },
     /// A network that is not the instance's is in its way.
     #[error("the network `{name}` is {owner}")]
-    ForeignNetwork = "foreign_network" { name: String, owner: String },
+    ForeignNetwork = "foreign_network" { name: String, owner: PartOwner },
     /// A Compose project of the instance's name that fleet did not make is on the host.
     #[error("a Compose project `{project}` that fleet did not make is on this host ({containers})")]
     ForeignProject = "foreign_project" { project: String, containers: String },
