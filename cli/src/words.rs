@@ -31,7 +31,7 @@ pub mod uncovered;
 
 use fleet_core::grammar::count;
 use fleet_core::units::Period;
-use fleet_proto::v1::EventSubject;
+use fleet_proto::v1::{EventSubject, RepositoryKind, RepositoryView};
 use fleet_proto::words::{CodedMessage, WireEnum, word};
 
 /// The words of a coded message; empty for a hint with a code that this version does not know.
@@ -104,6 +104,15 @@ pub fn subject(subject: Option<&EventSubject>) -> String {
     subject.cloned().map(String::from).unwrap_or_default()
 }
 
+/// The place of a repository. Earlier coordinators sent it as words.
+pub fn repository_place(view: &RepositoryView) -> String {
+    match view.kind() {
+        RepositoryKind::Coordinator => "the coordinator's disk".to_owned(),
+        RepositoryKind::Folder => format!("{} on each host", view.place.trim_end_matches(" on each host")),
+        RepositoryKind::S3 | RepositoryKind::Unspecified => view.place.clone(),
+    }
+}
+
 /// A length of time as it came over the wire: a peer may send more than a period can be.
 fn period(millis: u64) -> Period {
     /// A hundred years, in milliseconds.
@@ -164,6 +173,17 @@ mod tests {
         assert_eq!(unknown(OrderFailureCode::PortTaken.into(), &["web"]), "port taken: web");
         assert_eq!(unknown_reason(17, ""), "a reason that the coordinator does not know (17)");
         assert_eq!(unknown_reason(0, ""), "its host gave no reason");
+    }
+
+    #[test]
+    fn the_place_of_a_repository_is_told_by_its_kind() {
+        let place = |kind: RepositoryKind, place: &str| {
+            repository_place(&RepositoryView { kind: kind.into(), place: place.to_owned(), ..Default::default() })
+        };
+        assert_eq!(place(RepositoryKind::Coordinator, ""), "the coordinator's disk");
+        assert_eq!(place(RepositoryKind::Folder, "/mnt/usb"), "/mnt/usb on each host");
+        assert_eq!(place(RepositoryKind::Folder, "/mnt/usb on each host"), "/mnt/usb on each host");
+        assert_eq!(place(RepositoryKind::S3, "https://s3.example.org/b"), "https://s3.example.org/b");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{pairs, section};
 use crate::format::{age, bytes, moment, one_line, or_dash, short, until};
 use crate::output::{Column, grid};
-use crate::words::{damage, failures, notes, problems, refusals, results, uncovered};
+use crate::words::{damage, failures, notes, problems, refusals, repository_place, results, uncovered};
 use fleet_core::grammar::count;
 use fleet_core::time::Time;
 use fleet_proto::v1::{
@@ -275,7 +275,7 @@ pub fn policy_lines(policy: &BackupPolicyView, now: Time) -> Vec<String> {
 pub const REPOSITORIES: &[Column<RepositoryView>] = &[
     Column::new("REPOSITORY", |it, _| it.name.clone()),
     Column::new("KIND", |it, _| word::<RepositoryKind>(it.kind)),
-    Column::new("PLACE", |it, _| it.place.clone()),
+    Column::new("PLACE", |it, _| repository_place(it)),
     Column::new("INSTANCES", |it, _| it.instances.to_string()),
     Column::new("BACKUPS", |it, _| it.backups.to_string()),
     Column::new("POLICIES", |it, _| or_dash(&it.policies.join(", "))),

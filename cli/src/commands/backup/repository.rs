@@ -6,7 +6,7 @@ use crate::exit::ExitStatus;
 use crate::format::one_line;
 use crate::output::{OutputArgs, show_list};
 use crate::show::backups::REPOSITORIES;
-use crate::words::policies;
+use crate::words::{policies, repository_place};
 use clap::{Args, Subcommand};
 use fleet_core::command_error::CommandError;
 use fleet_core::names::RepositoryName;
@@ -111,7 +111,7 @@ async fn add(context: &Context, args: &RepositoryAddArgs) -> Result<ExitStatus, 
     let request = AddRepositoryRequest { name: args.name.to_string(), location: Some(place) };
     let session = context.session().await?;
     let view = session.ask("add the repository", async |_| session.backups().add_repository(request).await).await?;
-    context.printer.answer(format!("{}: added, {}", view.name, view.place))?;
+    context.printer.answer(format!("{}: added, {}", view.name, repository_place(&view)))?;
     let objections = view.objections.iter().map(policies::objection);
     objections.for_each(|one| context.printer.story(format!("warning: {}", one_line(&one))));
     context.printer.story(format!("use it: `fleet backup policy set POLICY --to central --to {}`", view.name));

@@ -150,7 +150,7 @@ fn view(snapshot: &StateSnapshot, name: &RepositoryName, repository: &Repository
     v1::RepositoryView {
         name: name.to_string(),
         kind: v1::RepositoryKind::from(&repository.place).into(),
-        place: place_words(&repository.place),
+        place: address(&repository.place),
         added_ms: repository.added.0,
         instances: count(counts.len()),
         backups: count(counts.iter().sum()),
@@ -159,14 +159,15 @@ fn view(snapshot: &StateSnapshot, name: &RepositoryName, repository: &Repository
     }
 }
 
-pub fn place_words(place: &RepositoryLocation) -> String {
+/// Returns the address of a bucket, or the path of a folder; empty for the coordinator's disk.
+fn address(place: &RepositoryLocation) -> String {
     match place {
-        RepositoryLocation::Coordinator => "the coordinator's disk".to_owned(),
+        RepositoryLocation::Coordinator => String::new(),
         RepositoryLocation::S3 { endpoint, bucket, prefix, .. } => {
             let prefix = prefix.trim_matches('/');
             let path = if prefix.is_empty() { bucket.clone() } else { format!("{bucket}/{prefix}") };
             format!("{}/{path}", endpoint.trim_end_matches('/'))
         }
-        RepositoryLocation::Folder { path } => format!("{path} on each host"),
+        RepositoryLocation::Folder { path } => path.clone(),
     }
 }
