@@ -70,6 +70,16 @@ pub fn at(doing: Option<&Activity>) -> String {
     doing.map(|doing| format!("; it was at: {}", steps::words(doing))).unwrap_or_default()
 }
 
+/// Returns the needed and the free space.
+pub fn space(needed: u64, free: u64) -> String {
+    format!("{} MB needed, {} MB free", needed.div_ceil(1_000_000), free / 1_000_000)
+}
+
+/// Returns the words of two stores that want different things of a service.
+pub fn clash(store: &str, service: &str, other: &str, what: &str) -> String {
+    format!("the store `{store}` wants `{service}` to be quiesced for its backup, but `{other}` is {what} that service")
+}
+
 /// Returns a name with its version, if it is known.
 pub fn versioned(name: &str, version: &str) -> String {
     if version.is_empty() { name.to_owned() } else { format!("{name} ({version})") }

@@ -1,6 +1,6 @@
 //! Sentences about failed orders. They are made only here: a failure comes as a code with arguments.
 
-use super::failure_parts::{at, missing_reply, name_conflicts, name_fault, version, versioned};
+use super::failure_parts::{at, clash, missing_reply, name_conflicts, name_fault, space, version, versioned};
 use super::{
     after, coverage, damage, health, host_events, ledgers, notes, owners, policies, store_problems, stores, uncovered,
     unknown_reason,
@@ -27,7 +27,7 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::RollbackFailed { because, failure } => {
             format!("{}; the rollback failed too: {}", words(because), words(failure))
         }
-        OrderFailure::Several { failures } => failures.iter().map(words).collect::<Vec<_>>().join("; "),
+        OrderFailure::Several { failures } => several(failures),
         OrderFailure::InStore { store, failure } => format!("the store `{store}`: {}", words(failure)),
         OrderFailure::NotLoaded { store, failure } => {
             format!("the store `{store}` could not be loaded: {}", words(failure))
@@ -47,8 +47,7 @@ pub fn words(failure: &OrderFailure) -> String {
             format!("no space left on the host's disk: could not {step}; see `df` and `docker system df` on the host")
         }
         OrderFailure::NotEnoughSpace { at, needed, free } => {
-            let (needed, free) = (needed.div_ceil(1_000_000), free / 1_000_000);
-            format!("not enough space on the host's disk {at}: {needed} MB needed, {free} MB free")
+            format!("not enough space on the host's disk {at}: {}", space(*needed, *free))
         }
         OrderFailure::FileFailed { step, path, cause } => format!("could not {step} `{path}`: {cause}"),
         OrderFailure::PortTaken { port, holder } => {
@@ -197,9 +196,7 @@ pub fn words(failure: &OrderFailure) -> String {
             format!("{tool} did nothing for {} s and was ended{}", limit.as_secs(), after(output))
         }
         OrderFailure::ToolOutputTooLarge { tool, limit } => format!("{tool} printed more than {} KiB", limit >> 10),
-        OrderFailure::ToolStreamBroken { tool, cause } => {
-            format!("{tool} was ended: its input broke off: {cause}")
-        }
+        OrderFailure::ToolStreamBroken { tool, cause } => format!("{tool} was ended: its input broke off: {cause}"),
         OrderFailure::VersionMismatch { database, database_version, tool, tool_version } => {
             let (tool, database) = (versioned(tool, tool_version), versioned(database, database_version));
             format!("{tool} does not work with {database}: use an image whose tool has the version of the database")
@@ -208,6 +205,8 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::StoreMissing { store } => format!("the backup has no store `{store}`"),
         OrderFailure::OtherKindOfStore { store } => format!("the release has no store `{store}` of that kind"),
         OrderFailure::StoreUnusable { problem } => store_problems::words(problem),
+        OrderFailure::ReadFromQuiesced { store, service, other } => clash(store, service, other, "read from"),
+        OrderFailure::DumpedByQuiesced { store, service, other } => clash(store, service, other, "dumped by"),
         OrderFailure::ForgottenByCoordinator { repository } => {
             format!("the backups in `{repository}` are forgotten by the coordinator, and not by their host")
         }
@@ -264,12 +263,10 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::RestorePointMounted { store, path } => format!(
             "the store `{store}` cannot be copied for the way back, because something is mounted at {path}, and the instance has no backup policy"
         ),
-        OrderFailure::RestorePointNoRoom { store, needed, free } => {
-            let (needed, free) = (needed.div_ceil(1_000_000), free / 1_000_000);
-            format!(
-                "not enough space on the host's disk to copy the store `{store}` for the way back: {needed} MB needed, {free} MB free, and the instance has no backup policy"
-            )
-        }
+        OrderFailure::RestorePointNoRoom { store, needed, free } => format!(
+            "not enough space on the host's disk to copy the store `{store}` for the way back: {}, and the instance has no backup policy",
+            space(*needed, *free)
+        ),
         OrderFailure::RestorePointNotMade { path, output } => {
             format!("could not copy {path} for the way back{}", after(output))
         }
@@ -285,14 +282,13 @@ pub fn words(failure: &OrderFailure) -> String {
             format!("the repository `{repository}` does not confirm what was written to it: the {part}")
         }
         OrderFailure::SafetyBackupFailed { failures } => {
-            let failures: Vec<_> = failures.iter().map(words).collect();
+            let failures = several(failures);
             format!(
-                "the safety backup failed, so the data was left as it is: {} (`fleet restore` can go without one)",
-                failures.join("; ")
+                "the safety backup failed, so the data was left as it is: {failures} (`fleet restore` can go without one)"
             )
         }
         OrderFailure::SafetyBackupMissing { failures } => {
-            let why = failures.iter().map(words).collect::<Vec<_>>().join("; ");
+            let why = several(failures);
             let why = if why.is_empty() { "no safety backup was wanted".to_owned() } else { why };
             format!("a bucket was being replaced and cannot be put back: {why}")
         }
@@ -333,8 +329,7 @@ pub fn words(failure: &OrderFailure) -> String {
             )
         }
         OrderFailure::RebuildFailed { failures } => {
-            let failures = failures.iter().map(words).collect::<Vec<_>>().join("; ");
-            format!("the data is restored, but what is derived from it could not be rebuilt: {failures}")
+            format!("the data is restored, but what is derived from it could not be rebuilt: {}", several(failures))
         }
         OrderFailure::NotRebuilt { store, service, command, failure } => {
             format!("{store}: `{command}` in {service}: {}", words(failure))
@@ -346,6 +341,10 @@ pub fn words(failure: &OrderFailure) -> String {
             format!("what was started to rebuild what is derived could not be stopped: {}", words(failure))
         }
     }
+}
+
+fn several(failures: &[OrderFailure]) -> String {
+    failures.iter().map(words).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

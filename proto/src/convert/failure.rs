@@ -79,6 +79,8 @@ coded_message! {
     StoreMissing { store },
     OtherKindOfStore { store },
     StoreUnusable { problem },
+    ReadFromQuiesced { store, service, other },
+    DumpedByQuiesced { store, service, other },
     ForgottenByCoordinator { repository },
     DumpInvalid { problem },
     RestoreTargetInUse { problem },

@@ -5,7 +5,7 @@ use crate::perform::data::points::NoPoint;
 use crate::perform::data::{
     AsideError, AskError, BackupFault, DataError, HostFault, NoReply, NotReady, StoreFault, UnfitError,
 };
-use fleet_core::backup::{CheckError, DumpError, OccupiedTarget};
+use fleet_core::backup::{BackupPlanError, CheckError, Clash, DumpError, OccupiedTarget};
 use fleet_core::names::StoreName;
 use fleet_core::order_failure::{MissingReply, OrderFailure, StoreProblem};
 use fleet_core::part_owner::PartOwner;
@@ -45,7 +45,7 @@ impl From<&UnfitError> for OrderFailure {
             UnfitError::InstanceExists => Self::InstanceExists,
             UnfitError::DataChanged { failure } => OrderFailure::clone(failure),
             UnfitError::NoStore => Self::NoStores,
-            UnfitError::Plan(error) => Self::ReleaseInvalid { problem: error.to_string() },
+            UnfitError::Plan(error) => clash(error),
             UnfitError::OtherRelease { was, is } => {
                 Self::OtherRelease { backup: was.to_string(), present: is.to_string() }
             }
@@ -82,6 +82,20 @@ impl From<&UnfitError> for OrderFailure {
             UnfitError::NotOfThisHost { repository } => {
                 Self::ForgottenByCoordinator { repository: repository.to_string() }
             }
+        }
+    }
+}
+
+fn clash(error: &BackupPlanError) -> OrderFailure {
+    let parts = |clash: &Clash| (clash.store.to_string(), clash.service.clone(), clash.other.to_string());
+    match error {
+        BackupPlanError::ReadFromIt(clash) => {
+            let (store, service, other) = parts(clash);
+            OrderFailure::ReadFromQuiesced { store, service, other }
+        }
+        BackupPlanError::DumpedByIt(clash) => {
+            let (store, service, other) = parts(clash);
+            OrderFailure::DumpedByQuiesced { store, service, other }
         }
     }
 }

@@ -36,6 +36,12 @@ macro_rules! failures_of_data {
     /// A store cannot be backed up, restored or checked.
     #[error("{problem}")]
     StoreUnusable = "store_unusable" { problem: StoreProblem },
+    /// A service must be quiesced for one store, and another store is read from it.
+    #[error("the store `{store}` wants `{service}` to be quiesced, and `{other}` is read from it")]
+    ReadFromQuiesced = "read_from_quiesced" { store: String, service: String, other: String },
+    /// A service must be quiesced for one store, and it dumps another store.
+    #[error("the store `{store}` wants `{service}` to be quiesced, and it dumps `{other}`")]
+    DumpedByQuiesced = "dumped_by_quiesced" { store: String, service: String, other: String },
     /// The coordinator forgets the backups of a repository, and not the host.
     #[error("backups in `{repository}` are forgotten by the coordinator")]
     ForgottenByCoordinator = "forgotten_by_coordinator" { repository: String },
