@@ -35,6 +35,7 @@ use fleet_proto::v1::{EventSubject, RepositoryKind, RepositoryView};
 use fleet_proto::words::{CodedMessage, WireEnum, word};
 
 /// The words of a coded message; empty for a hint with a code that this version does not know.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub fn shown(message: CodedMessage<'_>) -> String {
     match message {
         CodedMessage::AdmissionRefusal(refusal) => refusals::shown_admission(refusal),

@@ -353,6 +353,7 @@ mod tests {
     use fleet_proto::v1::OrderFailureCode;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn each_code_has_words() {
         let codes = (1..1000).filter_map(|number| OrderFailureCode::try_from(number).ok());
         let mut count = 0;

@@ -26,6 +26,7 @@ pub fn shown_check(message: &v1::DrillCheck) -> String {
 }
 
 /// Returns the words of a remark. Those of a backup are about one store, which whoever shows them names.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub fn note(note: &DataNote) -> String {
     let text = match note {
         DataNote::Other { text } => text.clone(),
