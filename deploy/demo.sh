@@ -110,7 +110,7 @@ go_through() {
     start_coordinator
     stage "Lab servers" "20 s"
     start_lab_servers
-    stage "The app labnotes, at three versions" ""
+    stage "The app labnotes, at five versions" ""
     push_app
     stage "labnotes 1.1 on each lab server" "30 s"
     install_everywhere
@@ -119,13 +119,15 @@ go_through() {
     say "the first rollout has ended $(clock) after the start"
     stage "1.3 destroys rows, and lab-2 loses its power meanwhile: every row comes back" "90 s"
     roll_out_the_bad_one
+    stage "1.4, over its required stop 1.3.1" "60 s"
+    roll_out_over_a_stop
     stage "Backups, each restored and checked" "30 s"
     back_up_everything
     stage "lab-3 burns down: its notebook comes back on lab-1" "60 s"
     lose_a_lab_server
     stage "What is there now" ""
     show fleet status
-    said "$(name_of 1)" "$(name_of 2)" "$(name_of 3)" 1.2
+    said "$(name_of 1)" "$(name_of 2)" "$(name_of 3)" 1.4
 }
 
 # stage TITLE ESTIMATE: says what begins, when, and how long it takes where that is more than a moment.
@@ -297,6 +299,15 @@ roll_out_the_bad_one() {
     say "all are on 1.2 with their uploads, whose rows 1.3 had removed"
     show fleet rollout explain
     said halted 'was rolled back to 1.2'
+}
+
+roll_out_over_a_stop() {
+    show fleet upgrade-path "$(name_of 1)" --to 1.4
+    said 1.3.1 'required stop'
+    show fleet rollout --version 1.4 --canary 0 --at-once 3 --yes
+    expect_everywhere 1.4
+    expect_uploads
+    say "all are on 1.4 with their uploads; 1.3.1 has run on each of them on the way"
 }
 
 # Once the new version runs on a host, its migration is through.

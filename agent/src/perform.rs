@@ -3,6 +3,7 @@
 //! **Invariant:** there is no queue. The next action is derived from the ledger and the open set at each pass, after a
 //! restart in the same way as after a message.
 
+mod ahead;
 mod allow;
 mod back;
 mod carry;

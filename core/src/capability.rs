@@ -49,10 +49,16 @@ struct Later<T: 'static> {
 const OF_APPS: &[Later<AppDefinition>] = &[Later { name: "key:upgrades", is_needed: |app| app.upgrades.is_some() }];
 
 /// Actions and fields of them that came after protocol 2.
-const OF_ACTIONS: &[Later<Action>] = &[Later {
-    name: "action:upgrade-backup",
-    is_needed: |action| matches!(action, Action::Upgrade { backup, .. } if !backup.is_empty()),
-}];
+const OF_ACTIONS: &[Later<Action>] = &[
+    Later {
+        name: "action:upgrade-backup",
+        is_needed: |action| matches!(action, Action::Upgrade { backup, .. } if !backup.is_empty()),
+    },
+    Later {
+        name: "action:upgrade-through",
+        is_needed: |action| matches!(action, Action::Upgrade { through, .. } if !through.is_empty()),
+    },
+];
 
 /// Returns the capabilities of this version, for its agent to report.
 pub fn own() -> BTreeSet<Capability> {

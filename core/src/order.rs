@@ -29,6 +29,32 @@ pub struct Order {
     pub deadline: Duration,
 }
 
+/// Least time limit of the way back of a change, and of work on data.
+const ROLLBACK: Duration = Duration::from_secs(600);
+const ROLLBACK_OF_DATA: Duration = Duration::from_secs(900);
+
+impl Order {
+    /// Returns the longest time that the way back may take after the deadline.
+    pub fn rollback_budget(&self) -> Duration {
+        match &self.action {
+            Action::Data(DataAction::Restore { .. }) => ROLLBACK_OF_DATA.max(self.deadline),
+            Action::Data(DataAction::Backup { .. } | DataAction::Drill { .. } | DataAction::Forget { .. }) => {
+                ROLLBACK_OF_DATA
+            }
+            // A removal has none.
+            Action::Remove { .. } => Duration::ZERO,
+            Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } | Action::Power { .. } => {
+                rollback_budget(self.deadline)
+            }
+        }
+    }
+}
+
+/// Returns the longest time that the way back of a change may take, after the deadline.
+pub fn rollback_budget(deadline: Duration) -> Duration {
+    deadline.max(ROLLBACK)
+}
+
 /// Change of an instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -44,7 +70,10 @@ pub enum Action {
         from: Release,
         /// Release and values to apply.
         goal: Goal,
-        /// Effect of the new release on data. Earlier versions gave none.
+        /// Releases that the instance runs on its way, in this order. Earlier versions had none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        through: Vec<Release>,
+        /// Effect on data of all releases together. Earlier versions gave none.
         #[serde(default, skip_serializing_if = "DataEffect::is_default")]
         data: DataEffect,
         /// Repositories that get a backup first, if the new release may change data.
@@ -145,6 +174,16 @@ impl Action {
     /// Returns the name of its kind, for metrics.
     pub fn label(&self) -> &'static str {
         self.kind().as_str()
+    }
+
+    /// Returns the releases that an order starts, in this order.
+    pub fn releases_ahead(&self) -> impl Iterator<Item = &Release> {
+        let through: &[Release] = match self {
+            Self::Upgrade { through, .. } => through,
+            Self::Install { .. } | Self::Configure { .. } | Self::Power { .. } | Self::Remove { .. } => &[],
+            Self::Data(_) => &[],
+        };
+        through.iter().chain(self.goal().map(|goal| &goal.release))
     }
 
     /// Returns the target state of the instance, if the order has one.

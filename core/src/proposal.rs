@@ -10,7 +10,7 @@ mod upgrade_check;
 pub use refusal::RolloutRefusal;
 pub use undo::propose_undo;
 
-use self::upgrade_check::UpgradeCheck;
+use self::upgrade_check::{UpgradeCheck, UpgradeWay};
 use crate::app::Upgrades;
 use crate::facts::{Asked, Desired, InstanceDesired, LinkState, Observed};
 use crate::labels::Selector;
@@ -27,8 +27,8 @@ pub struct RolloutRequest {
     pub to: Release,
     /// Its upgrade graph, if its app has one.
     pub upgrades: Option<Upgrades>,
-    /// Versions of the app that were pushed.
-    pub pushed: Vec<Version>,
+    /// Releases of the app that were pushed.
+    pub pushed: Vec<Release>,
     /// Hosts whose instances move.
     pub selector: Selector,
     /// Pace and limits, as far as they are given.
@@ -106,14 +106,16 @@ type Named<'a> = (&'a InstanceName, &'a InstanceDesired);
 
 fn sort(observed: &Observed, request: &RolloutRequest, selected: &[Named]) -> (Vec<Member>, Vec<LeftOut>) {
     let (mut members, mut left_out) = (Vec::new(), Vec::new());
-    let (to, mut upgrades) = (&request.to, UpgradeCheck::new(request));
+    let versions: Vec<Version> = request.pushed.iter().map(|release| release.name.version.clone()).collect();
+    let (to, mut upgrades) = (&request.to, UpgradeCheck::new(request, &versions));
     for (name, instance) in selected {
         let present = checks::present(observed, to, name, instance);
-        match present.and_then(|said| upgrades.check(&said.release.name.version).map(|data| (said, data))) {
-            Ok((said, data)) => members.push(Member {
+        match present.and_then(|said| upgrades.of(said, instance).map(|way| (said, way))) {
+            Ok((said, UpgradeWay { through, data })) => members.push(Member {
                 instance: (*name).clone(),
                 from: said.release.clone(),
                 to: to.clone(),
+                through,
                 data,
                 from_revision: Some(said.revision),
                 to_revision: None,

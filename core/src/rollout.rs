@@ -6,6 +6,7 @@ pub use strategy::StrategyRequest;
 
 use crate::app::DataEffect;
 use crate::names::{AppName, InstanceName, OperatorName, RolloutId, Version};
+use crate::order::rollback_budget;
 use crate::reason::LeftOutReason;
 use crate::release::Release;
 use crate::time::{Time, serde_millis};
@@ -52,7 +53,10 @@ pub struct Member {
     pub from: Release,
     /// Release that it moves to.
     pub to: Release,
-    /// Effect of the new release on its data.
+    /// Releases that it runs on its way, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub through: Vec<Release>,
+    /// Effect on its data of all releases together.
     #[serde(default, skip_serializing_if = "DataEffect::is_default")]
     pub data: DataEffect,
     /// The revision that it had before, so that an undo can put its values back. Rollouts from before this was noted have
@@ -105,6 +109,13 @@ pub struct Strategy {
     /// Time limit for one instance.
     #[serde(with = "serde_millis")]
     pub deadline: Duration,
+}
+
+impl Strategy {
+    /// Returns the longest time that one instance may take, the way back included.
+    pub fn longest(&self) -> Duration {
+        self.deadline + rollback_budget(self.deadline)
+    }
 }
 
 /// Maximum number of parallel changes: a number, or a share of the group.

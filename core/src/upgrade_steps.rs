@@ -1,7 +1,8 @@
 //! Steps of an upgrade that may change data, and the steps of its way back.
 //!
-//! **Invariant:** the new release starts only after every restore point is complete, and nothing else of the instance runs from
-//! [`UpgradeStep::Quiesce`] to that start.
+//! **Invariant:** a release starts only after every restore point is complete, and nothing else of the instance runs from
+//! [`UpgradeStep::Quiesce`] to the first start, nor between two releases.
+//! **Invariant:** the restore points are those of before the first release: the way back leads to the origin from any of them.
 //! **Invariant:** a committed upgrade never goes back, and restore points are removed only after that or after the way back.
 //!
 //! The design is in `docs/design/upgrades.md`.
@@ -28,6 +29,13 @@ pub struct UpgradePlan {
     /// Services that the backup needs then: the servers of all truth stores.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub servers: BTreeSet<String>,
+    /// Number of releases that the instance runs on its way to the new one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub through: usize,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Folder with data, and its copy of before the upgrade.
@@ -56,6 +64,9 @@ pub enum UpgradeStep {
     StopServers,
     /// Copy the folder of this restore point, and compare the copy.
     Copy(usize),
+    /// Start this release on the way as the new one is started in the end, wait until the instance is healthy, and stop everything.
+    /// Data may change.
+    Pass(usize),
     /// Replace the containers by those of the new release, with their restart policies, start them, and wait until the instance is
     /// healthy. Data may change.
     Start,
@@ -90,6 +101,7 @@ pub fn upgrade_steps(plan: &UpgradePlan) -> Vec<UpgradeStep> {
         steps.extend((!plan.servers.is_empty()).then_some(UpgradeStep::StopServers));
     }
     steps.extend((0..plan.points.len()).map(UpgradeStep::Copy));
+    steps.extend((0..plan.through).map(UpgradeStep::Pass));
     steps.extend([UpgradeStep::Start, UpgradeStep::Commit]);
     steps
 }
@@ -116,7 +128,8 @@ pub fn rollback_steps(plan: &UpgradePlan, begun: usize) -> Vec<RollbackStep> {
     if !has_begun(UpgradeStep::Quiesce) || has_begun(UpgradeStep::Commit) {
         return Vec::new();
     }
-    if !has_begun(UpgradeStep::Start) {
+    let is_touching = |step: &UpgradeStep| matches!(step, UpgradeStep::Pass(_) | UpgradeStep::Start);
+    if !steps.iter().take(begun.saturating_add(1)).any(is_touching) {
         return vec![RollbackStep::StartOrigin];
     }
     let put_back = (0..plan.points.len()).rev().map(RollbackStep::PutBack);
@@ -134,6 +147,7 @@ impl fmt::Display for UpgradeStep {
             Self::Quiesce => f.write_str("quiesce"),
             Self::StopServers => f.write_str("stop servers"),
             Self::Copy(point) => write!(f, "copy {point}"),
+            Self::Pass(release) => write!(f, "pass {release}"),
             Self::Start => f.write_str("start"),
             Self::Commit => f.write_str("commit"),
         }

@@ -86,7 +86,7 @@ slim_rootfs() {
 
 # --- labnotes -------------------------------------------------------------------------------------------------------
 
-LABNOTES_VERSIONS='1.1 1.2 1.3'
+LABNOTES_VERSIONS='1.1 1.2 1.3 1.3.1 1.4'
 
 # The images of labnotes on this engine, without a registry in their names.
 labnotes_images() {

@@ -1,5 +1,6 @@
 //! Versions: their order, their spellings, and the stops on the path from one to another.
 
+use fleet_agent::fake::Behaviour;
 use fleet_tests::fleet::{App, Fleet, Operator};
 use std::fs;
 
@@ -46,20 +47,36 @@ fn a_required_stop_is_not_passed_by() {
         .says("1.3.1 is a required stop on the way (moves tags), and was not pushed")
         .hints("fleet app graph notes@1.4");
     push(&fleet, "1.3.1", "");
-    fleet.refused(&format!("{ROLLOUT} 1.4")).says("it must be upgraded to 1.3.1 first: moves tags");
     let graph = fleet.done("app graph notes@1.4");
     assert!(graph.contains("1.3.1  -> 1.4") && graph.contains("1.1    -> 1.3.1 (stop) -> 1.4"), "{graph}");
     let path = fleet.done("upgrade-path notes-1 --to 1.4");
     assert!(path.contains("1.1    -> 1.3.1") && path.contains("required stop: moves tags"), "{path}");
     assert!(path.contains("fleet rollout --app notes --version 1.4"), "{path}");
-    for version in ["1.3.1", "1.4"] {
-        fleet.done(&format!("{ROLLOUT} {version}"));
-        fleet.wait_version("notes-1", version);
-    }
+    let plan = fleet.done("rollout --version 1.4 --canary 0 --dry-run");
+    assert!(plan.contains("1.1 -> 1.3.1 -> 1.4"), "{plan}");
+    fleet.done(&format!("{ROLLOUT} 1.4"));
+    fleet.wait_version("notes-1", "1.4");
+    let shown = fleet.done("rollout show");
+    assert!(shown.contains("1.1 -> 1.3.1 -> 1.4"), "{shown}");
     assert!(fleet.done("upgrade-path notes-1 --to 1.4").contains("none needed"));
     fleet.refused("upgrade-path notes-1 --to 1.3.1").says("1.4 is newer");
     let path = fleet.done("upgrade-path notes-1 --to 1.4 --output json");
     assert!(path.contains("\"from\": \"1.4\""), "{path}");
+}
+
+#[test]
+fn a_stop_that_is_not_healthy_leads_back_to_where_it_began() {
+    let fleet = Fleet::running(&["lab-1"]);
+    push(&fleet, "1.4", "upgrades: { stops: [{ version: 1.3.1, why: moves tags }] }\n");
+    fleet.push(&App::hasty("1.3.1"));
+    fleet.behave("1.3.1", Behaviour::Sick);
+    fleet.refused(&format!("{ROLLOUT} 1.4")).says("notes-1 was rolled back to 1.1: 1.3.1, on its way: ");
+    fleet.wait_version("notes-1", "1.1");
+    assert_eq!(fleet.host("lab-1").starts("notes-1"), ["notes-web:1.1", "notes-web:1.3.1", "notes-web:1.1"]);
+    fleet.done("rollout abort");
+
+    fleet.done("instance stop notes-1");
+    fleet.refused(&format!("{ROLLOUT} 1.4")).says("it is stopped, and has to run as 1.3.1 on its way: start it first");
 }
 
 #[test]

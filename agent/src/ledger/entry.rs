@@ -129,6 +129,9 @@ pub struct OpenState {
     pub from: Option<Settled>,
     /// Target state; none before it is rendered, and for a removal.
     pub to: Option<Settled>,
+    /// States on the way to the target, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub through: Vec<Settled>,
     /// Direction of the order.
     pub way: Direction,
 }
@@ -213,6 +216,11 @@ impl Settled {
 }
 
 impl OpenState {
+    /// Returns the states that the order brings, in their order.
+    pub fn ahead(&self) -> impl Iterator<Item = &Settled> {
+        self.through.iter().chain(&self.to)
+    }
+
     /// Returns a copy without values, for the ledger, once the values are rendered.
     #[must_use]
     pub fn clone_without_values(&self) -> Self {

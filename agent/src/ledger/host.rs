@@ -16,7 +16,9 @@ impl LedgerWriter {
         }
         for entry in ledger.orders.values_mut() {
             match &mut entry.state {
-                OrderState::Open(open) => open.from.iter_mut().chain(&mut open.to).for_each(settled),
+                OrderState::Open(open) => {
+                    open.from.iter_mut().chain(&mut open.through).chain(&mut open.to).for_each(settled);
+                }
                 OrderState::Ended { .. } => {}
             }
         }

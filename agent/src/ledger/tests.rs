@@ -20,6 +20,7 @@ fn order(name: &str) -> OrderEntry {
         journal: None,
         from: None,
         to: None,
+        through: Vec::new(),
         way: Direction::Accepted,
     };
     OrderEntry { order, begun: Time(1), state: OrderState::Open(Box::new(open)) }

@@ -1,13 +1,12 @@
 //! The life of one order on this host: accepted, forward, at its end or on the way back.
 
-use super::allow::allow_instance;
+use super::ahead::{Ahead, ahead, bare_spec};
 use super::back::{Attempt, back};
-use super::claims::{expect_deletable, expect_unclaimed};
+use super::claims::expect_unclaimed;
 use super::data::{self, DataWork};
 use super::end::end;
 use super::expect::outcome_at_once;
 use super::forward::forward;
-use super::prepare::{PrepareError, prepare, refuse_to_start};
 use super::stuck::{Left, left_for_operator};
 use super::upgrade::{RolledBack, Upgrade, keeps_data};
 use super::work::Work;
@@ -18,20 +17,15 @@ use crate::ledger::{
 };
 use fleet_core::activity::Activity;
 use fleet_core::backup::{DataAction, DataKind, DataResult};
-use fleet_core::facts::PowerDesired;
 use fleet_core::names::OrderId;
-use fleet_core::order::{Action, End, Order, Outcome, PowerRequest};
+use fleet_core::order::{Action, End, Order, Outcome};
 use fleet_core::order_failure::{DataNote, OrderFailure};
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
 use fleet_proto::convert::OutgoingOrder;
-use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::timeout;
 use tracing::{Instrument, Span};
-
-/// The way back gets at least this long, whatever the order's deadline was.
-const BACK_LIMIT: Duration = Duration::from_secs(600);
 
 /// Accepts a new order and carries it out.
 pub async fn begin(context: &AgentContext, incoming: OutgoingOrder) {
@@ -63,6 +57,7 @@ async fn accept(context: &AgentContext, incoming: OutgoingOrder) {
         journal: None,
         from,
         to: None,
+        through: Vec::new(),
         way: Direction::Accepted,
     };
     let accepted = OrderEntry { order: order.clone(), begun, state: OrderState::Open(Box::new(open)) };
@@ -111,22 +106,22 @@ struct Carrying<'a> {
 impl Carrying<'_> {
     async fn accepted(&self, mut open: OpenState) {
         let began = tokio::time::Instant::now();
-        let prepared = timeout(self.left, self.prepared(&open)).await;
-        let to = match prepared {
-            Ok(Ok(to)) => to,
+        let prepared = timeout(self.left, ahead(self.work, self.order, &open)).await;
+        let Ahead { through, to } = match prepared {
+            Ok(Ok(ahead)) => ahead,
             Ok(Err(error)) => return self.end(Outcome::Refused { failure: (&error).into() }, None).await,
             Err(_) => {
                 let failure = OrderFailure::DeadlineOverBeforeStart { deadline: self.order.deadline };
                 return self.end(Outcome::Refused { failure }, None).await;
             }
         };
-        open.to.clone_from(&to);
+        (open.through, open.to) = (through, to);
         open.way = Direction::Forward { step: 0, doing: None };
         let (id, begun) = (self.order.id.clone(), open.clone());
         let begin = move |ledger: &mut LedgerWriter| {
             // Another order with conflicting claims may have begun meanwhile.
             let unclaimed = |to: &Settled| expect_unclaimed(&ledger.ledger(), &to.rendered.spec, before(&begun)).err();
-            let taken = to.as_ref().and_then(unclaimed);
+            let taken = begun.ahead().find_map(unclaimed);
             if taken.is_none() {
                 ledger.mark(&id, |kept| *kept = begun.clone_without_values())?;
             }
@@ -139,40 +134,10 @@ impl Carrying<'_> {
         Carrying { left, ..*self }.forward(open).await;
     }
 
-    /// Returns the target state of the instance; none if nothing of it will be left.
-    async fn prepared(&self, open: &OpenState) -> Result<Option<Settled>, PrepareError> {
-        let from = open.from.as_ref();
-        if let Some(from) = from.filter(|_| starts_something(&self.order.action)) {
-            refuse_to_start(self.work.context, from).await?;
-        }
-        match &self.order.action {
-            Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => {
-                self.work.say(Activity::Preparing(goal.release.name.clone()));
-                let context = self.work.context;
-                let to = prepare(context, &self.order.instance, goal, &open.values, open.drift, from).await;
-                to.map(Some)
-            }
-            Action::Power { request, serial } => {
-                if let Some(from) = from.filter(|_| starts_something(&self.order.action)) {
-                    allow_instance(self.work.context, &from.rendered).await?;
-                }
-                let power = PowerDesired { request: *request, serial: *serial };
-                Ok(from.map(|from| Settled { power, ..from.clone() }))
-            }
-            Action::Remove { volumes } => {
-                let spec = self.spec(open).unwrap_or_else(|| self.bare_spec(volumes));
-                expect_deletable(self.work.context, &spec, volumes).await?;
-                Ok(None)
-            }
-            // Work on data is prepared separately.
-            Action::Data(_) => Ok(None),
-        }
-    }
-
     async fn forward(&self, open: OpenState) {
         let spec = match (self.spec(&open), &self.order.action) {
             (Some(spec), _) => spec,
-            (None, Action::Remove { volumes }) if !volumes.is_empty() => self.bare_spec(volumes),
+            (None, Action::Remove { volumes }) if !volumes.is_empty() => bare_spec(self.work, volumes),
             (None, _) => return self.end(Outcome::AlreadySo, Some(LedgerUpdate::Gone)).await,
         };
         if let Direction::Forward { step: 1.., doing: Some(doing) } = &open.way {
@@ -213,11 +178,11 @@ impl Carrying<'_> {
         // An earlier agent has begun it without copies.
         let is_begun = matches!(open.way, Direction::Forward { step: 1.., .. });
         let is_without = is_begun && self.journal().is_none_or(|journal| journal.upgrade.is_none());
-        if is_without || !keeps_data(&self.order.action, from, to) {
+        if is_without || open.through.is_empty() && !keeps_data(&self.order.action, from, to) {
             return None;
         }
         let data = DataWork { work: self.work, order: self.order, open };
-        Some(Upgrade { data, from: from?, to: to? })
+        Some(Upgrade { data, from: from?, through: &open.through, to: to? })
     }
 
     /// Returns whether any step has begun, according to the ledger.
@@ -244,7 +209,7 @@ impl Carrying<'_> {
             upgrade.remove_copies().await;
             return self.end(Outcome::Done, Some(became(open.to.clone()))).await;
         }
-        let whole = self.order.deadline.max(BACK_LIMIT);
+        let whole = self.order.rollback_budget();
         // Data has to come back however long the power was away: each attempt gets the whole time.
         let limit = if upgrade.is_some() { whole } else { whole.saturating_sub(clock::now().since(since)) };
         let going = async {
@@ -308,11 +273,6 @@ impl Carrying<'_> {
         settled.or_else(|| self.work.context.ledger().instances().get(&self.order.instance)?.spec().cloned())
     }
 
-    fn bare_spec(&self, volumes: &BTreeSet<String>) -> InstanceSpec {
-        let (context, instance) = (self.work.context, &self.order.instance);
-        InstanceSpec::unrecorded(instance, &context.host, volumes, context.working_dir(instance).display().to_string())
-    }
-
     async fn end(&self, outcome: Outcome, becomes: Option<LedgerUpdate>) {
         // The backup of an upgrade is there, however that ended.
         let made = self.journal().map(|journal| journal.safety).filter(|copies| !copies.is_empty());
@@ -330,14 +290,6 @@ impl Carrying<'_> {
 
 fn before(open: &OpenState) -> Option<&InstanceSpec> {
     open.from.as_ref().map(|from| &from.rendered.spec)
-}
-
-fn starts_something(action: &Action) -> bool {
-    match action {
-        Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } => true,
-        Action::Power { request: PowerRequest::Start | PowerRequest::Restart, .. } => true,
-        Action::Power { request: PowerRequest::Stop, .. } | Action::Remove { .. } | Action::Data(_) => false,
-    }
 }
 
 fn became(settled: Option<Settled>) -> LedgerUpdate {

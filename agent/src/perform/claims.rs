@@ -49,9 +49,12 @@ pub enum ClaimError {
 /// Returns the claims of the other instances of this host, including those that an order is creating.
 pub fn others(ledger: &Ledger, instance: &InstanceName) -> Vec<(InstanceName, Claims)> {
     let kept = ledger.instances().iter().filter_map(|(name, entry)| Some((name, entry.spec()?)));
-    let coming = ledger.orders().values().filter_map(|entry| match &entry.state {
-        OrderState::Open(open) => Some((&entry.order.instance, &open.to.as_ref()?.rendered.spec)),
-        OrderState::Ended { .. } => None,
+    let coming = ledger.orders().values().flat_map(|entry| {
+        let ahead = match &entry.state {
+            OrderState::Open(open) => Some(open.ahead()),
+            OrderState::Ended { .. } => None,
+        };
+        ahead.into_iter().flatten().map(|to| (&entry.order.instance, &to.rendered.spec))
     });
     let others = kept.chain(coming).filter(|(name, _)| *name != instance);
     others.map(|(name, spec)| (name.clone(), claims_of(spec))).collect()

@@ -72,8 +72,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Putting back gets at least this long, whatever the order's deadline was.
-const BACK_LIMIT: Duration = Duration::from_secs(900);
 /// Work that is interrupted again and again is given up.
 const ATTEMPTS: u32 = 3;
 
@@ -179,8 +177,7 @@ impl DataWork<'_> {
         if !journal.held.is_empty() || !journal.aside.is_empty() || journal.reach == RestorePhase::Apart {
             self.work.turn_back(because);
         }
-        // A bucket is filled again, object by object.
-        let limit = if journal.filled.is_empty() { BACK_LIMIT } else { BACK_LIMIT.max(self.order.deadline) };
+        let limit = self.order.rollback_budget();
         let failure = match timeout(limit, undo::undo(self)).await {
             Ok(Ok(())) => {
                 let failure = match self.journal().filled.is_empty() {

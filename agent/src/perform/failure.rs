@@ -28,6 +28,10 @@ impl From<&PrepareError> for OrderFailure {
             PrepareError::Forbidden(error) => error.into(),
             PrepareError::Claim(error) => error.into(),
             PrepareError::DataGone(volumes, _) => Self::VolumesGone { volumes: volumes.clone() },
+            PrepareError::Stopped { through } => Self::StoppedOnTheWay { through: through.clone() },
+            PrepareError::OnTheWay(version, error) => {
+                Self::OnTheWay { version: version.clone(), failure: Box::new((&**error).into()) }
+            }
             PrepareError::Look(error) => error.into(),
         }
     }

@@ -13,7 +13,7 @@ use fleet_core::compose::Problems;
 use fleet_core::facts::{DriftRule, PowerDesired};
 use fleet_core::health_problem::LostVolume;
 use fleet_core::host_policy::Reaches;
-use fleet_core::names::InstanceName;
+use fleet_core::names::{InstanceName, Version};
 use fleet_core::order::PowerRequest;
 use fleet_core::release::Goal;
 use fleet_core::spec::InstanceSpec;
@@ -46,6 +46,10 @@ pub enum PrepareError {
         lost = listed(.0)
     )]
     DataGone(Vec<LostVolume>, InstanceName),
+    #[error("it is stopped, and has to run as {through} on its way")]
+    Stopped { through: Version },
+    #[error("{0}, on its way: {1}")]
+    OnTheWay(Version, Box<PrepareError>),
     #[error(transparent)]
     Look(#[from] RuntimeError),
 }
@@ -57,7 +61,9 @@ impl PrepareError {
             Self::Look(error) | Self::Claim(ClaimError::Look(error)) | Self::Forbidden(Forbidden::Look(error)) => {
                 error.is_passing()
             }
+            Self::OnTheWay(_, error) => error.is_passing(),
             Self::Fetch(_)
+            | Self::Stopped { .. }
             | Self::OtherApp(_)
             | Self::Values(_)
             | Self::Render(_)

@@ -17,7 +17,7 @@ use fleet_core::backup::Store;
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::Action;
 use fleet_core::spec::InstanceSpec;
-use fleet_core::steps::steps_to_quiesce;
+use fleet_core::steps::{FoundProject, steps_to_quiesce};
 use fleet_core::upgrade_steps::{RollbackStep, UpgradePlan, UpgradeStep, resumed_at, rollback_steps, upgrade_steps};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -45,6 +45,8 @@ macro_rules! patiently {
 pub struct Upgrade<'a> {
     pub data: DataWork<'a>,
     pub from: &'a Settled,
+    /// States on the way, in their order.
+    pub through: &'a [Settled],
     pub to: &'a Settled,
 }
 
@@ -71,7 +73,7 @@ impl Upgrade<'_> {
                 patiently!(undo::undo(&self.data))?;
                 (cursor.plan.clone(), resumed_at(&cursor.plan, cursor.begun))
             }
-            None => (patiently!(points::plan(&self.data, self.from, self.backup()))?, 0),
+            None => (self.plan().await?, 0),
         };
         for step in upgrade_steps(&plan).into_iter().skip(at) {
             let cursor = UpgradeCursor { plan: plan.clone(), begun: at, put_back: BTreeSet::new() };
@@ -83,20 +85,29 @@ impl Upgrade<'_> {
         Ok(())
     }
 
-    fn backup(&self) -> &BTreeSet<RepositoryName> {
-        self.data.order.action.backup_targets().unwrap_or(&NO_REPOSITORIES)
+    async fn plan(&self) -> Result<UpgradePlan, DataError> {
+        let (data, through) = (&self.data, self.through.len());
+        if !keeps_data(&data.order.action, Some(self.from), Some(self.to)) {
+            return Ok(UpgradePlan { through, ..UpgradePlan::default() });
+        }
+        let backup = data.order.action.backup_targets().unwrap_or(&NO_REPOSITORIES);
+        let plan = patiently!(points::plan(data, self.from, backup))?;
+        Ok(UpgradePlan { through, ..plan })
     }
 
     async fn step(&self, step: UpgradeStep, plan: &UpgradePlan) -> Result<(), DataError> {
         let (data, before) = (&self.data, &self.from.rendered.spec);
         match step {
             UpgradeStep::Fetch => {
-                let spec = &self.to.rendered.spec;
-                Ok(data.work.perform(spec, |found| fetching(stages(found, self.to)), Finish::AsIs).await?)
+                for to in self.through.iter().chain([self.to]) {
+                    let fetch = |found: &FoundProject| fetching(stages(found, to));
+                    data.work.perform(&to.rendered.spec, fetch, Finish::AsIs).await?;
+                }
+                Ok(())
             }
             UpgradeStep::Prepare => {
                 // The Engine starts what was made with a restart policy, even if it never ran, when the power comes back.
-                let mut to = self.to.clone();
+                let mut to = self.through.first().unwrap_or(self.to).clone();
                 to.rendered.spec.switch_restarts_off();
                 let spec = &to.rendered.spec;
                 Ok(data.work.perform(spec, |found| preparing(stages(found, &to)), Finish::AsIs).await?)
@@ -114,13 +125,28 @@ impl Upgrade<'_> {
                 // What ran in between may have written.
                 expect_quiet(data, before, &BTreeSet::new()).await
             }
-            UpgradeStep::Start => {
-                let finish = Finish::Healthy(&self.to.rendered.health);
-                Ok(data.work.perform(&self.to.rendered.spec, |found| stages(found, self.to), finish).await?)
+            UpgradeStep::Pass(number) => {
+                let Some(release) = self.through.get(number) else { return Ok(()) };
+                let version = || release.release.name.version.clone();
+                self.pass(release)
+                    .await
+                    .map_err(|error| DataError::OnTheWay { version: version(), error: error.into() })
             }
+            UpgradeStep::Start => Ok(self.start(self.to).await?),
             // The rest is done by `remove_copies`, without a deadline.
             UpgradeStep::Commit => Ok(()),
         }
+    }
+
+    /// Starts a release on the way, which may migrate data, and stops it when it is healthy.
+    async fn pass(&self, release: &Settled) -> Result<(), DataError> {
+        self.start(release).await?;
+        quiesce(&self.data, &release.rendered.spec, &BTreeSet::new()).await
+    }
+
+    async fn start(&self, to: &Settled) -> Result<(), WorkError> {
+        let finish = Finish::Healthy(&to.rendered.health);
+        self.data.work.perform(&to.rendered.spec, |found| stages(found, to), finish).await
     }
 
     /// Backs up. Where the backup is the restore point of stores, it has to have them.

@@ -37,11 +37,25 @@ fn first() -> Bundle {
     bundle(&format!("    image: {}\n    init: true\n    command: [sleep, infinity]\n", images::ONE))
 }
 
+/// Start of a release after it: it fails over rows that the migration before has not made.
+const NEXT_MIGRATION: &str = "insert into notes select 1000, 'next' from notes where id = 1 and body = 'migrated' \
+                              and not exists (select from notes where id = 1000); \
+                              select 1 / count(*) from notes where id = 1000";
+
 /// The release that migrates; its health check is this command.
 fn second(check: &str) -> Bundle {
+    migrating(MIGRATION, check)
+}
+
+/// The release after it.
+fn third(check: &str) -> Bundle {
+    migrating(NEXT_MIGRATION, check)
+}
+
+fn migrating(migration: &str, check: &str) -> Bundle {
     bundle(&format!(
         "    image: labnotes-db:1\n    init: true\n    entrypoint: [sh, -c]\n    environment: {{ PGPASSWORD: '${{PASSWORD}}' }}\n    \
-         command: [\"psql -h db -U notes -d notes -c \\\"{MIGRATION}\\\" && touch /uploads/migrated && sleep infinity\"]\n    \
+         command: [\"psql -h db -U notes -d notes -c \\\"{migration}\\\" && touch /uploads/migrated && sleep infinity\"]\n    \
          healthcheck: {{ test: [CMD, {check}], interval: 1s, timeout: 2s, retries: 2 }}\n"
     ))
 }
@@ -56,27 +70,33 @@ type Data = (String, BTreeMap<String, String>);
 
 struct Upgrading {
     lab: Lab,
-    to: Bundle,
+    /// Releases ahead, in their order.
+    ahead: Vec<Bundle>,
     before: Data,
 }
 
 impl Upgrading {
     /// An instance with data, of the first release.
-    async fn new(name: &str, to: Bundle) -> Option<(Self, tokio::process::Child)> {
+    async fn new(name: &str, ahead: &[Bundle]) -> Option<(Self, tokio::process::Child)> {
         let lab = Lab::with(name, "labnotes-db:1", first(), "").await?;
-        lab.coordinator.bundles.lock().expect("no fault").insert(to.digest().to_string(), to.clone());
+        for release in ahead {
+            lab.coordinator.bundles.lock().expect("no fault").insert(release.digest().to_string(), release.clone());
+        }
         let agent = lab.agent();
         let end = lab.carry_out(&lab.order(&lab.instance(), Action::Install { goal: lab.goal() })).await;
         assert_eq!(end.outcome, Outcome::Done);
         fill(&lab);
         let before = (rows(&lab, &lab.name), hashes(&lab.files(&lab.name)));
-        Some((Self { lab, to, before }, agent))
+        Some((Self { lab, ahead: ahead.to_vec(), before }, agent))
     }
 
+    /// An upgrade over the releases ahead.
     fn order(&self) -> OutgoingOrder {
-        let goal = Goal { release: release(&self.to, "2"), revision: 1 };
+        let versions = (2..).map(|number: u32| number.to_string());
+        let mut through: Vec<_> = self.ahead.iter().zip(versions).map(|(it, version)| release(it, &version)).collect();
+        let goal = Goal { release: through.pop().expect("a release"), revision: 1 };
         let (from, backup) = (release(&first(), "1"), ["near".parse().expect("a name")].into());
-        self.lab.order(&self.lab.instance(), Action::Upgrade { from, goal, data: DataEffect::AtStart, backup })
+        self.lab.order(&self.lab.instance(), Action::Upgrade { from, goal, through, data: DataEffect::AtStart, backup })
     }
 
     fn data(&self) -> Data {
@@ -107,7 +127,7 @@ impl Upgrading {
 
 #[tokio::test]
 async fn a_release_that_destroys_rows_and_is_not_healthy_leaves_every_row() {
-    let Some((upgrading, _agent)) = Upgrading::new("ftubad", second("'false'")).await else { return };
+    let Some((upgrading, _agent)) = Upgrading::new("ftubad", &[second("'false'")]).await else { return };
     let end = upgrading.lab.carry_out(&upgrading.order()).await;
     upgrading.check_as_before(&end, "bad");
     assert!(matches!(end.made.as_deref(), Some(DataResult::Backup(copies)) if copies[0].result.is_ok()), "{end:?}");
@@ -115,7 +135,7 @@ async fn a_release_that_destroys_rows_and_is_not_healthy_leaves_every_row() {
 
 #[tokio::test]
 async fn a_release_that_is_healthy_has_the_migrated_rows() {
-    let Some((upgrading, _agent)) = Upgrading::new("ftugood", second("'true'")).await else { return };
+    let Some((upgrading, _agent)) = Upgrading::new("ftugood", &[second("'true'")]).await else { return };
     let end = upgrading.lab.carry_out(&upgrading.order()).await;
     assert_eq!(end.outcome, Outcome::Done);
     let (rows, files) = upgrading.data();
@@ -125,14 +145,26 @@ async fn a_release_that_is_healthy_has_the_migrated_rows() {
 }
 
 #[tokio::test]
+async fn a_release_migrates_what_the_release_on_the_way_has_made() {
+    let ahead = [second("'true'"), third("'true'")];
+    let Some((upgrading, _agent)) = Upgrading::new("ftuway", &ahead).await else { return };
+    let end = upgrading.lab.carry_out(&upgrading.order()).await;
+    assert_eq!(end.outcome, Outcome::Done);
+    assert!(upgrading.data().0.starts_with("11|"), "{:?}", upgrading.data());
+    assert_eq!(upgrading.around(), ("always unless-stopped".to_owned(), 2));
+}
+
+#[tokio::test]
 async fn killed_at_any_moment_of_a_bad_upgrade_every_row_is_there() {
-    let Some((upgrading, mut agent)) = Upgrading::new("ftukill", second("'false'")).await else { return };
+    // The first has migrated, and is healthy, when the second fails.
+    let ahead = [second("'true'"), third("'false'")];
+    let Some((upgrading, mut agent)) = Upgrading::new("ftukill", &ahead).await else { return };
     let number = |name: &str, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (kills, mut seed): (u64, u64) = (number("FLEET_UPGRADE_KILLS", 4), number("FLEET_SEED", 7));
     for kill in 0..kills {
-        // The way there and back takes about 12 s.
+        // The way there and back takes about 20 s.
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let moment = Duration::from_millis((seed >> 33) % 12_000);
+        let moment = Duration::from_millis((seed >> 33) % 20_000);
         let order = upgrading.order();
         upgrading.lab.ask(&order);
         let end = tokio::select! {

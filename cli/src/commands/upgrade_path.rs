@@ -15,8 +15,8 @@ use fleet_proto::v1::{ReleaseView, ShowReleaseRequest, UpgradePath};
 
 /// Show the upgrades that lead an instance to a version, one after the other
 ///
-/// The path passes each required stop, then takes as few upgrades as it can. Each of them is a rollout of its own. The plan of a
-/// rollout (`--dry-run`) shows what is backed up, copied and stopped.
+/// The path passes each required stop, then takes as few upgrades as it can. One rollout makes them all, and leads back to the present
+/// version and data if one of them fails. Its plan (`--dry-run`) shows what is backed up, copied and stopped.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  fleet upgrade-path notes-1 --to 1.4")]
 pub struct UpgradePathArgs {

@@ -1,6 +1,7 @@
 //! Layout of a rollout's plan, before anything happens.
 
 use super::section;
+use super::upgrades::way;
 use crate::format::{one_line, short_digest};
 use crate::output::grid;
 use crate::words::reasons::shown_left_out;
@@ -61,7 +62,7 @@ fn wave_lines<'a>(wave: &'a Wave, shown: &mut Vec<&'a ProposedChange>) -> Vec<St
 
 fn row(change: &ProposedChange) -> Vec<String> {
     let offline = if change.online { "" } else { "offline: catches up when it is back" };
-    let versions = format!("{} -> {}", change.from, change.to);
+    let versions = way(&change.from, &change.through, &change.to);
     vec![change.instance.clone(), change.host.clone(), versions, offline.to_owned()]
 }
 
@@ -79,6 +80,7 @@ mod tests {
             host: format!("lab-{number}"),
             from: "1.1".to_owned(),
             to: "1.2".to_owned(),
+            through: Vec::new(),
             online,
             changes: vec![
                 PlannedChange::ServiceRecreated {

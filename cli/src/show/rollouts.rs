@@ -1,5 +1,6 @@
 //! Layout of rollouts in lists and in detail.
 
+use super::upgrades::way;
 use super::{members, pairs, section};
 use crate::format::{age, one_line, or_dash};
 use crate::output::{Column, grid};
@@ -47,7 +48,7 @@ pub fn lines(rollout: &RolloutView, now: Time) -> Vec<String> {
         ("how", strategy::lines(rollout.strategy.as_ref()).join("; ")),
     ]);
     let members = rollout.members.iter().map(|member| {
-        let versions = format!("{} -> {}", member.from, member.to);
+        let versions = way(&member.from, &member.through, &member.to);
         let text = members::reason(member);
         let since = age(now, member.since_ms);
         vec![

@@ -22,7 +22,13 @@ pub fn lines(release: &ReleaseView) -> Vec<String> {
     lines
 }
 
-/// Returns the upgrades of a path of an instance, and the rollouts that make them.
+/// Returns the versions of an upgrade, such as `1.1 -> 1.3 -> 1.4`.
+pub fn way(from: &str, through: &[String], to: &str) -> String {
+    let ahead = through.iter().map(String::as_str).chain([to]).map(|version| format!(" -> {version}"));
+    format!("{from}{}", ahead.collect::<String>())
+}
+
+/// Returns the upgrades of a path of an instance, and the rollout that makes them.
 pub fn path_lines(instance: &InstanceView, path: &UpgradePath) -> Vec<String> {
     let count = match path.hops.len() {
         0 => "none needed: it is at that version".to_owned(),
@@ -41,7 +47,7 @@ pub fn path_lines(instance: &InstanceView, path: &UpgradePath) -> Vec<String> {
     };
     lines.extend(section("upgrades", grid(Vec::new(), before.zip(&path.hops).map(hop).collect())));
     let rollout = |hop: &UpgradeHop| format!("fleet rollout --app {} --version {}", instance.app, hop.to);
-    lines.extend(section("as rollouts", path.hops.iter().map(rollout).collect()));
+    lines.extend(section("rollout", path.hops.last().map(rollout).into_iter().collect()));
     lines
 }
 
@@ -152,8 +158,7 @@ mod tests {
           1.1    -> 1.3.1  data may be migrated at the start  required stop: moves tags
           1.3.1  -> 1.4    data is left alone
 
-        as rollouts
-          fleet rollout --app notes --version 1.3.1
+        rollout
           fleet rollout --app notes --version 1.4
         ");
         let there = UpgradePath { from: "1.4".to_owned(), ..Default::default() };

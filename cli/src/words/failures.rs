@@ -257,6 +257,10 @@ pub fn words(failure: &OrderFailure) -> String {
             stores.join(", "),
             words(because)
         ),
+        OrderFailure::OnTheWay { version, failure } => format!("{version}, on its way: {}", words(failure)),
+        OrderFailure::StoppedOnTheWay { through } => {
+            format!("it is stopped, and has to run as {through} on its way")
+        }
         OrderFailure::NoRestorePoint { store } => format!(
             "the store `{store}` has no folder on its host that could be copied for the way back, and the instance has no backup policy"
         ),

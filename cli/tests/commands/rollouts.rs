@@ -28,6 +28,7 @@ fn proposal() -> Proposal {
         host: format!("lab-{number}"),
         from: "1.1".to_owned(),
         to: "1.2".to_owned(),
+        through: Vec::new(),
         online,
         changes: vec![
             PlannedChange::ServiceRecreated {

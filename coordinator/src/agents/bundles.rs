@@ -30,13 +30,12 @@ pub fn concerns(snapshot: &StateSnapshot, host: &HostName, digest: &Digest) -> b
 }
 
 fn releases_of(action: &Action) -> impl Iterator<Item = &Release> {
-    let (from, to) = match action {
-        Action::Install { goal } | Action::Configure { goal, .. } => (None, Some(&goal.release)),
-        Action::Upgrade { from, goal, .. } => (Some(from), Some(&goal.release)),
-        Action::Data(data) => (None, data.goal().map(|goal| &goal.release)),
-        Action::Power { .. } | Action::Remove { .. } => (None, None),
+    let from = match action {
+        Action::Upgrade { from, .. } => Some(from),
+        Action::Install { .. } | Action::Configure { .. } | Action::Power { .. } | Action::Remove { .. } => None,
+        Action::Data(_) => None,
     };
-    from.into_iter().chain(to)
+    from.into_iter().chain(action.releases_ahead())
 }
 
 /// The pieces of a bundle, each read when the host is ready for it.

@@ -77,6 +77,7 @@ pub fn undo(id: &str, instance: &str, revision: u64) -> Rollout {
         instance: read(instance),
         from: release("1.2"),
         to: release("1.1"),
+        through: Vec::new(),
         data: DataEffect::default(),
         from_revision: Some(revision - 1),
         to_revision: Some(revision),

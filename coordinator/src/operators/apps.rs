@@ -8,6 +8,7 @@ use fleet_core::app::{Declaration, Upgrades, ValueType};
 use fleet_core::hint::Hint;
 use fleet_core::names::{AppName, ReleaseName, Version};
 use fleet_core::refused_call::{Attempt, NamedKind};
+use fleet_core::release::Release;
 use fleet_core::upgrade_path::UpgradePaths;
 use fleet_proto::v1;
 use std::cmp::Reverse;
@@ -44,7 +45,7 @@ impl OperatorsService {
         if !request.upgrades {
             return Ok(view);
         }
-        let pushed = self.versions_of(&app);
+        let pushed = self.releases_of(&app).into_iter().map(|release| release.name.version).collect();
         // Each pushed version has a path of its own: that is work for a thread of its own.
         let graph =
             spawn_blocking(move || graph_view(kept.upgrades.as_ref(), pushed, &kept.release.name.version)).await;
@@ -57,10 +58,11 @@ impl OperatorsService {
         snapshot.releases().get(app)?.values().max_by_key(|release| release.pushed).cloned()
     }
 
-    /// Returns the versions of an app that were pushed.
-    pub fn versions_of(&self, app: &AppName) -> Vec<Version> {
+    /// Returns the releases of an app that were pushed.
+    pub fn releases_of(&self, app: &AppName) -> Vec<Release> {
         let snapshot = self.shared.facts.read();
-        snapshot.releases().get(app).into_iter().flat_map(BTreeMap::keys).cloned().collect()
+        let pushed = snapshot.releases().get(app).into_iter().flat_map(BTreeMap::values);
+        pushed.map(|kept| kept.release.clone()).collect()
     }
 
     pub fn release_view(&self, name: &ReleaseName) -> Result<v1::ReleaseView, Status> {

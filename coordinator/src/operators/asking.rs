@@ -177,9 +177,16 @@ impl OperatorsService {
                     continue;
                 }
             };
-            asked.planned.insert(name.clone(), PlannedClaims { from, claims: claims.clone() });
-            let host = desired.host;
-            if let Some((refusals, more)) = self.policy_refusals(&host, &reaches) {
+            asked.planned.insert(name.clone(), PlannedClaims { from: from.clone(), claims: claims.clone() });
+            let mut ahead = vec![HostUse { claims, reaches }];
+            for release in &member.through {
+                match self.host_use(&mut session, of, release, from.revision).await {
+                    Ok(used) => ahead.push(used),
+                    Err(status) => asked.not_rendered(of, &status),
+                }
+            }
+            let host = desired.host.clone();
+            if let Some((refusals, more)) = ahead.iter().find_map(|used| self.policy_refusals(&host, &used.reaches)) {
                 asked.refused.insert(name.clone(), LeftOutReason::PolicyForbids { host, more, refusals });
             } else if room == 0 {
                 asked
@@ -187,7 +194,7 @@ impl OperatorsService {
                     .insert(name.clone(), NotAsked { host, reason: NotAskedReason::TooMany { limit: ASKED } });
             } else {
                 room -= 1;
-                by_host.entry(host).or_default().push((name.clone(), claims));
+                by_host.entry(host).or_default().extend(ahead.into_iter().map(|used| (name.clone(), used.claims)));
             }
         }
         drop(session);

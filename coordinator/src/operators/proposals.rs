@@ -44,7 +44,7 @@ impl OperatorsService {
         };
         let version: Version = read(ATTEMPT, &request.version)?;
         let ReleaseKept { release: to, upgrades, .. } = self.find_release(ATTEMPT, &app, &version)?;
-        let pushed = self.versions_of(&app);
+        let pushed = self.releases_of(&app);
         let selector: Selector = read(ATTEMPT, &request.selector)?;
         Ok(RolloutRequest { to, upgrades, pushed, selector, strategy: strategy_request(request)? })
     }
@@ -109,13 +109,15 @@ impl OperatorsService {
     /// Refuses a release whose values an instance does not have: its host could only refuse it later.
     fn check_values(&self, rendering: &mut Rendering, proposal: &Proposal) -> Result<(), Status> {
         for member in self.with_other_values(proposal) {
-            let opened = self.opened(ATTEMPT, rendering, &member.to)?;
             let values = self.values_of(&member.instance)?;
-            CheckedValues::of_instance(&opened.definition.values, &values).map_err(|problems| {
-                let (instance, (problems, more)) = (member.instance.clone(), first_of(texts(&problems)));
-                let refusal = CallRefusal::MemberValuesInvalid { instance, more, problems };
-                refuse(ATTEMPT, refusal, Hint::SetValueFirst(member.instance.clone()))
-            })?;
+            for release in member.through.iter().chain([&member.to]) {
+                let opened = self.opened(ATTEMPT, rendering, release)?;
+                CheckedValues::of_instance(&opened.definition.values, &values).map_err(|problems| {
+                    let (instance, (problems, more)) = (member.instance.clone(), first_of(texts(&problems)));
+                    let refusal = CallRefusal::MemberValuesInvalid { instance, more, problems };
+                    refuse(ATTEMPT, refusal, Hint::SetValueFirst(member.instance.clone()))
+                })?;
+            }
         }
         Ok(())
     }
@@ -125,7 +127,10 @@ impl OperatorsService {
         let snapshot = self.shared.facts.read();
         let declared =
             |release: &Release| snapshot.release(&release.name.app, &release.name.version).map(|kept| &kept.values);
-        let is_other = |member: &&Member| declared(&member.from) != declared(&member.to);
+        let is_other = |member: &&Member| {
+            let mut ahead = member.through.iter().chain([&member.to]);
+            ahead.any(|release| declared(release) != declared(&member.from))
+        };
         proposal.members.iter().filter(is_other).collect()
     }
 
@@ -185,6 +190,7 @@ impl OperatorsService {
             to: member.to.name.version.to_string(),
             online,
             changes,
+            through: versions(&member.through),
         }
     }
 
@@ -193,7 +199,7 @@ impl OperatorsService {
         let Some(host) = host else { return Ok(Vec::new()) };
         let values = self.values_of(&member.instance)?;
         let mut specs = Vec::new();
-        for release in [&member.from, &member.to] {
+        for release in [&member.from].into_iter().chain(&member.through).chain([&member.to]) {
             let opened = self.opened(ATTEMPT, rendering, release)?;
             let OpenedRelease { bundle, definition } = &*opened;
             let place = placement(&member.instance, &host, &release.name.version);
@@ -208,15 +214,14 @@ impl OperatorsService {
                 Err(problems) => Err(RenderingFailure::of_values(texts(&problems))),
             });
         }
-        match specs.as_slice() {
-            [from, Ok(to)] => {
-                let mut plan = planned(from.as_ref().ok().map(|from| &from.spec), &to.spec);
-                plan.extend(from.as_ref().ok().into_iter().flat_map(|from| self.data_kept(member, from)));
-                Ok(plan)
-            }
-            [_, Err(why)] => Ok(vec![PlannedChange::NotRenderable(why.clone())]),
-            _ => Ok(Vec::new()),
+        let Some((from, ahead)) = specs.split_first() else { return Ok(Vec::new()) };
+        if let Some(why) = ahead.iter().find_map(|rendered| rendered.as_ref().err()) {
+            return Ok(vec![PlannedChange::NotRenderable(why.clone())]);
         }
+        let (from, to) = (from.as_ref().ok(), ahead.last().and_then(|to| to.as_ref().ok()));
+        let mut plan = to.map(|to| planned(from.map(|from| &from.spec), &to.spec)).unwrap_or_default();
+        plan.extend(from.into_iter().flat_map(|from| self.data_kept(member, from)));
+        Ok(plan)
     }
 }
 
@@ -240,6 +245,11 @@ impl OperatorsService {
         let of_newer = is_back.then(|| PlannedChange::DataOfNewer(before.clone()));
         [backup, PlannedChange::DataCopied(stores)].into_iter().chain(of_newer).collect()
     }
+}
+
+/// Returns the versions of releases, in their order.
+pub fn versions(releases: &[Release]) -> Vec<String> {
+    releases.iter().map(|release| release.name.version.to_string()).collect()
 }
 
 fn wave_kind(index: usize, has_canary: bool, waves: usize) -> (WaveKind, u32) {

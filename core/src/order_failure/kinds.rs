@@ -18,6 +18,7 @@ use crate::ledger_problem::LedgerProblem;
 use crate::manifest_error::ManifestError;
 use crate::name_conflict::{NameConflict, read_conflicts};
 use crate::name_fault::NameFault;
+use crate::names::Version;
 use crate::occupied_target::OccupiedTarget;
 use crate::part_owner::{PartOwner, PortHolder};
 use crate::policy_refusal::{self, PolicyRefusal, read_refusals};

@@ -89,12 +89,8 @@ pub(super) fn allowed(host: &HostObserved, app: &AppName) -> Result<(), WaitReas
 /// Checks whether the host's agent has all capabilities that an action needs.
 pub(super) fn able(plan_context: &PlanContext, host: &HostObserved, action: &Action) -> Result<(), WaitReason> {
     lacks_none(host, needed_by_action(action).iter())?;
-    action.goal().map_or(Ok(()), |goal| able_for(plan_context, host, &goal.release))
-}
-
-/// Checks whether the host's agent has all capabilities that a release needs.
-pub(super) fn able_for(plan_context: &PlanContext, host: &HostObserved, release: &Release) -> Result<(), WaitReason> {
-    lacks_none(host, plan_context.desired.needs.get(&release.digest).into_iter().flatten())
+    let needs = |release: &Release| plan_context.desired.needs.get(&release.digest).into_iter().flatten();
+    lacks_none(host, action.releases_ahead().flat_map(needs))
 }
 
 fn lacks_none<'a>(host: &HostObserved, mut needed: impl Iterator<Item = &'a Capability>) -> Result<(), WaitReason> {

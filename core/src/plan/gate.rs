@@ -131,7 +131,7 @@ fn outside(window: &Window, strategy: &Strategy, now: Time) -> Option<(Time, Wai
         return Some((opens, WaitReason::WindowClosed { opens }));
     }
     let closes = open_until(window, now)?;
-    if now.after(strategy.deadline) <= closes {
+    if now.after(strategy.longest()) <= closes {
         return None;
     }
     let opens = window.opens_at(closes);
@@ -141,7 +141,7 @@ fn outside(window: &Window, strategy: &Strategy, now: Time) -> Option<(Time, Wai
 /// The last moment at which an order may begin in the window that is open now.
 pub(super) fn last_start(strategy: &Strategy, now: Time) -> Option<Time> {
     let closes = open_until(strategy.window.as_ref()?, now)?;
-    Some(Time(closes.0.saturating_sub(Time::ZERO.after(strategy.deadline).0).saturating_add(1)))
+    Some(Time(closes.0.saturating_sub(Time::ZERO.after(strategy.longest()).0).saturating_add(1)))
 }
 
 /// Returns the closing time of the window, including adjacent ones; none if it never closes.

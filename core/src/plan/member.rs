@@ -3,7 +3,7 @@
 use super::blocker;
 use super::index::{InstanceContext, Presence};
 use super::open::{GRACE, Lateness, Open, is_busy_with};
-use super::{MemberState, PlanContext};
+use super::{MemberState, PlanContext, progress};
 use crate::facts::{Doing, Ended, InstanceHealth, InstanceObserved, Running};
 use crate::halt_reason::MemberFailureKind;
 use crate::names::OrderId;
@@ -181,7 +181,8 @@ fn before_the_order(
 fn resumed(now: Time, rollout: &Rollout, member: &Member, seen: &InstanceObserved) -> Option<Stand> {
     let Running::Busy { order, doing, .. } = &seen.running else { return None };
     (1..=rollout.attempt).rev().find(|attempt| upgrade_id(rollout, *attempt, member) == *order)?;
-    let (order, since, due) = (order.clone(), seen.at, seen.at.after(rollout.strategy.deadline).after(GRACE));
+    let (order, since) = (order.clone(), seen.at);
+    let due = since.after(rollout.strategy.longest()).after(GRACE);
     if due <= now {
         return Some((MemberState::Overdue { order, since }, Tally::Late, None));
     }
@@ -202,6 +203,6 @@ fn obstacle(plan_context: &PlanContext, member: &Member, instance_context: &Inst
         Running::Settled(_) => {}
     }
     blocker::allowed(host, &member.to.name.app)?;
-    blocker::able_for(plan_context, host, &member.to)?;
+    blocker::able(plan_context, host, &progress::action(plan_context, member, instance_context))?;
     blocker::within_hours(plan_context, host)
 }

@@ -1,8 +1,8 @@
 //! Open orders: which of them have ended, which are given up for now, and which are late.
 //!
-//! A host that gets an order was connected at that time, and by its own clock it ends the order, or goes back, within
-//! the order's deadline. So a lost host may still be working until the deadline has passed *since it was lost*; until
-//! then its order counts in every limit.
+//! A host that gets an order was connected at that time, and by its own clock it ends the order within the order's deadline, or
+//! goes back within its rollback budget after that. So a lost host may still be working until both have passed *since it was
+//! lost*; until then its order counts in every limit.
 
 use super::PlanContext;
 use crate::facts::{LinkState, OpenOrder, Running};
@@ -56,7 +56,7 @@ pub(super) fn settle<'a>(plan_context: &PlanContext<'a>, id: &'a OrderId, order:
     }
 }
 
-/// Returns the deadline, counted from the last moment at which the host can have begun.
+/// Returns the end of the rollback budget, counted from the last moment at which the host can have begun.
 fn due(plan_context: &PlanContext, id: &OrderId, order: &OpenOrder, link: Option<LinkState>) -> Time {
     let lost = match link {
         Some(LinkState::Offline { since }) => since,
@@ -64,7 +64,8 @@ fn due(plan_context: &PlanContext, id: &OrderId, order: &OpenOrder, link: Option
     };
     let instance = plan_context.observed.instances.get(&order.order.instance);
     let at_work = instance.filter(|seen| is_busy_with(&seen.running, id)).map_or(Time::ZERO, |seen| seen.at);
-    order.asked.max(lost).max(at_work).after(order.order.deadline).after(GRACE)
+    let begun = order.asked.max(lost).max(at_work);
+    begun.after(order.order.deadline).after(order.order.rollback_budget()).after(GRACE)
 }
 
 /// Returns whether a host reports that it is working on this order.

@@ -2,6 +2,7 @@
 
 use super::explain::Explanation;
 use super::gate::{self, Counts, Gate};
+use super::index::InstanceContext;
 use super::member::{self, MemberContext, Tally};
 use super::{MemberState, NewOrder, PlanContext, RolloutPhase, Waiting, take};
 use crate::app::DataEffect;
@@ -93,26 +94,35 @@ impl Progress<'_> {
     }
 }
 
-/// The upgrade brings the values that are wanted now: they may have been set for the new version. An undo brings those of
-/// before; a newer revision is never taken back to an older one.
 fn order<'a>(
     plan_context: &PlanContext<'a>,
     rollout: &Rollout,
     member: &Member,
 ) -> Option<(&'a crate::names::InstanceName, NewOrder)> {
     let instance_context = plan_context.index.instance(&member.instance)?;
-    let (name, instance) = (instance_context.name, instance_context.desired);
-    let revision = member.to_revision.map_or(instance.revision, |brought| brought.max(instance.revision));
-    let goal = Goal { release: member.to.clone(), revision };
-    let policy = plan_context.desired.policy_of(name).filter(|_| member.data != DataEffect::None);
-    let backup = policy.map(|(_, policy)| policy.to.clone()).unwrap_or_default();
     let order = Order {
         id: member::upgrade_id(rollout, rollout.attempt, member),
-        instance: name.clone(),
-        action: Action::Upgrade { from: member.from.clone(), goal, data: member.data, backup },
+        instance: instance_context.name.clone(),
+        action: action(plan_context, member, instance_context),
         deadline: rollout.strategy.deadline,
     };
-    Some((name, NewOrder { host: instance.host.clone(), order, rollout: Some(rollout.id.clone()) }))
+    let host = instance_context.desired.host.clone();
+    Some((instance_context.name, NewOrder { host, order, rollout: Some(rollout.id.clone()) }))
+}
+
+/// Returns the upgrade of a member. It brings the values that are wanted now: they may have been set for the new version. An undo
+/// brings those of before; a newer revision is never taken back to an older one.
+pub(super) fn action(plan_context: &PlanContext, member: &Member, instance_context: &InstanceContext) -> Action {
+    let (name, instance) = (instance_context.name, instance_context.desired);
+    let revision = member.to_revision.map_or(instance.revision, |brought| brought.max(instance.revision));
+    let policy = plan_context.desired.policy_of(name).filter(|_| member.data != DataEffect::None);
+    Action::Upgrade {
+        from: member.from.clone(),
+        goal: Goal { release: member.to.clone(), revision },
+        through: member.through.clone(),
+        data: member.data,
+        backup: policy.map(|(_, policy)| policy.to.clone()).unwrap_or_default(),
+    }
 }
 
 /// Returns the failure of a member; none if it has not failed.

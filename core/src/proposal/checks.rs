@@ -3,6 +3,7 @@
 use super::{RolloutRefusal, RolloutRequest};
 use crate::facts::{Desired, InstanceDesired, InstanceSaid, Observed, Running};
 use crate::names::{AppName, InstanceName, RolloutId};
+use crate::order::rollback_budget;
 use crate::plan::{PlanContext, RolloutPhase, forbids_another};
 use crate::reason::LeftOutReason;
 use crate::release::Release;
@@ -20,8 +21,9 @@ pub(super) fn limits_can_work(desired: &Desired, request: &StrategyRequest) -> R
         return Err(RolloutRefusal::NoTime);
     }
     let length = request.window.as_ref().map(crate::window::Window::length);
-    if let Some(length) = length.filter(|length| *length < deadline) {
-        return Err(RolloutRefusal::WindowTooShort { length, deadline });
+    let longest = deadline + rollback_budget(deadline);
+    if let Some(length) = length.filter(|length| *length < longest) {
+        return Err(RolloutRefusal::WindowTooShort { length, longest });
     }
     for (label, limit) in &request.per {
         let label = label.clone();
@@ -109,6 +111,7 @@ fn brought(desired: &Desired, request: &RolloutRequest, left_out: &[LeftOut]) ->
             | LeftOutReason::BeingInstalled
             | LeftOutReason::AlreadyThere
             | LeftOutReason::HopFirst { .. }
+            | LeftOutReason::Stopped { .. }
             | LeftOutReason::StopMissing { .. }
             | LeftOutReason::NoUpgrade { .. }
             | LeftOutReason::TwoUpgrades { .. }

@@ -29,8 +29,8 @@ pub enum RolloutRefusal {
     #[error("a canary of {canary} is not smaller than its group of {group}")]
     CanaryNotSmaller { canary: u32, group: usize },
     /// The window is shorter than an instance may take.
-    #[error("the window is open for {} min, and one instance may take {} min", minutes(*length), minutes(*deadline))]
-    WindowTooShort { length: Duration, deadline: Duration },
+    #[error("the window is open for {} min, and one instance may take {} min", minutes(*length), minutes(*longest))]
+    WindowTooShort { length: Duration, longest: Duration },
     /// Another rollout of the app is not over.
     #[error("rollout {rollout} of {app} is not over")]
     AnotherActive { app: AppName, rollout: RolloutId },

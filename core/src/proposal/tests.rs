@@ -26,7 +26,7 @@ fn request(text: &str) -> RolloutRequest {
                 let edge = UpgradeEdge { from: read(from), to: read(to), data: DataEffect::AtStart };
                 upgrades.get_or_insert_default().edges.push(edge);
             }
-            "--pushed" => pushed.push(read(value)),
+            "--pushed" => pushed.push(release(value)),
             "--deadline" => strategy.deadline = Some(Duration::from_secs(read(value))),
             "--window" => strategy.window = Some(read(value)),
             "--per" => {
@@ -63,7 +63,10 @@ fn show(result: Result<Proposal, RolloutRefusal>) -> Vec<String> {
         }
     };
     let names = |names: &[InstanceName]| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    let member = |m: &Member| format!("{} {} -> {}", m.instance, m.from.name.version, m.to.name.version);
+    let member = |m: &Member| {
+        let ahead = m.through.iter().chain([&m.to]).map(|release| format!(" -> {}", release.name.version));
+        format!("{} {}{}", m.instance, m.from.name.version, ahead.collect::<String>())
+    };
     let mut lines: Vec<String> = proposal.members.iter().map(member).collect();
     lines.extend(proposal.left_out.iter().map(without));
     lines.extend(proposal.waves.iter().map(|wave| format!("wave {}", names(wave))));
@@ -105,13 +108,18 @@ fn one_alone_is_its_own_wave() {
 }
 
 #[test]
-fn an_instance_moves_only_where_one_upgrade_leads() {
+fn an_instance_moves_through_each_release_on_its_way() {
     check("a 1.1\nb 1.3", "1.2", "a 1.1 -> 1.2\nwithout b: Newer { version: Version(\"1.3\") }\nwave a");
     check("a 1.9\nb 1.10", "1.10", "a 1.9 -> 1.10\nwithout b: AlreadyThere\nwave a");
     check(
         "a 1.1\nb 1.3\nc 1.2",
         "1.4 --stop 1.3 --pushed 1.3",
-        "b 1.3 -> 1.4\nwithout a: HopFirst { version: Version(\"1.3\"), why: Some(\"tags\") }\nwithout c: HopFirst { version: Version(\"1.3\"), why: Some(\"tags\") }\nwave b",
+        "a 1.1 -> 1.3 -> 1.4\nb 1.3 -> 1.4\nc 1.2 -> 1.3 -> 1.4\nwave a\nwave b\nwave c",
+    );
+    check(
+        "a 1.1 power stop\nb 1.3 power stop",
+        "1.4 --stop 1.3 --pushed 1.3",
+        "b 1.3 -> 1.4\nwithout a: Stopped { through: Version(\"1.3\") }\nwave b",
     );
     check(
         "a 1.1\nb 1.3",
@@ -121,7 +129,7 @@ fn an_instance_moves_only_where_one_upgrade_leads() {
     check(
         "a 1.1\nb 1.3\nc 0.9",
         "1.4 --edge ==1.3:==1.4 --edge ==1.1:==1.3 --pushed 1.3",
-        "b 1.3 -> 1.4\nwithout a: HopFirst { version: Version(\"1.3\"), why: None }\nwithout c: NoUpgrade { from: Version(\"0.9\"), to: Version(\"1.4\") }\nwave b",
+        "a 1.1 -> 1.3 -> 1.4\nb 1.3 -> 1.4\nwithout c: NoUpgrade { from: Version(\"0.9\"), to: Version(\"1.4\") }\nwave a\nwave b",
     );
     check(
         "a 1.1\nb 1.2",
@@ -201,14 +209,14 @@ fn a_canary_not_smaller_than_its_group_is_refused() {
 }
 
 #[test]
-fn a_window_shorter_than_the_deadline_is_refused() {
+fn a_window_shorter_than_an_instance_may_take_with_its_way_back_is_refused() {
     check(
         "a 1.1",
         "1.2 --window 22:00-22:05",
-        "the window is open for 5 min, and one instance may take 10 min
+        "the window is open for 5 min, and one instance may take 20 min
          hint: WidenWindow",
     );
-    check("a 1.1", "1.2 --window 22:00-22:05 --deadline 300", "a 1.1 -> 1.2\nwave a");
+    check("a 1.1", "1.2 --window 22:00-22:15 --deadline 300", "a 1.1 -> 1.2\nwave a");
 }
 
 #[test]

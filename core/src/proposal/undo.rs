@@ -72,6 +72,7 @@ fn way_back(desired: &Desired, observed: &Observed, member: &Member) -> Result<M
         instance: name.clone(),
         from: member.to.clone(),
         to: member.from.clone(),
+        through: Vec::new(),
         data: DataEffect::default(),
         from_revision: Some(said.revision),
         to_revision: None,

@@ -2,35 +2,68 @@
 
 use super::RolloutRequest;
 use crate::app::DataEffect;
+use crate::facts::{InstanceDesired, InstanceSaid};
 use crate::names::Version;
+use crate::order::PowerRequest;
 use crate::reason::LeftOutReason;
-use crate::upgrade_path::UpgradePaths;
+use crate::release::Release;
+use crate::upgrade_path::{Hop, UpgradePaths};
 use std::collections::BTreeMap;
+
+/// Way of an instance to the wanted release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct UpgradeWay {
+    /// Releases before the wanted one.
+    pub through: Vec<Release>,
+    /// Effect on data of all of them together.
+    pub data: DataEffect,
+}
 
 /// Checks the versions of instances for one request.
 pub(super) struct UpgradeCheck<'a> {
     paths: UpgradePaths<'a>,
-    checked: BTreeMap<Version, Result<DataEffect, LeftOutReason>>,
+    pushed: &'a [Release],
+    checked: BTreeMap<Version, Result<UpgradeWay, LeftOutReason>>,
 }
 
 impl<'a> UpgradeCheck<'a> {
-    pub(super) fn new(request: &'a RolloutRequest) -> Self {
+    /// Prepares the check. `versions` are those of the releases that were pushed.
+    pub(super) fn new(request: &'a RolloutRequest, versions: &'a [Version]) -> Self {
         let RolloutRequest { to, upgrades, pushed, .. } = request;
-        let paths = UpgradePaths::new(upgrades.as_ref(), pushed, &to.name.version);
-        Self { paths, checked: BTreeMap::new() }
+        let paths = UpgradePaths::new(upgrades.as_ref(), versions, &to.name.version);
+        Self { paths, pushed, checked: BTreeMap::new() }
     }
 
-    /// Returns the effect on data of the hop from a version to the wanted one, or the reason why there is no single hop.
-    pub(super) fn check(&mut self, from: &Version) -> Result<DataEffect, LeftOutReason> {
+    /// Returns the way of an instance to the wanted release, or the reason why there is none.
+    pub(super) fn of(&mut self, said: &InstanceSaid, instance: &InstanceDesired) -> Result<UpgradeWay, LeftOutReason> {
+        let way = self.from(&said.release.name.version)?;
+        match way.through.first() {
+            // Nothing of a stopped instance runs, so that no release on the way could migrate its data.
+            Some(first) if instance.power.request == PowerRequest::Stop => {
+                Err(LeftOutReason::Stopped { through: first.name.version.clone() })
+            }
+            Some(_) | None => Ok(way),
+        }
+    }
+
+    fn from(&mut self, from: &Version) -> Result<UpgradeWay, LeftOutReason> {
         if let Some(checked) = self.checked.get(from) {
             return checked.clone();
         }
-        let checked = self.paths.from(from).and_then(|hops| match hops.as_slice() {
-            [] => Ok(DataEffect::default()),
-            [hop] => Ok(hop.data),
-            [first, ..] => Err(LeftOutReason::HopFirst { version: first.to.clone(), why: first.stop_reason.clone() }),
-        });
+        let checked = self.paths.from(from).and_then(|hops| self.way(from, &hops));
         self.checked.insert(from.clone(), checked.clone());
         checked
+    }
+
+    fn way(&self, from: &Version, hops: &[Hop]) -> Result<UpgradeWay, LeftOutReason> {
+        let before = hops.split_last().map(|(_, before)| before).unwrap_or_default();
+        let mut through = Vec::new();
+        for hop in before {
+            let release = self.pushed.iter().find(|release| release.name.version == hop.to).cloned();
+            through.push(release.ok_or(LeftOutReason::NoUpgrade { from: from.clone(), to: hop.to.clone() })?);
+        }
+        let is_data_left_alone = !hops.is_empty() && hops.iter().all(|hop| hop.data == DataEffect::None);
+        let data = if is_data_left_alone { DataEffect::None } else { DataEffect::AtStart };
+        Ok(UpgradeWay { through, data })
     }
 }

@@ -35,7 +35,12 @@ pub enum LeftOutReason {
         /// Version that it has.
         version: Version,
     },
-    /// Another version stands between: it must be upgraded to that one first.
+    /// Stopped, and releases on its way have to run.
+    Stopped {
+        /// The first of these.
+        through: Version,
+    },
+    /// Another version stands between, in words of an earlier version: it passed through none by itself.
     HopFirst {
         /// Version to upgrade to first.
         version: Version,
@@ -137,6 +142,7 @@ impl LeftOutReason {
     pub fn is_about_upgrades(&self) -> bool {
         match self {
             Self::HopFirst { .. }
+            | Self::Stopped { .. }
             | Self::StopMissing { .. }
             | Self::NoUpgrade { .. }
             | Self::TwoUpgrades { .. }

@@ -15,6 +15,7 @@ fn plan(points: usize, has_backup: bool, by_backup: bool, has_servers: bool) -> 
         points: (0..points).map(point).collect(),
         by_backup: if by_backup { ["files".parse().expect("a name")].into() } else { BTreeSet::new() },
         servers: if by_backup && has_servers { ["db".to_owned()].into() } else { BTreeSet::new() },
+        through: 0,
     }
 }
 
@@ -29,6 +30,10 @@ fn the_steps_of_each_kind_of_upgrade() {
         (plan(2, true, false, false), "fetch, back up, prepare, quiesce, copy 0, copy 1, start, commit"),
         (plan(1, true, true, false), "fetch, prepare, quiesce, back up, copy 0, start, commit"),
         (plan(0, true, true, true), "fetch, prepare, quiesce, back up, stop servers, start, commit"),
+        (
+            UpgradePlan { through: 2, ..plan(1, true, false, false) },
+            "fetch, back up, prepare, quiesce, copy 0, pass 0, pass 1, start, commit",
+        ),
     ];
     for (plan, steps) in cases {
         assert_eq!(shown(&plan), steps);
@@ -50,6 +55,12 @@ fn the_way_back_from_each_position() {
     let start = steps.iter().position(|step| *step == UpgradeStep::Start).expect("it starts");
     assert_eq!(rollback_steps(&backed_up, start), [Stop, PutBack(0), AwaitRestore]);
     assert_eq!(rollback_steps(&backed_up, start - 1), untouched);
+    let passing = UpgradePlan { through: 2, ..plan(1, false, false, false) };
+    let touched = vec![Stop, PutBack(0), StartOrigin];
+    let expected = [vec![], vec![], untouched.clone(), untouched, touched.clone(), touched.clone(), touched, vec![]];
+    for (begun, steps) in expected.iter().enumerate() {
+        assert_eq!(rollback_steps(&passing, begun), *steps, "{begun}");
+    }
 }
 
 #[test]
@@ -65,12 +76,13 @@ fn copies_of_before_a_crash_are_taken_again() {
 proptest! {
     #[test]
     fn nothing_starts_before_every_restore_point_is_complete(
-        points in 0usize..5, has_backup: bool, by_backup: bool, has_servers: bool, begun in 0usize..12,
+        points in 0usize..5, has_backup: bool, by_backup: bool, has_servers: bool, through in 0usize..4, begun in 0usize..16,
     ) {
-        let plan = plan(points, has_backup, by_backup, has_servers);
+        let plan = UpgradePlan { through, ..plan(points, has_backup, by_backup, has_servers) };
         let steps = upgrade_steps(&plan);
         let at = |wanted: UpgradeStep| steps.iter().position(|step| *step == wanted);
-        let (quiesce, start) = (at(UpgradeStep::Quiesce), at(UpgradeStep::Start));
+        let first = if through > 0 { UpgradeStep::Pass(0) } else { UpgradeStep::Start };
+        let (quiesce, start) = (at(UpgradeStep::Quiesce), at(first));
         prop_assert!(quiesce < start);
         for point in 0..points {
             let copy = at(UpgradeStep::Copy(point));

@@ -132,6 +132,8 @@ coded_message! {
     PathOutside { path },
     VolumeNotMounted { volume },
     ToolOutputTooLarge { tool, limit },
+    OnTheWay { version, failure },
+    StoppedOnTheWay { through },
 }
 
 coded_message! {

@@ -42,13 +42,14 @@ impl From<OutgoingOrder> for v1::Order {
         let goal = |goal: Goal| Some(v1::Goal { values, drift: drift_number(drift), ..goal.into() });
         let action = match order.action {
             Action::Install { goal: to } => v1::order::Action::Install(v1::Install { goal: goal(to) }),
-            Action::Upgrade { from, goal: to, data, backup } => v1::order::Action::Upgrade(v1::Upgrade {
+            Action::Upgrade { from, goal: to, through, data, backup } => v1::order::Action::Upgrade(v1::Upgrade {
                 from: Some(from.into()),
                 goal: goal(to),
                 data: v1::DataEffect::from(data).into(),
                 backup: backup.into_iter().map(Into::into).collect(),
                 access: access.into_iter().map(Into::into).collect(),
                 limit_rate: limit_rate.unwrap_or_default(),
+                through: through.into_iter().map(Into::into).collect(),
             }),
             Action::Configure { from, goal: to } => {
                 v1::order::Action::Configure(v1::Configure { from, goal: goal(to) })
@@ -113,9 +114,11 @@ fn read_upgrade(upgrade: v1::Upgrade, beside: &mut Beside) -> Result<Action, Con
     };
     beside.read_access(("upgrade.access", upgrade.access), upgrade.limit_rate)?;
     let backup = at_most("upgrade.backup", LIST_LIMIT, upgrade.backup)?;
+    let through = at_most("upgrade.through", LIST_LIMIT, upgrade.through)?;
     Ok(Action::Upgrade {
         from: needed("upgrade.from", upgrade.from)?.try_into()?,
         goal: read_goal(upgrade.goal, beside)?,
+        through: through.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         data,
         backup: backup.iter().map(|name| name.parse()).collect::<Result<_, _>>()?,
     })

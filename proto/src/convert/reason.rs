@@ -67,6 +67,7 @@ coded_message! {
     NamesHeld { host, more, names },
     Newer { version },
     HopFirst { version, why },
+    Stopped { through },
     StopMissing { version, why },
     NoUpgrade { from, to },
     TwoUpgrades { from, to, first, second },

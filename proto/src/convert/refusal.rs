@@ -248,7 +248,7 @@ coded_message! {
     Older { release, count, there, rollout },
     NothingToMove { release, more, left_out },
     CanaryNotSmaller { canary, group },
-    WindowTooShort { length, deadline },
+    WindowTooShort { length, longest },
     AnotherActive { app, rollout },
     NoSuchLabel { label },
     NonePer { label },

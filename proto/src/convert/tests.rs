@@ -40,12 +40,14 @@ fn actions() -> Vec<Action> {
         Action::Upgrade {
             from: release("1.1"),
             goal: goal.clone(),
+            through: Vec::new(),
             data: DataEffect::None,
             backup: ["central".parse().expect("a name")].into(),
         },
         Action::Upgrade {
             from: release("1.1"),
             goal: goal.clone(),
+            through: vec![release("1.1.1"), release("1.1.2")],
             data: DataEffect::AtStart,
             backup: BTreeSet::new(),
         },

@@ -10,7 +10,7 @@ use crate::perform::prepare::PrepareError;
 use crate::perform::work::WorkError;
 use crate::runtime::RuntimeError;
 use fleet_core::backup::{BackupDamage, BackupDoubt, BackupPlanError, Differences, ManifestError, UncoveredData};
-use fleet_core::names::{BackupId, InstanceName, RepositoryName, StoreName};
+use fleet_core::names::{BackupId, InstanceName, RepositoryName, StoreName, Version};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::Release;
 use fleet_core::sandbox_part::SandboxPart;
@@ -39,6 +39,9 @@ pub enum DataError {
     Forbidden(#[from] Forbidden),
     #[error("the store `{store}`: {source}")]
     StoreForbidden { store: String, source: Forbidden },
+    /// A release on the way of an upgrade failed.
+    #[error("{version}, on its way: {error}")]
+    OnTheWay { version: Version, error: Box<DataError> },
     #[error(transparent)]
     Repository(#[from] RepositoryError),
     #[error(transparent)]
@@ -76,6 +79,7 @@ impl DataError {
             Self::Runtime(error) => error.is_passing(),
             Self::Prepare(error) => error.is_passing(),
             Self::Work(error) => error.is_passing(),
+            Self::OnTheWay { error, .. } => error.is_passing(),
             Self::Store { fault, .. } => matches!(&**fault, StoreFault::Runtime(error) if error.is_passing()),
             Self::Forbidden(error) | Self::StoreForbidden { source: error, .. } => {
                 matches!(error, Forbidden::Look(error) if error.is_passing())
@@ -99,6 +103,7 @@ impl DataError {
             | Self::Prepare(_)
             | Self::Work(_)
             | Self::Runtime(_)
+            | Self::OnTheWay { .. }
             | Self::Ledger(_) => false,
         }
     }

@@ -82,7 +82,7 @@ pub async fn plan(
         let truths = settled.rendered.stores.values().filter(|store| store.is_truth());
         servers.extend(truths.filter_map(|store| store.engine.service().map(str::to_owned)));
     }
-    Ok(UpgradePlan { backup: backup.clone(), points, by_backup, servers })
+    Ok(UpgradePlan { backup: backup.clone(), points, by_backup, servers, through: 0 })
 }
 
 /// Returns the folders of a store, or why it cannot be copied.

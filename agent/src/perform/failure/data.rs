@@ -25,6 +25,9 @@ impl From<&DataError> for OrderFailure {
             DataError::StoreForbidden { store, source } => {
                 Self::InStore { store: store.clone(), failure: Box::new(source.into()) }
             }
+            DataError::OnTheWay { version, error } => {
+                Self::OnTheWay { version: version.clone(), failure: Box::new((&**error).into()) }
+            }
             DataError::Repository(error) => of_repository(error),
             DataError::Prepare(error) => error.into(),
             DataError::Work(error) => error.into(),

@@ -228,7 +228,13 @@ pub fn install(version: u32) -> Action {
 }
 
 pub fn upgrade(from: u32, to: u32) -> Action {
-    Action::Upgrade { from: release(from), goal: goal(to, 1), data: DataEffect::AtStart, backup: BTreeSet::new() }
+    Action::Upgrade {
+        from: release(from),
+        goal: goal(to, 1),
+        through: Vec::new(),
+        data: DataEffect::AtStart,
+        backup: BTreeSet::new(),
+    }
 }
 
 pub fn power(request: PowerRequest, serial: u64) -> Action {

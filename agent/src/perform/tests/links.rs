@@ -219,7 +219,12 @@ async fn what_does_not_run_and_is_forbidden_by_now_is_not_started_by_a_way_back(
     assert!(!lab.is_running());
     // The order is carried out as given.
     assert_eq!(lab.carry_out(&agent, power(PowerRequest::Stop, 1)).await, Outcome::Done);
-    let again =
-        Action::Upgrade { from: release(4), goal: goal(2, 2), data: DataEffect::AtStart, backup: BTreeSet::new() };
+    let again = Action::Upgrade {
+        from: release(4),
+        goal: goal(2, 2),
+        through: Vec::new(),
+        data: DataEffect::AtStart,
+        backup: BTreeSet::new(),
+    };
     assert_eq!(lab.carry_out(&agent, again).await, Outcome::Done);
 }

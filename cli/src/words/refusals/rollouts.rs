@@ -29,10 +29,10 @@ pub(super) fn words(refusal: &RolloutRefusal) -> String {
         RolloutRefusal::CanaryNotSmaller { canary, group } => {
             format!("a canary of {canary} is not smaller than its group of {group}")
         }
-        RolloutRefusal::WindowTooShort { length, deadline } => format!(
-            "the window is open for {} min, and one instance may take {} min",
+        RolloutRefusal::WindowTooShort { length, longest } => format!(
+            "the window is open for {} min, and one instance may take {} min to change and to go back",
             minutes(*length),
-            minutes(*deadline)
+            minutes(*longest)
         ),
         RolloutRefusal::AnotherActive { app, rollout } => format!("rollout {rollout} of {app} is not over"),
         RolloutRefusal::NoSuchLabel { label } => format!("no host has a label `{label}`"),

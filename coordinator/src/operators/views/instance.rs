@@ -287,6 +287,7 @@ mod tests {
             instance: read(name),
             to: release(to),
             from: release("1.1"),
+            through: Vec::new(),
             data: DataEffect::default(),
             from_revision: None,
             to_revision: None,

@@ -1,6 +1,7 @@
 //! A rollout as operators see it.
 
 use super::super::apps::count;
+use super::super::proposals::versions;
 use super::explanation;
 use crate::facts::StateSnapshot;
 use fleet_core::facts::Doing;
@@ -109,6 +110,7 @@ fn member_view(snapshot: &StateSnapshot, member: &Member, state: &MemberState) -
         host: snapshot.instance(&member.instance).map(|instance| instance.host.to_string()).unwrap_or_default(),
         from: member.from.name.version.to_string(),
         to: member.to.name.version.to_string(),
+        through: versions(&member.through),
         state: v1::MemberState::from(state).into(),
         since_ms: since(state).map_or(0, |since| since.0),
         ..Default::default()

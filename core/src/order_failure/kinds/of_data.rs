@@ -6,6 +6,12 @@ macro_rules! failures_of_data {
     /// An upgrade failed after its new release may have changed data of stores, whose state of before is in the backup alone.
     #[error("the new release may have changed {}: {because}", stores.join(", "))]
     DataTouched = "data_touched" { stores: Vec<String>, because: Box<OrderFailure> },
+    /// A release on the way of an upgrade failed.
+    #[error("{version}, on its way: {failure}")]
+    OnTheWay = "on_the_way" { version: Version, failure: Box<OrderFailure> },
+    /// A stopped instance cannot run a release on its way.
+    #[error("it is stopped, and has to run as {through} on its way")]
+    StoppedOnTheWay = "stopped_on_the_way" { through: Version },
     /// A store keeps nothing in a folder of its host, so that an upgrade could not bring it back without a backup.
     #[error("the store `{store}` has no folder that could be copied, and there is no repository for a backup")]
     NoRestorePoint = "no_restore_point" { store: String },

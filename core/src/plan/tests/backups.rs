@@ -86,7 +86,7 @@ fn a_few_run_at_a_time_and_the_longest_due_goes_first() {
     let wait = "waits, Blocked { order: Backup, by: DataLimit { limit: 1 } }";
     check(&one, &format!("a: back up to central\nb: {wait}\nc: {wait}"));
     let lost = three.replace("b 1.1", "b 1.1 offline 10806");
-    check(&format!("{lost}\nasked b backup/10800/1 10805"), "a: back up to central\nc: back up to central\nwake 11466");
+    check(&format!("{lost}\nasked b backup/10800/1 10805"), "a: back up to central\nc: back up to central\nwake 12366");
 }
 
 #[test]

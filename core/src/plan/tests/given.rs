@@ -181,6 +181,7 @@ impl Given {
             instance,
             from: from.clone(),
             to: to.clone(),
+            through: Vec::new(),
             data: DataEffect::default(),
             from_revision: Some(1),
             to_revision: brings,
@@ -213,7 +214,13 @@ impl Given {
             "power" => Action::Power { request: PowerRequest::Stop, serial: 1 },
             "remove" => Action::Remove { volumes: Default::default() },
             data if kind_of(data).is_some() => Action::Data(action(name, data)),
-            _ => Action::Upgrade { from: release("1.1"), goal, data: DataEffect::AtStart, backup: BTreeSet::new() },
+            _ => Action::Upgrade {
+                from: release("1.1"),
+                goal,
+                through: Vec::new(),
+                data: DataEffect::AtStart,
+                backup: BTreeSet::new(),
+            },
         };
         let order = Order { id: id.clone(), instance: read(name), action, deadline: Duration::from_secs(600) };
         let asked = seconds(word(words));

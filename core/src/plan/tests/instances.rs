@@ -134,7 +134,7 @@ fn an_instance_has_one_open_order_at_a_time() {
 
 #[test]
 fn an_open_order_is_not_asked_again() {
-    check("a absent\nasked a install 900", "wake 1560");
+    check("a absent\nasked a install 900", "wake 2160");
 }
 
 #[test]
@@ -154,21 +154,21 @@ fn an_instance_in_the_middle_of_something_is_left_alone() {
 
 #[test]
 fn a_lost_order_holds_its_place_until_its_deadline_has_passed_since_the_host_was_lost() {
-    check("a 1.1 revision 2 offline 900\nasked a configure 800", "wake 1560");
+    check("a 1.1 revision 2 offline 900\nasked a configure 800", "wake 2160");
     check(
-        "now 1600\na 1.1 revision 2 offline 900\nasked a configure 800",
+        "now 2200\na 1.1 revision 2 offline 900\nasked a configure 800",
         "a: withdrawn\na: waits, HostOffline { since: Time(900000) }",
     );
 }
 
 #[test]
 fn a_withdrawn_order_is_asked_again_when_the_host_is_back() {
-    check("now 1600\na 1.1 revision 2", "a: configure 1 -> 2");
+    check("now 2200\na 1.1 revision 2", "a: configure 1 -> 2");
 }
 
 #[test]
 fn an_order_that_an_online_host_does_not_end_is_said() {
-    check("now 2000\na absent\nasked a install 800", "a: waits, OrderOverdue { since: Time(800000) }");
+    check("now 2100\na absent\nasked a install 800", "a: waits, OrderOverdue { since: Time(800000) }");
 }
 
 #[test]

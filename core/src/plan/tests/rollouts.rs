@@ -115,7 +115,7 @@ fn a_last_failure_leaves_a_rollout_halted() {
 #[test]
 fn an_overdue_member_on_an_online_host_halts() {
     check(
-        "now 2000\na 1.1\nb 1.1\nrollout 1.2\nasked a upgrade 1000",
+        "now 2300\na 1.1\nb 1.1\nrollout 1.2\nasked a upgrade 1000",
         "a: waits, OrderOverdue { since: Time(1000000) }
          a: waits, OrderOverdue { since: Time(1000000) }
          b: waits, RolloutHalted { rollout: RolloutId(\"r1\") }
@@ -152,9 +152,9 @@ fn a_rollout_that_tried_nobody_is_not_done() {
 
 #[test]
 fn a_lost_member_holds_its_place_and_then_leaves_it() {
-    check("a 1.1 offline 900\nb 1.1\nrollout 1.2\nasked a upgrade 800", "b: waits, LaterWave\nr1: Running\nwake 1560");
+    check("a 1.1 offline 900\nb 1.1\nrollout 1.2\nasked a upgrade 800", "b: waits, LaterWave\nr1: Running\nwake 2160");
     check(
-        "now 1560\na 1.1 offline 900\nb 1.1\nrollout 1.2\nasked a upgrade 800",
+        "now 2160\na 1.1 offline 900\nb 1.1\nrollout 1.2\nasked a upgrade 800",
         "a: withdrawn\na: waits, CatchesUp
          b: upgrade 1.1 -> 1.2\nr1: Running",
     );
@@ -184,7 +184,7 @@ fn nothing_begins_outside_the_window() {
         "a: waits, WindowClosed { opens: Time(79200000) }
          r1: OutsideWindow { opens: Time(79200000) }\nwake 79200",
     );
-    check("a 1.1\nrollout 1.2 window 00:00-01:00", "a: upgrade 1.1 -> 1.2\nr1: Running\nwake 3000");
+    check("a 1.1\nrollout 1.2 window 00:00-01:00", "a: upgrade 1.1 -> 1.2\nr1: Running\nwake 2400");
 }
 
 #[test]

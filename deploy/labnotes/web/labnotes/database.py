@@ -56,7 +56,14 @@ class Database:
                 " migrated_at timestamptz NOT NULL DEFAULT now())"
             )
             found, _ = self._schema(cursor)
+            if 0 < found < self._this.migrates_from:
+                raise SystemExit(
+                    f"error: labnotes {self._this.version} can migrate a database from schema {self._this.migrates_from} on,"
+                    f" and this one has schema {found}"
+                )
             for version in range(found + 1, self._this.schema + 1):
+                if version in self._this.left_out:
+                    continue
                 cursor.execute((MIGRATIONS / f"{version}.sql").read_text(encoding="utf-8"))
                 cursor.execute(
                     "INSERT INTO schema_version (version, compatible_from) VALUES (%s, %s)",

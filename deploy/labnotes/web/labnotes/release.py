@@ -11,7 +11,13 @@ class Release:
     schema: int
     has_tags: bool = False
     has_review: bool = False
+    # The oldest schema of a database that it can migrate.
+    migrates_from: int = 0
+    # Steps that it does not have.
+    left_out: frozenset = frozenset()
 
+
+BAD = frozenset({3})
 
 RELEASES = {
     release.version: release
@@ -22,11 +28,15 @@ RELEASES = {
         # the column that its code counts. It starts and serves, and is not healthy. Going back to 1.2 alone would be healthy,
         # and the rows would be lost.
         Release("1.3", schema=3, has_tags=True, has_review=True),
+        # The same, built well.
+        Release("1.3.1", schema=4, has_tags=True, left_out=BAD),
+        # It has not the code that finds out which uploads were reviewed: 1.3.1 must have run before it.
+        Release("1.4", schema=5, has_tags=True, left_out=BAD, migrates_from=4),
     )
 }
 
 # The oldest schema whose releases still work on this one. A database says it to releases that are older than itself.
-COMPATIBLE_FROM = {1: 1, 2: 1, 3: 1}
+COMPATIBLE_FROM = {1: 1, 2: 1, 3: 1, 4: 1, 5: 1}
 
 
 def current():

@@ -68,6 +68,7 @@ pub struct Harness {
     pub deadline: Duration,
     bundle: Bundle,
     newer: Bundle,
+    newest: Bundle,
 }
 
 pub struct Agent {
@@ -103,9 +104,9 @@ impl Harness {
         let app = APP.replace(", HOLDS", &if holds.is_empty() { String::new() } else { format!(", {holds}") });
         let bundles = path.join("agent/bundles");
         std::fs::create_dir_all(&bundles).expect("a folder");
-        let [bundle, newer] = [1, 2].map(|version| {
+        let [bundle, newer, newest] = [1, 2, 3].map(|version| {
             let compose = COMPOSE.replace("notes-web:1", &format!("notes-web:{version}"));
-            let app = if version == 2 { app.replace("deadline: 1s", "deadline: 200ms") } else { app.clone() };
+            let app = if version > 1 { app.replace("deadline: 1s", "deadline: 200ms") } else { app.clone() };
             let files = [("app.yaml".to_owned(), app.into()), ("compose.yaml".to_owned(), compose.into())];
             let bundle = Bundle::new(files.into()).expect("the bundle is small");
             let name = bundle.digest().as_str().replace(':', "-");
@@ -117,7 +118,7 @@ impl Harness {
         let lab = LabRuntime::new(&path);
         let keeping = Keeping::new(&path, &lab);
         let (open, deadline) = (watch::Sender::new(None), Duration::from_secs(60));
-        Self { _folder: folder, path, lab, keeping, open, deadline, bundle, newer }
+        Self { _folder: folder, path, lab, keeping, open, deadline, bundle, newer, newest }
     }
 
     pub fn data_dir(&self) -> PathBuf {
@@ -154,10 +155,21 @@ impl Harness {
 
     /// Upgrades to the second release, which migrates data when it starts.
     pub fn upgrade(&self, data: DataEffect, backup: &[&str]) -> Action {
-        let from = self.goal(1).release;
-        let name = "notes@2".parse().expect("a release");
-        let goal = Goal { release: Release { name, digest: self.newer.digest() }, revision: 1 };
-        Action::Upgrade { from, goal, data, backup: super::actions::names(backup) }
+        let goal = Goal { release: self.second(), revision: 1 };
+        let backup = super::actions::names(backup);
+        Action::Upgrade { from: self.goal(1).release, goal, through: Vec::new(), data, backup }
+    }
+
+    /// Upgrades through the second release to the third one, which migrates what the second one has made.
+    pub fn upgrade_through(&self, data: DataEffect, backup: &[&str]) -> Action {
+        let name = "notes@3".parse().expect("a release");
+        let goal = Goal { release: Release { name, digest: self.newest.digest() }, revision: 1 };
+        let (through, backup) = (vec![self.second()], super::actions::names(backup));
+        Action::Upgrade { from: self.goal(1).release, goal, through, data, backup }
+    }
+
+    fn second(&self) -> Release {
+        Release { name: "notes@2".parse().expect("a release"), digest: self.newer.digest() }
     }
 
     pub fn order_of(&self, instance: &InstanceName, action: Action, salt: &str) -> OutgoingOrder {

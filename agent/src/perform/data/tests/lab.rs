@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Image that migrates the data when it starts.
-const MIGRATING: &str = "notes-web:2";
+/// Images that migrate the data when they start, each with the words of rows that it finds and makes, and its schema.
+const MIGRATING: [(&str, &str, &str, &str); 2] =
+    [("notes-web:2", "row ", "migrated ", "2"), ("notes-web:3", "migrated ", "finished ", "3")];
 
 /// Fault at its turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,9 +166,7 @@ impl LabRuntime {
             Step::RemoveVolume { volume } => drop(std::fs::remove_dir_all(self.folder.join(volume))),
             Step::Start { name } => {
                 let container = spec.containers.iter().find(|it| it.name == *name);
-                if container.is_some_and(|it| it.image == MIGRATING) {
-                    self.migrate();
-                }
+                container.into_iter().for_each(|it| self.migrate(&it.image));
                 if let Some(data) = container.filter(|it| it.service == "db").and_then(|it| data_of(it, self))
                     && !data.join("rows").exists()
                 {
@@ -178,8 +177,11 @@ impl LabRuntime {
         }
     }
 
-    /// Does what the second release does when it starts.
-    pub fn migrate(&self) {
+    /// Does what a release with this image does to the data when it starts.
+    pub fn migrate(&self, image: &str) {
+        let Some((_, found, made, schema)) = MIGRATING.iter().find(|(migrating, ..)| image == *migrating) else {
+            return;
+        };
         let (rows, uploads) = (self.volume("oasis-1_data").join("rows"), self.volume("oasis-1_uploads"));
         let copies = [&rows, &uploads].map(|path| {
             let beside = std::fs::read_dir(path.ancestors().find(|it| it.ends_with("_data")).and_then(Path::parent)?);
@@ -190,24 +192,22 @@ impl LabRuntime {
             copies.iter().flatten().for_each(|copy| std::fs::remove_dir_all(copy.path()).expect("removed"));
         }
         let before = std::fs::read_to_string(&rows).unwrap_or_default();
-        std::fs::write(&rows, before.replace("row ", "migrated ")).expect("written");
-        std::fs::write(uploads.join("schema"), "2").expect("written");
+        std::fs::write(&rows, before.replace(found, made)).expect("written");
+        std::fs::write(uploads.join("schema"), schema).expect("written");
     }
 
     /// Cuts the power: what the Engine starts by itself runs afterwards, and nothing else.
     pub fn cut_power(&self) {
-        let mut migrates = false;
+        let mut started = Vec::new();
         // Those that were stopped (143) stay so.
         let ran = |state| !matches!(state, ContainerState::Created | ContainerState::Exited { code: 143 });
         for it in self.fake.world().containers.iter_mut().filter(|it| ran(it.state)) {
             match it.restart {
-                Restart::Always | Restart::UnlessStopped => migrates |= it.image == MIGRATING,
+                Restart::Always | Restart::UnlessStopped => started.push(it.image.clone()),
                 Restart::No | Restart::OnFailure { .. } => it.state = ContainerState::Exited { code: 137 },
             }
         }
-        if migrates {
-            self.migrate();
-        }
+        started.iter().for_each(|image| self.migrate(image));
     }
 
     /// The database's folder, if it runs.

@@ -45,6 +45,7 @@ async fn working<T>(harness: &Harness, agent: &Agent, work: impl AsyncFnOnce(&Da
         journal: None,
         from: Some(settled),
         to: None,
+        through: Vec::new(),
         way: Direction::Accepted,
     };
     let at_work = Work::new(&agent.context, &order.id, &order.instance, None);

@@ -25,20 +25,25 @@ async fn harness(is_sick: bool) -> (Harness, Agent, State) {
     (harness, agent, before)
 }
 
-/// Data as the second release makes it.
-fn migrated(before: &State) -> State {
+/// Data as a release makes it of what the releases before have made.
+fn made_by(release: u8, before: &State) -> State {
     let mut after = before.clone();
-    after.rows = after.rows.replace("row ", "migrated ");
-    after.uploads.insert("schema".to_owned(), b"2".to_vec());
+    after.rows = after.rows.replace("row ", if release == 2 { "migrated " } else { "finished " });
+    after.uploads.insert("schema".to_owned(), release.to_string().into());
     after
 }
 
 /// Asserts that the instance runs one release with its data, with its restart policies, and nothing beside it.
 #[track_caller]
 fn check_whole(harness: &Harness, end: &End, before: &State, about: &str) {
+    check_whole_of(2, harness, end, before, about);
+}
+
+#[track_caller]
+fn check_whole_of(newest: u8, harness: &Harness, end: &End, before: &State, about: &str) {
     let (web, state) = match &end.outcome {
-        Outcome::Done => ("notes-web:2", migrated(before)),
-        Outcome::RolledBack { .. } => ("notes-web:1", before.clone()),
+        Outcome::Done => (format!("notes-web:{newest}"), made_by(newest, before)),
+        Outcome::RolledBack { .. } => ("notes-web:1".to_owned(), before.clone()),
         other => panic!("{about}: {other:?}"),
     };
     harness.check_calm(about);
@@ -100,6 +105,75 @@ async fn walk(is_sick: bool, point: fn(u64) -> At, cuts_power: bool, least: u64)
         assert_eq!(matches!(end.outcome, Outcome::Done), !is_sick, "{about}: {end:?}");
         check_whole(&harness, &end, &before, &about);
     }
+}
+
+/// Runs through all points of an upgrade over a release on the way. The release of this image never becomes healthy.
+async fn walk_through(sick: Option<&str>, point: fn(u64) -> At, cuts_power: bool, least: u64) {
+    for number in 1.. {
+        let (harness, agent, before) = harness(false).await;
+        if let Some(image) = sick {
+            harness.lab.fake.world().behaviours.insert(image.to_owned(), Behaviour::Ends(1));
+        }
+        let about = format!("{:?}, sick: {sick:?}, power: {cuts_power}", point(number));
+        let order = harness.order(harness.upgrade_through(DataEffect::AtStart, &["near"]), "");
+        let meanwhile = || {
+            if cuts_power {
+                harness.lab.cut_power();
+            }
+        };
+        let crashed = crash_with(&harness, agent, &order, point(number), meanwhile).await;
+        let Some((_agent, end)) = crashed else {
+            assert!(number > least, "there are more points than {number}");
+            return;
+        };
+        assert_eq!(matches!(end.outcome, Outcome::Done), sick.is_none(), "{about}: {end:?}");
+        check_whole_of(3, &harness, &end, &before, &about);
+    }
+}
+
+#[tokio::test]
+async fn killed_at_any_write_of_a_good_upgrade_over_a_release_it_is_carried_out() {
+    walk_through(None, At::Write, false, 12).await;
+}
+
+#[tokio::test]
+async fn killed_at_any_write_when_the_release_on_the_way_is_bad_the_data_is_as_before() {
+    walk_through(Some("notes-web:2"), At::Write, false, 12).await;
+}
+
+#[tokio::test]
+async fn without_power_at_any_call_when_the_release_after_it_is_bad_the_data_is_as_before() {
+    walk_through(Some("notes-web:3"), At::Call, true, 50).await;
+}
+
+#[tokio::test]
+async fn the_release_on_the_way_is_named_when_it_fails() {
+    let (harness, agent, before) = harness(true).await;
+    let end = harness.carry_out(&agent, harness.upgrade_through(DataEffect::AtStart, &[])).await;
+    let Outcome::RolledBack { failure: OrderFailure::OnTheWay { version, .. } } = &end.outcome else {
+        panic!("{end:?}");
+    };
+    assert_eq!(version.as_str(), "2");
+    check_whole_of(3, &harness, &end, &before, "named");
+}
+
+#[tokio::test]
+async fn releases_that_leave_data_alone_are_passed_without_copies() {
+    let (harness, agent, before) = harness(false).await;
+    let end = harness.carry_out(&agent, harness.upgrade_through(DataEffect::None, &[])).await;
+    check_whole_of(3, &harness, &end, &before, "without");
+    assert_eq!(harness.lab.plan().had_copies, [false, false]);
+}
+
+#[tokio::test]
+async fn a_stopped_instance_passes_no_release() {
+    let (harness, agent, before) = harness(false).await;
+    harness.carry_out(&agent, Action::Power { request: PowerRequest::Stop, serial: 1 }).await;
+    let end = harness.carry_out(&agent, harness.upgrade_through(DataEffect::AtStart, &[])).await;
+    let refused =
+        Outcome::Refused { failure: OrderFailure::StoppedOnTheWay { through: "2".parse().expect("a version") } };
+    assert_eq!(end.outcome, refused);
+    assert_eq!(harness.state(), before);
 }
 
 #[tokio::test]

@@ -1,0 +1,104 @@
+//! From an order to the states that it brings, or to this host's refusal. Changes nothing.
+
+use super::allow::allow_instance;
+use super::claims::expect_deletable;
+use super::prepare::{PrepareError, prepare, refuse_to_start};
+use super::work::Work;
+use crate::ledger::{OpenState, Settled};
+use fleet_core::activity::Activity;
+use fleet_core::facts::PowerDesired;
+use fleet_core::order::{Action, Order, PowerRequest};
+use fleet_core::release::{Goal, Release};
+use fleet_core::spec::InstanceSpec;
+use std::collections::BTreeSet;
+
+/// States that an order brings.
+pub struct Ahead {
+    /// States on the way to the target, in their order.
+    pub through: Vec<Settled>,
+    /// Target; none if nothing of the instance will be left.
+    pub to: Option<Settled>,
+}
+
+/// Prepares the states that an order brings.
+pub async fn ahead(work: &Work<'_>, order: &Order, open: &OpenState) -> Result<Ahead, PrepareError> {
+    let preparing = Preparing { work, open };
+    let through = match &order.action {
+        Action::Upgrade { through, goal, .. } => preparing.through(through, goal).await?,
+        Action::Install { .. } | Action::Configure { .. } | Action::Power { .. } | Action::Remove { .. } => Vec::new(),
+        Action::Data(_) => Vec::new(),
+    };
+    Ok(Ahead { through, to: preparing.target(&order.action).await? })
+}
+
+/// Returns the spec of an instance of which nothing is recorded.
+pub fn bare_spec(work: &Work<'_>, volumes: &BTreeSet<String>) -> InstanceSpec {
+    let (context, instance) = (work.context, work.instance);
+    InstanceSpec::unrecorded(instance, &context.host, volumes, context.working_dir(instance).display().to_string())
+}
+
+struct Preparing<'a> {
+    work: &'a Work<'a>,
+    open: &'a OpenState,
+}
+
+impl Preparing<'_> {
+    /// Returns the states on the way of an upgrade.
+    async fn through(&self, through: &[Release], goal: &Goal) -> Result<Vec<Settled>, PrepareError> {
+        let is_stopped = self.open.from.as_ref().is_some_and(Settled::is_stopped);
+        if let Some(first) = through.first().filter(|_| is_stopped) {
+            return Err(PrepareError::Stopped { through: first.name.version.clone() });
+        }
+        let mut ahead = Vec::new();
+        for release in through {
+            let goal = Goal { release: release.clone(), revision: goal.revision };
+            let on_the_way = |error| PrepareError::OnTheWay(release.name.version.clone(), Box::new(error));
+            ahead.push(self.goal(&goal).await.map_err(on_the_way)?);
+        }
+        Ok(ahead)
+    }
+
+    async fn goal(&self, goal: &Goal) -> Result<Settled, PrepareError> {
+        let Self { work, open } = self;
+        work.say(Activity::Preparing(goal.release.name.clone()));
+        prepare(work.context, work.instance, goal, &open.values, open.drift, open.from.as_ref()).await
+    }
+
+    /// Returns the target state of the instance; none if nothing of it will be left.
+    async fn target(&self, action: &Action) -> Result<Option<Settled>, PrepareError> {
+        let (context, from) = (self.work.context, self.open.from.as_ref());
+        if let Some(from) = from.filter(|_| starts_something(action)) {
+            refuse_to_start(context, from).await?;
+        }
+        match action {
+            Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. } => {
+                self.goal(goal).await.map(Some)
+            }
+            Action::Power { request, serial } => {
+                if let Some(from) = from.filter(|_| starts_something(action)) {
+                    allow_instance(context, &from.rendered).await?;
+                }
+                let power = PowerDesired { request: *request, serial: *serial };
+                Ok(from.map(|from| Settled { power, ..from.clone() }))
+            }
+            Action::Remove { volumes } => {
+                let ledger_spec =
+                    context.ledger().instances().get(self.work.instance).and_then(|it| it.spec().cloned());
+                let spec = from.map(|from| from.rendered.spec.clone()).or(ledger_spec);
+                let spec = spec.unwrap_or_else(|| bare_spec(self.work, volumes));
+                expect_deletable(context, &spec, volumes).await?;
+                Ok(None)
+            }
+            // Work on data is prepared separately.
+            Action::Data(_) => Ok(None),
+        }
+    }
+}
+
+fn starts_something(action: &Action) -> bool {
+    match action {
+        Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } => true,
+        Action::Power { request: PowerRequest::Start | PowerRequest::Restart, .. } => true,
+        Action::Power { request: PowerRequest::Stop, .. } | Action::Remove { .. } | Action::Data(_) => false,
+    }
+}
