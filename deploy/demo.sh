@@ -302,6 +302,8 @@ roll_out_the_bad_one() {
 }
 
 roll_out_over_a_stop() {
+    # A halted rollout would have been tried again.
+    show fleet rollout abort
     show fleet upgrade-path "$(name_of 1)" --to 1.4
     said 1.3.1 'required stop'
     show fleet rollout --version 1.4 --canary 0 --at-once 3 --yes

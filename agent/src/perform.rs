@@ -3,7 +3,6 @@
 //! **Invariant:** there is no queue. The next action is derived from the ledger and the open set at each pass, after a
 //! restart in the same way as after a message.
 
-mod ahead;
 mod allow;
 mod back;
 mod carry;
@@ -16,6 +15,7 @@ mod forward;
 mod heal;
 mod jobs;
 mod prepare;
+mod prepare_order;
 mod said;
 mod stuck;
 #[cfg(test)]

@@ -177,7 +177,7 @@ impl Action {
     }
 
     /// Returns the releases that an order starts, in this order.
-    pub fn releases_ahead(&self) -> impl Iterator<Item = &Release> {
+    pub fn started_releases(&self) -> impl Iterator<Item = &Release> {
         let through: &[Release] = match self {
             Self::Upgrade { through, .. } => through,
             Self::Install { .. } | Self::Configure { .. } | Self::Power { .. } | Self::Remove { .. } => &[],

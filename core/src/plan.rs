@@ -22,6 +22,7 @@ pub use data::data_order_id;
 pub use explain::{ExplainedCounts, Explanation, MemberReason, NextStep, ReasonGroup};
 pub use member::upgrade_ids;
 pub use newer::Newer;
+pub use open::latest_end;
 pub use progress::Progress;
 
 use crate::facts::{Asked, Desired, Doing, Observed};
@@ -41,7 +42,7 @@ pub struct Plan {
     pub orders: Vec<NewOrder>,
     /// Open orders with a reported end.
     pub closed: Vec<OrderId>,
-    /// Open orders past their deadline, to hosts that are offline: asked again when the host is back.
+    /// Open orders past their deadline and rollback budget, to hosts that are offline: asked again when the host is back.
     pub withdrawn: Vec<OrderId>,
     /// Instances whose removal has been carried out: they can be forgotten.
     pub gone: Vec<InstanceName>,
@@ -140,7 +141,7 @@ pub enum MemberState {
         /// Obstacle, if its host has not said that it has begun.
         held_up: Option<WaitReason>,
     },
-    /// Past its deadline without a word, though its host is online.
+    /// Past its deadline and rollback budget without a word, though its host is online.
     Overdue {
         /// Order of the member.
         order: OrderId,

@@ -10,7 +10,7 @@ mod upgrade_check;
 pub use refusal::RolloutRefusal;
 pub use undo::propose_undo;
 
-use self::upgrade_check::{UpgradeCheck, UpgradeWay};
+use self::upgrade_check::{UpgradeCheck, UpgradeRoute};
 use crate::app::Upgrades;
 use crate::facts::{Asked, Desired, InstanceDesired, LinkState, Observed};
 use crate::labels::Selector;
@@ -111,7 +111,7 @@ fn sort(observed: &Observed, request: &RolloutRequest, selected: &[Named]) -> (V
     for (name, instance) in selected {
         let present = checks::present(observed, to, name, instance);
         match present.and_then(|said| upgrades.of(said, instance).map(|way| (said, way))) {
-            Ok((said, UpgradeWay { through, data })) => members.push(Member {
+            Ok((said, UpgradeRoute { through, data })) => members.push(Member {
                 instance: (*name).clone(),
                 from: said.release.clone(),
                 to: to.clone(),

@@ -217,7 +217,7 @@ impl Settled {
 
 impl OpenState {
     /// Returns the states that the order brings, in their order.
-    pub fn ahead(&self) -> impl Iterator<Item = &Settled> {
+    pub fn target_states(&self) -> impl Iterator<Item = &Settled> {
         self.through.iter().chain(&self.to)
     }
 

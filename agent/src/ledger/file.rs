@@ -9,9 +9,11 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Format version of the files that are written; all earlier ones are read. Version 2 has typed hints and failures in place of
-/// the texts of version 1.
-pub(super) const FORMAT: u64 = 2;
+/// The newest format version; all earlier ones are read. Version 2 has typed hints and failures in place of the texts of
+/// version 1. Version 3 is that of an upgrade over releases on its way alone: earlier agents would pass them by.
+pub(super) const FORMAT: u64 = 3;
+/// Format version of everything else.
+const USUAL_FORMAT: u64 = 2;
 /// Suffix of a file while it is written; leftovers of a crash are ignored.
 const TEMPORARY: &str = "tmp";
 
@@ -57,8 +59,13 @@ pub fn make_folder(path: &Path) -> Result<(), LedgerError> {
 pub fn write(files: &dyn LedgerFiles, path: &Path, entry: &impl Serialize) -> Result<(), LedgerError> {
     let failed = |source| LedgerError::Write { path: path.to_owned(), source };
     let value = serde_json::to_value(entry).map_err(|error| failed(io::Error::other(error)))?;
-    let text = serde_json::json!({ "format": FORMAT, "entry": value }).to_string();
+    let text = serde_json::json!({ "format": format_of(&value), "entry": value }).to_string();
     files.replace(path, text.as_bytes()).map_err(failed)
+}
+
+fn format_of(entry: &serde_json::Value) -> u64 {
+    let has_releases_on_the_way = entry.pointer("/order/action/upgrade/through").is_some();
+    if has_releases_on_the_way { FORMAT } else { USUAL_FORMAT }
 }
 
 /// Error of a file of the ledger. Its texts come from the operating system and the parser.

@@ -5,6 +5,7 @@ use fleet_core::activity::Activity;
 use fleet_core::facts::DriftRule;
 use fleet_core::order::{Action, Order, Outcome, order_id};
 use fleet_core::order_failure::OrderFailure;
+use fleet_core::release::{Goal, Release};
 use fleet_core::time::Time;
 use std::time::Duration;
 
@@ -201,4 +202,29 @@ fn a_change_waits_for_no_other_work_that_blocks() {
         assert!(blocking.await.expect("nothing panics").is_err(), "it was blocked all the time");
     });
     assert!(folder.open().ledger().orders.contains_key(&order_id(&["a"])));
+}
+
+#[test]
+fn an_upgrade_over_releases_on_its_way_is_of_no_format_that_earlier_agents_read() {
+    let folder = Folder::new();
+    let mut ledger = folder.open();
+    let release = |text: &str| Release {
+        name: text.parse().expect("a release"),
+        digest: format!("sha256:{}", "0".repeat(64)).parse().expect("a digest"),
+    };
+    let upgrade = |name: &str, through: Vec<Release>| {
+        let (from, goal) = (release("notes@1.1"), Goal { release: release("notes@1.4"), revision: 1 });
+        let entry = order(name);
+        let action = Action::Upgrade { from, goal, through, data: Default::default(), backup: [].into() };
+        OrderEntry { order: Order { action, ..entry.order.clone() }, ..entry }
+    };
+    for (name, through, format) in [("a", vec![], 2), ("b", vec![release("notes@1.3")], 3)] {
+        ledger.begin(upgrade(name, through)).expect("written");
+        let path = folder.file("orders").join(format!("oasis-1.{}.json", order_id(&[name])));
+        let text = std::fs::read_to_string(path).expect("it is there");
+        let read: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(read["format"], format, "{name}");
+    }
+    drop(ledger);
+    assert_eq!(folder.open().ledger().orders().len(), 2);
 }

@@ -42,7 +42,7 @@ impl ValuesInUse {
     pub fn note_order(&mut self, entry: &OrderEntry) {
         let OrderState::Open(open) = &entry.state else { return };
         let instance = &entry.order.instance;
-        open.from.iter().chain(open.ahead()).for_each(|settled| self.note_settled(instance, settled));
+        open.from.iter().chain(open.target_states()).for_each(|settled| self.note_settled(instance, settled));
         let release = open.to.as_ref().or(open.from.as_ref()).map(|settled| settled.release.digest.clone());
         let release = entry.order.action.goal().map(|goal| goal.release.digest.clone()).or(release);
         self.note(instance, InstanceValues { release, values: open.values.0.clone() });

@@ -1,12 +1,12 @@
 //! The life of one order on this host: accepted, forward, at its end or on the way back.
 
-use super::ahead::{Ahead, ahead, bare_spec};
 use super::back::{Attempt, back};
 use super::claims::expect_unclaimed;
 use super::data::{self, DataWork};
 use super::end::end;
 use super::expect::outcome_at_once;
 use super::forward::forward;
+use super::prepare_order::{PreparedOrder, bare_spec, prepare_order};
 use super::stuck::{Left, left_for_operator};
 use super::upgrade::{RolledBack, Upgrade, keeps_data};
 use super::work::Work;
@@ -106,9 +106,9 @@ struct Carrying<'a> {
 impl Carrying<'_> {
     async fn accepted(&self, mut open: OpenState) {
         let began = tokio::time::Instant::now();
-        let prepared = timeout(self.left, ahead(self.work, self.order, &open)).await;
-        let Ahead { through, to } = match prepared {
-            Ok(Ok(ahead)) => ahead,
+        let prepared = timeout(self.left, prepare_order(self.work, self.order, &open)).await;
+        let PreparedOrder { through, to } = match prepared {
+            Ok(Ok(prepared)) => prepared,
             Ok(Err(error)) => return self.end(Outcome::Refused { failure: (&error).into() }, None).await,
             Err(_) => {
                 let failure = OrderFailure::DeadlineOverBeforeStart { deadline: self.order.deadline };
@@ -121,7 +121,7 @@ impl Carrying<'_> {
         let begin = move |ledger: &mut LedgerWriter| {
             // Another order with conflicting claims may have begun meanwhile.
             let unclaimed = |to: &Settled| expect_unclaimed(&ledger.ledger(), &to.rendered.spec, before(&begun)).err();
-            let taken = begun.ahead().find_map(unclaimed);
+            let taken = begun.target_states().find_map(unclaimed);
             if taken.is_none() {
                 ledger.mark(&id, |kept| *kept = begun.clone_without_values())?;
             }

@@ -50,11 +50,11 @@ pub enum ClaimError {
 pub fn others(ledger: &Ledger, instance: &InstanceName) -> Vec<(InstanceName, Claims)> {
     let kept = ledger.instances().iter().filter_map(|(name, entry)| Some((name, entry.spec()?)));
     let coming = ledger.orders().values().flat_map(|entry| {
-        let ahead = match &entry.state {
-            OrderState::Open(open) => Some(open.ahead()),
+        let states = match &entry.state {
+            OrderState::Open(open) => Some(open.target_states()),
             OrderState::Ended { .. } => None,
         };
-        ahead.into_iter().flatten().map(|to| (&entry.order.instance, &to.rendered.spec))
+        states.into_iter().flatten().map(|to| (&entry.order.instance, &to.rendered.spec))
     });
     let others = kept.chain(coming).filter(|(name, _)| *name != instance);
     others.map(|(name, spec)| (name.clone(), claims_of(spec))).collect()

@@ -1,6 +1,7 @@
 //! Layout of a running rollout: a board that is redrawn, or one line for each change.
 
 use super::rollouts::counts;
+use super::upgrades::way;
 use crate::format::{age, clock_time, one_line};
 use crate::last_shown::LastShown;
 use crate::painted::{Colour, Painted};
@@ -88,7 +89,7 @@ impl Widths {
 }
 
 pub fn versions(member: &MemberView) -> String {
-    format!("{} -> {}", member.from, member.to)
+    way(&member.from, &member.through, &member.to)
 }
 
 fn line(member: &MemberView, widths: &Widths, now: Time) -> Painted {

@@ -170,7 +170,7 @@ pub fn words(hint: &Hint) -> String {
         Hint::ChooseApp(apps) => format!("say which: `--app` {}", joined(apps, " or ")),
         Hint::LeaveOutCanary => "leave out `--canary`".to_owned(),
         Hint::ShrinkCanary(number) => format!("give `--canary` a number below {number}, or leave it out"),
-        Hint::WidenWindow => "widen `--window`, or shorten `--deadline`".to_owned(),
+        Hint::WidenWindow => "widen `--window`, or shorten `--deadline`; a way back has 10 minutes at least".to_owned(),
         Hint::LimitPerLabel => {
             "write `--per LABEL=N` with a label that `fleet host ls -o wide` shows, and N from 1".to_owned()
         }

@@ -126,10 +126,10 @@ pub fn left_out(reason: &LeftOutReason) -> String {
         LeftOutReason::ValuesLost { revision } => format!("its values of revision {revision} are lost"),
         LeftOutReason::ValueSealed { value } => format!("its former value `{value}` cannot be opened"),
         LeftOutReason::Newer { version } => format!("{version} is newer"),
-        LeftOutReason::HopFirst { version, why: Some(why) } => format!("it must be upgraded to {version} first: {why}"),
         LeftOutReason::Stopped { through } => {
             format!("it is stopped, and has to run as {through} on its way: start it first")
         }
+        LeftOutReason::HopFirst { version, why: Some(why) } => format!("it must be upgraded to {version} first: {why}"),
         LeftOutReason::HopFirst { version, why: None } => format!("it must be upgraded to {version} first"),
         LeftOutReason::StopMissing { version, why } => {
             format!("{version} is a required stop on the way ({why}), and was not pushed")

@@ -35,7 +35,7 @@ fn releases_of(action: &Action) -> impl Iterator<Item = &Release> {
         Action::Install { .. } | Action::Configure { .. } | Action::Power { .. } | Action::Remove { .. } => None,
         Action::Data(_) => None,
     };
-    from.into_iter().chain(action.releases_ahead())
+    from.into_iter().chain(action.started_releases())
 }
 
 /// The pieces of a bundle, each read when the host is ready for it.

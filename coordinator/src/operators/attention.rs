@@ -21,7 +21,7 @@ use fleet_core::names::{HostName, InstanceName, RepositoryName};
 use fleet_core::order::Outcome;
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::order_summary::OrderSummary;
-use fleet_core::plan::{MemberState, Newer, PlanContext, RolloutPhase};
+use fleet_core::plan::{MemberState, Newer, PlanContext, RolloutPhase, latest_end};
 use fleet_core::problem::Problem;
 use fleet_core::time::Time;
 use fleet_proto::v1;
@@ -311,10 +311,11 @@ fn undeliverable(snapshot: &StateSnapshot) -> Vec<Finding> {
 fn overdue(snapshot: &StateSnapshot, now: Time) -> Vec<Finding> {
     let is_online =
         |host: &HostName| snapshot.observed().hosts.get(host).is_some_and(|seen| seen.link == LinkState::Online);
-    let late = snapshot.asked().orders.values().filter(|open| {
-        let due = open.asked.after(open.order.deadline).after(Duration::from_secs(60));
-        due < now && is_online(&open.host)
-    });
+    let late = snapshot
+        .asked()
+        .orders
+        .values()
+        .filter(|open| latest_end(open.asked, &open.order) < now && is_online(&open.host));
     late.map(|open| {
         let problem = Problem::OrderOverdue { host: open.host.clone(), asked: open.asked };
         say(&open.order.instance, problem, Hint::ReadAgentLog)

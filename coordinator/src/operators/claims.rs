@@ -229,7 +229,8 @@ fn stages_beside(snapshot: &StateSnapshot, of: Claimant<'_>) -> Vec<(InstanceNam
             it.intent != RolloutIntent::Abort && said.is_none_or(|said| said.release != member.to)
         });
         if let Some((_, member)) = coming {
-            wanted(&member.to, member.to_revision.unwrap_or(desired.revision));
+            let revision = member.to_revision.unwrap_or(desired.revision);
+            member.through.iter().chain([&member.to]).for_each(|release| wanted(release, revision));
         }
     }
     stages

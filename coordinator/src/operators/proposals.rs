@@ -221,6 +221,9 @@ impl OperatorsService {
         let (from, to) = (from.as_ref().ok(), ahead.last().and_then(|to| to.as_ref().ok()));
         let mut plan = to.map(|to| planned(from.map(|from| &from.spec), &to.spec)).unwrap_or_default();
         plan.extend(from.into_iter().flat_map(|from| self.data_kept(member, from)));
+        if !member.through.is_empty() {
+            plan.push(PlannedChange::ServicesStopped);
+        }
         Ok(plan)
     }
 }

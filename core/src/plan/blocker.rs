@@ -90,7 +90,7 @@ pub(super) fn allowed(host: &HostObserved, app: &AppName) -> Result<(), WaitReas
 pub(super) fn able(plan_context: &PlanContext, host: &HostObserved, action: &Action) -> Result<(), WaitReason> {
     lacks_none(host, needed_by_action(action).iter())?;
     let needs = |release: &Release| plan_context.desired.needs.get(&release.digest).into_iter().flatten();
-    lacks_none(host, action.releases_ahead().flat_map(needs))
+    lacks_none(host, action.started_releases().flat_map(needs))
 }
 
 fn lacks_none<'a>(host: &HostObserved, mut needed: impl Iterator<Item = &'a Capability>) -> Result<(), WaitReason> {

@@ -10,6 +10,7 @@ use crate::reason::WaitReason;
 use crate::rollout::{Rollout, RolloutIntent, Strategy};
 use crate::time::Time;
 use crate::window::Window;
+use std::time::Duration;
 
 /// Members that may begin now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,17 +132,24 @@ fn outside(window: &Window, strategy: &Strategy, now: Time) -> Option<(Time, Wai
         return Some((opens, WaitReason::WindowClosed { opens }));
     }
     let closes = open_until(window, now)?;
-    if now.after(strategy.longest()) <= closes {
+    if now.after(needed(window, strategy)) <= closes {
         return None;
     }
     let opens = window.opens_at(closes);
     Some((opens, WaitReason::WindowTooShort { closes, opens }))
 }
 
+/// Returns the time that has to be left in a window. Rollouts of earlier versions may have windows without room for a way back.
+fn needed(window: &Window, strategy: &Strategy) -> Duration {
+    let longest = strategy.longest();
+    if window.length() < longest { strategy.deadline } else { longest }
+}
+
 /// The last moment at which an order may begin in the window that is open now.
 pub(super) fn last_start(strategy: &Strategy, now: Time) -> Option<Time> {
-    let closes = open_until(strategy.window.as_ref()?, now)?;
-    Some(Time(closes.0.saturating_sub(Time::ZERO.after(strategy.longest()).0).saturating_add(1)))
+    let window = strategy.window.as_ref()?;
+    let closes = open_until(window, now)?;
+    Some(Time(closes.0.saturating_sub(Time::ZERO.after(needed(window, strategy)).0).saturating_add(1)))
 }
 
 /// Returns the closing time of the window, including adjacent ones; none if it never closes.

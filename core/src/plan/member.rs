@@ -7,7 +7,7 @@ use super::{MemberState, PlanContext, progress};
 use crate::facts::{Doing, Ended, InstanceHealth, InstanceObserved, Running};
 use crate::halt_reason::MemberFailureKind;
 use crate::names::OrderId;
-use crate::order::{Outcome, order_id};
+use crate::order::{Outcome, PowerRequest, order_id};
 use crate::reason::WaitReason;
 use crate::rollout::{Member, Rollout};
 use crate::time::Time;
@@ -202,7 +202,11 @@ fn obstacle(plan_context: &PlanContext, member: &Member, instance_context: &Inst
         Running::Busy { doing, .. } => return Err(WaitReason::Busy { step: doing.step.clone() }),
         Running::Settled(_) => {}
     }
+    // Nothing of it runs, so that no release on the way could migrate its data.
+    if !member.through.is_empty() && instance_context.desired.power.request == PowerRequest::Stop {
+        return Err(WaitReason::Stopped);
+    }
     blocker::allowed(host, &member.to.name.app)?;
-    blocker::able(plan_context, host, &progress::action(plan_context, member, instance_context))?;
-    blocker::within_hours(plan_context, host)
+    blocker::within_hours(plan_context, host)?;
+    blocker::able(plan_context, host, &progress::action(plan_context, member, instance_context))
 }

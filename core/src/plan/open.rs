@@ -7,6 +7,7 @@
 use super::PlanContext;
 use crate::facts::{LinkState, OpenOrder, Running};
 use crate::names::OrderId;
+use crate::order::Order;
 use crate::rollout::RolloutIntent;
 use crate::time::Time;
 use std::time::Duration;
@@ -64,8 +65,12 @@ fn due(plan_context: &PlanContext, id: &OrderId, order: &OpenOrder, link: Option
     };
     let instance = plan_context.observed.instances.get(&order.order.instance);
     let at_work = instance.filter(|seen| is_busy_with(&seen.running, id)).map_or(Time::ZERO, |seen| seen.at);
-    let begun = order.asked.max(lost).max(at_work);
-    begun.after(order.order.deadline).after(order.order.rollback_budget()).after(GRACE)
+    latest_end(order.asked.max(lost).max(at_work), &order.order)
+}
+
+/// Returns the time at which the end of an order that a host begins at `begun` has arrived, the way back included.
+pub fn latest_end(begun: Time, order: &Order) -> Time {
+    begun.after(order.deadline).after(order.rollback_budget()).after(GRACE)
 }
 
 /// Returns whether a host reports that it is working on this order.

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// Way of an instance to the wanted release.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct UpgradeWay {
+pub(super) struct UpgradeRoute {
     /// Releases before the wanted one.
     pub through: Vec<Release>,
     /// Effect on data of all of them together.
@@ -23,7 +23,7 @@ pub(super) struct UpgradeWay {
 pub(super) struct UpgradeCheck<'a> {
     paths: UpgradePaths<'a>,
     pushed: &'a [Release],
-    checked: BTreeMap<Version, Result<UpgradeWay, LeftOutReason>>,
+    checked: BTreeMap<Version, Result<UpgradeRoute, LeftOutReason>>,
 }
 
 impl<'a> UpgradeCheck<'a> {
@@ -35,7 +35,11 @@ impl<'a> UpgradeCheck<'a> {
     }
 
     /// Returns the way of an instance to the wanted release, or the reason why there is none.
-    pub(super) fn of(&mut self, said: &InstanceSaid, instance: &InstanceDesired) -> Result<UpgradeWay, LeftOutReason> {
+    pub(super) fn of(
+        &mut self,
+        said: &InstanceSaid,
+        instance: &InstanceDesired,
+    ) -> Result<UpgradeRoute, LeftOutReason> {
         let way = self.from(&said.release.name.version)?;
         match way.through.first() {
             // Nothing of a stopped instance runs, so that no release on the way could migrate its data.
@@ -46,7 +50,7 @@ impl<'a> UpgradeCheck<'a> {
         }
     }
 
-    fn from(&mut self, from: &Version) -> Result<UpgradeWay, LeftOutReason> {
+    fn from(&mut self, from: &Version) -> Result<UpgradeRoute, LeftOutReason> {
         if let Some(checked) = self.checked.get(from) {
             return checked.clone();
         }
@@ -55,7 +59,7 @@ impl<'a> UpgradeCheck<'a> {
         checked
     }
 
-    fn way(&self, from: &Version, hops: &[Hop]) -> Result<UpgradeWay, LeftOutReason> {
+    fn way(&self, from: &Version, hops: &[Hop]) -> Result<UpgradeRoute, LeftOutReason> {
         let before = hops.split_last().map(|(_, before)| before).unwrap_or_default();
         let mut through = Vec::new();
         for hop in before {
@@ -64,6 +68,6 @@ impl<'a> UpgradeCheck<'a> {
         }
         let is_data_left_alone = !hops.is_empty() && hops.iter().all(|hop| hop.data == DataEffect::None);
         let data = if is_data_left_alone { DataEffect::None } else { DataEffect::AtStart };
-        Ok(UpgradeWay { through, data })
+        Ok(UpgradeRoute { through, data })
     }
 }

@@ -40,7 +40,7 @@ pub enum LeftOutReason {
         /// The first of these.
         through: Version,
     },
-    /// Another version stands between, in words of an earlier version: it passed through none by itself.
+    /// Another version stands between. Only in rollouts of earlier versions, which made one hop.
     HopFirst {
         /// Version to upgrade to first.
         version: Version,
@@ -142,7 +142,6 @@ impl LeftOutReason {
     pub fn is_about_upgrades(&self) -> bool {
         match self {
             Self::HopFirst { .. }
-            | Self::Stopped { .. }
             | Self::StopMissing { .. }
             | Self::NoUpgrade { .. }
             | Self::TwoUpgrades { .. }
@@ -154,6 +153,7 @@ impl LeftOutReason {
             | Self::NotInstalled
             | Self::BeingInstalled
             | Self::AlreadyThere
+            | Self::Stopped { .. }
             | Self::Newer { .. }
             | Self::Elsewhere { .. }
             | Self::ValuesLost { .. }

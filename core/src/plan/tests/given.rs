@@ -154,11 +154,12 @@ impl Given {
         let to = release(word(words));
         let mut members: Vec<InstanceName> = self.desired.instances.keys().cloned().collect();
         let (mut from, mut attempt, mut created, mut run) = (release("1.1"), 1, Time(1000), RolloutIntent::Run);
-        let (mut strategy, mut brings) = (strategy(), None);
+        let (mut strategy, mut brings, mut through) = (strategy(), None, Vec::new());
         while let Some(next) = words.next() {
             match next {
                 "of" => members = word(words).split(',').map(read).collect(),
                 "from" => from = release(word(words)),
+                "through" => through.push(release(word(words))),
                 "brings" => brings = Some(read(word(words))),
                 "attempt" => attempt = read(word(words)),
                 "created" => created = seconds(word(words)),
@@ -181,7 +182,7 @@ impl Given {
             instance,
             from: from.clone(),
             to: to.clone(),
-            through: Vec::new(),
+            through: through.clone(),
             data: DataEffect::default(),
             from_revision: Some(1),
             to_revision: brings,

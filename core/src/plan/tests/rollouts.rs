@@ -275,3 +275,15 @@ fn a_member_whose_agent_is_too_old_for_the_release_blocks_nobody() {
         "a: waits, AgentTooOld { lacks: Capability(\"engine:pretended\") }\nb: upgrade 1.1 -> 1.2\nr1: Running",
     );
 }
+
+#[test]
+fn releases_on_the_way_need_an_agent_that_passes_them_and_an_instance_that_runs() {
+    let rollout = "rollout 1.4 through 1.3";
+    let lacks = "a: waits, AgentTooOld { lacks: Capability(\"action:upgrade-through\") }\nr1: Running";
+    check(&format!("a 1.1\n{rollout}"), lacks);
+    let able = "able action:upgrade-through";
+    check(&format!("a 1.1 {able}\n{rollout}"), "a: upgrade 1.1 -> 1.3 -> 1.4\nr1: Running");
+    check(&format!("a 1.1 {able} power stop stopped\n{rollout}"), "a: stop\na: waits, Stopped\nr1: Running");
+    let needs = format!("needs 1.3 key:pretended\na 1.1 {able}\n{rollout}");
+    check(&needs, "a: waits, AgentTooOld { lacks: Capability(\"key:pretended\") }\nr1: Running");
+}

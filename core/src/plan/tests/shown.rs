@@ -47,7 +47,8 @@ fn order(new: &NewOrder) -> String {
         Action::Install { goal } => format!("install {}", goal.release.name.version),
         Action::Upgrade { from, goal, .. } => {
             let revision = if goal.revision == 1 { String::new() } else { format!(" revision {}", goal.revision) };
-            format!("upgrade {} -> {}{revision}", from.name.version, goal.release.name.version)
+            let started = new.order.action.started_releases().map(|release| format!(" -> {}", release.name.version));
+            format!("upgrade {}{}{revision}", from.name.version, started.collect::<String>())
         }
         Action::Configure { from, goal } => format!("configure {from} -> {}", goal.revision),
         Action::Power { request: PowerRequest::Start, .. } => "start".to_owned(),

@@ -13,7 +13,7 @@ use fleet_core::spec::InstanceSpec;
 use std::collections::BTreeSet;
 
 /// States that an order brings.
-pub struct Ahead {
+pub struct PreparedOrder {
     /// States on the way to the target, in their order.
     pub through: Vec<Settled>,
     /// Target; none if nothing of the instance will be left.
@@ -21,14 +21,14 @@ pub struct Ahead {
 }
 
 /// Prepares the states that an order brings.
-pub async fn ahead(work: &Work<'_>, order: &Order, open: &OpenState) -> Result<Ahead, PrepareError> {
+pub async fn prepare_order(work: &Work<'_>, order: &Order, open: &OpenState) -> Result<PreparedOrder, PrepareError> {
     let preparing = Preparing { work, open };
     let through = match &order.action {
         Action::Upgrade { through, goal, .. } => preparing.through(through, goal).await?,
         Action::Install { .. } | Action::Configure { .. } | Action::Power { .. } | Action::Remove { .. } => Vec::new(),
         Action::Data(_) => Vec::new(),
     };
-    Ok(Ahead { through, to: preparing.target(&order.action).await? })
+    Ok(PreparedOrder { through, to: preparing.target(&order.action).await? })
 }
 
 /// Returns the spec of an instance of which nothing is recorded.
@@ -49,13 +49,13 @@ impl Preparing<'_> {
         if let Some(first) = through.first().filter(|_| is_stopped) {
             return Err(PrepareError::Stopped { through: first.name.version.clone() });
         }
-        let mut ahead = Vec::new();
+        let mut prepared = Vec::new();
         for release in through {
             let goal = Goal { release: release.clone(), revision: goal.revision };
             let on_the_way = |error| PrepareError::OnTheWay(release.name.version.clone(), Box::new(error));
-            ahead.push(self.goal(&goal).await.map_err(on_the_way)?);
+            prepared.push(self.goal(&goal).await.map_err(on_the_way)?);
         }
-        Ok(ahead)
+        Ok(prepared)
     }
 
     async fn goal(&self, goal: &Goal) -> Result<Settled, PrepareError> {
