@@ -302,14 +302,20 @@ roll_out_the_bad_one() {
 }
 
 roll_out_over_a_stop() {
-    # A halted rollout would have been tried again.
+    # The halted one could be tried again. Two of its instances may still be going back.
     show fleet rollout abort
+    wait_until 120 are_at_rest || fail "orders of the rollout of 1.3 are still under way"
     show fleet upgrade-path "$(name_of 1)" --to 1.4
     said 1.3.1 'required stop'
     show fleet rollout --version 1.4 --canary 0 --at-once 3 --yes
     expect_everywhere 1.4
     expect_uploads
     say "all are on 1.4 with their uploads; 1.3.1 has run on each of them on the way"
+}
+
+# No order of the newest rollout is under way.
+are_at_rest() {
+    ! fleet rollout show | grep -q 'under way'
 }
 
 # Once the new version runs on a host, its migration is through.
