@@ -220,10 +220,10 @@ impl OperatorsService {
         }
         let (from, to) = (from.as_ref().ok(), ahead.last().and_then(|to| to.as_ref().ok()));
         let mut plan = to.map(|to| planned(from.map(|from| &from.spec), &to.spec)).unwrap_or_default();
-        plan.extend(from.into_iter().flat_map(|from| self.data_kept(member, from)));
-        if !member.through.is_empty() {
-            plan.push(PlannedChange::ServicesStopped);
-        }
+        let kept: Vec<PlannedChange> = from.into_iter().flat_map(|from| self.data_kept(member, from)).collect();
+        // Between two releases everything stops, copies or not.
+        let stops = (kept.is_empty() && !member.through.is_empty()).then_some(PlannedChange::ServicesStopped);
+        plan.extend(kept.into_iter().chain(stops));
         Ok(plan)
     }
 }
