@@ -79,7 +79,7 @@ fn a_file_of_a_newer_format_is_refused_by_its_name_and_says_what_to_upgrade() {
     let [newer] = ledger.unreadable() else { panic!("one is newer: {:?}", ledger.unreadable()) };
     assert_eq!(
         (&newer.path, &newer.error),
-        (&folder.path("instances/oasis-2.json"), &EntryError::OtherFormat { found: 3 })
+        (&folder.path("instances/oasis-2.json"), &EntryError::OtherFormat { found: 4 })
     );
     assert!(newer.to_string().ends_with("it has format 4; this fleet-agent knows 3: upgrade fleet-agent"), "{newer}");
     assert!(ledger.settled(&"oasis-1".parse().expect("a name")).is_some(), "the others go on");
