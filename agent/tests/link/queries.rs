@@ -51,13 +51,13 @@ async fn whether_something_could_be_claimed_is_answered_with_the_owners_name() {
     let heard = lab.coordinator.wait_for(|heard| ends(heard) > 0).await;
     assert!(count(&heard, |kind| matches!(kind, Kind::Hello(hello) if hello.replies_to_claims)) > 0);
     let cases = [
-        ("oasis-1", "oasis-2_data", "", "the project `oasis-1` is oasis-1's"),
-        ("oasis-2", "oasis-1_data", "", "the volume `oasis-1_data` is oasis-1's"),
-        ("oasis-2", "container:0123", "", "`container:0123` cannot be the name of a network or a volume"),
-        ("oasis-2", "oasis-2_data", "nowhere", "the network `nowhere` does not exist"),
-        ("oasis-2", "oasis-2_data", "", ""),
+        ("oasis-1", "oasis-2_data", "", Some(("names_taken", vec!["project", "oasis-1", "oasis-1"]))),
+        ("oasis-2", "oasis-1_data", "", Some(("names_taken", vec!["volume", "oasis-1_data", "oasis-1"]))),
+        ("oasis-2", "container:0123", "", Some(("invalid_name", vec!["container:0123"]))),
+        ("oasis-2", "oasis-2_data", "nowhere", Some(("network_missing", vec!["nowhere"]))),
+        ("oasis-2", "oasis-2_data", "", None),
     ];
-    for (answered, (project, volume, network, expect)) in (1..).zip(cases) {
+    for (answered, (project, volume, network, expected)) in (1..).zip(cases) {
         let used_networks = Some(network.to_owned()).into_iter().filter(|name| !name.is_empty()).collect();
         let claims = v1::Claims {
             project: project.to_owned(),
@@ -72,8 +72,11 @@ async fn whether_something_could_be_claimed_is_answered_with_the_owners_name() {
         let heard = lab.coordinator.wait_for(|heard| heard.answers.iter().any(is_it)).await;
         let piece = heard.answers.iter().find(|piece| is_it(piece)).expect("it is there");
         let Some(Piece::Claims(answer)) = &piece.kind else { panic!("{piece:?}") };
-        let refusal = answer.failure.clone().map(|failure| incoming_failure(Some(failure)).to_string());
-        let refusal = refusal.unwrap_or_default();
-        assert!(refusal.contains(expect) && refusal.is_empty() == expect.is_empty(), "{answered}: {answer:?}");
+        let code = answer.failure.clone().map(|failure| incoming_failure(Some(failure)).code());
+        assert_eq!(code, expected.as_ref().map(|(code, _)| *code), "{answered}: {answer:?}");
+        let arguments = answer.failure.as_ref().map(|failure| failure.arguments.clone()).unwrap_or_default();
+        for argument in expected.into_iter().flat_map(|(_, arguments)| arguments) {
+            assert!(arguments.iter().any(|it| it == argument), "{answered}: {answer:?}");
+        }
     }
 }
