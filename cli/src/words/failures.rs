@@ -258,9 +258,7 @@ pub fn words(failure: &OrderFailure) -> String {
             words(because)
         ),
         OrderFailure::OnTheWay { version, failure } => format!("{version}, on its way: {}", words(failure)),
-        OrderFailure::StoppedOnTheWay { through } => {
-            format!("it is stopped, and has to run as {through} on its way")
-        }
+        OrderFailure::StoppedOnTheWay { through } => format!("it is stopped, and has to run as {through} on its way"),
         OrderFailure::NoRestorePoint { store } => format!(
             "the store `{store}` has no folder on its host that could be copied for the way back, and the instance has no backup policy"
         ),
@@ -274,9 +272,7 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::RestorePointNotMade { path, output } => {
             format!("could not copy {path} for the way back{}", after(output))
         }
-        OrderFailure::RestorePointDiffers { path, name } => {
-            format!("the copy of {path} for the way back differs at {name}")
-        }
+        OrderFailure::RestorePointDiffers { path, name } => format!("the copy of {path} differs from it at {name}"),
         OrderFailure::NotQuiet { containers } => format!(
             "{} ran while the data was being copied; something else starts what this host stops",
             containers.join(", ")
