@@ -24,6 +24,8 @@ pub enum Activity {
     Together(Activities),
     /// Part of the way back.
     GoingBack(Box<Activity>),
+    /// Part of the work with a release on the way of an upgrade.
+    OnTheWay(Version, Box<Activity>),
     /// Continues an order that was interrupted in this activity.
     GoingOn(Box<Activity>),
     /// Failed for a reason that may pass, and is tried again.
@@ -162,6 +164,7 @@ impl fmt::Display for Activity {
         match self {
             Self::Text(text) => f.write_str(text),
             Self::GoingBack(of) => write!(f, "going back: {of}"),
+            Self::OnTheWay(version, of) => write!(f, "{version}, on its way: {of}"),
             Self::GoingOn(of) => write!(f, "going on: {of}"),
             Self::TryingAgain(reason) => write!(f, "{reason}; trying again"),
             Self::Together(all) => f.write_str(&all.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),

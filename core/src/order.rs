@@ -176,6 +176,15 @@ impl Action {
         self.kind().as_str()
     }
 
+    /// Returns whether it starts containers of the instance.
+    pub fn starts_containers(&self) -> bool {
+        match self {
+            Self::Install { .. } | Self::Upgrade { .. } | Self::Configure { .. } => true,
+            Self::Power { request: PowerRequest::Start | PowerRequest::Restart, .. } => true,
+            Self::Power { request: PowerRequest::Stop, .. } | Self::Remove { .. } | Self::Data(_) => false,
+        }
+    }
+
     /// Returns the releases that an order starts, in this order.
     pub fn started_releases(&self) -> impl Iterator<Item = &Release> {
         let through: &[Release] = match self {

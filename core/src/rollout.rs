@@ -69,6 +69,13 @@ pub struct Member {
     pub to_revision: Option<u64>,
 }
 
+impl Member {
+    /// Returns the releases that it starts, in this order.
+    pub fn started_releases(&self) -> impl Iterator<Item = &Release> {
+        self.through.iter().chain([&self.to])
+    }
+}
+
 /// Instance that a rollout does not move.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {

@@ -33,6 +33,11 @@ pub enum UndeliverableReason {
         /// Time at which it was found.
         since: Time,
     },
+    /// The host's agent lacks a capability that the order needs.
+    AgentTooOld {
+        /// The capability.
+        lacks: ShortText,
+    },
     /// There is no repository of that name.
     NoRepository(RepositoryName),
     /// The repository has no backups of the instance.

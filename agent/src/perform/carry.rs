@@ -6,7 +6,7 @@ use super::data::{self, DataWork};
 use super::end::end;
 use super::expect::outcome_at_once;
 use super::forward::forward;
-use super::prepare_order::{PreparedOrder, bare_spec, prepare_order};
+use super::prepare_order::{PreparedOrder, bare_spec, prepare_order, spec_of_parts};
 use super::stuck::{Left, left_for_operator};
 use super::upgrade::{RolledBack, Upgrade, keeps_data};
 use super::work::Work;
@@ -135,7 +135,7 @@ impl Carrying<'_> {
     }
 
     async fn forward(&self, open: OpenState) {
-        let spec = match (self.spec(&open), &self.order.action) {
+        let spec = match (spec_of_parts(self.work, &open), &self.order.action) {
             (Some(spec), _) => spec,
             (None, Action::Remove { volumes }) if !volumes.is_empty() => bare_spec(self.work, volumes),
             (None, _) => return self.end(Outcome::AlreadySo, Some(LedgerUpdate::Gone)).await,
@@ -196,7 +196,7 @@ impl Carrying<'_> {
     }
 
     async fn back(&self, open: OpenState, because: OrderFailure, since: Time, attempt: Attempt) {
-        let Some(tried) = self.spec(&open) else {
+        let Some(tried) = spec_of_parts(self.work, &open) else {
             return self.end(Outcome::Refused { failure: because }, None).await;
         };
         if let Action::Remove { .. } = self.order.action {
@@ -265,12 +265,6 @@ impl Carrying<'_> {
         let cursor = self.journal().and_then(|journal| journal.upgrade);
         let is_data_changed = cursor.is_some_and(|cursor| cursor.is_data_changed());
         self.leave(open, Left::ToLookAt { tried: Box::new(tried), failure, is_data_changed }).await;
-    }
-
-    /// Returns the spec of the parts that this order changes.
-    fn spec(&self, open: &OpenState) -> Option<InstanceSpec> {
-        let settled = open.to.as_ref().or(open.from.as_ref()).map(|settled| settled.rendered.spec.clone());
-        settled.or_else(|| self.work.context.ledger().instances().get(&self.order.instance)?.spec().cloned())
     }
 
     async fn end(&self, outcome: Outcome, becomes: Option<LedgerUpdate>) {

@@ -4,7 +4,7 @@ use crate::ledger::InstanceEntry;
 use crate::policy::PolicyNow;
 use fleet_core::backup::DataAction;
 use fleet_core::instance_version::InstanceVersion;
-use fleet_core::order::{Action, Outcome, PowerRequest};
+use fleet_core::order::{Action, Outcome};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::{Goal, Release};
 use fleet_core::time::Time;
@@ -60,12 +60,7 @@ enum Expected {
 
 /// Returns the failure of an upgrade that may have changed data which is not as it was before: nothing may start over it.
 fn data_left<'a>(action: &Action, entry: &'a InstanceEntry) -> Option<&'a OrderFailure> {
-    let starts = match action {
-        Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } => true,
-        Action::Power { request, .. } => *request != PowerRequest::Stop,
-        Action::Remove { .. } | Action::Data(_) => false,
-    };
-    entry.stuck.as_ref().filter(|stuck| starts && stuck.is_data_changed).map(|stuck| &stuck.failure)
+    entry.stuck.as_ref().filter(|stuck| action.starts_containers() && stuck.is_data_changed).map(|stuck| &stuck.failure)
 }
 
 fn version(release: &Release, revision: u64) -> InstanceVersion {

@@ -7,7 +7,7 @@ use super::work::Work;
 use crate::ledger::{OpenState, Settled};
 use fleet_core::activity::Activity;
 use fleet_core::facts::PowerDesired;
-use fleet_core::order::{Action, Order, PowerRequest};
+use fleet_core::order::{Action, Order};
 use fleet_core::release::{Goal, Release};
 use fleet_core::spec::InstanceSpec;
 use std::collections::BTreeSet;
@@ -29,6 +29,12 @@ pub async fn prepare_order(work: &Work<'_>, order: &Order, open: &OpenState) -> 
         Action::Data(_) => Vec::new(),
     };
     Ok(PreparedOrder { through, to: preparing.target(&order.action).await? })
+}
+
+/// Returns the spec of the parts that an order changes, if one is recorded.
+pub fn spec_of_parts(work: &Work<'_>, open: &OpenState) -> Option<InstanceSpec> {
+    let settled = open.to.as_ref().or(open.from.as_ref()).map(|settled| settled.rendered.spec.clone());
+    settled.or_else(|| work.context.ledger().instances().get(work.instance)?.spec().cloned())
 }
 
 /// Returns the spec of an instance of which nothing is recorded.
@@ -67,7 +73,7 @@ impl Preparing<'_> {
     /// Returns the target state of the instance; none if nothing of it will be left.
     async fn target(&self, action: &Action) -> Result<Option<Settled>, PrepareError> {
         let (context, from) = (self.work.context, self.open.from.as_ref());
-        if let Some(from) = from.filter(|_| starts_something(action)) {
+        if let Some(from) = from.filter(|_| action.starts_containers()) {
             refuse_to_start(context, from).await?;
         }
         match action {
@@ -75,30 +81,19 @@ impl Preparing<'_> {
                 self.goal(goal).await.map(Some)
             }
             Action::Power { request, serial } => {
-                if let Some(from) = from.filter(|_| starts_something(action)) {
+                if let Some(from) = from.filter(|_| action.starts_containers()) {
                     allow_instance(context, &from.rendered).await?;
                 }
                 let power = PowerDesired { request: *request, serial: *serial };
                 Ok(from.map(|from| Settled { power, ..from.clone() }))
             }
             Action::Remove { volumes } => {
-                let ledger_spec =
-                    context.ledger().instances().get(self.work.instance).and_then(|it| it.spec().cloned());
-                let spec = from.map(|from| from.rendered.spec.clone()).or(ledger_spec);
-                let spec = spec.unwrap_or_else(|| bare_spec(self.work, volumes));
+                let spec = spec_of_parts(self.work, self.open).unwrap_or_else(|| bare_spec(self.work, volumes));
                 expect_deletable(context, &spec, volumes).await?;
                 Ok(None)
             }
             // Work on data is prepared separately.
             Action::Data(_) => Ok(None),
         }
-    }
-}
-
-fn starts_something(action: &Action) -> bool {
-    match action {
-        Action::Install { .. } | Action::Upgrade { .. } | Action::Configure { .. } => true,
-        Action::Power { request: PowerRequest::Start | PowerRequest::Restart, .. } => true,
-        Action::Power { request: PowerRequest::Stop, .. } | Action::Remove { .. } | Action::Data(_) => false,
     }
 }

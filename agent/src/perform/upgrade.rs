@@ -121,13 +121,7 @@ impl Upgrade<'_> {
                 // What ran in between may have written.
                 expect_quiet(data, before, &BTreeSet::new()).await
             }
-            UpgradeStep::Pass(number) => {
-                let release = self.through.get(number).ok_or(WorkError::NoGoal)?;
-                let version = || release.release.name.version.clone();
-                self.pass(release)
-                    .await
-                    .map_err(|error| DataError::OnTheWay { version: version(), error: error.into() })
-            }
+            UpgradeStep::Pass(number) => self.pass(self.through.get(number).ok_or(WorkError::NoGoal)?).await,
             UpgradeStep::Start => Ok(self.start(self.to).await?),
             // The rest is done by `remove_copies`, without a deadline.
             UpgradeStep::Commit => Ok(()),
@@ -136,8 +130,15 @@ impl Upgrade<'_> {
 
     /// Starts a release on the way, which may migrate data, and stops it when it is healthy.
     async fn pass(&self, release: &Settled) -> Result<(), DataError> {
-        self.start(release).await?;
-        quiesce(&self.data, &release.rendered.spec, &BTreeSet::new()).await
+        let (work, version) = (self.data.work, release.release.name.version.clone());
+        work.pass(Some(version.clone()));
+        let passed = async {
+            self.start(release).await?;
+            quiesce(&self.data, &release.rendered.spec, &BTreeSet::new()).await
+        };
+        let passed = passed.await.map_err(|error| DataError::OnTheWay { version, error: Box::new(error) });
+        work.pass(None);
+        passed
     }
 
     /// Writes files, and creates the containers of a release beside those that are there. Nothing stops or starts.

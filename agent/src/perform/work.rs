@@ -12,7 +12,7 @@ use fleet_core::activity::Activity;
 use fleet_core::app::HealthRules;
 use fleet_core::facts::{Doing, InstanceSaid, Running, StepProgress};
 use fleet_core::health_problem::LostVolume;
-use fleet_core::names::{InstanceName, OrderId};
+use fleet_core::names::{InstanceName, OrderId, Version};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{FoundProject, Stage, Step};
@@ -92,6 +92,8 @@ pub struct Work<'a> {
     stage: AtomicU32,
     doing: Mutex<Option<Activity>>,
     goes_back: AtomicBool,
+    /// Version of the release on the way that is worked with.
+    on_the_way: Mutex<Option<Version>>,
     /// True if the state it goes back to was checked when the order was prepared.
     is_allowed_back: AtomicBool,
 }
@@ -112,6 +114,7 @@ impl<'a> Work<'a> {
             stage,
             doing,
             goes_back: AtomicBool::default(),
+            on_the_way: Mutex::default(),
             is_allowed_back: AtomicBool::default(),
         }
     }
@@ -125,7 +128,13 @@ impl<'a> Work<'a> {
     /// step.
     pub fn turn_back(&self, because: &OrderFailure) {
         self.goes_back.store(true, Ordering::Relaxed);
+        self.pass(None);
         self.say(Activity::Text(because.to_string()));
+    }
+
+    /// From now on, everything is reported as work with this release on the way, or with none.
+    pub fn pass(&self, version: Option<Version>) {
+        *self.on_the_way.lock().unwrap_or_else(PoisonError::into_inner) = version;
     }
 
     pub fn say(&self, doing: Activity) {
@@ -134,7 +143,7 @@ impl<'a> Work<'a> {
 
     fn say_with(&self, doing: Activity, progress: Option<StepProgress>) {
         self.progress_of(&doing)(progress);
-        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = Some(doing);
+        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.with_release(doing));
     }
 
     /// Reports the progress of a step.
@@ -149,7 +158,15 @@ impl<'a> Work<'a> {
     }
 
     fn directed(&self, doing: Activity) -> Activity {
+        let doing = self.with_release(doing);
         if self.goes_back.load(Ordering::Relaxed) { Activity::GoingBack(Box::new(doing)) } else { doing }
+    }
+
+    fn with_release(&self, doing: Activity) -> Activity {
+        match self.on_the_way.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            Some(version) => Activity::OnTheWay(version, Box::new(doing)),
+            None => doing,
+        }
     }
 
     /// Returns the present activity.

@@ -172,6 +172,7 @@ pub fn undeliverable_words(reason: &UndeliverableReason) -> String {
             format!("could not open the value `{value}` of `{instance}`")
         }
         UndeliverableReason::TwoMachines { since } => format!("two machines connect as it since {since}"),
+        UndeliverableReason::AgentTooOld { lacks } => format!("its agent is too old for {lacks}: upgrade the agent"),
         UndeliverableReason::NoRepository(repository) => format!("there is no repository `{repository}`"),
         UndeliverableReason::NothingInRepository { repository, instance } => {
             format!("the repository `{repository}` has nothing of `{instance}`")

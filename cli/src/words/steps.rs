@@ -30,6 +30,7 @@ pub fn words(activity: &Activity) -> String {
         Activity::Text(text) => text.clone(),
         Activity::Together(all) => all.0.iter().map(words).collect::<Vec<_>>().join(", "),
         Activity::GoingBack(of) => format!("going back: {}", words(of)),
+        Activity::OnTheWay(version, of) => format!("{version}, on its way: {}", words(of)),
         Activity::GoingOn(of) => format!("going on: {}", words(of)),
         Activity::TryingAgain(reason) => format!("{reason}; trying again"),
         // Steps on containers.

@@ -3,6 +3,7 @@
 use crate::facts::Facts;
 use crate::repositories::{RepositoryService, RepositoryServiceError};
 use crate::values::{Values, ValuesError};
+use fleet_core::capability::{Capability, needed_by_action};
 use fleet_core::facts::{DriftRule, OpenOrder};
 use fleet_core::names::{HostName, OrderId};
 use fleet_core::order::Order;
@@ -30,6 +31,8 @@ pub enum UndeliverableError {
     Repositories(#[from] RepositoryServiceError),
     #[error("two machines connect as it since {since}")]
     Duplicate { since: Time },
+    #[error("its agent lacks {lacks}")]
+    AgentTooOld { lacks: Capability },
 }
 
 impl UndeliverableError {
@@ -37,6 +40,7 @@ impl UndeliverableError {
     pub fn reason(&self) -> UndeliverableReason {
         match self {
             Self::Duplicate { since } => UndeliverableReason::TwoMachines { since: *since },
+            Self::AgentTooOld { lacks } => UndeliverableReason::AgentTooOld { lacks: lacks.as_str().into() },
             Self::Values(ValuesError::Absent { instance, revision }) => {
                 UndeliverableReason::ValuesMissing { instance: instance.clone(), revision: *revision }
             }
@@ -52,17 +56,20 @@ impl UndeliverableError {
     fn is_of_store(&self) -> bool {
         match self {
             Self::Values(ValuesError::Store(_)) => true,
-            Self::Values(ValuesError::Absent { .. } | ValuesError::Seal { .. }) | Self::Duplicate { .. } => false,
+            Self::Values(ValuesError::Absent { .. } | ValuesError::Seal { .. }) => false,
+            Self::Duplicate { .. } | Self::AgentTooOld { .. } => false,
             Self::Repositories(error) => error.is_of_store(),
         }
     }
 }
 
+/// Returns the open set of a host. Orders that an earlier agent would misread wait until it `has_greeted`.
 pub fn open_set(
     facts: &Facts,
     values: &Values,
     repository_service: &RepositoryService,
     host: &HostName,
+    has_greeted: bool,
 ) -> Result<OpenSet, UndeliverableError> {
     let snapshot = facts.read();
     let (epoch, revision) = facts.next_revision();
@@ -72,13 +79,22 @@ pub fn open_set(
         snapshot.instances_of(host).filter(|name| snapshot.instance(name).is_some_and(|one| one.host == *host));
     let instances = wanted.map(ToString::to_string).collect();
     let duplicate = snapshot.observed().duplicate(host).map(|duplicate| duplicate.since);
+    let said = snapshot.observed().hosts.get(host).map(|seen| seen.said.capabilities.clone());
+    let capabilities = said.unwrap_or_default();
     drop(snapshot);
-    let (mut orders, mut undeliverable) = (Vec::new(), BTreeMap::new());
+    let (mut orders, mut undeliverable, mut held) = (Vec::new(), BTreeMap::new(), Vec::new());
     for open in open {
-        let id = open.order.id.clone();
-        let order = match duplicate {
-            Some(since) => Err(UndeliverableError::Duplicate { since }),
-            None => outgoing(facts, values, repository_service, open),
+        let (id, needed) = (open.order.id.clone(), needed_by_action(&open.order.action));
+        if !has_greeted && !needed.is_empty() {
+            held.push(id.to_string());
+            continue;
+        }
+        // Such an order was given to a newer agent.
+        let lacks = needed.into_iter().find(|it| !capabilities.contains(it));
+        let order = match (duplicate, lacks) {
+            (Some(since), _) => Err(UndeliverableError::Duplicate { since }),
+            (None, Some(lacks)) => Err(UndeliverableError::AgentTooOld { lacks }),
+            (None, None) => outgoing(facts, values, repository_service, open),
         };
         match order {
             Ok(order) => orders.push(order),
@@ -86,7 +102,7 @@ pub fn open_set(
             Err(error) => drop(undeliverable.insert(id, error)),
         }
     }
-    let held = undeliverable.keys().map(ToString::to_string).collect();
+    held.extend(undeliverable.keys().map(ToString::to_string));
     Ok(OpenSet { open_orders: v1::OpenOrders { orders, instances, held, epoch, revision }, undeliverable })
 }
 

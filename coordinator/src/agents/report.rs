@@ -168,7 +168,12 @@ impl Report {
         };
         let host = &self.session.host;
         self.facts.hear_greeting(host, greeting).await.map_err(|error| not_kept(&error))?;
-        self.facts.hear_hello(&self.session.host, said, now).await.map_err(|error| not_kept(&error))
+        self.facts.hear_hello(host, said, now).await.map_err(|error| not_kept(&error))?;
+        if self.facts.read().orders_of(host).next().is_some() {
+            // Some may have waited for its capabilities.
+            self.session.mark(now);
+        }
+        Ok(())
     }
 
     /// The host holds to its policy by itself: one that cannot be read only means that orders are not held back here.

@@ -47,7 +47,7 @@ impl Watch {
         if self.session.has_completed() {
             self.facts.presume_absent(host, &self.session.unread(), clock::now());
         }
-        let set = open_set(&self.facts, &self.values, &self.repository_service, host);
+        let set = open_set(&self.facts, &self.values, &self.repository_service, host, self.session.has_greeted());
         let OpenSet { open_orders, undeliverable } = set.map_err(|error| failed(Attempt::CollectOrders, &error))?;
         let because = undeliverable.iter().map(|(id, error)| (id.clone(), error.reason())).collect();
         for order in self.facts.note_undeliverable(host, &because) {

@@ -3,12 +3,13 @@
 use super::claims::Claimant;
 use super::proposals::ATTEMPT;
 use super::service::OperatorsService;
+use super::subject::Rendering;
 use crate::rpc_status::{refusal_of, refuse};
 use fleet_core::claims::{Claims, claims_of};
 use fleet_core::event::EventKind;
 use fleet_core::facts::InstanceDesired;
 use fleet_core::hint::Hint;
-use fleet_core::names::{HostName, InstanceName, OperatorName};
+use fleet_core::names::{HostName, InstanceName, OperatorName, Version};
 use fleet_core::not_asked::{MemberNotAsked, NotAsked, NotAskedReason};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::proposal::Proposal;
@@ -54,13 +55,33 @@ pub enum HostWord {
     NotAsked(NotAskedReason),
 }
 
+impl HostWord {
+    /// Returns a refusal as that of a release on the way, if it is about one.
+    fn about(self, on_the_way: Option<Version>) -> Self {
+        match (self, on_the_way) {
+            (Self::Refusal(failure), Some(version)) => {
+                Self::Refusal(Box::new(OrderFailure::OnTheWay { version, failure }))
+            }
+            (word, _) => word,
+        }
+    }
+}
+
+/// Claims of a member by one of the releases that it starts.
+struct MemberClaims {
+    name: InstanceName,
+    /// Version of the release, if it is one on the way.
+    on_the_way: Option<Version>,
+    claims: Claims,
+}
+
 /// Replies of hosts to a rollout, by member. Members in neither map are accepted.
 #[derive(Debug, Default)]
 pub struct MembersAsked {
     pub refused: HashMap<InstanceName, LeftOutReason>,
     pub not_asked: HashMap<InstanceName, NotAsked>,
-    /// Claims of the members that were rendered.
-    planned: HashMap<InstanceName, PlannedClaims>,
+    /// Claims of the members that were rendered, by each release that they start.
+    planned: HashMap<InstanceName, Vec<PlannedClaims>>,
 }
 
 /// Claims of an instance by a release and a revision of its values.
@@ -81,10 +102,15 @@ pub struct ClaimsSource {
 }
 
 impl ClaimsSource {
-    /// Returns what the claims of a member will depend on. `previous` are revisions that go with a rollout.
-    pub fn of(member: &Member, desired: &InstanceDesired, previous: &HashMap<InstanceName, u64>) -> Self {
+    /// Returns what the claims of a member by a release will depend on. `previous` are revisions that go with a rollout.
+    pub fn of(
+        member: &Member,
+        release: &Release,
+        desired: &InstanceDesired,
+        previous: &HashMap<InstanceName, u64>,
+    ) -> Self {
         let revision = previous.get(&member.instance).copied().unwrap_or(desired.revision);
-        Self { host: desired.host.clone(), created: desired.created, release: member.to.clone(), revision }
+        Self { host: desired.host.clone(), created: desired.created, release: release.clone(), revision }
     }
 }
 
@@ -104,7 +130,8 @@ impl MembersAsked {
 
     /// Returns the claims of a member, if they were rendered from the same.
     pub fn claims_of(&self, name: &InstanceName, from: &ClaimsSource) -> Option<Claims> {
-        self.planned.get(name).filter(|planned| planned.from == *from).map(|planned| planned.claims.clone())
+        let planned = self.planned.get(name)?.iter().find(|planned| planned.from == *from);
+        planned.map(|planned| planned.claims.clone())
     }
 
     /// Records a member whose planned state cannot be rendered here.
@@ -162,39 +189,21 @@ impl OperatorsService {
     ) -> Result<MembersAsked, Status> {
         let mut session = self.rendering(ATTEMPT, by).await?;
         let mut asked = MembersAsked::default();
-        let mut by_host: BTreeMap<HostName, Vec<(InstanceName, Claims)>> = BTreeMap::new();
+        let mut by_host: BTreeMap<HostName, Vec<MemberClaims>> = BTreeMap::new();
         let mut room = ASKED;
         for member in &proposal.members {
             let Some(desired) = self.shared.facts.read().instance(&member.instance).cloned() else { continue };
-            let name = &member.instance;
-            let from = ClaimsSource::of(member, &desired, previous);
-            let of = Claimant { name, host: &desired.host };
-            let HostUse { claims, reaches } = match self.host_use(&mut session, of, &from.release, from.revision).await
-            {
-                Ok(used) => used,
-                Err(status) => {
-                    asked.not_rendered(of, &status);
-                    continue;
-                }
-            };
-            asked.planned.insert(name.clone(), PlannedClaims { from: from.clone(), claims: claims.clone() });
-            let mut ahead = vec![HostUse { claims, reaches }];
-            for release in &member.through {
-                match self.host_use(&mut session, of, release, from.revision).await {
-                    Ok(used) => ahead.push(used),
-                    Err(status) => asked.not_rendered(of, &status),
-                }
+            let (name, host) = (member.instance.clone(), desired.host.clone());
+            let claims = self.uses_of(&mut session, member, &desired, previous, &mut asked).await;
+            if asked.refused.contains_key(&name) || claims.is_empty() {
+                continue;
             }
-            let host = desired.host.clone();
-            if let Some((refusals, more)) = ahead.iter().find_map(|used| self.policy_refusals(&host, &used.reaches)) {
-                asked.refused.insert(name.clone(), LeftOutReason::PolicyForbids { host, more, refusals });
-            } else if room == 0 {
-                asked
-                    .not_asked
-                    .insert(name.clone(), NotAsked { host, reason: NotAskedReason::TooMany { limit: ASKED } });
+            if room == 0 {
+                let reason = NotAskedReason::TooMany { limit: ASKED };
+                asked.not_asked.insert(name, NotAsked { host, reason });
             } else {
                 room -= 1;
-                by_host.entry(host).or_default().extend(ahead.into_iter().map(|used| (name.clone(), used.claims)));
+                by_host.entry(host).or_default().extend(claims);
             }
         }
         drop(session);
@@ -210,24 +219,55 @@ impl OperatorsService {
         Ok(asked)
     }
 
+    /// Returns the claims of a member by each release that it starts, and records those that its host's policy refuses.
+    async fn uses_of(
+        &self,
+        session: &mut Rendering,
+        member: &Member,
+        desired: &InstanceDesired,
+        previous: &HashMap<InstanceName, u64>,
+        asked: &mut MembersAsked,
+    ) -> Vec<MemberClaims> {
+        let of = Claimant { name: &member.instance, host: &desired.host };
+        let mut all = Vec::new();
+        for release in member.started_releases() {
+            let from = ClaimsSource::of(member, release, desired, previous);
+            let HostUse { claims, reaches } = match self.host_use(session, of, release, from.revision).await {
+                Ok(used) => used,
+                Err(status) => {
+                    asked.not_rendered(of, &status);
+                    continue;
+                }
+            };
+            if let Some((refusals, more)) = self.policy_refusals(of.host, &reaches) {
+                let host = of.host.clone();
+                asked.refused.insert(of.name.clone(), LeftOutReason::PolicyForbids { host, more, refusals });
+            }
+            asked.planned.entry(of.name.clone()).or_default().push(PlannedClaims { from, claims: claims.clone() });
+            let on_the_way = (*release != member.to).then(|| release.name.version.clone());
+            all.push(MemberClaims { name: of.name.clone(), on_the_way, claims });
+        }
+        all
+    }
+
     /// Returns the replies of one host about some of its instances, a few at a time. A host that does not answer once
     /// is not asked again.
     async fn words_of(
         &self,
         by: &OperatorName,
         host: &HostName,
-        members: Vec<(InstanceName, Claims)>,
+        members: Vec<MemberClaims>,
         until: Instant,
     ) -> Vec<(InstanceName, HostWord)> {
         let silent: OnceLock<NotAskedReason> = OnceLock::new();
         let silent = &silent;
-        let ask = |(name, to): (InstanceName, Claims)| async move {
+        let ask = |MemberClaims { name, on_the_way, claims }: MemberClaims| async move {
             let late = || HostWord::NotAsked(NotAskedReason::NoTimeLeft);
             let word = match silent.get() {
                 Some(why) => HostWord::NotAsked(why.clone()),
                 None if until <= Instant::now() => late(),
                 None => {
-                    let asking = self.word_of(by, Claimant { name: &name, host }, &to);
+                    let asking = self.word_of(by, Claimant { name: &name, host }, &claims);
                     timeout_at(until, asking).await.unwrap_or_else(|_| late())
                 }
             };
@@ -235,7 +275,7 @@ impl OperatorsService {
                 // The first reason stays.
                 let _ = silent.set(why.clone());
             }
-            (name, word)
+            (name, word.about(on_the_way))
         };
         stream::iter(members).map(ask).buffer_unordered(OF_ONE_HOST).collect().await
     }

@@ -173,21 +173,23 @@ impl OperatorsService {
             let Some(desired) = desired else { continue };
             let of = Claimant { name: &member.instance, host: &desired.host };
             let others = self.claims_beside(rendering, of).await;
-            let naming = self.opened(ATTEMPT, rendering, &member.to)?.definition.project;
-            // Alone on its host, and with its own name: nothing is left to compare.
-            if others.claims.is_empty() && naming == ProjectNaming::Instance && self.has_own_name(of) {
-                continue;
-            }
-            let from = ClaimsSource::of(member, &desired, previous);
-            let planned = match asked.claims_of(&member.instance, &from) {
-                Some(claims) => Ok(claims),
-                None => self.host_use(rendering, of, &from.release, from.revision).await.map(|used| used.claims),
-            };
-            match planned {
-                Err(status) => asked.not_rendered(of, &status),
-                Ok(to) => {
-                    let reason = self.against(of, &to, &others).err().map(|conflict| conflict.of_member(of));
-                    asked.refused.extend(reason.map(|reason| (member.instance.clone(), reason)));
+            for release in member.started_releases() {
+                let naming = self.opened(ATTEMPT, rendering, release)?.definition.project;
+                // Alone on its host, and with its own name: nothing is left to compare.
+                if others.claims.is_empty() && naming == ProjectNaming::Instance && self.has_own_name(of) {
+                    continue;
+                }
+                let from = ClaimsSource::of(member, release, &desired, previous);
+                let planned = match asked.claims_of(&member.instance, &from) {
+                    Some(claims) => Ok(claims),
+                    None => self.host_use(rendering, of, &from.release, from.revision).await.map(|used| used.claims),
+                };
+                match planned {
+                    Err(status) => asked.not_rendered(of, &status),
+                    Ok(to) => {
+                        let reason = self.against(of, &to, &others).err().map(|conflict| conflict.of_member(of));
+                        asked.refused.extend(reason.map(|reason| (member.instance.clone(), reason)));
+                    }
                 }
             }
         }
@@ -230,7 +232,7 @@ fn stages_beside(snapshot: &StateSnapshot, of: Claimant<'_>) -> Vec<(InstanceNam
         });
         if let Some((_, member)) = coming {
             let revision = member.to_revision.unwrap_or(desired.revision);
-            member.through.iter().chain([&member.to]).for_each(|release| wanted(release, revision));
+            member.started_releases().for_each(|release| wanted(release, revision));
         }
     }
     stages

@@ -110,7 +110,7 @@ impl OperatorsService {
     fn check_values(&self, rendering: &mut Rendering, proposal: &Proposal) -> Result<(), Status> {
         for member in self.with_other_values(proposal) {
             let values = self.values_of(&member.instance)?;
-            for release in member.through.iter().chain([&member.to]) {
+            for release in member.started_releases() {
                 let opened = self.opened(ATTEMPT, rendering, release)?;
                 CheckedValues::of_instance(&opened.definition.values, &values).map_err(|problems| {
                     let (instance, (problems, more)) = (member.instance.clone(), first_of(texts(&problems)));
@@ -127,10 +127,8 @@ impl OperatorsService {
         let snapshot = self.shared.facts.read();
         let declared =
             |release: &Release| snapshot.release(&release.name.app, &release.name.version).map(|kept| &kept.values);
-        let is_other = |member: &&Member| {
-            let mut ahead = member.through.iter().chain([&member.to]);
-            ahead.any(|release| declared(release) != declared(&member.from))
-        };
+        let is_other =
+            |member: &&Member| member.started_releases().any(|release| declared(release) != declared(&member.from));
         proposal.members.iter().filter(is_other).collect()
     }
 
@@ -199,7 +197,7 @@ impl OperatorsService {
         let Some(host) = host else { return Ok(Vec::new()) };
         let values = self.values_of(&member.instance)?;
         let mut specs = Vec::new();
-        for release in [&member.from].into_iter().chain(&member.through).chain([&member.to]) {
+        for release in [&member.from].into_iter().chain(member.started_releases()) {
             let opened = self.opened(ATTEMPT, rendering, release)?;
             let OpenedRelease { bundle, definition } = &*opened;
             let place = placement(&member.instance, &host, &release.name.version);
@@ -214,11 +212,11 @@ impl OperatorsService {
                 Err(problems) => Err(RenderingFailure::of_values(texts(&problems))),
             });
         }
-        let Some((from, ahead)) = specs.split_first() else { return Ok(Vec::new()) };
-        if let Some(why) = ahead.iter().find_map(|rendered| rendered.as_ref().err()) {
+        let Some((from, started)) = specs.split_first() else { return Ok(Vec::new()) };
+        if let Some(why) = started.iter().find_map(|rendered| rendered.as_ref().err()) {
             return Ok(vec![PlannedChange::NotRenderable(why.clone())]);
         }
-        let (from, to) = (from.as_ref().ok(), ahead.last().and_then(|to| to.as_ref().ok()));
+        let (from, to) = (from.as_ref().ok(), started.last().and_then(|to| to.as_ref().ok()));
         let mut plan = to.map(|to| planned(from.map(|from| &from.spec), &to.spec)).unwrap_or_default();
         let kept: Vec<PlannedChange> = from.into_iter().flat_map(|from| self.data_kept(member, from)).collect();
         // Between two releases everything stops, copies or not.

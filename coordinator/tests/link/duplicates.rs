@@ -17,7 +17,7 @@ async fn host(admin: &mut Operators) -> v1::HostView {
     admin.list_hosts(request).await.expect("it is there").into_inner().hosts.remove(0)
 }
 
-async fn status(admin: &mut Operators) -> v1::Status {
+pub async fn status(admin: &mut Operators) -> v1::Status {
     admin.get_status(v1::GetStatusRequest {}).await.expect("it answers").into_inner()
 }
 

@@ -1,11 +1,16 @@
 //! Agents that are newer or older than the coordinator: an unreadable part is refused alone, and the rest is accepted.
 
+use crate::duplicates::status;
 use crate::harness::{FakeAgent, Operators, bundle, done, goal, hello, install, now, push, settled, start_rollout};
 use crate::import::{code, named};
 use crate::port::until_link;
 use crate::stories::{fleet, installed, instance, until};
 use fleet_coordinator::store::{Batch, Store};
+use fleet_core::app::Bundle;
+use fleet_core::problem::Problem;
+use fleet_core::undeliverable_reason::UndeliverableReason;
 use fleet_link::{CoordinatorProtocol, LinkError};
+use fleet_proto::convert::incoming_problem;
 use fleet_proto::protocol::{ProtocolRange, TooOld};
 use fleet_proto::refusal::{RefusalReason, word_of};
 use fleet_proto::v1::{self, agents_client::AgentsClient, from_agent::Kind, to_agent};
@@ -196,4 +201,64 @@ async fn released(admin: &mut Operators, version: &str) -> Option<v1::Release> {
     let request = v1::ShowReleaseRequest { app: "notes".to_owned(), version: version.to_owned(), upgrades: false };
     let view = admin.show_release(request).await.ok()?.into_inner();
     Some(v1::Release { app: "notes".to_owned(), version: view.version, digest: view.digest })
+}
+
+/// A release with a required stop before it.
+fn bundle_after_a_stop(image: &str) -> Bundle {
+    let with_stop = |(path, content): (&String, &Vec<u8>)| {
+        let upgrades = if path == "app.yaml" { "upgrades: { stops: [{ version: '1.3', why: tags }] }\n" } else { "" };
+        (path.clone(), [content.as_slice(), upgrades.as_bytes()].concat())
+    };
+    Bundle::new(bundle(image).files().iter().map(with_stop).collect()).expect("it is within its bounds")
+}
+
+#[tokio::test]
+async fn an_agent_that_was_downgraded_gets_no_order_that_it_would_misread() {
+    let (_harness, mut admin, identity, mut agent) = fleet().await;
+    installed(&mut admin, &mut agent, "notes-1").await;
+    push(&mut admin, "1.3", &bundle("notes:1.3")).await.expect("it is a good bundle");
+    push(&mut admin, "1.4", &bundle_after_a_stop("notes:1.4")).await.expect("it is a good bundle");
+    let Kind::Hello(hello) = hello(now()) else { unreachable!("it is a hello") };
+    let goal = v1::Goal { release: released(&mut admin, "1.1").await, revision: 1, ..v1::Goal::default() };
+    let seen = settled("notes-1", &goal, 0);
+    let connected = async |capabilities: &[&str]| {
+        let agent = FakeAgent::connect_quietly(&identity, PROTOCOL).await.expect("it is welcome");
+        let capabilities = capabilities.iter().map(|name| (*name).to_owned()).collect();
+        for said in [Kind::Hello(v1::Hello { capabilities, ..hello.clone() }), seen.clone()] {
+            agent.say(said).await;
+        }
+        agent.say(Kind::Complete(v1::Complete {})).await;
+        agent
+    };
+    let mut agent = connected(&["key:upgrades", "action:upgrade-through"]).await;
+    until_link(&mut admin, "lab-1", v1::HostLink::Online).await;
+    let request = v1::ProposeRolloutRequest {
+        version: "1.4".to_owned(),
+        canary: Some(0),
+        soak_ms: Some(0),
+        ..Default::default()
+    };
+    start_rollout(&mut admin, request).await.expect("it can work");
+    let order = agent.orders(1).await.remove(0);
+    let Some(v1::order::Action::Upgrade(upgrade)) = &order.action else { panic!("{order:?}") };
+    assert_eq!(upgrade.through.iter().map(|release| release.version.as_str()).collect::<Vec<_>>(), ["1.3"]);
+    drop(agent);
+
+    let mut older = connected(&["key:upgrades"]).await;
+    let too_old = |status: v1::Status| {
+        status.attention.iter().any(|it| {
+            matches!(it.problem.clone().and_then(incoming_problem), Some(Problem::Undeliverable { reason, .. })
+                if matches!(*reason, UndeliverableReason::AgentTooOld { .. }))
+        })
+    };
+    loop {
+        let set = older.open_set().await.expect("the stream goes on");
+        assert_eq!((set.orders.len(), set.held), (0, vec![order.id.clone()]), "before its greeting and after");
+        if too_old(status(&mut admin).await) {
+            break;
+        }
+    }
+    drop(older);
+    let mut newer = connected(&["key:upgrades", "action:upgrade-through"]).await;
+    assert_eq!(newer.orders(1).await[0].id, order.id);
 }

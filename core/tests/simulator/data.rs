@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const GRACE: Duration = Duration::from_secs(60);
+const WAY_BACK: Duration = Duration::from_secs(900);
 const ATTEMPTS: usize = 4;
 
 /// Some fleets have a policy.
@@ -130,7 +131,8 @@ impl DataLaws {
         let gone: BTreeSet<&OrderId> = plan.closed.iter().chain(&plan.withdrawn).collect();
         let counts = |(id, open): &(&OrderId, &OpenOrder)| {
             let is_online = observed.hosts.get(&open.host).is_some_and(|host| host.link == LinkState::Online);
-            let is_late = open.asked.after(open.order.deadline).after(GRACE) <= now;
+            let longest = open.order.deadline + WAY_BACK;
+            let is_late = open.asked.after(longest).after(GRACE) <= now;
             takes_a_place(&open.order) && is_online && !is_late && !gone.contains(id)
         };
         let at_work: Vec<&OpenOrder> = asked.orders.iter().filter(counts).map(|(_, open)| open).collect();

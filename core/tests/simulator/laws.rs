@@ -13,6 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const GRACE: Duration = Duration::from_secs(60);
+const LEAST_WAY_BACK: Duration = Duration::from_secs(600);
+
+/// Returns the longest time that a change may take with its way back.
+fn longest(deadline: Duration) -> Duration {
+    deadline + deadline.max(LEAST_WAY_BACK)
+}
 
 /// Law that was broken.
 pub type Verdict = Result<(), String>;
@@ -123,7 +129,7 @@ impl Laws {
             let closes = window.closes_at(now);
             hold!(closes.is_some(), "{id} asks outside its window");
             let reaches = |moment| window.is_open(moment) || closes == Some(moment);
-            hold!(reaches(now.after(strategy.deadline)), "{id} asks for what might not end in its window");
+            hold!(reaches(now.after(longest(strategy.deadline))), "{id} asks for what might not end in its window");
         }
         per_label(desired, rollout, open)
     }
@@ -149,13 +155,13 @@ impl Laws {
 
     /// Checks an order that an agent begins against the work of other agents at this moment.
     ///
-    /// One whose deadline and grace are over is not counted: its agent was killed, and the coordinator could not know.
+    /// One whose deadline, rollback budget and grace are over is not counted: its agent was killed, and the coordinator could not know.
     /// Nor is one on a host that operators have removed from the fleet in the meantime.
     pub fn of_a_beginning(&mut self, desired: &Desired, order: &Order, times: u32, now: Time) -> Verdict {
         let name = &order.instance;
         hold!(times == 1, "{name} carries out one order {times} times");
         hold!(!self.at_work.iter().any(|other| other.instance == *name), "{name} is in two orders at once");
-        let until = now.after(order.deadline).after(GRACE);
+        let until = now.after(longest(order.deadline)).after(GRACE);
         self.at_work.push(AtWork { id: order.id.clone(), instance: name.clone(), until });
         let Some(id) = self.given.get(&order.id).and_then(|given| given.rollout.as_ref()) else { return Ok(()) };
         let rollout = &desired.rollouts[id];

@@ -11,6 +11,7 @@ coded_message! {
     Text(a),
     Together(a),
     GoingBack(a),
+    OnTheWay(a, b),
     GoingOn(a),
     TryingAgain(a),
     Pull(a),

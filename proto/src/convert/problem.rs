@@ -104,6 +104,7 @@ coded_message! {
     NoRepository(a),
     NothingInRepository { repository, instance },
     BucketKeysMissing(a),
+    AgentTooOld { lacks },
     RepositoryOnHost(a),
     RepositoryBeingMade(a),
     RepositoryNotMade { repository, cause },

@@ -10,6 +10,7 @@ use fleet_core::names::{InstanceName, OrderId};
 use fleet_core::order::{Order, Outcome};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::time::Time;
+use std::time::Duration;
 
 impl World {
     pub(super) fn begin_what_came(&mut self, host: usize) -> Verdict {
@@ -44,13 +45,16 @@ impl World {
     }
 
     pub(super) fn foresee_end(&mut self, host: usize, order: &Order) {
-        let deadline = u64::try_from(order.deadline.as_millis()).expect("it is short");
+        let millis = |time: Duration| u64::try_from(time.as_millis()).expect("it is short");
+        let (deadline, budget) = (millis(order.deadline), millis(order.rollback_budget()));
         let takes = self.random.between(2_000, 90_000);
         let back = Outcome::RolledBack { failure: OrderFailure::other("the probe got no answer") };
         let (takes, outcome) = match fate(&mut self.random, order, is_bad, self.is_calm) {
-            Fate::Hangs => (deadline + self.random.between(MINUTE, 10 * MINUTE), back),
+            Fate::Hangs => (deadline + self.random.between(MINUTE, 2 * budget), back),
             _ if takes > deadline => (deadline, back),
             Fate::Well => (takes, Outcome::Done),
+            // Some ways back take all their time.
+            Fate::GoesBack if self.random.percent(30) => (deadline + self.random.between(0, budget), back),
             Fate::GoesBack => (takes, back),
             Fate::Stuck => (takes, Outcome::Stuck { failure: OrderFailure::other("a volume is gone"), hint: None }),
             Fate::SickLater => {

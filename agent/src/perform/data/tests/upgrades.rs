@@ -86,56 +86,62 @@ async fn a_release_that_leaves_data_alone_is_upgraded_without_copies() {
     assert_eq!(harness.lab.plan().had_copies, [false]);
 }
 
-/// Runs through all points of an upgrade; the power is cut there if asked for.
-async fn walk(is_sick: bool, point: fn(u64) -> At, cuts_power: bool, least: u64) {
-    for number in 1.. {
-        let (harness, agent, before) = harness(is_sick).await;
-        let about = format!("{:?}, sick: {is_sick}, power: {cuts_power}", point(number));
-        let order = harness.order(harness.upgrade(DataEffect::AtStart, &["near"]), "");
-        let meanwhile = || {
-            if cuts_power {
-                harness.lab.cut_power();
+/// One upgrade, interrupted at each of its points.
+struct Walk {
+    /// Number of the release that it leads to.
+    newest: u8,
+    /// Image of a release that never becomes healthy.
+    sick: Option<&'static str>,
+    point: fn(u64) -> At,
+    cuts_power: bool,
+    /// The first point, and the distance to the next.
+    each: (u64, usize),
+    /// The upgrade has more points than this.
+    least: u64,
+}
+
+impl Walk {
+    async fn run(&self, action: impl Fn(&Harness) -> Action) {
+        let Self { sick, point, cuts_power, each: (first, distance), .. } = *self;
+        for number in (first..).step_by(distance) {
+            let (harness, agent, before) = harness(false).await;
+            if let Some(image) = sick {
+                harness.lab.fake.world().behaviours.insert(image.to_owned(), Behaviour::Ends(1));
             }
-        };
-        let crashed = crash_with(&harness, agent, &order, point(number), meanwhile).await;
-        let Some((_agent, end)) = crashed else {
-            assert!(number > least, "there are more points than {number}");
-            return;
-        };
-        assert_eq!(matches!(end.outcome, Outcome::Done), !is_sick, "{about}: {end:?}");
-        check_whole(&harness, &end, &before, &about);
+            let about = format!("{:?}, sick: {sick:?}, power: {cuts_power}", point(number));
+            let order = harness.order(action(&harness), "");
+            let meanwhile = || {
+                if cuts_power {
+                    harness.lab.cut_power();
+                }
+            };
+            let crashed = crash_with(&harness, agent, &order, point(number), meanwhile).await;
+            let Some((_agent, end)) = crashed else {
+                assert!(number > self.least, "there are more points than {number}");
+                return;
+            };
+            assert_eq!(matches!(end.outcome, Outcome::Done), sick.is_none(), "{about}: {end:?}");
+            check_whole_of(self.newest, &harness, &end, &before, &about);
+        }
     }
 }
 
-/// Runs through the points of an upgrade over a release on the way, each of this many. The release of this image never becomes
-/// healthy.
+/// Runs through all points of an upgrade; the power is cut there if asked for.
+async fn walk(is_sick: bool, point: fn(u64) -> At, cuts_power: bool, least: u64) {
+    let walk = Walk { newest: 2, sick: is_sick.then_some("notes-web:2"), point, cuts_power, each: (1, 1), least };
+    walk.run(|harness| harness.upgrade(DataEffect::AtStart, &["near"])).await;
+}
+
+/// Runs through the points of an upgrade over a release on the way.
 async fn walk_through(
-    sick: Option<&str>,
+    sick: Option<&'static str>,
     point: fn(u64) -> At,
     cuts_power: bool,
-    (first, each): (u64, usize),
+    each: (u64, usize),
     least: u64,
 ) {
-    for number in (first..).step_by(each) {
-        let (harness, agent, before) = harness(false).await;
-        if let Some(image) = sick {
-            harness.lab.fake.world().behaviours.insert(image.to_owned(), Behaviour::Ends(1));
-        }
-        let about = format!("{:?}, sick: {sick:?}, power: {cuts_power}", point(number));
-        let order = harness.order(harness.upgrade_through(DataEffect::AtStart, &["near"]), "");
-        let meanwhile = || {
-            if cuts_power {
-                harness.lab.cut_power();
-            }
-        };
-        let crashed = crash_with(&harness, agent, &order, point(number), meanwhile).await;
-        let Some((_agent, end)) = crashed else {
-            assert!(number > least, "there are more points than {number}");
-            return;
-        };
-        assert_eq!(matches!(end.outcome, Outcome::Done), sick.is_none(), "{about}: {end:?}");
-        check_whole_of(3, &harness, &end, &before, &about);
-    }
+    let walk = Walk { newest: 3, sick, point, cuts_power, each, least };
+    walk.run(|harness| harness.upgrade_through(DataEffect::AtStart, &["near"])).await;
 }
 
 #[tokio::test]
