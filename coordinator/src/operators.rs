@@ -16,6 +16,7 @@ mod instances;
 mod listing;
 mod logs;
 mod people;
+mod policy_checks;
 mod proposals;
 mod push;
 mod releases;

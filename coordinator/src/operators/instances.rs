@@ -11,18 +11,16 @@ use crate::clock;
 use crate::facts::{DesiredChange, Started, StateSnapshot};
 use crate::rpc_status::refuse;
 use crate::values::HIDDEN;
-use fleet_core::app::{Given, Rendered};
+use fleet_core::app::Given;
 use fleet_core::event::EventKind;
 use fleet_core::facts::{DriftRule, InstanceDesired, PowerDesired};
 use fleet_core::hint::Hint;
-use fleet_core::host_policy::{Reaches, coded};
 use fleet_core::names::{AppName, HostName, InstanceName, OperatorName, Version};
 use fleet_core::order::PowerRequest;
 use fleet_core::order_summary::OrderSummary;
 use fleet_core::plan::Newer;
 use fleet_core::planned_change::PlannedChange;
-use fleet_core::policy_refusal::PolicyRefusal;
-use fleet_core::refused_call::{Attempt, CallRefusal, NamedKind, first_of};
+use fleet_core::refused_call::{Attempt, CallRefusal, NamedKind};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::collections::BTreeMap;
@@ -110,25 +108,6 @@ impl OperatorsService {
             return Err(no_host(host));
         }
         Ok(())
-    }
-
-    /// Refuses changes that the host's own policy, as last reported, forbids.
-    pub fn check_policy(&self, attempt: Attempt, subject: &Subject, rendered: &Rendered) -> Result<(), Status> {
-        self.check_reaches(attempt, &subject.desired.host, &Reaches::of_instance(rendered))
-    }
-
-    /// Checks the parts of a host that a change reaches.
-    pub fn check_reaches(&self, attempt: Attempt, host: &HostName, reaches: &Reaches) -> Result<(), Status> {
-        let Some((refusals, more)) = self.policy_refusals(host, reaches) else { return Ok(()) };
-        let refusal = CallRefusal::PolicyForbids { host: host.clone(), more, refusals };
-        Err(refuse(attempt, refusal, Hint::AskHostOwners(host.clone())))
-    }
-
-    /// Returns the first refusals of the host's policy, as far as it is reported, and the number of the others.
-    pub fn policy_refusals(&self, host: &HostName, reaches: &Reaches) -> Option<(Vec<PolicyRefusal>, usize)> {
-        let snapshot = self.shared.facts.read();
-        let refusals = coded(&snapshot.observed().hosts.get(host)?.said.policy.refusals(reaches));
-        (!refusals.is_empty()).then(|| first_of(refusals))
     }
 
     pub async fn configure_as(
