@@ -12,8 +12,20 @@ const UNNAMED: [(&str, &str, &str); 4] = [
     ("repository", "anyhow", "the bench of backups is an example of this crate"),
 ];
 
-const CRATES: [&str; 11] =
-    ["compose", "core", "proto", "link", "render", "repository", "telemetry", "coordinator", "agent", "cli", "tests"];
+const CRATES: [&str; 12] = [
+    "compose",
+    "core",
+    "proto",
+    "link",
+    "render",
+    "repository",
+    "telemetry",
+    "coordinator",
+    "agent",
+    "cli",
+    "tests",
+    "tests/bench",
+];
 
 /// The names of the dependencies in a `Cargo.toml`.
 fn dependencies(manifest: &str) -> Vec<&str> {
