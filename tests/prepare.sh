@@ -41,7 +41,8 @@ main() {
     if [ "${FLEET_TEST_PROFILE:-debug}" = release ]; then
         bin=$(build_shipped)
     else
-        cargo build --locked --workspace --bins >&2
+        # With the tests: alone they would be built with other features of their dependencies, and everything twice.
+        cargo test --no-run --quiet --locked --workspace >&2
         bin=$(cd "$(target_folder)/debug" && pwd)
     fi
     deploy/package.sh --programs "$bin" --to "$bin/packages" >/dev/null
