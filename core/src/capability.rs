@@ -58,6 +58,10 @@ const OF_ACTIONS: &[Later<Action>] = &[
         name: "action:upgrade-through",
         is_needed: |action| matches!(action, Action::Upgrade { through, .. } if !through.is_empty()),
     },
+    Later {
+        name: "action:restore-release",
+        is_needed: |action| action.data().is_some_and(|data| data.return_to().is_some()),
+    },
 ];
 
 /// Returns the capabilities of this version, for its agent to report.

@@ -74,8 +74,19 @@ pub struct DataRequestEnd {
     pub instance: InstanceName,
     /// Number of the request.
     pub serial: u64,
-    /// True if it could not begin for so long that it may no longer be meant.
-    pub lapsed: bool,
+    /// Its end.
+    pub how: RequestEnd,
+}
+
+/// End of a request about data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestEnd {
+    /// It was carried out.
+    Done,
+    /// Its order has failed.
+    Failed,
+    /// It could not begin for so long that it may no longer be meant.
+    Lapsed,
 }
 
 /// An instance that wants something and does not get it yet.

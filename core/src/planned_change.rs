@@ -51,8 +51,15 @@ pub enum PlannedChange {
     NotRenderable(RenderingFailure),
     /// The data of these stores is copied before the new release starts, and comes back if that fails.
     DataCopied(Vec<StoreName>),
-    /// The data stays as this newer version has left it, under an older one.
-    DataOfNewer(Version),
+    /// The data stays as a newer version has left it, under an older one.
+    DataOfNewer {
+        /// The newer version.
+        version: Version,
+        /// Instance with the data.
+        instance: InstanceName,
+        /// Newest backup by the older version that can be restored, as far as it is known.
+        backup: Option<BackupId>,
+    },
 
     // Objections.
     /// The claims of another instance are not known here; the host itself compares.
@@ -122,6 +129,13 @@ pub enum PlannedChange {
     NoSafetyBackup,
     /// The present data is backed up into repositories before.
     SafetyBackup(Vec<RepositoryName>),
+    /// The instance returns to the release of the backup, with the values of then.
+    ReleaseReturned {
+        /// Version that it has.
+        present: Version,
+        /// Version that it will have.
+        release: Version,
+    },
     /// The data is replaced; the stores are not known here.
     DataReplaced {
         /// The backup.

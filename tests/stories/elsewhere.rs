@@ -30,11 +30,7 @@ fn an_instance_is_made_anew_elsewhere_as_it_was_at_a_time_and_with_other_values(
 
 #[test]
 fn a_restore_in_place_says_what_it_replaces_and_gives_it_back() {
-    // The folder of the database belongs to it alone: otherwise it would not be replaced.
-    let mut app = App::with_stores("1.1");
-    app.stores =
-        app.stores.lines().filter(|line| !line.starts_with("  data:")).map(|line| format!("{line}\n")).collect();
-    let fleet = Fleet::with_rows_of(&app, &["lab-1"]);
+    let fleet = Fleet::with_rows_of(&alone("1.1"), &["lab-1"]);
     back_up(&fleet, "notes-1");
     fleet.set_rows("lab-1", "notes-1", "lost");
     let shown = fleet.done("restore notes-1 --dry-run");
@@ -44,6 +40,45 @@ fn a_restore_in_place_says_what_it_replaces_and_gives_it_back() {
     assert_eq!(fleet.rows("lab-1", "notes-1"), "notes-1\none\nend\n");
     let causes: Vec<_> = listed(&fleet, "notes-1").iter().map(|it| it["backup"]["cause"].clone()).collect();
     assert_eq!(causes, ["safety", "requested"], "what was replaced was kept");
+}
+
+/// A version whose database has its folder for itself: otherwise it would not be replaced.
+fn alone(version: &str) -> App {
+    let mut app = App::with_stores(version);
+    app.stores =
+        app.stores.lines().filter(|line| !line.starts_with("  data:")).map(|line| format!("{line}\n")).collect();
+    app
+}
+
+#[test]
+fn an_upgraded_instance_returns_to_the_release_the_data_and_the_values_of_a_backup() {
+    let fleet = Fleet::with_rows_of(&alone("1.1"), &["lab-1"]);
+    let backup = back_up(&fleet, "notes-1");
+    fleet.push(&alone("1.2"));
+    fleet.done("rollout --version 1.2 --yes --canary 0 --soak 0s");
+    fleet.wait_version("notes-1", "1.2");
+    fleet.set_rows("lab-1", "notes-1", "migrated");
+    fleet.done("instance set notes-1 title=Later --yes");
+    fleet
+        .refused(&format!("restore notes-1 --backup {backup} --yes"))
+        .says("the backup was made by notes@1.1, and `notes-1` is notes@1.2")
+        .hints("--with-release");
+    let shown = fleet.done(&format!("restore notes-1 --backup {backup} --with-release --dry-run"));
+    for line in ["release: back from 1.2 to 1.1, with the values of the backup", "store rows: replaced by backup"] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    assert!(shown.contains("title") && shown.contains("recreated") == shown.contains("web"), "{shown}");
+    assert_eq!(fleet.rows("lab-1", "notes-1"), "notes-1\nmigrated\nend\n", "nothing was touched");
+    fleet.done(&format!("restore notes-1 --backup {backup} --with-release --yes"));
+    fleet.wait_version("notes-1", "1.1");
+    assert_eq!(fleet.rows("lab-1", "notes-1"), "notes-1\none\nend\n");
+    assert!(!fleet.done("instance show notes-1").contains("Later"), "the values are those of then");
+    assert_eq!(listed(&fleet, "notes-1")[0]["backup"]["cause"], "safety", "what was replaced was kept");
+    // The request is over, so that the next one may come.
+    fleet.done("instance set notes-1 title=Again --yes");
+    fleet.done("rollout --version 1.2 --yes --canary 0 --soak 0s");
+    fleet.wait_version("notes-1", "1.2");
+    assert_eq!(fleet.attention(), [""; 0]);
 }
 
 #[test]

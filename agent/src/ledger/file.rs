@@ -10,10 +10,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The newest format version; all earlier ones are read. Version 2 has typed hints and failures in place of the texts of
-/// version 1. Version 3 is that of an upgrade over releases on its way alone: earlier agents would pass them by.
+/// version 1. Version 3 is that of orders with one of [`LATER_FIELDS`] alone: earlier agents would pass it by.
 pub(super) const FORMAT: u64 = 3;
 /// Format version of everything else.
 const USUAL_FORMAT: u64 = 2;
+/// Fields of orders that came with version 3: releases on the way, and the release that a restore replaces.
+const LATER_FIELDS: [&str; 2] = ["/order/action/upgrade/through", "/order/action/data/restore/replaces"];
 /// Suffix of a file while it is written; leftovers of a crash are ignored.
 const TEMPORARY: &str = "tmp";
 
@@ -64,8 +66,8 @@ pub fn write(files: &dyn LedgerFiles, path: &Path, entry: &impl Serialize) -> Re
 }
 
 fn format_of(entry: &serde_json::Value) -> u64 {
-    let has_releases_on_the_way = entry.pointer("/order/action/upgrade/through").is_some();
-    if has_releases_on_the_way { FORMAT } else { USUAL_FORMAT }
+    let is_later = |field: &&str| entry.pointer(field).is_some();
+    if LATER_FIELDS.iter().any(is_later) { FORMAT } else { USUAL_FORMAT }
 }
 
 /// Error of a file of the ledger. Its texts come from the operating system and the parser.

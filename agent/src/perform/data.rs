@@ -29,6 +29,7 @@ mod ready;
 mod rebuild;
 mod restore;
 mod restore_new;
+mod restore_release;
 mod room;
 mod sandboxes;
 mod set_aside;
@@ -150,7 +151,10 @@ impl DataWork<'_> {
         match action {
             DataAction::Backup { to, cause } => backup::back_up(self, to, *cause).await,
             DataAction::Drill { from, privileges } => drill::drill(self, from, *privileges).await,
-            DataAction::Restore { from, only, safety, goal: None, others, privileges } => {
+            DataAction::Restore { from, safety, goal: Some(goal), replaces: Some(_), others, privileges, .. } => {
+                restore_release::return_to_release(self, from, safety, goal, (*others, *privileges)).await
+            }
+            DataAction::Restore { from, only, safety, goal: None, others, privileges, .. } => {
                 restore::in_place(self, from, only, safety, (*others, *privileges)).await
             }
             DataAction::Restore { from, only, goal: Some(goal), others, privileges, .. } => {

@@ -83,6 +83,12 @@ fn expected(action: &Action, entry: Option<&InstanceEntry>) -> Expected {
     if let Some(failure) = entry.and_then(|entry| data_left(action, entry)) {
         return Expected::Otherwise(failure.clone());
     }
+    if let Some((release, _)) = action.data().and_then(DataAction::return_to) {
+        return match settled {
+            Some(found) if found.release == *release => Expected::Yes,
+            Some(_) | None => otherwise(InstanceVersion::Release { release: release.to_string() }),
+        };
+    }
     match (action, settled) {
         (Action::Install { goal } | Action::Upgrade { goal, .. } | Action::Configure { goal, .. }, _)
             if is_goal(goal) =>

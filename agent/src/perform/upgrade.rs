@@ -269,7 +269,8 @@ pub async fn start_servers(data: &DataWork<'_>, origin: &Settled) {
 
 static NO_REPOSITORIES: BTreeSet<RepositoryName> = BTreeSet::new();
 
-async fn quiesce(data: &DataWork<'_>, spec: &InstanceSpec, kept: &BTreeSet<String>) -> Result<(), DataError> {
+/// Stops everything but the kept services, so that nothing starts by itself, not even when the power comes back.
+pub async fn quiesce(data: &DataWork<'_>, spec: &InstanceSpec, kept: &BTreeSet<String>) -> Result<(), DataError> {
     data.work.perform(spec, |found| steps_to_quiesce(found, spec, kept), Finish::AsIs).await?;
     expect_quiet(data, spec, kept).await
 }

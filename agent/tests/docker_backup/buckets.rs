@@ -131,6 +131,7 @@ async fn a_bucket_is_backed_up_proven_and_put_back() {
         only,
         safety,
         goal: None,
+        replaces: None,
         others: Others::Kept,
         privileges: Default::default(),
     };
@@ -144,6 +145,7 @@ async fn a_bucket_is_backed_up_proven_and_put_back() {
         only: BTreeSet::new(),
         safety: BTreeSet::new(),
         goal: Some(lab.goal()),
+        replaces: None,
         others: Others::Kept,
         privileges: Default::default(),
     };

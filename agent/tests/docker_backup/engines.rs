@@ -173,6 +173,7 @@ async fn each_engine_is_proven_and_restored() {
             only,
             safety,
             goal,
+            replaces: None,
             others: Others::Kept,
             privileges: Default::default(),
         })

@@ -181,7 +181,15 @@ async fn databases_are_proven_and_come_back_as_they_were_in_place_and_elsewhere(
     let restore = |goal| {
         let (only, safety) = (BTreeSet::new(), BTreeSet::new());
         let (others, privileges) = (Others::Dropped, Default::default());
-        Action::Data(DataAction::Restore { from: lab.source(&id), only, safety, goal, others, privileges })
+        Action::Data(DataAction::Restore {
+            from: lab.source(&id),
+            only,
+            safety,
+            goal,
+            replaces: None,
+            others,
+            privileges,
+        })
     };
     let end = lab.carry_out(&lab.order(&lab.instance(), restore(None))).await;
     assert_eq!(end.outcome, Outcome::Done);

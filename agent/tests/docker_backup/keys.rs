@@ -125,7 +125,7 @@ async fn a_key_file_and_settings_come_back_before_their_servers_start() {
     let restore = |goal: Option<Goal>| {
         let (only, safety) = (BTreeSet::new(), BTreeSet::new());
         let (from, others, privileges) = (lab.source(&id), Others::Kept, Default::default());
-        Action::Data(DataAction::Restore { from, only, safety, goal, others, privileges })
+        Action::Data(DataAction::Restore { from, only, safety, goal, replaces: None, others, privileges })
     };
     mongosh(&name, "db.items.insertMany([{\"_id\":3}])");
     let end = lab.carry_out(&lab.order(&instance, restore(None))).await;

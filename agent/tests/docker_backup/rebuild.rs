@@ -64,7 +64,7 @@ async fn what_is_derived_is_rebuilt_or_the_restore_says_that_it_was_not() {
     let restore = |id: &BackupId, goal: Option<Goal>| {
         let (only, safety) = ([].into(), [].into());
         let (from, privileges) = (lab.source(id), Default::default());
-        Action::Data(DataAction::Restore { from, only, safety, goal, others: Others::Kept, privileges })
+        Action::Data(DataAction::Restore { from, only, safety, goal, replaces: None, others: Others::Kept, privileges })
     };
     let end = lab.carry_out(&lab.order(&instance, restore(&backups[0], None))).await;
     assert_eq!(end.outcome, Outcome::Done);

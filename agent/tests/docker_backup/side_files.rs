@@ -186,6 +186,7 @@ async fn accounts_settings_and_access_rules_come_back_in_place_and_elsewhere() {
             only,
             safety,
             goal,
+            replaces: None,
             others: Others::Kept,
             privileges: Default::default(),
         })

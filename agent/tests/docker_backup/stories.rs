@@ -85,6 +85,7 @@ async fn an_instance_is_backed_up_proven_destroyed_and_restored() {
             only,
             safety,
             goal,
+            replaces: None,
             others: Default::default(),
             privileges: Default::default(),
         })

@@ -6,11 +6,12 @@ use super::images::{self, docker};
 use super::lab::Lab;
 use super::stories::{fill, hashes, rows};
 use fleet_core::app::{AppDefinition, Bundle, DataEffect};
-use fleet_core::backup::DataResult;
+use fleet_core::backup::{DataAction, DataResult, Others, Privileges};
+use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Outcome};
 use fleet_core::release::{Goal, Release};
 use fleet_proto::convert::OutgoingOrder;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Start of the new release: it migrates, and destroys most rows.
@@ -115,9 +116,30 @@ impl Upgrading {
         (format!("{} {}", of("web"), of("db")), beside("data") + beside("uploads"))
     }
 
+    /// Returns from the first release ahead to the first of all, with a backup.
+    fn order_back(&self, backup: &BackupId) -> OutgoingOrder {
+        let goal = Goal { release: release(&first(), "1"), revision: 2 };
+        let action = DataAction::Restore {
+            from: self.lab.source(backup),
+            only: BTreeSet::new(),
+            safety: ["near".parse().expect("a name")].into(),
+            goal: Some(goal),
+            replaces: self.ahead.first().map(|it| release(it, "2")),
+            others: Others::Kept,
+            privileges: Privileges::Kept,
+        };
+        self.lab.order(&self.lab.instance(), Action::Data(action))
+    }
+
     #[track_caller]
     fn check_as_before(&self, end: &End, about: &str) {
         assert!(matches!(end.outcome, Outcome::RolledBack { .. }), "{about}: {end:?}");
+        self.check_first(about);
+    }
+
+    /// Asserts that the first release runs with its data.
+    #[track_caller]
+    fn check_first(&self, about: &str) {
         assert!(self.data() == self.before, "{about}: the data is not as it was");
         assert_eq!(self.around(), ("always unless-stopped".to_owned(), 2), "{about}");
         let image = docker(&["inspect", "--format", "{{.Config.Image}}", &format!("{}-web-1", self.lab.name)]);
@@ -134,14 +156,19 @@ async fn a_release_that_destroys_rows_and_is_not_healthy_leaves_every_row() {
 }
 
 #[tokio::test]
-async fn a_release_that_is_healthy_has_the_migrated_rows() {
+async fn a_release_that_is_healthy_has_the_migrated_rows_and_the_backup_leads_back_to_all_of_before() {
     let Some((upgrading, _agent)) = Upgrading::new("ftugood", &[second("'true'")]).await else { return };
-    let end = upgrading.lab.carry_out(&upgrading.order()).await;
+    let order = upgrading.order();
+    let end = upgrading.lab.carry_out(&order).await;
     assert_eq!(end.outcome, Outcome::Done);
     let (rows, files) = upgrading.data();
     assert!(rows.starts_with("10|"), "{rows}");
     assert!(files.contains_key("migrated"), "{files:?}");
     assert_eq!(upgrading.around(), ("always unless-stopped".to_owned(), 2));
+    let backup = order.order.id.as_str().parse().expect("an id");
+    let end = upgrading.lab.carry_out(&upgrading.order_back(&backup)).await;
+    assert_eq!(end.outcome, Outcome::Done);
+    upgrading.check_first("returned");
 }
 
 #[tokio::test]

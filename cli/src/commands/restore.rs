@@ -23,10 +23,12 @@ use fleet_proto::v1::{InstanceChange, RestoreRequest};
 /// backup. A database server's whole folder is replaced. If it holds databases or accounts that are in no store, the
 /// restore is refused and names them, unless --drop-others allows their loss. Settings, access rules, keys and lists of
 /// accounts in that folder come back from the backup. With --to and --name, no existing instance is changed: a new one
-/// is created on that host from the backup alone.
+/// is created on that host from the backup alone. A backup that another release made is refused in place, unless
+/// --with-release returns the instance to that release, with the values of then; this is the way back from an upgrade whose
+/// data was migrated.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  fleet restore notes-1 --dry-run\n  fleet restore notes-1 --at 2026-11-19T18:00:00Z\n  fleet restore notes-1 --backup 3f9a12 --only notebook --yes\n  fleet restore notes-1 --to lab-7 --name notes-1b --set port=8090"
+    after_help = "Examples:\n  fleet restore notes-1 --dry-run\n  fleet restore notes-1 --at 2026-11-19T18:00:00Z\n  fleet restore notes-1 --backup 3f9a12 --only notebook --yes\n  fleet restore notes-1 --backup 3f9a12 --with-release\n  fleet restore notes-1 --to lab-7 --name notes-1b --set port=8090"
 )]
 pub struct RestoreArgs {
     /// Instance whose backup is restored
@@ -61,6 +63,10 @@ pub struct RestoreArgs {
     /// Keep setuid and setgid bits and file capabilities of a backup that is not known to be from the same host
     #[arg(long)]
     keep_privileged_bits: bool,
+
+    /// Return to the release that made the backup, with its values, if the instance has another one now
+    #[arg(long, conflicts_with_all = ["only", "to"])]
+    with_release: bool,
 
     /// Make a new instance on this host
     #[arg(long, value_name = "HOST", requires = "name", add = ArgValueCandidates::new(complete::hosts))]
@@ -102,6 +108,7 @@ pub async fn run(context: &Context, args: &RestoreArgs) -> Result<ExitStatus, Co
         drop_others: args.drop_others,
         keep_privileged_bits: args.keep_privileged_bits,
         agreed: None,
+        with_release: args.with_release,
     };
     let session = context.session().await?;
     let ask = async |request| session.ask(&what, async |_| session.backups().restore(request).await).await;

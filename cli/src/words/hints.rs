@@ -231,7 +231,8 @@ pub fn words(hint: &Hint) -> String {
         Hint::ChangeValuesAfterwards(instance) => format!("change them afterwards: `fleet instance set {instance}`"),
         Hint::ChooseOtherCopy => "choose a copy in another repository with --from".to_owned(),
         Hint::RestoreAsNew => {
-            "restore it as a new instance with --to HOST --name NAME, or choose a backup of this version".to_owned()
+            "return to its version with --with-release, or restore it as a new instance with --to HOST --name NAME"
+                .to_owned()
         }
         Hint::DropOthers => "agree with --drop-others, or choose a newer backup".to_owned(),
         // Instances that are stuck.

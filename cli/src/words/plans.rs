@@ -95,8 +95,12 @@ pub fn words(change: &PlannedChange) -> String {
                 names.join(", ")
             )
         }
-        PlannedChange::DataOfNewer(version) => {
-            format!("its data: STAYS as {version} has left it; a backup of before is restored by `fleet restore`")
+        PlannedChange::DataOfNewer { version, instance, backup: Some(backup) } => format!(
+            "its data: STAYS as {version} has left it; to have that of before instead: `fleet restore {instance} --backup \
+             {backup} --with-release`"
+        ),
+        PlannedChange::DataOfNewer { version, backup: None, .. } => {
+            format!("its data: STAYS as {version} has left it, and there is no good backup of before")
         }
         PlannedChange::DrillRemoved => "everything that was made for it: removed".to_owned(),
         // Restores.
@@ -110,6 +114,9 @@ pub fn words(change: &PlannedChange) -> String {
         }
         PlannedChange::DataReplaced { backup, began, repository } => {
             format!("its data: replaced by {}", copy(backup, *began, repository))
+        }
+        PlannedChange::ReleaseReturned { present, release } => {
+            format!("release: back from {present} to {release}, with the values of the backup")
         }
         PlannedChange::StoreReplaced { store, backup, began, repository } => {
             format!("store {store}: replaced by {}", copy(backup, *began, repository))

@@ -129,6 +129,9 @@ pub fn left_out(reason: &LeftOutReason) -> String {
         LeftOutReason::Stopped { through } => {
             format!("it is stopped, and has to run as {through} on its way: start it first")
         }
+        LeftOutReason::NotRunYet { version } => {
+            format!("it is stopped, and {version} may not have run over its data yet: start it first")
+        }
         LeftOutReason::HopFirst { version, why: Some(why) } => format!("it must be upgraded to {version} first: {why}"),
         LeftOutReason::HopFirst { version, why: None } => format!("it must be upgraded to {version} first"),
         LeftOutReason::StopMissing { version, why } => {

@@ -33,7 +33,7 @@ fn releases_of(action: &Action) -> impl Iterator<Item = &Release> {
     let from = match action {
         Action::Upgrade { from, .. } => Some(from),
         Action::Install { .. } | Action::Configure { .. } | Action::Power { .. } | Action::Remove { .. } => None,
-        Action::Data(_) => None,
+        Action::Data(data) => data.return_to().map(|(release, _)| release),
     };
     from.into_iter().chain(action.started_releases())
 }

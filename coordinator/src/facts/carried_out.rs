@@ -2,10 +2,11 @@
 
 use super::{DesiredChange, Facts};
 use crate::store::StoreError;
+use fleet_core::backup::DataAction;
 use fleet_core::event::EventKind;
-use fleet_core::facts::InstanceDesired;
+use fleet_core::facts::{InstanceDesired, InstanceOrigin};
 use fleet_core::names::InstanceName;
-use fleet_core::plan::DataRequestEnd;
+use fleet_core::plan::{DataRequestEnd, RequestEnd};
 use fleet_core::time::Time;
 
 impl Facts {
@@ -54,17 +55,31 @@ impl Facts {
             return Ok(());
         }
         let settle = |change: &mut DesiredChange<'_>| {
-            for DataRequestEnd { instance: name, serial, lapsed } in over {
+            for DataRequestEnd { instance: name, serial, how } in over {
                 let is_it = |instance: &&InstanceDesired| instance.data.as_ref().is_some_and(|it| it.serial == *serial);
-                let Some(instance) = change.snapshot().instance(name).filter(is_it).cloned() else { continue };
-                if *lapsed {
-                    change.tell(name, EventKind::RequestLapsed);
+                let Some(mut instance) = change.snapshot().instance(name).filter(is_it).cloned() else { continue };
+                let request = instance.data.take();
+                match how {
+                    RequestEnd::Lapsed => change.tell(name, EventKind::RequestLapsed),
+                    RequestEnd::Done => {
+                        request.into_iter().for_each(|request| note_return(&mut instance, &request.action))
+                    }
+                    RequestEnd::Failed => {}
                 }
-                change.put_instance(name, InstanceDesired { data: None, ..instance });
+                change.put_instance(name, instance);
             }
             Ok::<_, StoreError>(())
         };
         self.change_desired(now, settle).await.map(|_| ())
+    }
+}
+
+/// Notes the release and the values to which a restore has returned an instance. It is never installed empty from now on.
+fn note_return(instance: &mut InstanceDesired, action: &DataAction) {
+    if let (Some((_, goal)), Some(from)) = (action.return_to(), action.source()) {
+        instance.release = goal.release.clone();
+        instance.revision = instance.revision.max(goal.revision);
+        instance.origin = Some(InstanceOrigin::Backup(from.clone()));
     }
 }
 

@@ -195,11 +195,17 @@ impl StateSnapshot {
         seen.and_then(|seen| seen.running.last())
     }
 
-    /// Returns the revisions that undos will bring, by instance: their numbers must not be used otherwise.
+    /// Returns the revisions that undos and restores will bring, by instance: their numbers must not be used otherwise.
     pub fn promised_revisions(&self) -> HashMap<&InstanceName, u64> {
         let mut promised = HashMap::new();
         let members = self.desired.rollouts.values().flat_map(|rollout| &rollout.members);
-        for (name, revision) in members.filter_map(|member| Some((&member.instance, member.to_revision?))) {
+        let undone = members.filter_map(|member| Some((&member.instance, member.to_revision?)));
+        let returned = self
+            .desired
+            .instances
+            .iter()
+            .filter_map(|(name, instance)| Some((name, instance.data.as_ref()?.action.return_to()?.1.revision)));
+        for (name, revision) in undone.chain(returned) {
             let highest: &mut u64 = promised.entry(name).or_default();
             *highest = revision.max(*highest);
         }

@@ -8,7 +8,9 @@ mod locations;
 mod policies;
 mod reading;
 mod requests;
+mod restore_in_place;
 mod restore_plan;
+mod restore_release;
 mod restoring;
 mod service;
 

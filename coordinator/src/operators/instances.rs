@@ -20,7 +20,7 @@ use fleet_core::order::PowerRequest;
 use fleet_core::order_summary::OrderSummary;
 use fleet_core::plan::Newer;
 use fleet_core::planned_change::PlannedChange;
-use fleet_core::refused_call::{Attempt, CallRefusal, NamedKind};
+use fleet_core::refused_call::{Attempt, BackupRefusal, CallRefusal, NamedKind};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::collections::BTreeMap;
@@ -136,7 +136,7 @@ impl OperatorsService {
         let name: InstanceName = read(ATTEMPT, &request.name)?;
         let rule = drift(ATTEMPT, request.drift)?;
         let subject = self.subject(ATTEMPT, &name)?;
-        not_while_put_back(&self.shared.facts.read(), &name, clock::now())?;
+        not_while_put_back(CONFIGURE, &self.shared.facts.read(), &name, clock::now())?;
         check_given(ATTEMPT, &request.values)?;
         subject.check_given(ATTEMPT, &request.values)?;
         let given = merged(&subject.values, &request.values, &request.unset);
@@ -203,7 +203,7 @@ impl OperatorsService {
             if desired != subject.desired {
                 return Err(plan_changed(CONFIGURE).into());
             }
-            not_while_put_back(change.snapshot(), name, change.now)?;
+            not_while_put_back(CONFIGURE, change.snapshot(), name, change.now)?;
             agreed.check_unused(CONFIGURE, change.snapshot())?;
             let revision = change.snapshot().next_revision(name, &change.snapshot().promised_revisions());
             self.shared.values.put(change.batch(), name, revision, given, &subject.secrets(), drift)?;
@@ -286,15 +286,25 @@ fn check_given(attempt: Attempt, values: &BTreeMap<String, String>) -> Result<()
     Ok(())
 }
 
-/// Refuses new values while an undo is about to restore old ones: one of the two requests would be lost silently.
-fn not_while_put_back(snapshot: &StateSnapshot, name: &InstanceName, now: Time) -> Result<(), Status> {
+/// Refuses new values while an undo or a restore is about to bring old ones: one of the two requests would be lost silently.
+pub fn not_while_put_back(
+    attempt: Attempt,
+    snapshot: &StateSnapshot,
+    name: &InstanceName,
+    now: Time,
+) -> Result<(), Status> {
+    let request = snapshot.instance(name).and_then(|instance| instance.data.as_ref());
+    if request.is_some_and(|request| request.action.return_to().is_some()) {
+        let refusal = BackupRefusal::RequestPending { instance: name.clone() };
+        return Err(refuse(attempt, refusal, Hint::AwaitOrder(name.clone())));
+    }
     let is_promised = snapshot.promised_revisions().get(name) > snapshot.instance(name).map(|it| it.revision).as_ref();
     if !is_promised {
         return Ok(());
     }
     let plan_context = plan_context(snapshot, now);
     let Some(undo) = plan_context.is_put_back_by(name) else { return Ok(()) };
-    Err(refuse(CONFIGURE, CallRefusal::UndoPutsBack { undo: undo.clone() }, Hint::AwaitUndo(undo.clone())))
+    Err(refuse(attempt, CallRefusal::UndoPutsBack { undo: undo.clone() }, Hint::AwaitUndo(undo.clone())))
 }
 
 /// The instance, unless it is about to go.

@@ -13,7 +13,7 @@ use crate::rpc_status::{failed, refuse};
 use fleet_core::app::{CheckedValues, DataEffect, Rendered};
 use fleet_core::hint::Hint;
 use fleet_core::labels::Selector;
-use fleet_core::names::{AppName, InstanceName, OperatorName, StoreName, Version};
+use fleet_core::names::{AppName, BackupId, InstanceName, OperatorName, StoreName, Version};
 use fleet_core::not_asked::NotAsked;
 use fleet_core::order::PowerRequest;
 use fleet_core::planned_change::PlannedChange;
@@ -243,9 +243,20 @@ impl OperatorsService {
         let key = |version: &Version| from.spec.scheme.key(version).ok();
         let (before, after) = (&member.from.name.version, &member.to.name.version);
         let is_back = key(before).zip(key(after)).is_some_and(|(before, after)| before > after);
-        let of_newer = is_back.then(|| PlannedChange::DataOfNewer(before.clone()));
+        let of_newer = is_back.then(|| PlannedChange::DataOfNewer {
+            version: before.clone(),
+            instance: member.instance.clone(),
+            backup: newest_by(&snapshot, &member.instance, &member.to),
+        });
         [backup, PlannedChange::DataCopied(stores)].into_iter().chain(of_newer).collect()
     }
+}
+
+/// Returns the newest good backup of an instance that a release has made.
+fn newest_by(snapshot: &StateSnapshot, instance: &InstanceName, release: &Release) -> Option<BackupId> {
+    let backups = snapshot.observed().backups.get(instance)?.iter();
+    let good = backups.filter(|(_, seen)| seen.is_restorable() && seen.release == *release);
+    good.max_by_key(|(_, seen)| seen.began).map(|(key, _)| key.backup.clone())
 }
 
 /// Returns the versions of releases, in their order.

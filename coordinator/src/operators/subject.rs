@@ -164,6 +164,14 @@ impl OperatorsService {
         let elsewhere = self.declared_elsewhere(&definition);
         Ok(Subject { name: name.clone(), desired, release, bundle, definition, values, elsewhere })
     }
+
+    /// The same instance as it would be with another release of its app.
+    pub fn subject_as(&self, attempt: Attempt, now: &Subject, release: Release) -> Result<Subject, Status> {
+        let OpenedRelease { bundle, definition } = self.open_release(attempt, &release)?;
+        let (name, desired, values) = (now.name.clone(), now.desired.clone(), now.values.clone());
+        let elsewhere = self.declared_elsewhere(&definition);
+        Ok(Subject { name, desired, release, bundle, definition, values, elsewhere })
+    }
 }
 
 pub fn definition(attempt: Attempt, bundle: &Bundle) -> Result<AppDefinition, Status> {

@@ -63,7 +63,7 @@ impl OperatorsService {
             let Some(previous) = member.from_revision else { continue };
             let (store, both) = (self.shared.facts.store(), Revisions { previous, present: *present });
             let puts_back = match self.shared.values.differences(store, &member.instance, both) {
-                Ok(other) => other.into_iter().filter_map(planned).collect(),
+                Ok(other) => other.into_iter().filter_map(planned_value).collect(),
                 Err(error) => {
                     let reason = lost(error).map_err(|error| failed(Attempt::CompareValues, &error))?;
                     vec![PlannedChange::LeftOut(Box::new(reason))]
@@ -88,7 +88,7 @@ pub fn lost(error: ValuesError) -> Result<LeftOutReason, ValuesError> {
 }
 
 /// A value that is put back; of a secret no more than its name.
-fn planned(difference: ValueDifference) -> Option<PlannedChange> {
+pub fn planned_value(difference: ValueDifference) -> Option<PlannedChange> {
     let is_secret = |text: &Option<String>| text.as_deref() == Some(HIDDEN);
     let ValueDifference { name: value, previous, present } = difference;
     if is_secret(&present) || is_secret(&previous) {

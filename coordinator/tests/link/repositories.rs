@@ -90,6 +90,7 @@ fn restoring(_: &dyn Store, batch: &mut Batch) {
         only: [].into(),
         safety: [].into(),
         goal: None,
+        replaces: None,
         others: Default::default(),
         privileges: Default::default(),
     };

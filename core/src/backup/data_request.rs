@@ -2,7 +2,7 @@
 
 use super::{Cause, Snapshots};
 use crate::names::{BackupId, InstanceName, RepositoryName, StoreName};
-use crate::release::Goal;
+use crate::release::{Goal, Release};
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -45,8 +45,11 @@ pub enum DataAction {
         only: BTreeSet<StoreName>,
         /// Repositories for a safety backup of the present data; none if empty.
         safety: BTreeSet<RepositoryName>,
-        /// Target state of a new instance; none if it exists.
+        /// Target state of a new instance, or of one that returns to the release of the backup; none if it stays as it is.
         goal: Option<Goal>,
+        /// Release that the instance has, if it returns from that one to the backup's. Older coordinators do not send it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<Release>,
         /// Older coordinators do not send it.
         #[serde(default)]
         others: Others,
@@ -157,6 +160,27 @@ impl DataAction {
         match self {
             Self::Restore { goal, .. } => goal.as_ref(),
             Self::Backup { .. } | Self::Drill { .. } | Self::Forget { .. } => None,
+        }
+    }
+
+    /// Makes a restore one that returns an instance from a release to a state.
+    pub fn return_from(&mut self, release: Release, to: Goal) {
+        match self {
+            Self::Restore { goal, replaces, .. } => (*goal, *replaces) = (Some(to), Some(release)),
+            Self::Backup { .. } | Self::Drill { .. } | Self::Forget { .. } => {}
+        }
+    }
+
+    /// Returns whether it makes a new instance.
+    pub fn is_anew(&self) -> bool {
+        matches!(self, Self::Restore { goal: Some(_), replaces: None, .. })
+    }
+
+    /// Returns the release that the instance leaves for the backup's, and its target state.
+    pub fn return_to(&self) -> Option<(&Release, &Goal)> {
+        match self {
+            Self::Restore { goal: Some(goal), replaces: Some(release), .. } => Some((release, goal)),
+            Self::Restore { .. } | Self::Backup { .. } | Self::Drill { .. } | Self::Forget { .. } => None,
         }
     }
 }

@@ -5,7 +5,7 @@ use super::index::InstanceContext;
 use super::instance_action::{InstanceAction, blocker_of};
 use super::intention::Intention;
 use super::share::{Offer, Rank};
-use super::{DataRequestEnd, PlanContext};
+use super::{DataRequestEnd, PlanContext, RequestEnd};
 use crate::backup::{
     BackupPolicy, Backups, Cause, DataAction, DataKind, DataRequest, Privileges, RepositoryLocation, Slots,
 };
@@ -101,7 +101,7 @@ impl<'a> PlanContext<'a> {
 
 /// A new instance that is to be made from a backup, and not installed with nothing in it.
 pub(super) fn restored_anew(instance_context: &InstanceContext) -> Option<Intention> {
-    let request = instance_context.desired.data.as_ref().filter(|request| request.action.goal().is_some())?;
+    let request = instance_context.desired.data.as_ref().filter(|request| request.action.is_anew())?;
     Some(of_request(instance_context, request))
 }
 
@@ -112,7 +112,7 @@ fn of_request(instance_context: &InstanceContext, request: &DataRequest) -> Inte
 
 /// Returns the pending request about an instance's data.
 pub(super) fn requested(plan_context: &PlanContext, instance_context: &InstanceContext) -> Option<Intention> {
-    let request = instance_context.desired.data.as_ref().filter(|request| request.action.goal().is_none())?;
+    let request = instance_context.desired.data.as_ref().filter(|request| !request.action.is_anew())?;
     let intention = of_request(instance_context, request);
     let is_past =
         plan_context.observed.ended.contains_key(&intention.id) || request.at.after(LAPSE) <= plan_context.now;
@@ -124,14 +124,14 @@ pub(super) fn requested(plan_context: &PlanContext, instance_context: &InstanceC
 pub(super) fn over(plan_context: &PlanContext, instance_context: &InstanceContext) -> Option<DataRequestEnd> {
     let request = instance_context.desired.data.as_ref()?;
     let id = data_order_id(instance_context.name, instance_context.desired, request);
-    let is_anew = request.action.goal().is_some();
-    let over =
-        |lapsed| Some(DataRequestEnd { instance: instance_context.name.clone(), serial: request.serial, lapsed });
+    let is_anew = request.action.is_anew();
+    let over = |how| Some(DataRequestEnd { instance: instance_context.name.clone(), serial: request.serial, how });
     match plan_context.observed.ended.get(&id) {
-        Some(ended) if ended.outcome.is_success() || !is_anew => over(false),
+        Some(ended) if ended.outcome.is_success() => over(RequestEnd::Done),
+        Some(_) if !is_anew => over(RequestEnd::Failed),
         Some(_) => None,
         None if plan_context.open(instance_context.name).is_some_and(|open| *open.id == id) => None,
-        None if !is_anew && request.at.after(LAPSE) <= plan_context.now => over(true),
+        None if !is_anew && request.at.after(LAPSE) <= plan_context.now => over(RequestEnd::Lapsed),
         None => None,
     }
 }

@@ -51,10 +51,16 @@ impl PlanContext<'_> {
     }
 }
 
+/// Returns whether a pending restore brings this revision: it becomes the desired one when the restore has ended.
+fn is_returned(instance_context: &InstanceContext, revision: u64) -> bool {
+    let request = instance_context.desired.data.as_ref().and_then(|request| request.action.return_to());
+    request.is_some_and(|(_, goal)| goal.revision == revision)
+}
+
 pub(super) fn newer(plan_context: &PlanContext, instance_context: &InstanceContext) -> Option<Newer> {
     let seen = blocker::reported(instance_context).ok()?;
     let Running::Settled(said) = &seen.running else { return None };
-    if said.revision <= instance_context.desired.revision {
+    if said.revision <= instance_context.desired.revision || is_returned(instance_context, said.revision) {
         return None;
     }
     let is_brought = plan_context.brought().contains(&(instance_context.name.clone(), said.revision));

@@ -112,6 +112,7 @@ fn brought(desired: &Desired, request: &RolloutRequest, left_out: &[LeftOut]) ->
             | LeftOutReason::AlreadyThere
             | LeftOutReason::HopFirst { .. }
             | LeftOutReason::Stopped { .. }
+            | LeftOutReason::NotRunYet { .. }
             | LeftOutReason::StopMissing { .. }
             | LeftOutReason::NoUpgrade { .. }
             | LeftOutReason::TwoUpgrades { .. }

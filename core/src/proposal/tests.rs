@@ -117,10 +117,11 @@ fn an_instance_moves_through_each_release_on_its_way() {
         "a 1.1 -> 1.3 -> 1.4\nb 1.3 -> 1.4\nc 1.2 -> 1.3 -> 1.4\nwave a\nwave b\nwave c",
     );
     check(
-        "a 1.1 power stop\nb 1.3 power stop",
+        "a 1.1 power stop\nb 1.3 power stop\nc 1.3",
         "1.4 --stop 1.3 --pushed 1.3",
-        "b 1.3 -> 1.4\nwithout a: Stopped { through: Version(\"1.3\") }\nwave b",
+        "c 1.3 -> 1.4\nwithout a: Stopped { through: Version(\"1.3\") }\nwithout b: NotRunYet { version: Version(\"1.3\") }\nwave c",
     );
+    check("a 1.1 power stop", "1.2", "a 1.1 -> 1.2\nwave a");
     check(
         "a 1.1\nb 1.3",
         "1.4 --stop 1.3",

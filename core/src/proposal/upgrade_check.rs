@@ -23,6 +23,8 @@ pub(super) struct UpgradeRoute {
 pub(super) struct UpgradeCheck<'a> {
     paths: UpgradePaths<'a>,
     pushed: &'a [Release],
+    /// The app says which versions have to run one after the other.
+    has_graph: bool,
     checked: BTreeMap<Version, Result<UpgradeRoute, LeftOutReason>>,
 }
 
@@ -31,7 +33,8 @@ impl<'a> UpgradeCheck<'a> {
     pub(super) fn new(request: &'a RolloutRequest, versions: &'a [Version]) -> Self {
         let RolloutRequest { to, upgrades, pushed, .. } = request;
         let paths = UpgradePaths::new(upgrades.as_ref(), versions, &to.name.version);
-        Self { paths, pushed, checked: BTreeMap::new() }
+        let has_graph = upgrades.as_ref().is_some_and(|graph| !graph.stops.is_empty() || !graph.edges.is_empty());
+        Self { paths, pushed, has_graph, checked: BTreeMap::new() }
     }
 
     /// Returns the way of an instance to the wanted release, or the reason why there is none.
@@ -40,13 +43,17 @@ impl<'a> UpgradeCheck<'a> {
         said: &InstanceSaid,
         instance: &InstanceDesired,
     ) -> Result<UpgradeRoute, LeftOutReason> {
-        let way = self.from(&said.release.name.version)?;
+        let version = &said.release.name.version;
+        let way = self.from(version)?;
+        if instance.power.request != PowerRequest::Stop {
+            return Ok(way);
+        }
+        // Nothing of a stopped instance runs, so that no release on the way could migrate its data.
         match way.through.first() {
-            // Nothing of a stopped instance runs, so that no release on the way could migrate its data.
-            Some(first) if instance.power.request == PowerRequest::Stop => {
-                Err(LeftOutReason::Stopped { through: first.name.version.clone() })
-            }
-            Some(_) | None => Ok(way),
+            Some(first) => Err(LeftOutReason::Stopped { through: first.name.version.clone() }),
+            // It may have been changed to its release when it was stopped already.
+            None if self.has_graph => Err(LeftOutReason::NotRunYet { version: version.clone() }),
+            None => Ok(way),
         }
     }
 

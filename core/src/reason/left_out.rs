@@ -40,6 +40,11 @@ pub enum LeftOutReason {
         /// The first of these.
         through: Version,
     },
+    /// Stopped, so that it is not known whether its version has run over its data, and the wanted one has to follow on that.
+    NotRunYet {
+        /// Version of the instance.
+        version: Version,
+    },
     /// Another version stands between. Only in rollouts of earlier versions, which made one hop.
     HopFirst {
         /// Version to upgrade to first.
@@ -154,6 +159,7 @@ impl LeftOutReason {
             | Self::BeingInstalled
             | Self::AlreadyThere
             | Self::Stopped { .. }
+            | Self::NotRunYet { .. }
             | Self::Newer { .. }
             | Self::Elsewhere { .. }
             | Self::ValuesLost { .. }

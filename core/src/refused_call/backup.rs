@@ -64,6 +64,9 @@ pub enum BackupRefusal {
     /// The backup is of another release than the instance has.
     #[error("the backup was made by {release}, and `{instance}` is {present}")]
     OtherRelease { release: ReleaseName, instance: InstanceName, present: ReleaseName },
+    /// Some stores alone cannot go back to another release.
+    #[error("the backup was made by {release}: its stores go back together, with that release")]
+    StoresOfOtherRelease { release: ReleaseName },
     /// The release of the backup has another content here.
     #[error("the backup was made by another {release} than the one that is known here")]
     OtherContent { release: ReleaseName },

@@ -22,14 +22,17 @@ pub fn outgoing_action(action: DataAction, write_goal: impl FnOnce(Goal) -> Opti
             from: Some(from.into()),
             privileges: v1::FilePrivileges::from(privileges).into(),
         }),
-        DataAction::Restore { from, only, safety, goal, others, privileges } => Action::Restore(v1::DataRestore {
-            from: Some(from.into()),
-            only: only.into_iter().map(Into::into).collect(),
-            safety: safety.into_iter().map(Into::into).collect(),
-            goal: goal.and_then(write_goal),
-            others: v1::OtherDatabases::from(others).into(),
-            privileges: v1::FilePrivileges::from(privileges).into(),
-        }),
+        DataAction::Restore { from, only, safety, goal, replaces, others, privileges } => {
+            Action::Restore(v1::DataRestore {
+                from: Some(from.into()),
+                only: only.into_iter().map(Into::into).collect(),
+                safety: safety.into_iter().map(Into::into).collect(),
+                goal: goal.and_then(write_goal),
+                replaces: replaces.map(Into::into),
+                others: v1::OtherDatabases::from(others).into(),
+                privileges: v1::FilePrivileges::from(privileges).into(),
+            })
+        }
         DataAction::Forget { from, backups } => {
             Action::Forget(v1::DataForget { from: from.into(), backups: backups.into_iter().map(Into::into).collect() })
         }
@@ -57,6 +60,7 @@ pub fn incoming_action(
             only: names("restore.only", LIST_LIMIT, restore.only)?,
             safety: names("restore.safety", LIST_LIMIT, restore.safety)?,
             goal: restore.goal.map(read_goal).transpose()?,
+            replaces: restore.replaces.map(TryInto::try_into).transpose()?,
         },
         Action::Forget(forget) => DataAction::Forget {
             from: forget.from.parse()?,

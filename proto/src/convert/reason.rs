@@ -68,6 +68,7 @@ coded_message! {
     Newer { version },
     HopFirst { version, why },
     Stopped { through },
+    NotRunYet { version },
     StopMissing { version, why },
     NoUpgrade { from, to },
     TwoUpgrades { from, to, first, second },

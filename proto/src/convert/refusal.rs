@@ -179,6 +179,7 @@ coded_message! {
     FolderOutOfReach { of, host },
     OtherRelease { release, instance, present },
     OtherContent { release },
+    StoresOfOtherRelease { release },
     FilesBesideMissing { stores },
     NoSuchStore { store },
     NotAStore { store, instance },

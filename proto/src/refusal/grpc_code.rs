@@ -129,6 +129,7 @@ fn of_backup(refusal: &BackupRefusal) -> Code {
         | BackupRefusal::FolderOutOfReach { .. }
         | BackupRefusal::OtherRelease { .. }
         | BackupRefusal::OtherContent { .. }
+        | BackupRefusal::StoresOfOtherRelease { .. }
         | BackupRefusal::FilesBesideMissing { .. }
         | BackupRefusal::CentralRepository { .. }
         | BackupRefusal::RepositoryOfPolicy { .. }

@@ -20,15 +20,14 @@ use super::{DataError, DataWork, OrderEnd, backup, others, set_aside, undo};
 use crate::ledger::{Aside, DataSwap, RestorePhase, Settled};
 use crate::perform::allow::allow_with_devices;
 use crate::perform::forward::stages;
+use crate::perform::upgrade::quiesce;
 use crate::perform::work::Finish;
 use fleet_core::activity::Activity;
 use fleet_core::app::Rendered;
 use fleet_core::backup::{BackupSource, Cause, DataNote, Differences, Others, Part, Privileges, Root};
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{RepositoryName, StoreName};
-use fleet_core::order::PowerRequest;
 use fleet_core::order_failure::OrderFailure;
-use fleet_core::steps::steps_for_power;
 use fleet_repository::Restored;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -145,7 +144,7 @@ pub async fn keep_safe(data: &DataWork<'_>, settled: &Settled, to: &BTreeSet<Rep
 async fn take_apart(data: &DataWork<'_>, settled: &Settled, targets: Targets) -> Result<Vec<Target>, DataError> {
     let spec = &settled.rendered.spec;
     data.note(|journal| journal.reach = RestorePhase::Apart).await?;
-    data.work.perform(spec, |found| steps_for_power(found, spec, PowerRequest::Stop), Finish::AsIs).await?;
+    quiesce(data, spec, &BTreeSet::new()).await?;
     expect_nobody(data, spec, &targets.found).await?;
     move_all(data, planned(data, &targets.found)?).await?;
     let made = make_missing(data, &settled.rendered, &targets.missing).await?;
@@ -219,7 +218,7 @@ pub async fn note_different(data: &DataWork<'_>, loaded: &Loaded) -> Result<(), 
 }
 
 /// Starts the instance's services as before; stopped ones stay stopped.
-async fn run_again(data: &DataWork<'_>, settled: &Settled) -> Result<(), DataError> {
+pub async fn run_again(data: &DataWork<'_>, settled: &Settled) -> Result<(), DataError> {
     let spec = &settled.rendered.spec;
     let finish = if settled.is_stopped() { Finish::AsIs } else { Finish::Healthy(&settled.rendered.health) };
     Ok(data.work.perform(spec, |found| stages(found, settled), finish).await?)

@@ -17,6 +17,7 @@ mod place_faults;
 mod policy;
 mod ready;
 mod restores;
+mod returns;
 mod runtime;
 mod sandbox;
 mod sandboxes;

@@ -2,20 +2,19 @@
 //!
 //! **Invariant:** a change that cannot be undone stays in the journal and is reported.
 
+use super::restore_release::make_containers;
 use super::targets::unmake_missing;
 use super::{DataError, DataWork, bucket, holds, set_aside};
 use crate::agent_context::AgentContext;
 use crate::ledger::{Aside, RestorePhase, Settled};
 use crate::perform::forward::{self, stages};
 use crate::perform::prepare::look;
-use crate::perform::upgrade::start_servers;
+use crate::perform::upgrade::{quiesce, start_servers};
 use crate::perform::work::Finish;
 use fleet_core::activity::Activity;
 use fleet_core::backup::Store;
 use fleet_core::names::{OrderId, StoreName};
-use fleet_core::order::PowerRequest;
 use fleet_core::spec::InstanceSpec;
-use fleet_core::steps::steps_for_power;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -66,13 +65,19 @@ pub fn scratch_of(context: &AgentContext, order: &OrderId) -> PathBuf {
 /// Puts the old data back, and starts the instance's services as before.
 async fn put_together(data: &DataWork<'_>, settled: &Settled) -> Result<(), DataError> {
     let spec = &settled.rendered.spec;
-    data.work.perform(spec, |found| steps_for_power(found, spec, PowerRequest::Stop), Finish::AsIs).await?;
+    quiesce(data, spec, &BTreeSet::new()).await?;
     let asides = data.journal().aside;
     for aside in asides.iter().rev() {
         data.work.say(Activity::PuttingBack(aside.path.display().to_string()));
         moved(aside, "put back", set_aside::put_back).await?;
     }
-    unmake_missing(data, spec).await?;
+    let other = data.open_now().and_then(|open| open.to);
+    unmake_missing(data, other.as_ref().map_or(spec, |to| &to.rendered.spec)).await?;
+    if other.is_some() {
+        // The containers are those of another release.
+        data.work.allow_back();
+        make_containers(data, settled).await?;
+    }
     bucket::put_back(data, settled).await?;
     let entry = data.context().ledger().instances().get(&data.order.instance).cloned();
     if entry.and_then(|entry| entry.stuck).is_some_and(|stuck| stuck.is_data_changed) {

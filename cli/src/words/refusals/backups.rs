@@ -52,6 +52,9 @@ pub(super) fn words(refusal: &BackupRefusal) -> String {
         BackupRefusal::OtherRelease { release, instance, present } => {
             format!("the backup was made by {release}, and `{instance}` is {present}")
         }
+        BackupRefusal::StoresOfOtherRelease { release } => {
+            format!("the backup was made by {release}: all stores go back to it together, without --only")
+        }
         BackupRefusal::OtherContent { release } => {
             format!("the backup was made by another {release} than the one that is known here")
         }

@@ -14,19 +14,31 @@ use tonic::Status;
 
 const ATTEMPT: Attempt = Attempt::Restore;
 
-/// Returns the changes of replaced data.
+/// Effect of a restore in place on the release of the instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Returns {
+    /// It stays.
+    No,
+    /// It becomes that of the backup.
+    ToRelease,
+}
+
+/// Returns the changes of replaced data; of a return to another release, those before it.
 pub fn in_place(
     snapshot: &StateSnapshot,
     name: &InstanceName,
     (from, seen): (&BackupSource, &BackupSeen),
     only: &BTreeSet<StoreName>,
-    safety: &BTreeSet<RepositoryName>,
+    (safety, returns): (&BTreeSet<RepositoryName>, Returns),
 ) -> Result<Vec<PlannedChange>, Status> {
     let coverage = snapshot.said(name).and_then(|said| said.coverage.as_ref());
     let mut plan = vec![match safety.is_empty() {
         true => PlannedChange::NoSafetyBackup,
         false => PlannedChange::SafetyBackup(safety.iter().cloned().collect()),
     }];
+    if returns == Returns::ToRelease {
+        return Ok(plan);
+    }
     let (backup, began, repository) = (from.backup.clone(), seen.began, from.repository.clone());
     let Some(coverage) = coverage else {
         plan.push(PlannedChange::DataReplaced { backup, began, repository });
@@ -90,15 +102,23 @@ pub fn check_reach(
     Err(refuse(ATTEMPT, refusal, Hint::ChooseOtherCopy))
 }
 
-/// Refuses data of another version than the running one.
-pub fn check_release(snapshot: &StateSnapshot, name: &InstanceName, seen: &BackupSeen) -> Result<(), Status> {
+/// Returns whether the instance has to return to the release of the backup. Refuses data of another version than the running one, unless
+/// that was asked for, and all stores are.
+pub fn returns(
+    snapshot: &StateSnapshot,
+    name: &InstanceName,
+    seen: &BackupSeen,
+    (request, only): (&v1::RestoreRequest, &BTreeSet<StoreName>),
+) -> Result<Returns, Status> {
     let runs: Option<&Release> = snapshot.said(name).map(|said| &said.release);
-    match runs.filter(|release| release.name != seen.release.name) {
-        Some(release) => {
-            let (made_by, present) = (seen.release.name.clone(), release.name.clone());
-            let refusal = BackupRefusal::OtherRelease { release: made_by, instance: name.clone(), present };
-            Err(refuse(ATTEMPT, refusal, Hint::RestoreAsNew))
-        }
-        None => Ok(()),
+    let Some(present) = runs.filter(|release| release.name != seen.release.name) else { return Ok(Returns::No) };
+    let (release, present) = (seen.release.name.clone(), present.name.clone());
+    if !request.with_release {
+        let refusal = BackupRefusal::OtherRelease { release, instance: name.clone(), present };
+        return Err(refuse(ATTEMPT, refusal, Hint::RestoreAsNew));
+    }
+    match only.is_empty() {
+        true => Ok(Returns::ToRelease),
+        false => Err(refuse(ATTEMPT, BackupRefusal::StoresOfOtherRelease { release }, None)),
     }
 }

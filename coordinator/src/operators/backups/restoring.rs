@@ -1,46 +1,41 @@
 //! Restores an instance in place, or as a new one on another host.
 
 use super::chosen::{Meant, choose};
-use super::requests::{check_host, check_repositories, usual};
-use super::restore_plan::{check_reach, check_release, cleared_privileges, in_place, privileges_on};
+use super::requests::check_host;
+use super::restore_plan::{check_reach, cleared_privileges, privileges_on};
 use crate::clock;
 use crate::facts::{DesiredChange, Started};
 use crate::operators::agreed::{Agreed, Once, shown};
-use crate::operators::asking::HostWord;
 use crate::operators::changes::{check_for, planned};
 use crate::operators::request::{ChangeError, absent, read};
 use crate::operators::service::OperatorsService;
-use crate::operators::subject::{Subject, definition, no_instance};
+use crate::operators::subject::{Subject, definition};
 use crate::rpc_status::refuse;
 use fleet_core::app::Given;
-use fleet_core::backup::{
-    BackupSeen, BackupSource, DataAction, DataRequest, Kept, Manifest, Others, Part, without_side_files,
-};
-use fleet_core::claims::claims_of;
+use fleet_core::backup::{BackupSeen, BackupSource, DataAction, DataRequest, Manifest, Others, without_side_files};
 use fleet_core::event::EventKind;
 use fleet_core::facts::{DriftRule, InstanceDesired, InstanceOrigin, PowerDesired};
 use fleet_core::hint::Hint;
-use fleet_core::host_policy::Reaches;
 use fleet_core::names::{HostName, InstanceName, OperatorName, StoreName};
-use fleet_core::not_asked::NotAsked;
 use fleet_core::order::PowerRequest;
 use fleet_core::planned_change::{PlannedChange, RestoreTo};
 use fleet_core::refused_call::{Attempt, BackupRefusal, CallRefusal, NamedKind};
-use fleet_core::release::{Goal, Release};
+use fleet_core::release::Goal;
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::collections::BTreeSet;
 use tonic::Status;
 
-const ATTEMPT: Attempt = Attempt::Restore;
+pub const ATTEMPT: Attempt = Attempt::Restore;
 
-/// A new instance that is made from a backup.
-struct Anew<'a> {
-    subject: Subject,
-    values: Given,
-    plan: Vec<PlannedChange>,
+/// An instance as a backup makes it.
+pub struct Anew<'a> {
+    pub subject: Subject,
+    pub values: Given,
+    pub plan: Vec<PlannedChange>,
     /// Until it is stored, no other change may claim names.
-    _one_at_a_time: tokio::sync::MutexGuard<'a, ()>,
+    #[allow(dead_code, reason = "it is held, and not read")]
+    pub one_at_a_time: tokio::sync::MutexGuard<'a, ()>,
 }
 
 impl OperatorsService {
@@ -80,114 +75,6 @@ impl OperatorsService {
         }
     }
 
-    async fn restore_in_place(
-        &self,
-        by: &OperatorName,
-        (request, agreed): (&v1::RestoreRequest, Option<&Agreed>),
-        name: InstanceName,
-        (from, seen): (BackupSource, BackupSeen),
-        only: BTreeSet<StoreName>,
-    ) -> Result<v1::InstanceChange, Status> {
-        if !request.values.is_empty() {
-            let hint = Hint::ChangeValuesAfterwards(name.clone());
-            return Err(refuse(ATTEMPT, BackupRefusal::ValuesInPlace, hint));
-        }
-        let (safety, plan, privileges, desired) = {
-            let snapshot = self.shared.facts.read();
-            let instance = snapshot.instance(&name).ok_or_else(|| no_instance(ATTEMPT, &name))?;
-            let safety = if request.no_safety { BTreeSet::new() } else { usual(&snapshot, &name) };
-            check_repositories(&snapshot, ATTEMPT, &safety)?;
-            check_reach(&snapshot, &from, &seen, &instance.host)?;
-            check_host(&snapshot, ATTEMPT, &instance.host, safety.iter().chain([&from.repository]))?;
-            check_release(&snapshot, &name, &seen)?;
-            let mut plan = in_place(&snapshot, &name, (&from, &seen), &only, &safety)?;
-            if seen.began < instance.created {
-                plan.insert(0, PlannedChange::BackupOfEarlier(from.backup.clone()));
-            }
-            let privileges = privileges_on(&snapshot, &instance.host, (&name, &seen), request);
-            plan.extend(cleared_privileges(privileges, &seen));
-            (safety, plan, privileges, instance.clone())
-        };
-        let mut plan = plan;
-        plan.extend(self.beside(&name, &only, request.drop_others).await);
-        match self.manifest_of(ATTEMPT, &from).await {
-            Ok(manifest) => plan.extend(PlannedChange::of_side_files(&manifest, &only, RestoreTo::InPlace)),
-            Err(_) => plan.push(PlannedChange::SideFilesNotKnown),
-        }
-        plan.extend(self.rebuilt_after(&name));
-        plan.extend(self.check_started(by, &name, &only).await?);
-        let plan_digest = self.change_digest(&meant_by(request, &from), &plan, Some(&desired));
-        let backup = from.backup.to_string();
-        let Some(agreed) = agreed else {
-            let (plan, instance) = (shown(&plan), self.instance_view(&name));
-            return Ok(v1::InstanceChange { plan, instance, backup, plan_digest, ..Default::default() });
-        };
-        agreed.check(ATTEMPT, &plan_digest)?;
-        let others = others_of(request);
-        let action = DataAction::Restore { from, only, safety, goal: None, others, privileges };
-        let mut changes =
-            self.request_data_action(by, ATTEMPT, [(name, action)].into(), Some((agreed, &desired))).await?;
-        let change = changes.pop().ok_or_else(|| refuse(ATTEMPT, CallRefusal::NothingRequested, None))?;
-        Ok(v1::InstanceChange { plan: shown(&plan), backup, ..change })
-    }
-
-    /// Refuses to replace data if the host's policy forbids filling the stores or starting the instance. Returns the
-    /// objections of its Engine: the host itself decides which of them matter.
-    async fn check_started(
-        &self,
-        by: &OperatorName,
-        name: &InstanceName,
-        only: &BTreeSet<StoreName>,
-    ) -> Result<Option<PlannedChange>, Status> {
-        let subject = self.subject(ATTEMPT, name)?;
-        let mut session = self.rendering(ATTEMPT, by).await?;
-        let rendered = subject.render(&mut session, ATTEMPT, &subject.values).await;
-        // Others of this operator may render while the host is asked.
-        drop(session);
-        let Ok(rendered) = rendered else {
-            return Ok(Some(PlannedChange::PolicyNotCompared));
-        };
-        let is_meant = |name: &StoreName| only.is_empty() || only.contains(name);
-        let stores = rendered.stores.iter().filter(|(name, store)| store.is_truth() && is_meant(name));
-        self.check_reaches(ATTEMPT, &subject.desired.host, &Reaches::of_restore(&rendered, stores))?;
-        let host = subject.desired.host.clone();
-        Ok(match self.word_of(by, subject.claimant(), &claims_of(&rendered.spec)).await {
-            HostWord::Fine => None,
-            HostWord::Refusal(failure) => Some(PlannedChange::HostObjects { host, failure }),
-            HostWord::NotAsked(reason) => Some(NotAsked { host, reason }.into()),
-        })
-    }
-
-    /// Returns the stores that are rebuilt from the restored data, as the release declares.
-    fn rebuilt_after(&self, name: &InstanceName) -> Vec<PlannedChange> {
-        let release = {
-            let snapshot = self.shared.facts.read();
-            let wanted = snapshot.instance(name).map(|instance| &instance.release);
-            snapshot.said(name).map(|said| &said.release).or(wanted).cloned()
-        };
-        let read = |release: Release| definition(ATTEMPT, &self.bundle(&release)?);
-        match release.map(read) {
-            Some(Ok(definition)) => PlannedChange::of_rebuilds(&definition.rebuilds()),
-            Some(Err(_)) => vec![PlannedChange::RebuildsNotKnown],
-            None => Vec::new(),
-        }
-    }
-
-    /// Returns the databases that the servers held outside the stores when the newest backup was taken. The host checks
-    /// again before it begins.
-    async fn beside(&self, name: &InstanceName, only: &BTreeSet<StoreName>, may_go: bool) -> Vec<PlannedChange> {
-        let newest = choose(&self.shared.facts.read(), ATTEMPT, name, &Meant { backup: "", at: None, repository: "" });
-        let Ok((newest, _)) = newest else { return Vec::new() };
-        let change = if may_go { PlannedChange::OtherDataReplaced } else { PlannedChange::OtherDataInTheWay };
-        let is_meant = |part: &Part| only.is_empty() || only.contains(&part.store);
-        let is_database = |part: &Part| is_meant(part) && matches!(part.kept, Kept::Stream { .. });
-        match self.manifest_of(ATTEMPT, &newest).await {
-            Ok(manifest) if !manifest.parts.iter().any(is_database) => Vec::new(),
-            Ok(manifest) => manifest.beside.iter().cloned().map(change).collect(),
-            Err(_) => vec![PlannedChange::OtherDataNotKnown],
-        }
-    }
-
     async fn restore_anew(
         &self,
         by: &OperatorName,
@@ -221,7 +108,15 @@ impl OperatorsService {
         let now = clock::now();
         let (instance, backup) = (from.instance.clone(), from.backup.clone());
         let origin = Some(InstanceOrigin::Backup(from.clone()));
-        let action = DataAction::Restore { from, only, safety: BTreeSet::new(), goal: Some(goal), others, privileges };
+        let action = DataAction::Restore {
+            from,
+            only,
+            safety: BTreeSet::new(),
+            goal: Some(goal),
+            replaces: None,
+            others,
+            privileges,
+        };
         let desired = InstanceDesired {
             origin,
             data: Some(DataRequest { serial: now.0, action, at: now }),
@@ -289,7 +184,7 @@ impl OperatorsService {
         plan.extend(not_asked.map(PlannedChange::from));
         plan.extend(unknown);
         plan.extend(PlannedChange::of_rebuilds(&rendered.rebuilds));
-        Ok(Anew { plan, subject, values, _one_at_a_time: one_at_a_time })
+        Ok(Anew { plan, subject, values, one_at_a_time })
     }
 
     fn check_free_for(&self, name: &InstanceName, host: &HostName) -> Result<(), Status> {
@@ -327,12 +222,12 @@ fn made_from(
 }
 
 /// Returns the request with the exact copy in place of how it was named.
-fn meant_by(request: &v1::RestoreRequest, from: &BackupSource) -> v1::RestoreRequest {
+pub fn meant_by(request: &v1::RestoreRequest, from: &BackupSource) -> v1::RestoreRequest {
     let (backup, repository) = (from.backup.to_string(), from.repository.to_string());
     v1::RestoreRequest { backup, repository, at_ms: 0, dry_run: false, ..request.clone() }
 }
 
-fn others_of(request: &v1::RestoreRequest) -> Others {
+pub fn others_of(request: &v1::RestoreRequest) -> Others {
     if request.drop_others { Others::Dropped } else { Others::Kept }
 }
 

@@ -159,6 +159,20 @@ fn a_request_that_nobody_could_begin_with_for_a_day_has_lapsed() {
 }
 
 #[test]
+fn a_return_to_an_earlier_release_needs_an_agent_that_makes_it_and_brings_its_own_revision() {
+    let request = "request a return 10800";
+    let lacks = "a: waits, AgentTooOld { lacks: Capability(\"action:restore-release\") }";
+    check(&format!("now 10810\na 1.2\n{request}"), lacks);
+    let able = "able action:restore-release";
+    check(&format!("now 10810\na 1.2 {able}\n{request}"), "a: restore");
+    check(&format!("now 97200\na 1.2 {able}\n{request}"), "a: its request has lapsed");
+    // Its host reports the state a moment before the end of the order.
+    check(&format!("now 10810\na 1.1 says 2 {able}\n{request}\nasked a request 10801"), "");
+    check(&format!("now 10810\na 1.1 says 2 {able}\n{request}\nended a request done 10805"), "a: its request is over");
+    check(&format!("now 10810\na 1.2 {able}\n{request}\nended a request failed 10805"), "a: its request is over");
+}
+
+#[test]
 fn what_is_to_be_made_from_a_backup_is_never_installed_with_nothing_in_it() {
     check("now 10810\na absent\nrequest a anew 10800", "a: restore");
     check("now 97200\na absent\nrequest a anew 10800", "a: restore");

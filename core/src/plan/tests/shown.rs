@@ -4,7 +4,7 @@ use super::given::Given;
 use crate::backup::DataAction;
 use crate::halt_reason::{HaltReason, MemberFailure};
 use crate::order::{Action, PowerRequest};
-use crate::plan::{NewOrder, Plan, PlanContext, RolloutPhase};
+use crate::plan::{NewOrder, Plan, PlanContext, RequestEnd, RolloutPhase};
 
 /// Returns the orders, the closed and withdrawn ones, the waiting instances, the phases of rollouts, and the wake-up
 /// time.
@@ -16,9 +16,9 @@ pub fn show(given: &Given, plan: &Plan) -> Vec<String> {
     lines.extend(plan.withdrawn.iter().map(|id| format!("{}: withdrawn", instance(id))));
     lines.extend(plan.gone.iter().map(|name| format!("{name}: gone")));
     lines.extend(plan.restored.iter().map(|(name, revision)| format!("{name}: has revision {revision} again")));
-    lines.extend(plan.over.iter().map(|over| match over.lapsed {
-        true => format!("{}: its request has lapsed", over.instance),
-        false => format!("{}: its request is over", over.instance),
+    lines.extend(plan.over.iter().map(|over| match over.how {
+        RequestEnd::Lapsed => format!("{}: its request has lapsed", over.instance),
+        RequestEnd::Done | RequestEnd::Failed => format!("{}: its request is over", over.instance),
     }));
     lines.extend(plan.waiting.iter().map(|waiting| format!("{}: waits, {:?}", waiting.instance, waiting.reason)));
     let rollouts = given.desired.rollouts.values();

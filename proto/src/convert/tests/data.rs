@@ -73,6 +73,7 @@ pub fn actions(goal: &Goal) -> Vec<DataAction> {
             only: Clone::clone(&only),
             safety: to.clone(),
             goal: Some(goal.clone()),
+            replaces: None,
             others: Others::Dropped,
             privileges: Privileges::Kept,
         });
@@ -81,6 +82,7 @@ pub fn actions(goal: &Goal) -> Vec<DataAction> {
             only: Default::default(),
             safety: Default::default(),
             goal: None,
+            replaces: None,
             others: Others::Kept,
             privileges: Privileges::Cleared,
         });

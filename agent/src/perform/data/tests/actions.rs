@@ -36,6 +36,7 @@ pub fn restore(repository: &str, backup: &BackupId, safety: &[&str]) -> Action {
         only,
         safety: names(safety),
         goal: None,
+        replaces: None,
         others,
         privileges: Default::default(),
     })

@@ -181,6 +181,7 @@ async fn another_instance_does_not_get_a_bucket_that_somebody_has() {
         only,
         safety,
         goal,
+        replaces: None,
         others: Others::Kept,
         privileges: Default::default(),
     });

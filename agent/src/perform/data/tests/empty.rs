@@ -66,6 +66,7 @@ async fn what_an_image_puts_into_an_empty_volume_is_not_in_the_way() {
         only,
         safety,
         goal,
+        replaces: None,
         others: fleet_core::backup::Others::Kept,
         privileges: Default::default(),
     });

@@ -168,7 +168,7 @@ impl Harness {
         Action::Upgrade { from: self.goal(1).release, goal, through, data, backup }
     }
 
-    fn second(&self) -> Release {
+    pub fn second(&self) -> Release {
         Release { name: "notes@2".parse().expect("a release"), digest: self.newer.digest() }
     }
 

@@ -17,6 +17,7 @@ pub fn dropping(id: &BackupId) -> Action {
         only,
         safety,
         goal: None,
+        replaces: None,
         others: Others::Dropped,
         privileges: Default::default(),
     })

@@ -140,7 +140,7 @@ fn roots(part: &mut Part) -> &mut Vec<Root> {
 fn restore_of(from: BackupSource, goal: Option<Goal>) -> Action {
     let (only, safety, others) = (BTreeSet::new(), BTreeSet::new(), Others::Kept);
     let privileges = Privileges::default();
-    Action::Data(DataAction::Restore { from, only, safety, goal, others, privileges })
+    Action::Data(DataAction::Restore { from, only, safety, goal, replaces: None, others, privileges })
 }
 
 #[tokio::test]

@@ -94,6 +94,7 @@ async fn only_the_stores_that_are_named_are_restored() {
         only,
         safety: BTreeSet::new(),
         goal: None,
+        replaces: None,
         others: Others::Kept,
         privileges: Default::default(),
     };
@@ -179,8 +180,15 @@ fn other() -> InstanceName {
 pub fn anew(harness: &Harness, id: &BackupId) -> fleet_proto::convert::OutgoingOrder {
     let (only, safety) = (BTreeSet::new(), BTreeSet::new());
     let (goal, others) = (Some(harness.goal(1)), Others::Kept);
-    let action =
-        DataAction::Restore { from: source("near", id), only, safety, goal, others, privileges: Default::default() };
+    let action = DataAction::Restore {
+        from: source("near", id),
+        only,
+        safety,
+        goal,
+        replaces: None,
+        others,
+        privileges: Default::default(),
+    };
     harness.order_of(&other(), Action::Data(action), "")
 }
 
@@ -257,7 +265,7 @@ async fn the_host_in_a_manifest_keeps_no_setuid_bit_only_the_order_does() {
         else {
             panic!("it is a restore")
         };
-        let action = Action::Data(DataAction::Restore { from, only, safety, goal, others, privileges });
+        let action = Action::Data(DataAction::Restore { from, only, safety, goal, replaces: None, others, privileges });
         assert_eq!(harness.carry_out(&agent, action).await.outcome, Outcome::Done);
         let mode = std::fs::metadata(&file).expect("it is there").permissions().mode() & 0o7777;
         assert_eq!(mode, expect, "{privileges:?}");

@@ -299,7 +299,8 @@ async fn a_restore_that_fails_or_is_partial_starts_nothing_over_changed_data() {
         panic!("it is a restore")
     };
     let only = ["rows".parse().expect("a name")].into();
-    let partial = Action::Data(DataAction::Restore { from, only, safety, goal: None, others, privileges });
+    let partial =
+        Action::Data(DataAction::Restore { from, only, safety, goal: None, replaces: None, others, privileges });
     let end = harness.carry_out(&agent, partial).await;
     assert!(!end.outcome.is_success(), "{end:?}");
     // In the middle of it, with the folders moved aside.

@@ -173,7 +173,7 @@ fn restore_only(id: &BackupId, store: &str, safety: &[&str]) -> Action {
     match restore("near", id, safety) {
         Action::Data(DataAction::Restore { from, safety, goal, others, privileges, .. }) => {
             let only = [store.parse().expect("a name")].into();
-            Action::Data(DataAction::Restore { from, only, safety, goal, others, privileges })
+            Action::Data(DataAction::Restore { from, only, safety, goal, replaces: None, others, privileges })
         }
         other => panic!("expected a restore, found {other:?}"),
     }

@@ -5,7 +5,8 @@
 //!                                   spaces in a schedule are written as `_`
 //! backup a central 900 proven       a good one that began then; also: failed, damaged, size MIB; `proven TIME` when
 //!                                   it was proven
-//! wish a backup 900                 also: drill, restore, anew (a restore where there is nothing)
+//! request a backup 900              also: drill, restore, anew (a restore where there is nothing), return (from 1.2 to 1.1,
+//!                                   with revision 2)
 //! ended a backup/7200/1 failed 950  the attempt at a slot; also: drill/BEGAN/PROVEN/ATTEMPT, wish, forget/DAY
 //! asked a backup/7200/1 900
 //! at-once 2                         how many may run at a time
@@ -99,8 +100,12 @@ impl Given {
         let (name, what, at) = (word(words), word(words), seconds(word(words)));
         let request = DataRequest { serial: 1, action: action(name, what), at };
         let instance = self.desired.instances.get_mut(&read::<InstanceName>(name)).expect("it is wanted");
-        instance.origin =
-            request.action.goal().and(request.action.source()).cloned().map(crate::facts::InstanceOrigin::Backup);
+        instance.origin = request
+            .action
+            .source()
+            .filter(|_| request.action.is_anew())
+            .cloned()
+            .map(crate::facts::InstanceOrigin::Backup);
         instance.data = Some(request);
     }
 
@@ -130,7 +135,7 @@ pub fn kind_of(what: &str) -> Option<DataKind> {
     match what.split('/').next() {
         Some("backup" | "request") => Some(DataKind::Backup),
         Some("drill") => Some(DataKind::Drill),
-        Some("restore" | "anew") => Some(DataKind::Restore),
+        Some("restore" | "anew" | "return") => Some(DataKind::Restore),
         Some("forget") => Some(DataKind::Forget),
         Some(_) | None => None,
     }
@@ -144,7 +149,12 @@ pub fn action(name: &str, what: &str) -> DataAction {
         backup: backup_id(name, "900"),
         snapshots: None,
     };
-    let goal = (what == "anew").then(|| Goal { release: release("1.1"), revision: 1 });
+    let goal = |revision| Some(Goal { release: release("1.1"), revision });
+    let (goal, replaces) = match what {
+        "anew" => (goal(1), None),
+        "return" => (goal(2), Some(release("1.2"))),
+        _ => (None, None),
+    };
     match kind_of(what) {
         Some(DataKind::Drill) => DataAction::Drill { from, privileges: Default::default() },
         Some(DataKind::Restore) => DataAction::Restore {
@@ -152,6 +162,7 @@ pub fn action(name: &str, what: &str) -> DataAction {
             only: [].into(),
             safety: [central].into(),
             goal,
+            replaces,
             others: Default::default(),
             privileges: Default::default(),
         },
