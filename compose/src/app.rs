@@ -4,6 +4,7 @@
 
 mod bundle;
 mod check;
+mod compare;
 mod declaration;
 mod definition;
 #[cfg(test)]
@@ -23,6 +24,7 @@ mod variables;
 mod yaml;
 
 pub use bundle::{BYTE_LIMIT, Bundle, BundleError, FILE_LIMIT};
+pub use compare::{Comparison, CountRule};
 pub use declaration::{Declaration, ValueType};
 pub use definition::{AppDefinition, TemplateFile};
 pub use encoding::ENCODED_LIMIT;

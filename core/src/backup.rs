@@ -81,7 +81,7 @@ pub use snapshots::{AskedBy, Snapshots};
 pub use source_note::{Differences, NOTE_LIMIT, NoteError, NotedAt, SourceNote};
 pub use tool::{
     COUNT_LIMIT, CountError, ExecTarget, SETTLED, Tool, ToolEnd, after_tools, check_tool, count_tool, counts,
-    dump_tool, load_tool, loads_beside, note_tool, others, others_tool, prepare_tools, reading, ready_tool,
+    dump_tool, is_cut_off, load_tool, loads_beside, note_tool, others, others_tool, prepare_tools, reading, ready_tool,
     rebuild_tool, settled_tool, undo_tools,
 };
 pub use version_mismatch::VersionMismatch;

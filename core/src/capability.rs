@@ -4,7 +4,7 @@
 //! here. Each later one gets a row in one of the tables below. An agent reports its rows, and an instance whose host
 //! lacks one waits for that reason, instead of getting an order that its agent would refuse or misread.
 
-use crate::app::AppDefinition;
+use crate::app::{AppDefinition, Upgrades};
 use crate::order::Action;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -46,7 +46,13 @@ struct Later<T: 'static> {
 }
 
 /// Keys and engines that came after protocol 2.
-const OF_APPS: &[Later<AppDefinition>] = &[Later { name: "key:upgrades", is_needed: |app| app.upgrades.is_some() }];
+const OF_APPS: &[Later<AppDefinition>] = &[
+    Later { name: "key:upgrades", is_needed: |app| app.upgrades.is_some() },
+    Later {
+        name: "key:upgrades.compare",
+        is_needed: |app| app.upgrades.as_ref().is_some_and(Upgrades::has_comparison),
+    },
+];
 
 /// Actions and fields of them that came after protocol 2.
 const OF_ACTIONS: &[Later<Action>] = &[
@@ -105,6 +111,22 @@ mod tests {
         assert_eq!(needed(3), [""; 0]);
         assert_eq!(needed(4), ["key:even"]);
         assert_eq!(needed(10), ["key:even", "key:large"]);
+    }
+
+    #[test]
+    fn a_release_that_compares_numbers_needs_agents_that_know_the_key() {
+        let needs = |upgrades: &str| {
+            let app: AppDefinition =
+                serde_json::from_str(&format!(r#"{{ "app": "demo", {upgrades} }}"#)).expect("an app");
+            needed_by_app(&app).into_iter().map(|it| it.to_string()).collect::<Vec<_>>()
+        };
+        let edge = |compare: &str| format!(r#""upgrades": {{ "edges": [{{ "from": "<2", "to": ">=2" {compare} }}] }}"#);
+        assert_eq!(needs(r#""title": "Demo""#), [""; 0]);
+        assert_eq!(needs(&edge("")), ["key:upgrades"]);
+        assert_eq!(needs(&edge(r#", "compare": {}"#)), ["key:upgrades"]);
+        let compare = r#", "compare": { "db": { "notes": "equal" } }"#;
+        assert_eq!(needs(&edge(compare)), ["key:upgrades", "key:upgrades.compare"]);
+        assert!(own().contains(&Capability::from("key:upgrades.compare")));
     }
 
     #[test]

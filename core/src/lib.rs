@@ -63,6 +63,7 @@ pub mod store_gap;
 pub mod time;
 pub mod uncovered_data;
 pub mod undeliverable_reason;
+pub mod upgrade_counts;
 pub mod upgrade_path;
 pub mod upgrade_steps;
 pub mod window;

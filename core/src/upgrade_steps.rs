@@ -10,7 +10,9 @@
 #[cfg(test)]
 mod tests;
 
+use crate::app::Comparison;
 use crate::names::{RepositoryName, StoreName};
+use crate::upgrade_counts::{CountedItems, items_of};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -26,12 +28,15 @@ pub struct UpgradePlan {
     /// Truth stores that cannot be copied: the backup is their restore point.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub by_backup: BTreeSet<StoreName>,
-    /// Services that the backup needs then: the servers of all truth stores.
+    /// Services that a backup after quiesce or a count needs: the servers of all truth stores.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub servers: BTreeSet<String>,
     /// Number of releases that the instance runs on its way to the new one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub through: usize,
+    /// Numbers of items that each hop has to keep; empty if no hop compares any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compare: Vec<Comparison>,
 }
 
 fn is_zero(number: &usize) -> bool {
@@ -58,17 +63,19 @@ pub enum UpgradeStep {
     Prepare,
     /// Back up, and read the manifest back.
     BackUp,
-    /// Switch restart policies off, and stop everything but the servers that a backup needs.
+    /// Switch restart policies off, and stop everything but the servers that a backup or a count needs.
     Quiesce,
+    /// Count the items that the first hop compares.
+    Count,
     /// Stop these servers too.
     StopServers,
     /// Copy the folder of this restore point, and compare the copy.
     Copy(usize),
-    /// Start this release on the way as the new one is started in the end, wait until the instance is healthy, and stop everything.
-    /// Data may change.
+    /// Start this release on the way as the new one is started in the end, wait until the instance is healthy, compare the
+    /// numbers of its hop, and stop everything. Data may change.
     Pass(usize),
-    /// Replace the containers by those of the new release, with their restart policies, start them, and wait until the instance is
-    /// healthy. Data may change.
+    /// Replace the containers by those of the new release, with their restart policies, start them, wait until the instance is healthy, and
+    /// compare the numbers of the last hop. Data may change.
     Start,
     /// The upgrade is good: remove the copies.
     Commit,
@@ -87,19 +94,33 @@ pub enum RollbackStep {
     AwaitRestore,
 }
 
+impl UpgradePlan {
+    /// Returns the items that are counted before the first hop.
+    pub fn items_at_first(&self) -> CountedItems {
+        items_of(self.compare.first())
+    }
+
+    /// Returns the items that are counted after a hop: those that it compares, and those that the next one compares.
+    pub fn items_after(&self, hop: usize) -> CountedItems {
+        items_of(self.compare.iter().skip(hop).take(2))
+    }
+}
+
 /// Returns the steps of an upgrade.
 pub fn upgrade_steps(plan: &UpgradePlan) -> Vec<UpgradeStep> {
     let backup = (!plan.backup.is_empty()).then_some(UpgradeStep::BackUp);
+    let count = (!plan.items_at_first().is_empty()).then_some(UpgradeStep::Count);
     let mut steps = vec![UpgradeStep::Fetch];
     if plan.by_backup.is_empty() {
         steps.extend(backup);
         steps.extend([UpgradeStep::Prepare, UpgradeStep::Quiesce]);
+        steps.extend(count);
     } else {
         // The backup is exact only when nothing but the servers of the stores runs.
         steps.extend([UpgradeStep::Prepare, UpgradeStep::Quiesce]);
-        steps.extend(backup);
-        steps.extend((!plan.servers.is_empty()).then_some(UpgradeStep::StopServers));
+        steps.extend(count.into_iter().chain(backup));
     }
+    steps.extend((!plan.servers.is_empty()).then_some(UpgradeStep::StopServers));
     steps.extend((0..plan.points.len()).map(UpgradeStep::Copy));
     steps.extend((0..plan.through).map(UpgradeStep::Pass));
     steps.extend([UpgradeStep::Start, UpgradeStep::Commit]);
@@ -108,14 +129,15 @@ pub fn upgrade_steps(plan: &UpgradePlan) -> Vec<UpgradeStep> {
 
 /// Returns the position from which an upgrade goes on after a crash in the step at `begun`.
 ///
-/// A copy is taken again together with all others: something may have run in between.
+/// A copy is taken again together with all others, and after a new count: something may have run in between.
 pub fn resumed_at(plan: &UpgradePlan, begun: usize) -> usize {
     let steps = upgrade_steps(plan);
     let quiesce = steps.iter().position(|step| *step == UpgradeStep::Quiesce);
     match (steps.get(begun), quiesce) {
-        (Some(UpgradeStep::Copy(_) | UpgradeStep::StopServers | UpgradeStep::BackUp), Some(quiesce)) => {
-            quiesce.min(begun)
-        }
+        (
+            Some(UpgradeStep::Count | UpgradeStep::Copy(_) | UpgradeStep::StopServers | UpgradeStep::BackUp),
+            Some(quiesce),
+        ) => quiesce.min(begun),
         _ => begun,
     }
 }
@@ -145,6 +167,7 @@ impl fmt::Display for UpgradeStep {
             Self::Prepare => f.write_str("prepare"),
             Self::BackUp => f.write_str("back up"),
             Self::Quiesce => f.write_str("quiesce"),
+            Self::Count => f.write_str("count"),
             Self::StopServers => f.write_str("stop servers"),
             Self::Copy(point) => write!(f, "copy {point}"),
             Self::Pass(release) => write!(f, "pass {release}"),

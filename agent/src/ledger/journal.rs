@@ -7,9 +7,10 @@ use fleet_core::backup::{CopyMade, DataNote, HoldKind, RestoreMade};
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::time::Time;
+use fleet_core::upgrade_counts::ItemCounts;
 use fleet_core::upgrade_steps::{RestorePoint, RollbackStep, UpgradePlan, rollback_steps};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// Changes that have to be undone, by this agent or a restarted one.
@@ -63,6 +64,9 @@ pub struct UpgradeCursor {
     /// Numbers of the restore points that are in their places again.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub put_back: BTreeSet<usize>,
+    /// Numbers of items before the hop that is under way.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counts: ItemCounts,
 }
 
 impl UpgradeCursor {

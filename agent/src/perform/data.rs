@@ -19,6 +19,7 @@ mod fault;
 mod fill;
 mod forget;
 mod holds;
+pub mod item_counts;
 pub mod left;
 mod leftovers;
 mod others;

@@ -4,6 +4,7 @@
 //! ([`upgrade_steps`] and [`rollback_steps`]).
 
 use super::back::{Attempt, back};
+use super::data::item_counts::{CountedState, compare_hop, count, expect_comparable};
 use super::data::{
     DataError, DataWork, HostFault, UnfitError, expect_nobody_has, fetching, keep_safe, points, preparing, remove_old,
     starting, undo, without_starting,
@@ -12,12 +13,13 @@ use super::forward::stages;
 use super::work::{Finish, WorkError};
 use crate::ledger::{Settled, UpgradeCursor};
 use crate::perform::prepare::look;
-use fleet_core::app::DataEffect;
+use fleet_core::app::{Comparison, DataEffect};
 use fleet_core::backup::Store;
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order::Action;
 use fleet_core::spec::InstanceSpec;
 use fleet_core::steps::{FoundProject, steps_to_quiesce};
+use fleet_core::upgrade_counts::{ItemCounts, comparisons};
 use fleet_core::upgrade_steps::{RollbackStep, UpgradePlan, UpgradeStep, resumed_at, rollback_steps, upgrade_steps};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -68,18 +70,20 @@ pub fn keeps_data(action: &Action, from: Option<&Settled>, to: Option<&Settled>)
 impl Upgrade<'_> {
     /// Goes to the new release, from wherever an earlier attempt was interrupted, and records the commit.
     pub async fn forward(&self) -> Result<(), DataError> {
-        let (plan, mut at) = match self.data.journal().upgrade {
+        let (plan, mut at, mut counts) = match self.data.journal().upgrade {
             Some(cursor) => {
                 patiently!(undo::undo(&self.data))?;
-                (cursor.plan.clone(), resumed_at(&cursor.plan, cursor.begun))
+                let at = resumed_at(&cursor.plan, cursor.begun);
+                (cursor.plan, at, cursor.counts)
             }
-            None => (self.plan().await?, 0),
+            None => (self.plan().await?, 0, ItemCounts::new()),
         };
         for step in upgrade_steps(&plan).into_iter().skip(at) {
-            let cursor = UpgradeCursor { plan: plan.clone(), begun: at, put_back: BTreeSet::new() };
+            let (plan_now, counts_now) = (plan.clone(), counts.clone());
+            let cursor = UpgradeCursor { plan: plan_now, begun: at, put_back: BTreeSet::new(), counts: counts_now };
             self.data.note(move |journal| journal.upgrade = Some(Box::new(cursor))).await?;
             let span = tracing::error_span!("upgrade_step", step = %step);
-            self.step(step, &plan).instrument(span).await?;
+            counts = self.step(step, &plan, counts).instrument(span).await?;
             at += 1;
         }
         Ok(())
@@ -91,15 +95,54 @@ impl Upgrade<'_> {
             return Ok(UpgradePlan { through, ..UpgradePlan::default() });
         }
         let backup = data.order.action.backup_targets().unwrap_or(&NO_REPOSITORIES);
-        let plan = patiently!(points::plan(data, self.from, backup))?;
-        Ok(UpgradePlan { through, ..plan })
+        let mut plan = patiently!(points::plan(data, self.from, backup))?;
+        (plan.through, plan.compare) = (through, self.comparisons());
+        if !plan.items_at_first().is_empty() {
+            plan.servers = points::servers_of(self.from);
+        }
+        patiently!(expect_comparable(data, self.from, self.ahead(), &plan))?;
+        Ok(plan)
     }
 
-    async fn step(&self, step: UpgradeStep, plan: &UpgradePlan) -> Result<(), DataError> {
+    /// The releases of the upgrade, in their order.
+    fn ahead(&self) -> impl Iterator<Item = &Settled> {
+        self.through.iter().chain([self.to])
+    }
+
+    fn comparisons(&self) -> Vec<Comparison> {
+        let releases = std::iter::once(self.from).chain(self.ahead());
+        let versions: Vec<_> = releases.map(|settled| &settled.release.name.version).collect();
+        comparisons(self.to.rendered.upgrades.as_ref(), &versions)
+    }
+
+    /// Carries out a step, and returns the numbers of items before the next hop.
+    async fn step(&self, step: UpgradeStep, plan: &UpgradePlan, counts: ItemCounts) -> Result<ItemCounts, DataError> {
+        match step {
+            UpgradeStep::Count => self.count(plan).await,
+            UpgradeStep::Pass(number) => {
+                self.pass(self.through.get(number).ok_or(WorkError::NoGoal)?, plan, (number, &counts)).await
+            }
+            UpgradeStep::Start => {
+                self.start(self.to).await?;
+                patiently!(compare_hop(&self.data, self.to, plan, plan.through, &counts))
+            }
+            // The rest of it is done by `remove_copies`, without a deadline.
+            UpgradeStep::Commit => Ok(counts),
+            UpgradeStep::Fetch
+            | UpgradeStep::Prepare
+            | UpgradeStep::BackUp
+            | UpgradeStep::Quiesce
+            | UpgradeStep::StopServers
+            | UpgradeStep::Copy(_) => self.get_ready(step, plan).await.map(|()| counts),
+        }
+    }
+
+    /// Carries out a step after which the data is as it was.
+    async fn get_ready(&self, step: UpgradeStep, plan: &UpgradePlan) -> Result<(), DataError> {
         let (data, before) = (&self.data, &self.from.rendered.spec);
         match step {
             UpgradeStep::Fetch => {
-                for to in self.through.iter().chain([self.to]) {
+                for to in self.ahead() {
                     let fetch = |found: &FoundProject| fetching(stages(found, to));
                     data.work.perform(&to.rendered.spec, fetch, Finish::AsIs).await?;
                 }
@@ -121,20 +164,40 @@ impl Upgrade<'_> {
                 // What ran in between may have written.
                 expect_quiet(data, before, &BTreeSet::new()).await
             }
-            UpgradeStep::Pass(number) => self.pass(self.through.get(number).ok_or(WorkError::NoGoal)?).await,
-            UpgradeStep::Start => Ok(self.start(self.to).await?),
-            // The rest is done by `remove_copies`, without a deadline.
-            UpgradeStep::Commit => Ok(()),
+            UpgradeStep::Count | UpgradeStep::Pass(_) | UpgradeStep::Start | UpgradeStep::Commit => Ok(()),
         }
     }
 
-    /// Starts a release on the way, which may migrate data, and stops it when it is healthy.
-    async fn pass(&self, release: &Settled) -> Result<(), DataError> {
+    /// Counts what the first hop compares, with the servers alone running.
+    async fn count(&self, plan: &UpgradePlan) -> Result<ItemCounts, DataError> {
+        let (data, before) = (&self.data, &self.from.rendered.spec);
+        self.start_servers(plan).await?;
+        let counts = patiently!(count(data, self.from, &plan.items_at_first(), CountedState::Origin))?;
+        // What ran in between may have written.
+        expect_quiet(data, before, &plan.servers).await?;
+        Ok(counts)
+    }
+
+    /// Starts the servers, which do not run after a loss of power.
+    async fn start_servers(&self, plan: &UpgradePlan) -> Result<(), WorkError> {
+        let before = &self.from.rendered.spec;
+        self.data.work.perform(before, |found| starting(found, before, &plan.servers), Finish::AsIs).await
+    }
+
+    /// Starts a release on the way, which may migrate data, and stops it when it is healthy and has kept the numbers of its hop.
+    async fn pass(
+        &self,
+        release: &Settled,
+        plan: &UpgradePlan,
+        (hop, before): (usize, &ItemCounts),
+    ) -> Result<ItemCounts, DataError> {
         let (work, version) = (self.data.work, release.release.name.version.clone());
         work.pass(Some(version.clone()));
         let passed = async {
             self.start(release).await?;
-            quiesce(&self.data, &release.rendered.spec, &BTreeSet::new()).await
+            let counts = patiently!(compare_hop(&self.data, release, plan, hop, before))?;
+            quiesce(&self.data, &release.rendered.spec, &BTreeSet::new()).await?;
+            Ok(counts)
         };
         let passed = passed.await.map_err(|error| DataError::OnTheWay { version, error: Box::new(error) });
         work.pass(None);
@@ -159,9 +222,8 @@ impl Upgrade<'_> {
     /// Backs up. Where the backup is the restore point of stores, it has to have them.
     async fn back_up(&self, plan: &UpgradePlan) -> Result<(), DataError> {
         let (data, before) = (&self.data, &self.from.rendered.spec);
-        if !plan.servers.is_empty() {
-            // They do not run after a loss of power.
-            data.work.perform(before, |found| starting(found, before, &plan.servers), Finish::AsIs).await?;
+        if !plan.by_backup.is_empty() && !plan.servers.is_empty() {
+            self.start_servers(plan).await?;
         }
         keep_safe(data, self.from, &plan.backup).await?;
         if !plan.by_backup.is_empty() {

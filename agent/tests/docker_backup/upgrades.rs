@@ -9,6 +9,7 @@ use fleet_core::app::{AppDefinition, Bundle, DataEffect};
 use fleet_core::backup::{DataAction, DataResult, Others, Privileges};
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Outcome};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::{Goal, Release};
 use fleet_proto::convert::OutgoingOrder;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,11 @@ const MIGRATION: &str = "update notes set body = 'migrated'; delete from notes w
 
 /// A release whose web service is this.
 fn bundle(web: &str) -> Bundle {
+    bundle_with(web, "")
+}
+
+/// The same with more in its app.yaml.
+fn bundle_with(web: &str, more: &str) -> Bundle {
     let app = "app: notes\nvalues:\n  password: { type: string, secret: true, required: true }\n\
                health: { minimum_healthy: 0s, deadline: 20s }\n\
                stores:\n  rows: { engine: postgresql, kind: truth, service: db }\n  \
@@ -30,6 +36,7 @@ fn bundle(web: &str) -> Bundle {
          healthcheck: {{ test: [CMD-SHELL, 'pg_isready -q -U notes -d notes'], interval: 1s, timeout: 5s, retries: 60 }}\nvolumes: \
          {{ data: , uploads: }}\n"
     );
+    let app = format!("{app}{more}");
     let files = [("app.yaml".to_owned(), app.into()), ("compose.yaml".to_owned(), compose.into())];
     Bundle::new(files.into()).expect("the bundle is small")
 }
@@ -54,11 +61,21 @@ fn third(check: &str) -> Bundle {
 }
 
 fn migrating(migration: &str, check: &str) -> Bundle {
-    bundle(&format!(
+    bundle(&service(migration, check))
+}
+
+/// The release that migrates, whose author says that no row may be lost.
+fn keeping_rows() -> Bundle {
+    let graph = "upgrades:\n  edges: [{ from: '<2', to: '>=2', compare: { rows: { public.notes: equal } } }]\n";
+    bundle_with(&service(MIGRATION, "'true'"), graph)
+}
+
+fn service(migration: &str, check: &str) -> String {
+    format!(
         "    image: labnotes-db:1\n    init: true\n    entrypoint: [sh, -c]\n    environment: {{ PGPASSWORD: '${{PASSWORD}}' }}\n    \
          command: [\"psql -h db -U notes -d notes -c \\\"{migration}\\\" && touch /uploads/migrated && sleep infinity\"]\n    \
          healthcheck: {{ test: [CMD, {check}], interval: 1s, timeout: 2s, retries: 2 }}\n"
-    ))
+    )
 }
 
 fn release(bundle: &Bundle, version: &str) -> Release {
@@ -153,6 +170,19 @@ async fn a_release_that_destroys_rows_and_is_not_healthy_leaves_every_row() {
     let end = upgrading.lab.carry_out(&upgrading.order()).await;
     upgrading.check_as_before(&end, "bad");
     assert!(matches!(end.made.as_deref(), Some(DataResult::Backup(copies)) if copies[0].result.is_ok()), "{end:?}");
+}
+
+#[tokio::test]
+async fn a_release_that_destroys_rows_and_is_healthy_leaves_every_row_if_its_author_counts_them() {
+    let Some((upgrading, _agent)) = Upgrading::new("ftucount", &[keeping_rows()]).await else { return };
+    let end = upgrading.lab.carry_out(&upgrading.order()).await;
+    upgrading.check_as_before(&end, "lost");
+    let Some(OrderFailure::CountNotEqual { store, item, before, after }) = end.outcome.failure() else {
+        panic!("{end:?}");
+    };
+    assert_eq!((store.as_str(), item.as_str(), *after), ("rows", "public.notes", 10));
+    let (all, _) = upgrading.before.0.split_once('|').expect("a number of rows");
+    assert_eq!(all, before.to_string());
 }
 
 #[tokio::test]

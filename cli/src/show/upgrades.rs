@@ -4,7 +4,8 @@ use super::{pairs, section};
 use crate::output::grid;
 use crate::words::reasons::shown_left_out;
 use fleet_proto::v1::{
-    DataEffect, InstanceView, ReleaseView, UpgradeEdge, UpgradeGraph, UpgradeHop, UpgradePath, VersionScheme,
+    ComparedItem, CountRule, DataEffect, InstanceView, ReleaseView, UpgradeEdge, UpgradeGraph, UpgradeHop, UpgradePath,
+    VersionScheme,
 };
 
 /// Returns the required stops, the edges, and the path from each other release.
@@ -61,7 +62,17 @@ fn order(graph: &UpgradeGraph) -> String {
 }
 
 fn edge(edge: &UpgradeEdge) -> Vec<String> {
-    vec![edge.from.clone(), format!("-> {}", edge.to), data(edge.data()).to_owned()]
+    let compared = edge.compare.iter().map(compared).collect::<Vec<_>>().join(", ");
+    vec![edge.from.clone(), format!("-> {}", edge.to), data(edge.data()).to_owned(), compared]
+}
+
+fn compared(of: &ComparedItem) -> String {
+    let rule = match of.rule() {
+        CountRule::Unspecified => "",
+        CountRule::Equal => "equal",
+        CountRule::AtLeast => "at least",
+    };
+    format!("{} {}: {rule}", of.store, of.item)
 }
 
 fn data(effect: DataEffect) -> &'static str {
@@ -102,7 +113,14 @@ mod tests {
             from: from.to_owned(),
             to: to.to_owned(),
             data: data.into(),
+            compare: Vec::new(),
         };
+        let kept = |item: &str, rule: CountRule| ComparedItem {
+            store: "notebook".to_owned(),
+            item: item.to_owned(),
+            rule: rule.into(),
+        };
+        let compare = vec![kept("upload_tags", CountRule::AtLeast), kept("uploads", CountRule::Equal)];
         let newer = LeftOutReason::Newer { version: "1.5".parse().expect("a version") };
         let path = |from: &str, hops: Vec<UpgradeHop>, refusal: Option<LeftOutReason>| UpgradePath {
             from: from.to_owned(),
@@ -116,7 +134,7 @@ mod tests {
                 why: "moves tags to a table of their own".to_owned(),
             }],
             edges: vec![
-                edge(">=1.1,<1.3.1", "==1.3.1", DataEffect::AtStart),
+                UpgradeEdge { compare, ..edge(">=1.1,<1.3.1", "==1.3.1", DataEffect::AtStart) },
                 edge("==1.3.1", ">=1.4,<2", DataEffect::None),
             ],
             paths: vec![
@@ -133,7 +151,7 @@ mod tests {
           1.3.1  moves tags to a table of their own
 
         upgrades
-          >=1.1,<1.3.1  -> ==1.3.1   data may be migrated at the start
+          >=1.1,<1.3.1  -> ==1.3.1   data may be migrated at the start  notebook upload_tags: at least, notebook uploads: equal
           ==1.3.1       -> >=1.4,<2  data is left alone
 
         from the other releases

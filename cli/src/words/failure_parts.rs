@@ -2,6 +2,7 @@
 
 use super::{after, failures, steps};
 use fleet_core::activity::Activity;
+use fleet_core::grammar::count;
 use fleet_core::instance_version::InstanceVersion;
 use fleet_core::name_conflict::NameConflict;
 use fleet_core::name_fault::NameFault;
@@ -14,6 +15,26 @@ use fleet_proto::v1;
 pub fn shown_missing_reply(message: &v1::MissingReply) -> String {
     let known = incoming_missing_reply(message.clone()).as_ref().map(missing_reply);
     known.unwrap_or_else(|| super::unknown::<v1::MissingReplyCode>("a reason", message.code, &message.arguments))
+}
+
+/// Returns the words about a store that an upgrade could not bring back.
+pub fn no_restore_point(store: &str) -> String {
+    format!(
+        "the store `{store}` has no folder on its host that could be copied for the way back, and the instance has no backup policy"
+    )
+}
+
+/// Returns the words about an item that has to keep its number, and has another after the upgrade.
+pub fn changed(store: &str, item: &str, before: u64, after: u64) -> String {
+    format!(
+        "the upgrade changed data that it has to keep: `{item}` of the store `{store}` had {}, and has {after}",
+        count(before, "item")
+    )
+}
+
+/// Returns the words about an item of which an upgrade lost some.
+pub fn fell(store: &str, item: &str, before: u64, after: u64) -> String {
+    format!("the upgrade lost data: `{item}` of the store `{store}` had {}, and has {after}", count(before, "item"))
 }
 
 /// Returns the words of a conflict of names as it came over the wire.

@@ -2,8 +2,8 @@
 
 use super::failure_parts::{at, clash, missing_reply, name_conflicts, name_fault, space, version, versioned};
 use super::{
-    after, coverage, damage, health, host_events, ledgers, notes, owners, policies, store_problems, stores, uncovered,
-    unknown_reason,
+    after, coverage, damage, failure_parts as part, health, host_events, ledgers, notes, owners, policies,
+    store_problems, stores, uncovered, unknown_reason,
 };
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::units::Period;
@@ -259,9 +259,7 @@ pub fn words(failure: &OrderFailure) -> String {
         ),
         OrderFailure::OnTheWay { version, failure } => format!("{version}, on its way: {}", words(failure)),
         OrderFailure::StoppedOnTheWay { through } => format!("it is stopped, and has to run as {through} on its way"),
-        OrderFailure::NoRestorePoint { store } => format!(
-            "the store `{store}` has no folder on its host that could be copied for the way back, and the instance has no backup policy"
-        ),
+        OrderFailure::NoRestorePoint { store } => part::no_restore_point(store),
         OrderFailure::RestorePointMounted { store, path } => format!(
             "the store `{store}` cannot be copied for the way back, because something is mounted at {path}, and the instance has no backup policy"
         ),
@@ -277,6 +275,8 @@ pub fn words(failure: &OrderFailure) -> String {
             "{} ran while the data was being copied; something else starts what this host stops",
             containers.join(", ")
         ),
+        OrderFailure::CountNotEqual { store, item, before, after } => part::changed(store, item, *before, *after),
+        OrderFailure::CountTooLow { store, item, before, after } => part::fell(store, item, *before, *after),
         OrderFailure::CopyDiffers { store } => format!("what arrived of the store `{store}` is not what was sent"),
         OrderFailure::CopyUnconfirmed { repository, part } => {
             format!("the repository `{repository}` does not confirm what was written to it: the {part}")
@@ -351,6 +351,16 @@ fn several(failures: &[OrderFailure]) -> String {
 mod tests {
     use super::*;
     use fleet_proto::v1::OrderFailureCode;
+
+    #[test]
+    fn numbers_that_an_upgrade_has_to_keep_are_told_with_their_store_and_item() {
+        let (store, item) = (|| "rows".to_owned(), || "public.notes".to_owned());
+        let failures = vec![
+            OrderFailure::CountNotEqual { store: store(), item: item(), before: 1, after: 2 },
+            OrderFailure::CountTooLow { store: store(), item: item(), before: 3, after: 0 },
+        ];
+        insta::assert_snapshot!(words(&OrderFailure::Several { failures }), @"the upgrade changed data that it has to keep: `public.notes` of the store `rows` had 1 item, and has 2; the upgrade lost data: `public.notes` of the store `rows` had 3 items, and has 0");
+    }
 
     #[test]
     #[expect(clippy::too_many_lines, reason = "a table")]

@@ -21,6 +21,10 @@ pub fn words(problem: &StoreProblem) -> String {
         StoreProblem::NotABucket => "it is not a bucket".to_owned(),
         StoreProblem::NotCounted { failure } => format!("it could not be counted: {}", failures::words(failure)),
         StoreProblem::NotAsked { failure } => format!("its server could not be asked: {}", failures::words(failure)),
+        StoreProblem::NotCountable => "no tool is known that counts it".to_owned(),
+        StoreProblem::NotAmongCounted { item } => {
+            format!("`{item}` is not among its first items by name, and no others are counted")
+        }
         StoreProblem::CountUnreadable { answer } => {
             format!("its count has a line that is not a name and a number: `{answer}`")
         }

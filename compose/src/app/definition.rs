@@ -83,7 +83,7 @@ impl AppDefinition {
         definition.check_values(bytes, &mut problems);
         definition.check_templates(bundle, bytes, &mut problems);
         if let Some(upgrades) = &definition.upgrades {
-            upgrades.check(bytes, &mut problems);
+            upgrades.check(&definition.stores, bytes, &mut problems);
         }
         if let Err(problem) = definition.compose_file(bundle) {
             problems.push(problem);

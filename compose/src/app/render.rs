@@ -4,7 +4,7 @@ use super::folder::written;
 use super::template::{self, RenderedTemplates, Texts};
 use super::variables::{AppVariables, variables};
 use super::yaml::problem_at;
-use super::{AppDefinition, Bundle, CheckedValues, HealthRules, Pins, Probe, definition, stores};
+use super::{AppDefinition, Bundle, CheckedValues, HealthRules, Pins, Probe, Upgrades, definition, stores};
 use crate::compose::{self, Problems, Project, ProjectNaming};
 use crate::lower::{Context, lower};
 use crate::names::{Digest, HostName, InstanceName, StoreName, Version};
@@ -39,6 +39,9 @@ pub struct Rendered {
     /// Commands that rebuild derivable stores after a restore.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rebuilds: BTreeMap<StoreName, Rebuild>,
+    /// Upgrade graph, if it compares numbers of items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrades: Option<Upgrades>,
 }
 
 /// A release that is read once, and rendered for any number of instances.
@@ -88,7 +91,8 @@ impl PreparedRelease {
         let bytes = bundle.file(definition::FILE).unwrap_or_default();
         let stores = stores::resolve(&definition.stores, bytes, &Texts::of(definition, values, placement), &spec)?;
         let rebuilds = stores::rebuilds(&definition.stores, bytes, &spec)?;
-        Ok(Rendered { spec, health: definition.health.clone(), stores, rebuilds })
+        let upgrades = definition.upgrades.clone().filter(Upgrades::has_comparison);
+        Ok(Rendered { spec, health: definition.health.clone(), stores, rebuilds, upgrades })
     }
 }
 

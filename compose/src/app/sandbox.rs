@@ -21,7 +21,7 @@ pub fn sandbox(rendered: &Rendered, id: &str) -> Rendered {
         probes: probes.cloned().collect(),
     };
     // Nothing is rebuilt in a sandbox: derivable data proves nothing about a backup.
-    Rendered { spec, health, stores, rebuilds: BTreeMap::new() }
+    Rendered { spec, health, stores, rebuilds: BTreeMap::new(), upgrades: None }
 }
 
 /// Returns the store in the sandbox. A pattern matches volumes of the host that do not belong to the sandbox: one

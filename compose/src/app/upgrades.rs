@@ -1,10 +1,13 @@
 //! `upgrades:` of `app.yaml`: the versions between which a release can upgrade, and what each upgrade does to data.
 
+use super::compare::{self, Comparison};
+use super::stores::StoreDeclaration;
 use super::yaml::problem_at;
 use crate::compose::Problems;
-use crate::names::Version;
+use crate::names::{StoreName, Version};
 use crate::version::{VersionKey, VersionRange, VersionScheme};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The most required stops, and the most edges.
 const LIMIT: usize = 64;
@@ -47,6 +50,9 @@ pub struct UpgradeEdge {
     /// Effect on data.
     #[serde(default)]
     pub data: DataEffect,
+    /// Numbers of items that it has to keep.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub compare: Comparison,
 }
 
 /// Effect of a hop on the data of truth stores.
@@ -69,10 +75,20 @@ impl DataEffect {
 
 impl Upgrades {
     /// Finds what cannot work in the parts of the graph, each with its line.
-    pub(super) fn check(&self, bytes: &[u8], problems: &mut Problems) {
-        for (path, text) in self.problems_of_parts() {
+    pub(super) fn check(&self, stores: &BTreeMap<StoreName, StoreDeclaration>, bytes: &[u8], problems: &mut Problems) {
+        let of_edge = |(index, edge): (usize, &UpgradeEdge)| {
+            let found = compare::problems(edge, stores).into_iter();
+            found.map(move |(key, text)| (format!("upgrades.edges[{index}].{key}"), text))
+        };
+        let compared = self.edges.iter().take(LIMIT).enumerate().flat_map(of_edge);
+        for (path, text) in self.problems_of_parts().into_iter().chain(compared) {
             problems.push(problem_at(bytes, &path, text));
         }
+    }
+
+    /// Returns whether an edge compares numbers of items.
+    pub fn has_comparison(&self) -> bool {
+        self.edges.iter().any(|edge| !edge.compare.is_empty())
     }
 
     /// Finds what cannot work in the whole graph, and for a release of this version. It takes longer, and is done once for a release.

@@ -13,7 +13,7 @@ mod redis;
 mod settled;
 mod sql;
 
-pub use count::{COUNT_LIMIT, CountError, counts, reading};
+pub use count::{COUNT_LIMIT, CountError, counts, is_cut_off, reading};
 pub(super) use named::from_hex;
 pub use others::others;
 pub use settled::SETTLED;

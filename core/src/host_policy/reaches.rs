@@ -55,8 +55,8 @@ impl Reaches {
     /// Returns the reaches of installing, changing or starting an instance: its spec, its probes, and those of its
     /// stores that the release places outside the instance.
     pub fn of_instance(rendered: &Rendered) -> Self {
-        let Rendered { spec, health: HealthRules { minimum_healthy: _, deadline: _, probes }, stores, rebuilds: _ } =
-            rendered;
+        let Rendered { spec, health, stores, rebuilds: _, upgrades: _ } = rendered;
+        let HealthRules { minimum_healthy: _, deadline: _, probes } = health;
         let mut reaches = Self::of_spec(spec);
         reaches.all.extend(stores.iter().flat_map(|(name, store)| placed(name, store)));
         reaches.all.extend(probes.iter().filter_map(ExecUse::of_probe).map(HostReach::Exec));

@@ -35,6 +35,13 @@ pub enum StoreProblem {
         /// Failure of the query.
         failure: Box<OrderFailure>,
     },
+    /// Store of a kind that no tool counts.
+    NotCountable,
+    /// Item that is not among the first ones of a store, and no others are counted.
+    NotAmongCounted {
+        /// Name of the item.
+        item: String,
+    },
     /// Line of a count that is not a name and a number.
     CountUnreadable {
         /// Beginning of the line.

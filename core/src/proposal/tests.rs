@@ -23,7 +23,8 @@ fn request(text: &str) -> RolloutRequest {
             }
             "--edge" => {
                 let (from, to) = value.split_once(':').expect("FROM:TO");
-                let edge = UpgradeEdge { from: read(from), to: read(to), data: DataEffect::AtStart };
+                let (from, to, data) = (read(from), read(to), DataEffect::AtStart);
+                let edge = UpgradeEdge { from, to, data, compare: Default::default() };
                 upgrades.get_or_insert_default().edges.push(edge);
             }
             "--pushed" => pushed.push(release(value)),

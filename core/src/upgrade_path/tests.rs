@@ -18,6 +18,7 @@ fn graph(stops: &[&str], edges: &[(&str, &str)]) -> Upgrades {
         from: from.parse().expect(from),
         to: to.parse().expect(to),
         data: DataEffect::AtStart,
+        compare: Default::default(),
     };
     let (stops, edges) = (stops.iter().map(stop).collect(), edges.iter().map(edge).collect());
     Upgrades { stops, edges, ..Upgrades::default() }
@@ -124,6 +125,7 @@ proptest! {
             from: format!(">=1.{},<=1.{}", a.min(b), a.max(b)).parse().expect("a range"),
             to: format!(">=1.{},<=1.{}", c.min(d), c.max(d)).parse().expect("a range"),
             data: DataEffect::AtStart,
+            compare: Default::default(),
         };
         let stop = |number: &u32| RequiredStop { version: version(&text(number)), why: String::new() };
         let graph = Upgrades { stops: stops.iter().map(stop).collect(), edges: edges.iter().map(edge).collect(), ..Upgrades::default() };

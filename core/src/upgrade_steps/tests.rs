@@ -1,6 +1,7 @@
 //! Each position of each kind of upgrade: how it goes on, and how it goes back.
 
 use super::*;
+use crate::app::CountRule;
 use proptest::prelude::*;
 
 fn plan(points: usize, has_backup: bool, by_backup: bool, has_servers: bool) -> UpgradePlan {
@@ -16,7 +17,16 @@ fn plan(points: usize, has_backup: bool, by_backup: bool, has_servers: bool) -> 
         by_backup: if by_backup { ["files".parse().expect("a name")].into() } else { BTreeSet::new() },
         servers: if by_backup && has_servers { ["db".to_owned()].into() } else { BTreeSet::new() },
         through: 0,
+        compare: Vec::new(),
     }
+}
+
+/// The plan with hops that compare, or do not, and a server that is asked.
+fn comparing(plan: UpgradePlan, hops: &[bool]) -> UpgradePlan {
+    let (store, item) = ("rows".parse().expect("a name"), "public.notes".to_owned());
+    let rules: Comparison = [(store, [(item, CountRule::Equal)].into())].into();
+    let compare = hops.iter().map(|compares| if *compares { rules.clone() } else { Comparison::new() }).collect();
+    UpgradePlan { servers: ["db".to_owned()].into(), through: hops.len() - 1, compare, ..plan }
 }
 
 fn shown(plan: &UpgradePlan) -> String {
@@ -33,6 +43,18 @@ fn the_steps_of_each_kind_of_upgrade() {
         (
             UpgradePlan { through: 2, ..plan(1, true, false, false) },
             "fetch, back up, prepare, quiesce, copy 0, pass 0, pass 1, start, commit",
+        ),
+        (
+            comparing(plan(1, true, false, false), &[true]),
+            "fetch, back up, prepare, quiesce, count, stop servers, copy 0, start, commit",
+        ),
+        (
+            comparing(plan(1, true, true, true), &[true, false]),
+            "fetch, prepare, quiesce, count, back up, stop servers, copy 0, pass 0, start, commit",
+        ),
+        (
+            UpgradePlan { servers: BTreeSet::new(), ..comparing(plan(1, false, false, false), &[false, true]) },
+            "fetch, prepare, quiesce, copy 0, pass 0, start, commit",
         ),
     ];
     for (plan, steps) in cases {
@@ -71,14 +93,46 @@ fn copies_of_before_a_crash_are_taken_again() {
     let backed_up = plan(1, true, true, true);
     let resumed: Vec<usize> = (0..upgrade_steps(&backed_up).len()).map(|begun| resumed_at(&backed_up, begun)).collect();
     assert_eq!(resumed, [0, 1, 2, 2, 2, 2, 6, 7]);
+    let compared = comparing(plan(1, false, false, false), &[true]);
+    let resumed: Vec<usize> = (0..upgrade_steps(&compared).len()).map(|begun| resumed_at(&compared, begun)).collect();
+    assert_eq!(resumed, [0, 1, 2, 2, 2, 2, 6, 7], "the count, too");
+}
+
+#[test]
+fn a_hop_counts_what_it_and_the_next_one_compare() {
+    let counts = |plan: &UpgradePlan, hop: usize| !plan.items_after(hop).is_empty();
+    let rows: [(&[bool], bool, &[bool]); 4] = [
+        (&[true, false, false], true, &[true, false, false]),
+        (&[false, false, true], false, &[false, true, true]),
+        (&[true, true], true, &[true, true]),
+        (&[false, true], false, &[true, true]),
+    ];
+    for (hops, first, after) in rows {
+        let plan = comparing(plan(1, false, false, false), hops);
+        assert_eq!(!plan.items_at_first().is_empty(), first, "{hops:?}");
+        let found: Vec<bool> = (0..hops.len()).map(|hop| counts(&plan, hop)).collect();
+        assert_eq!(found, after, "{hops:?}");
+    }
+    let without = plan(1, false, false, false);
+    assert!(without.items_at_first().is_empty() && without.items_after(0).is_empty());
+}
+
+#[test]
+fn a_plan_of_an_earlier_build_compares_nothing() {
+    let earlier = r#"{"backup":["central"],"points":[],"by_backup":["files"],"servers":["db"],"through":1}"#;
+    let plan: UpgradePlan = serde_json::from_str(earlier).expect("it is read");
+    assert_eq!(shown(&plan), "fetch, prepare, quiesce, back up, stop servers, pass 0, start, commit");
+    assert_eq!(serde_json::to_string(&plan).expect("it is written"), earlier);
 }
 
 proptest! {
     #[test]
     fn nothing_starts_before_every_restore_point_is_complete(
-        points in 0usize..5, has_backup: bool, by_backup: bool, has_servers: bool, through in 0usize..4, begun in 0usize..16,
+        points in 0usize..5, has_backup: bool, by_backup: bool, has_servers: bool, through in 0usize..4, begun in 0usize..18,
+        hops in prop::collection::vec(any::<bool>(), 4), compares: bool,
     ) {
-        let plan = UpgradePlan { through, ..plan(points, has_backup, by_backup, has_servers) };
+        let plain = plan(points, has_backup, by_backup, has_servers);
+        let plan = if compares { comparing(plain, &hops[..=through]) } else { UpgradePlan { through, ..plain } };
         let steps = upgrade_steps(&plan);
         let at = |wanted: UpgradeStep| steps.iter().position(|step| *step == wanted);
         let first = if through > 0 { UpgradeStep::Pass(0) } else { UpgradeStep::Start };
@@ -92,7 +146,16 @@ proptest! {
             // What cannot be copied is in a backup that was taken when nothing wrote.
             prop_assert!(quiesce < at(UpgradeStep::BackUp) && at(UpgradeStep::BackUp) < start);
         }
+        // The numbers are those of data that nothing changes before it is copied.
+        let (count, stopped) = (at(UpgradeStep::Count), at(UpgradeStep::StopServers));
+        prop_assert_eq!(count.is_some(), compares && hops[0]);
+        if count.is_some() {
+            prop_assert!(quiesce < count && count < stopped && stopped < start);
+            prop_assert!((0..points).all(|point| stopped < at(UpgradeStep::Copy(point))));
+        }
         prop_assert!(resumed_at(&plan, begun) <= begun);
+        let is_counted_again = quiesce <= Some(begun) && Some(begun) < start;
+        prop_assert!(!is_counted_again || Some(resumed_at(&plan, begun)) == quiesce);
         // Whatever was touched comes back in full, before anything of the origin starts.
         let back = rollback_steps(&plan, begun);
         let is_touched = start.is_some_and(|start| start <= begun) && begun < steps.len() - 1;

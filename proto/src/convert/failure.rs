@@ -134,6 +134,8 @@ coded_message! {
     ToolOutputTooLarge { tool, limit },
     OnTheWay { version, failure },
     StoppedOnTheWay { through },
+    CountNotEqual { store, item, before, after },
+    CountTooLow { store, item, before, after },
 }
 
 coded_message! {

@@ -69,6 +69,8 @@ coded_message! {
     NoVolumeModel { name },
     DataWithoutName,
     FolderWithoutName,
+    NotCountable,
+    NotAmongCounted { item },
 }
 
 #[cfg(test)]
@@ -183,6 +185,8 @@ mod tests {
             StoreProblem::NoVolumeModel { name: text() },
             StoreProblem::DataWithoutName,
             StoreProblem::FolderWithoutName,
+            StoreProblem::NotCountable,
+            StoreProblem::NotAmongCounted { item: text() },
         ];
         let codes = (1..1000).filter_map(|number| v1::StoreProblemCode::try_from(number).ok());
         assert_eq!(codes.count(), all.len());

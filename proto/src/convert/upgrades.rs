@@ -1,9 +1,11 @@
 //! Upgrade graphs of releases, for operators.
 
 use crate::v1;
-use fleet_core::app::{DataEffect, RequiredStop, UpgradeEdge, Upgrades};
+use fleet_core::app::{CountRule, DataEffect, RequiredStop, UpgradeEdge, Upgrades};
+use fleet_core::names::StoreName;
 use fleet_core::upgrade_path::Hop;
 use fleet_core::version::VersionScheme;
+use std::collections::BTreeMap;
 
 impl From<Upgrades> for v1::UpgradeGraph {
     fn from(Upgrades { scheme, stops, edges }: Upgrades) -> Self {
@@ -29,8 +31,25 @@ impl From<RequiredStop> for v1::RequiredStop {
 }
 
 impl From<UpgradeEdge> for v1::UpgradeEdge {
-    fn from(UpgradeEdge { from, to, data }: UpgradeEdge) -> Self {
-        Self { from: from.into(), to: to.into(), data: v1::DataEffect::from(data).into() }
+    fn from(UpgradeEdge { from, to, data, compare }: UpgradeEdge) -> Self {
+        let of_store = |(store, items): (StoreName, BTreeMap<String, CountRule>)| {
+            items.into_iter().map(move |(item, rule)| v1::ComparedItem {
+                store: store.to_string(),
+                item,
+                rule: v1::CountRule::from(rule).into(),
+            })
+        };
+        let compare = compare.into_iter().flat_map(of_store).collect();
+        Self { from: from.into(), to: to.into(), data: v1::DataEffect::from(data).into(), compare }
+    }
+}
+
+impl From<CountRule> for v1::CountRule {
+    fn from(rule: CountRule) -> Self {
+        match rule {
+            CountRule::Equal => Self::Equal,
+            CountRule::AtLeast => Self::AtLeast,
+        }
     }
 }
 

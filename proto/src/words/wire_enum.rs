@@ -34,6 +34,7 @@ wire_enums!(
     ChangeState,
     ContainerHealth,
     ContainerState,
+    CountRule,
     DataEffect,
     DataLeftoverCode,
     DataNoteCode,

@@ -15,6 +15,7 @@ use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::Release;
 use fleet_core::sandbox_part::SandboxPart;
 use fleet_core::units::Period;
+use fleet_core::upgrade_counts::CountChange;
 use fleet_render::RenderError;
 use fleet_repository::client::RepositoryError;
 use std::io;
@@ -193,6 +194,9 @@ pub enum HostFault {
     RestorePointDiffers { path: PathBuf, name: String },
     #[error("started again while the data was being copied: {}", containers.join(", "))]
     NotQuiet { containers: Vec<String> },
+    /// Numbers of items after a hop of an upgrade that are not as its rules say.
+    #[error("the numbers of {} items are not as the upgrade has to keep them", .0.len())]
+    CountsChanged(Vec<CountChange>),
     #[error("services were quiesced for {limit}, the longest time allowed")]
     StoodStill { limit: Period },
     #[error("`{service}` could not be resumed")]

@@ -16,6 +16,10 @@ pub enum StoreFault {
     NoDumpTool,
     #[error("it has no tool that loads it")]
     NoLoadTool,
+    #[error("it has no tool that counts it")]
+    NotCountable,
+    #[error("`{item}` is not among its first items, and no others are counted")]
+    NotAmongCounted { item: String },
     #[error("nobody can tell whether it is whole")]
     NoValidator,
     #[error("it is no bucket")]

@@ -76,13 +76,15 @@ pub async fn plan(
     let folders: Vec<PathBuf> = points.iter().map(|point| point.path.clone()).collect();
     expect_nobody_has(data, &settled.rendered.spec, &folders).await?;
     let by_backup: BTreeSet<StoreName> = without.into_keys().collect();
-    let mut servers = BTreeSet::new();
-    if !by_backup.is_empty() {
-        // The backup has all stores, or none.
-        let truths = settled.rendered.stores.values().filter(|store| store.is_truth());
-        servers.extend(truths.filter_map(|store| store.engine.service().map(str::to_owned)));
-    }
-    Ok(UpgradePlan { backup: backup.clone(), points, by_backup, servers, through: 0 })
+    // The backup has all stores, or none.
+    let servers = if by_backup.is_empty() { BTreeSet::new() } else { servers_of(settled) };
+    Ok(UpgradePlan { backup: backup.clone(), points, by_backup, servers, ..UpgradePlan::default() })
+}
+
+/// Returns the services of the servers of all truth stores.
+pub fn servers_of(settled: &Settled) -> BTreeSet<String> {
+    let truths = settled.rendered.stores.values().filter(|store| store.is_truth());
+    truths.filter_map(|store| store.engine.service().map(str::to_owned)).collect()
 }
 
 /// Returns the folders of a store, or why it cannot be copied.

@@ -5,10 +5,12 @@ use crate::perform::data::points::NoPoint;
 use crate::perform::data::{
     AsideError, AskError, BackupFault, DataError, HostFault, NoReply, NotReady, StoreFault, UnfitError,
 };
+use fleet_core::app::CountRule;
 use fleet_core::backup::{BackupPlanError, CheckError, Clash, DumpError, OccupiedTarget};
 use fleet_core::names::StoreName;
 use fleet_core::order_failure::{MissingReply, OrderFailure, StoreProblem};
 use fleet_core::part_owner::PartOwner;
+use fleet_core::upgrade_counts::CountChange;
 use fleet_repository::client::RepositoryError;
 use fleet_repository::worker::{FailureKind, WorkerError};
 use std::path::Path;
@@ -129,6 +131,10 @@ impl From<&HostFault> for OrderFailure {
                 Self::RestorePointDiffers { path: path.display().to_string(), name: name.clone() }
             }
             HostFault::NotQuiet { containers } => Self::NotQuiet { containers: containers.clone() },
+            HostFault::CountsChanged(changes) => {
+                let mut failures: Vec<_> = changes.iter().map(changed).collect();
+                if failures.len() == 1 { failures.remove(0) } else { Self::Several { failures } }
+            }
             HostFault::StoodStill { limit } => Self::QuiesceTooLong { limit: limit.as_duration() },
             HostFault::NotResumed { service } => Self::ServiceNotResumed { service: service.clone() },
             HostFault::AllCopiesLost(errors) => match errors.as_slice() {
@@ -142,6 +148,15 @@ impl From<&HostFault> for OrderFailure {
             }
             HostFault::Panicked(_) => Self::AgentFault,
         }
+    }
+}
+
+fn changed(change: &CountChange) -> OrderFailure {
+    let CountChange { store, item, before, after, rule } = change.clone();
+    let store = store.to_string();
+    match rule {
+        CountRule::Equal => OrderFailure::CountNotEqual { store, item, before, after },
+        CountRule::AtLeast => OrderFailure::CountTooLow { store, item, before, after },
     }
 }
 
@@ -202,6 +217,8 @@ impl From<&StoreFault> for OrderFailure {
             StoreFault::Check(error) => unusable(answer_of(error)),
             StoreFault::NoDumpTool => unusable(StoreProblem::NoDumpTool),
             StoreFault::NoLoadTool => unusable(StoreProblem::NoLoadTool),
+            StoreFault::NotCountable => unusable(StoreProblem::NotCountable),
+            StoreFault::NotAmongCounted { item } => unusable(StoreProblem::NotAmongCounted { item: item.clone() }),
             StoreFault::NoValidator => unusable(StoreProblem::NoValidator),
             StoreFault::NoBucket => unusable(StoreProblem::NotABucket),
             StoreFault::LeadsElsewhere { path } => unusable(StoreProblem::LeadsElsewhere { path: path.clone() }),

@@ -30,8 +30,13 @@ fn entry(version: u32, revision: u64, power_serial: u64) -> InstanceEntry {
         files: Vec::new(),
     };
     let power = PowerDesired { request: PowerRequest::Start, serial: power_serial };
-    let rendered =
-        Rendered { spec, health: HealthRules::default(), stores: BTreeMap::new(), rebuilds: BTreeMap::new() };
+    let rendered = Rendered {
+        spec,
+        health: HealthRules::default(),
+        stores: BTreeMap::new(),
+        rebuilds: BTreeMap::new(),
+        upgrades: None,
+    };
     InstanceEntry::settled(Settled {
         release,
         revision,

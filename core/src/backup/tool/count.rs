@@ -53,6 +53,13 @@ fn numbered(name: String, number: &str) -> Option<(String, u64)> {
     Some((name, number.trim().parse().ok()?))
 }
 
+/// Returns whether a store may have items that its counter did not print, because it had as many as are counted.
+pub fn is_cut_off(store: &Store, counts: &BTreeMap<String, u64>) -> bool {
+    // Labels and kinds of relations are counted separately, up to half as many of each.
+    let limit = if let DatabaseEngine::Neo4j(_) = store.engine { COUNT_LIMIT / 2 } else { COUNT_LIMIT };
+    counts.len() >= limit
+}
+
 /// Parses the output of a counter: the numbers of items, and the number of changes if it is reported.
 pub fn reading(store: &Store, printed: &str) -> Result<CounterReading, CountError> {
     let changes = if let DatabaseEngine::Redis(_) = store.engine { changes(printed) } else { None };

@@ -30,6 +30,12 @@ macro_rules! failures_of_data {
     /// Containers ran while the data of their instance was copied.
     #[error("running while the data was copied: {}", containers.join(", "))]
     NotQuiet = "not_quiet" { containers: Vec<String> },
+    /// The number of an item is not the one of before the upgrade.
+    #[error("the store `{store}` had {before} of {item}, and {after} after the upgrade")]
+    CountNotEqual = "count_not_equal" { store: String, item: String, before: u64, after: u64 },
+    /// The number of an item is smaller than before the upgrade.
+    #[error("the store `{store}` had {before} of {item}, and only {after} after the upgrade")]
+    CountTooLow = "count_too_low" { store: String, item: String, before: u64, after: u64 },
     /// The app declares no store that can be backed up.
     #[error("its app declares no store that can be backed up")]
     NoStores = "no_stores",

@@ -87,15 +87,27 @@ pub struct State {
 impl Harness {
     /// Makes a harness with a running instance and data; `holds` are the services stopped for its files.
     pub async fn new(holds: &str) -> (Self, Agent) {
-        let harness = Self::bare(holds);
-        let agent = harness.agent();
-        let action = Action::Install { goal: harness.goal(1) };
-        assert_eq!(harness.carry_out(&agent, action).await.outcome, Outcome::Done);
-        harness.set(&State::of("row 1\nrow 2\nrow 3\n", &[("a.txt", b"alpha"), ("deep/b.bin", &[7; 9000])]));
-        (harness, agent)
+        Self::bare(holds).filled().await
+    }
+
+    async fn filled(self) -> (Self, Agent) {
+        let agent = self.agent();
+        let action = Action::Install { goal: self.goal(1) };
+        assert_eq!(self.carry_out(&agent, action).await.outcome, Outcome::Done);
+        self.set(&State::of("row 1\nrow 2\nrow 3\n", &[("a.txt", b"alpha"), ("deep/b.bin", &[7; 9000])]));
+        (self, agent)
     }
 
     pub fn bare(holds: &str) -> Self {
+        Self::with(holds, "")
+    }
+
+    /// Makes the same as `new`, with this graph in the releases after the first.
+    pub async fn with_graph(graph: &str) -> (Self, Agent) {
+        Self::with("", graph).filled().await
+    }
+
+    fn with(holds: &str, graph: &str) -> Self {
         // In memory, if available: these are thousands of small files, each flushed to disk.
         let shm = Path::new("/dev/shm");
         let folder = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() };
@@ -106,7 +118,8 @@ impl Harness {
         std::fs::create_dir_all(&bundles).expect("a folder");
         let [bundle, newer, newest] = [1, 2, 3].map(|version| {
             let compose = COMPOSE.replace("notes-web:1", &format!("notes-web:{version}"));
-            let app = if version > 1 { app.replace("deadline: 1s", "deadline: 200ms") } else { app.clone() };
+            let newer = format!("{}{graph}", app.replace("deadline: 1s", "deadline: 200ms"));
+            let app = if version > 1 { newer } else { app.clone() };
             let files = [("app.yaml".to_owned(), app.into()), ("compose.yaml".to_owned(), compose.into())];
             let bundle = Bundle::new(files.into()).expect("the bundle is small");
             let name = bundle.digest().as_str().replace(':', "-");

@@ -45,8 +45,21 @@ pub enum Fault {
     AppStartsInDump,
     /// Something starts the database again when it is stopped.
     StartedAgain,
+    /// The database is not counted.
+    CountFails,
     /// A stopped service can neither be resumed nor started.
     StaysStill,
+}
+
+/// Loss by a migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// The last row.
+    Row,
+    /// The table, as its counter sees it.
+    Table,
+    /// The answer of the counter.
+    Answer,
 }
 
 #[derive(Debug, Default)]
@@ -82,6 +95,8 @@ pub struct LabRuntime {
     pub free: Arc<Mutex<u64>>,
     /// Disks of their own, by the folder that is on them.
     pub disks: Arc<Mutex<Vec<(PathBuf, Disk)>>>,
+    /// Loss by each migration.
+    pub loss: Arc<Mutex<Option<Loss>>>,
     /// Other databases that the server reports.
     pub beside: Arc<Mutex<String>>,
 }
@@ -115,12 +130,28 @@ impl LabRuntime {
             crashed,
             free: Arc::new(Mutex::new(1 << 40)),
             disks: Arc::default(),
+            loss: Arc::default(),
             beside: Arc::default(),
         }
     }
 
     pub fn plan(&self) -> MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn loss(&self) -> Option<Loss> {
+        *self.loss.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts the rows as the server prints their number. Rows that are as the first release made them were not migrated.
+    pub fn counted(&self, rows: &str) -> Result<Option<usize>, RuntimeError> {
+        let loss = self.loss().filter(|_| !rows.starts_with("row "));
+        match loss {
+            Some(Loss::Table) => Ok(None),
+            Some(Loss::Answer) => Err(failed(1, ": it does not count")),
+            Some(Loss::Row) | None if self.plan().fault == Some(Fault::CountFails) => Err(failed(1, ": no count")),
+            Some(Loss::Row) | None => Ok(Some(rows.lines().count())),
+        }
     }
 
     pub async fn crashed(&self) {
@@ -192,7 +223,9 @@ impl LabRuntime {
             copies.iter().flatten().for_each(|copy| std::fs::remove_dir_all(copy.path()).expect("removed"));
         }
         let before = std::fs::read_to_string(&rows).unwrap_or_default();
-        std::fs::write(&rows, before.replace(found, made)).expect("written");
+        let kept = if self.loss() == Some(Loss::Row) { before.lines().count().saturating_sub(1) } else { usize::MAX };
+        let after: String = before.replace(found, made).split_inclusive('\n').take(kept).collect();
+        std::fs::write(&rows, after).expect("written");
         std::fs::write(uploads.join("schema"), schema).expect("written");
     }
 

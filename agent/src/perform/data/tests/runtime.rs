@@ -178,7 +178,8 @@ impl ToolRunner for LabRuntime {
         let data = self.database(spec, tool.at.service())?;
         if is(count_tool(&store).as_ref()) {
             let rows = std::fs::read_to_string(data.join("rows")).map_err(|_| failed(1, ": no database"))?;
-            return Ok(format!("{}\t{}\n", hex("public.notes"), rows.lines().count()));
+            let counted = self.counted(&rows)?.map(|number| format!("{}\t{number}\n", hex("public.notes")));
+            return Ok(counted.unwrap_or_default());
         }
         if is(note_tool(&store, None).as_ref()) {
             let rows = std::fs::read_to_string(data.join("rows")).map_err(|_| failed(1, ": no database"))?;

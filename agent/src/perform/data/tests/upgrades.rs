@@ -4,7 +4,7 @@
 use super::actions::restore;
 use super::crashes::{At, crash_with};
 use super::harness::{Agent, Harness, State};
-use super::lab::Fault;
+use super::lab::{Fault, Loss};
 use crate::fake::Behaviour;
 use crate::runtime::Disk;
 use fleet_core::app::DataEffect;
@@ -12,7 +12,7 @@ use fleet_core::backup::{DataAction, DataResult};
 use fleet_core::hint::Hint;
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Outcome, PowerRequest};
-use fleet_core::order_failure::OrderFailure;
+use fleet_core::order_failure::{OrderFailure, StoreProblem};
 use fleet_core::spec::Restart;
 
 /// The instance with data, and a new release that never becomes healthy, if it is `sick`.
@@ -21,6 +21,20 @@ async fn harness(is_sick: bool) -> (Harness, Agent, State) {
     if is_sick {
         harness.lab.fake.world().behaviours.insert("notes-web:2".to_owned(), Behaviour::Ends(1));
     }
+    let before = harness.state();
+    (harness, agent, before)
+}
+
+/// A graph whose upgrades keep the number of rows.
+const KEEPS_ROWS: &str = "
+upgrades:
+  edges: [{ from: '<3', to: '>1', compare: { rows: { public.notes: equal, public.tags: at_least } } }]
+";
+
+/// The instance with data, and releases that keep the number of rows, and may not.
+async fn comparing(loss: Option<Loss>) -> (Harness, Agent, State) {
+    let (harness, agent) = Harness::with_graph(KEEPS_ROWS).await;
+    *harness.lab.loss.lock().expect("not poisoned") = loss;
     let before = harness.state();
     (harness, agent, before)
 }
@@ -98,17 +112,29 @@ struct Walk {
     each: (u64, usize),
     /// The upgrade has more points than this.
     least: u64,
+    compares: Compares,
+}
+
+/// Comparison of numbers in a walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Compares {
+    Nothing,
+    /// The number of rows, which each migration keeps, or not.
+    Rows(Option<Loss>),
 }
 
 impl Walk {
     async fn run(&self, action: impl Fn(&Harness) -> Action) {
         let Self { sick, point, cuts_power, each: (first, distance), .. } = *self;
         for number in (first..).step_by(distance) {
-            let (harness, agent, before) = harness(false).await;
+            let (harness, agent, before) = match self.compares {
+                Compares::Nothing => harness(false).await,
+                Compares::Rows(loss) => comparing(loss).await,
+            };
             if let Some(image) = sick {
                 harness.lab.fake.world().behaviours.insert(image.to_owned(), Behaviour::Ends(1));
             }
-            let about = format!("{:?}, sick: {sick:?}, power: {cuts_power}", point(number));
+            let about = format!("{:?}, sick: {sick:?}, power: {cuts_power}, {:?}", point(number), self.compares);
             let order = harness.order(action(&harness), "");
             let meanwhile = || {
                 if cuts_power {
@@ -120,7 +146,8 @@ impl Walk {
                 assert!(number > self.least, "there are more points than {number}");
                 return;
             };
-            assert_eq!(matches!(end.outcome, Outcome::Done), sick.is_none(), "{about}: {end:?}");
+            let is_good = sick.is_none() && !matches!(self.compares, Compares::Rows(Some(_)));
+            assert_eq!(matches!(end.outcome, Outcome::Done), is_good, "{about}: {end:?}");
             check_whole_of(self.newest, &harness, &end, &before, &about);
         }
     }
@@ -128,7 +155,13 @@ impl Walk {
 
 /// Runs through all points of an upgrade; the power is cut there if asked for.
 async fn walk(is_sick: bool, point: fn(u64) -> At, cuts_power: bool, least: u64) {
-    let walk = Walk { newest: 2, sick: is_sick.then_some("notes-web:2"), point, cuts_power, each: (1, 1), least };
+    walk_comparing(is_sick, point, cuts_power, least, Compares::Nothing).await;
+}
+
+/// The same with a comparison.
+async fn walk_comparing(is_sick: bool, point: fn(u64) -> At, cuts_power: bool, least: u64, compares: Compares) {
+    let sick = is_sick.then_some("notes-web:2");
+    let walk = Walk { newest: 2, sick, point, cuts_power, each: (1, 1), least, compares };
     walk.run(|harness| harness.upgrade(DataEffect::AtStart, &["near"])).await;
 }
 
@@ -140,7 +173,9 @@ async fn walk_through(
     each: (u64, usize),
     least: u64,
 ) {
-    let walk = Walk { newest: 3, sick, point, cuts_power, each, least };
+    // With calls as points, comparing would add many.
+    let compares = if cuts_power { Compares::Nothing } else { Compares::Rows(None) };
+    let walk = Walk { newest: 3, sick, point, cuts_power, each, least, compares };
     walk.run(|harness| harness.upgrade_through(DataEffect::AtStart, &["near"])).await;
 }
 
@@ -227,7 +262,65 @@ async fn without_power_at_any_call_of_a_bad_upgrade_the_data_is_as_before() {
 
 #[tokio::test]
 async fn without_power_at_any_call_of_a_good_upgrade_it_is_carried_out() {
-    walk(false, At::Call, true, 30).await;
+    walk_comparing(false, At::Call, true, 30, Compares::Rows(None)).await;
+}
+
+#[tokio::test]
+async fn killed_at_any_write_of_an_upgrade_that_loses_rows_the_data_is_as_before() {
+    walk_comparing(false, At::Write, false, 10, Compares::Rows(Some(Loss::Row))).await;
+}
+
+#[tokio::test]
+async fn an_upgrade_that_keeps_the_numbers_of_each_hop_is_committed() {
+    let (harness, agent, before) = comparing(None).await;
+    let end = harness.carry_out(&agent, harness.upgrade_through(DataEffect::AtStart, &[])).await;
+    assert_eq!(end.outcome, Outcome::Done);
+    check_whole_of(3, &harness, &end, &before, "kept");
+    assert_eq!(harness.lab.plan().had_copies, [true, true]);
+}
+
+#[tokio::test]
+async fn a_healthy_release_that_lost_data_goes_back_and_names_the_numbers() {
+    let changed = |after| OrderFailure::CountNotEqual {
+        store: "rows".to_owned(),
+        item: "public.notes".to_owned(),
+        before: 3,
+        after,
+    };
+    for (loss, after) in [(Loss::Row, 2), (Loss::Table, 0)] {
+        let (harness, agent, before) = comparing(Some(loss)).await;
+        let end = harness.carry_out(&agent, harness.upgrade(DataEffect::AtStart, &[])).await;
+        assert_eq!(end.outcome, Outcome::RolledBack { failure: changed(after) }, "{loss:?}");
+        check_whole(&harness, &end, &before, "lost");
+        assert_eq!(harness.lab.plan().had_copies, [true], "{loss:?}");
+    }
+    let (harness, agent, before) = comparing(Some(Loss::Row)).await;
+    let end = harness.carry_out(&agent, harness.upgrade_through(DataEffect::AtStart, &[])).await;
+    let Outcome::RolledBack { failure: OrderFailure::OnTheWay { version, failure } } = &end.outcome else {
+        panic!("{end:?}");
+    };
+    assert_eq!((version.as_str(), &**failure), ("2", &changed(2)));
+    check_whole_of(3, &harness, &end, &before, "lost on the way");
+    assert_eq!(harness.lab.plan().had_copies, [true], "the next release was not started");
+}
+
+#[tokio::test]
+async fn a_count_that_fails_is_never_a_good_one() {
+    let (harness, agent, before) = comparing(Some(Loss::Answer)).await;
+    let end = harness.carry_out(&agent, harness.upgrade(DataEffect::AtStart, &[])).await;
+    let not_counted = |end: &End| {
+        let Some(OrderFailure::InStore { failure, .. }) = end.outcome.failure() else { panic!("{end:?}") };
+        matches!(&**failure, OrderFailure::StoreUnusable { problem: StoreProblem::NotCounted { .. } })
+    };
+    assert!(not_counted(&end), "{end:?}");
+    check_whole(&harness, &end, &before, "not counted after");
+    assert_eq!(harness.lab.plan().had_copies, [true]);
+    let (harness, agent, before) = comparing(None).await;
+    harness.lab.plan().fault = Some(Fault::CountFails);
+    let end = harness.carry_out(&agent, harness.upgrade(DataEffect::AtStart, &[])).await;
+    assert!(not_counted(&end), "{end:?}");
+    check_whole(&harness, &end, &before, "not counted before");
+    assert!(harness.lab.plan().had_copies.is_empty(), "the new release was not started");
 }
 
 #[tokio::test]
