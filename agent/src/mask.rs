@@ -247,7 +247,7 @@ fn mask_running(mask: &Mask, running: &mut Running) {
         InstanceHealth::Unhealthy { problem } => {
             *problem = problem.clone().map_texts(|kind, text| mask.argument(kind, text));
         }
-        InstanceHealth::Stuck { failure } => *failure = mask.failure(failure.clone()),
+        InstanceHealth::Stuck { failure, .. } => *failure = mask.failure(failure.clone()),
         InstanceHealth::Healthy | InstanceHealth::Starting | InstanceHealth::Stopped | InstanceHealth::Unknown => {}
     }
     if let Some(coverage) = &mut said.coverage {

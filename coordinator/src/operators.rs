@@ -15,6 +15,7 @@ mod hosts;
 mod instances;
 mod listing;
 mod logs;
+mod members;
 mod people;
 mod policy_checks;
 mod proposals;

@@ -101,7 +101,8 @@ impl fmt::Display for ShortText {
     }
 }
 
-fn is_harmless(character: char) -> bool {
+/// Returns whether a character neither acts on a terminal nor misleads its reader.
+pub(crate) fn is_harmless(character: char) -> bool {
     let is_invisible_order =
         matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     matches!(character, '\n' | '\t') || !(character.is_control() || is_invisible_order)

@@ -13,6 +13,7 @@ mod newer;
 mod open;
 mod progress;
 mod share;
+mod steer;
 mod take;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -24,6 +25,7 @@ pub use member::upgrade_ids;
 pub use newer::Newer;
 pub use open::latest_end;
 pub use progress::Progress;
+pub use steer::MemberRefusal;
 
 use crate::facts::{Asked, Desired, Doing, Observed};
 use crate::halt_reason::{HaltReason, MemberFailureKind};
@@ -176,6 +178,11 @@ pub enum MemberState {
         /// Time of the end.
         at: Time,
     },
+    /// An operator left it out after the start, and it has neither begun since nor ended well.
+    Skipped {
+        /// State that it would be in otherwise.
+        before: Box<MemberState>,
+    },
     /// Its host is not connected.
     Offline,
     /// Runs a release that this rollout neither expects nor wants.
@@ -190,6 +197,16 @@ pub enum MemberState {
     },
     /// The instance or its host is no more, or is about to be.
     Removed,
+}
+
+impl MemberState {
+    /// Returns the state, of a skipped member the one that it would be in otherwise.
+    pub fn unskipped(&self) -> &Self {
+        match self {
+            Self::Skipped { before } => before,
+            other => other,
+        }
+    }
 }
 
 /// Returns the next orders and all waiting instances.

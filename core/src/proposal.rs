@@ -64,6 +64,8 @@ impl Proposal {
             left_out: self.left_out,
             intent: RolloutIntent::Run,
             attempt: 1,
+            retries: Default::default(),
+            skips: Default::default(),
             created: now,
             by,
         }

@@ -1,7 +1,9 @@
 //! A rollout: the operator's request to change many instances to a version. Its progress is derived (`plan`).
 
+mod skip;
 mod strategy;
 
+pub use skip::{Skip, SkipReason, SkipReasonError};
 pub use strategy::StrategyRequest;
 
 use crate::app::DataEffect;
@@ -38,10 +40,35 @@ pub struct Rollout {
     pub intent: RolloutIntent,
     /// Counts `resume`: an instance that failed is tried again in the next attempt.
     pub attempt: u32,
+    /// Further attempts of single members since the last `resume`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub retries: BTreeMap<InstanceName, u32>,
+    /// Members that an operator has left out after the start.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub skips: BTreeMap<InstanceName, Skip>,
     /// Time of the start.
     pub created: Time,
     /// Operator who started it.
     pub by: OperatorName,
+}
+
+impl Rollout {
+    /// Returns the number of a member's latest attempt, from 1.
+    pub fn attempt_of(&self, instance: &InstanceName) -> u32 {
+        self.attempt + self.retries.get(instance).copied().unwrap_or(0)
+    }
+
+    /// Returns whether an operator wants a member to be tried again although others hold the rollout halted.
+    pub fn is_retried(&self, instance: &InstanceName) -> bool {
+        self.retries.contains_key(instance)
+    }
+
+    /// Returns the rollout with a new attempt for all members that failed. Its number is above that of every earlier attempt.
+    pub fn with_next_attempt(mut self) -> Self {
+        self.attempt += self.retries.values().max().copied().unwrap_or(0) + 1;
+        self.retries.clear();
+        self
+    }
 }
 
 /// One instance of a rollout. The members of an undo go back to different releases: each has its own `to`.

@@ -135,6 +135,13 @@ impl RefusalReason {
             | CallRefusal::Rollout { .. }
             | CallRefusal::RolloutOver
             | CallRefusal::RolloutRuns
+            | CallRefusal::NotAMember { .. }
+            | CallRefusal::NoRolloutOf { .. }
+            | CallRefusal::MemberSuperseded { .. }
+            | CallRefusal::MemberUnderWay { .. }
+            | CallRefusal::MemberNotFailed { .. }
+            | CallRefusal::MemberHasNothingLeft { .. }
+            | CallRefusal::DataInDoubt { .. }
             | CallRefusal::HostNotConnected { .. }
             | CallRefusal::HostBusy { .. }
             | CallRefusal::TooManyQuestions { .. }

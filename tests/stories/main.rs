@@ -10,6 +10,7 @@ mod failing;
 mod fuzz;
 mod instances;
 mod joining;
+mod members;
 mod pace;
 mod port;
 mod releases;

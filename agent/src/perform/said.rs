@@ -2,7 +2,7 @@
 
 use super::data::left_of;
 use crate::agent_context::AgentContext;
-use crate::ledger::{InstanceEntry, Settled};
+use crate::ledger::{InstanceEntry, Settled, StuckMark};
 use fleet_core::backup::Coverage;
 use fleet_core::claims::claims_of;
 use fleet_core::drift::Drift;
@@ -21,7 +21,9 @@ pub fn said(
 ) -> Option<InstanceSaid> {
     let settled = entry.settled.as_ref()?;
     let health = match &entry.stuck {
-        Some(stuck) => InstanceHealth::Stuck { failure: stuck.failure.clone() },
+        Some(StuckMark { failure, is_data_changed, .. }) => {
+            InstanceHealth::Stuck { failure: failure.clone(), is_data_changed: *is_data_changed }
+        }
         None => health(settled, seen),
     };
     let containers = containers(&settled.rendered.spec, seen);

@@ -3,6 +3,7 @@
 mod choose;
 mod explain;
 mod ls;
+mod member;
 mod show;
 mod start;
 mod steer;
@@ -24,7 +25,7 @@ use fleet_proto::v1::SteerAction;
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "Examples:\n  fleet rollout --version 1.2\n  fleet rollout --version 1.2 --canary 1 --soak 10m --at-once 25% --per site=1\n  fleet rollout --version 1.2 --on site=fr --window 'Mon-Fri 22:00-04:00 Europe/Berlin' --yes --detach\n  fleet rollout explain"
+    after_help = "Examples:\n  fleet rollout --version 1.2\n  fleet rollout --version 1.2 --canary 1 --soak 10m --at-once 25% --per site=1\n  fleet rollout --version 1.2 --on site=fr --window 'Mon-Fri 22:00-04:00 Europe/Berlin' --yes --detach\n  fleet rollout explain\n  fleet rollout skip notes-2 --reason 'its disk is being replaced'"
 )]
 pub struct RolloutArgs {
     #[command(flatten)]
@@ -47,6 +48,8 @@ enum RolloutCommand {
     /// End a rollout; running orders end by themselves, finished ones stay
     Abort(steer::SteerArgs),
     Undo(steer::UndoArgs),
+    Retry(member::RetryArgs),
+    Skip(member::SkipArgs),
 }
 
 pub async fn run(context: &Context, args: &RolloutArgs) -> Result<ExitStatus, CommandError> {
@@ -59,5 +62,7 @@ pub async fn run(context: &Context, args: &RolloutArgs) -> Result<ExitStatus, Co
         Some(RolloutCommand::Resume(args)) => steer::run(context, SteerAction::Resume, args).await,
         Some(RolloutCommand::Abort(args)) => steer::run(context, SteerAction::Abort, args).await,
         Some(RolloutCommand::Undo(args)) => steer::undo(context, args).await,
+        Some(RolloutCommand::Retry(args)) => member::retry(context, args).await,
+        Some(RolloutCommand::Skip(args)) => member::skip(context, args).await,
     }
 }

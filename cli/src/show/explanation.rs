@@ -40,8 +40,11 @@ fn sentence(rollout: &RolloutView, explanation: &RolloutExplanation, now: Time) 
 }
 
 fn tallies(explanation: &RolloutExplanation) -> String {
-    let RolloutExplanation { done, failed, under_way, waiting, offline, all, .. } = explanation;
-    format!("{done} done, {failed} failed, {under_way} under way, {waiting} waiting, {offline} offline, of {all}")
+    let RolloutExplanation { done, failed, under_way, waiting, offline, skipped, all, .. } = explanation;
+    let skipped = if *skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
+    format!(
+        "{done} done, {failed} failed, {under_way} under way, {waiting} waiting, {offline} offline{skipped}, of {all}"
+    )
 }
 
 fn group(group: &ReasonGroup) -> String {
@@ -52,6 +55,7 @@ fn group(group: &ReasonGroup) -> String {
         MemberState::UnderWay if group.waiting.is_some() => format!("under way: {waiting}"),
         MemberState::UnderWay if doing.is_none() => "under way: no word yet".to_owned(),
         MemberState::UnderWay => format!("under way: {}", steps::with_progress(doing.as_ref(), progress.as_ref())),
+        MemberState::Skipped => "skipped by an operator".to_owned(),
         MemberState::Offline => "offline: they catch up when they are back".to_owned(),
         MemberState::Elsewhere if rollout.is_empty() => format!("left alone: found at {release}"),
         MemberState::Elsewhere => format!("left to {rollout}"),
@@ -135,7 +139,7 @@ mod tests {
         i: under way: no word yet
         j: left to r2
         next: a: on the host, see what its agent does: `journalctl -u fleet-agent`
-        next: `fleet rollout resume r1` tries the failed ones again; `fleet rollout undo r1` takes all back; `fleet rollout abort r1` leaves things as they are
+        next: `fleet rollout resume r1` tries the failed ones again, and `fleet rollout retry INSTANCE` one of them; `fleet rollout skip INSTANCE` leaves one out; `fleet rollout undo r1` takes all back; `fleet rollout abort r1` leaves things as they are
         ");
     }
 

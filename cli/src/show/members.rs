@@ -2,7 +2,7 @@
 
 use super::rollouts::counts;
 use super::upgrades::way;
-use crate::format::{age, clock_time, one_line};
+use crate::format::{age, clock_time, one_line, or_dash};
 use crate::last_shown::LastShown;
 use crate::painted::{Colour, Painted};
 use crate::words::reasons::{after_phase, shown_wait};
@@ -55,7 +55,7 @@ fn rank(state: MemberState) -> u8 {
         MemberState::Failed | MemberState::Unhealthy | MemberState::Overdue | MemberState::Unspecified => 0,
         MemberState::UnderWay => 1,
         MemberState::Waiting => 2,
-        MemberState::Offline | MemberState::Elsewhere | MemberState::Removed => 3,
+        MemberState::Skipped | MemberState::Offline | MemberState::Elsewhere | MemberState::Removed => 3,
         MemberState::Done => 4,
     }
 }
@@ -67,6 +67,7 @@ fn mark(state: MemberState) -> (Colour, &'static str) {
         MemberState::UnderWay => (Colour::Yellow, ">"),
         MemberState::Unspecified => (Colour::Yellow, "?"),
         MemberState::Waiting => (Colour::Grey, "."),
+        MemberState::Skipped => (Colour::Yellow, "-"),
         MemberState::Offline | MemberState::Elsewhere | MemberState::Removed => (Colour::Grey, "-"),
     }
 }
@@ -102,6 +103,7 @@ fn line(member: &MemberView, widths: &Widths, now: Time) -> Painted {
         | MemberState::Done
         | MemberState::Unhealthy
         | MemberState::Failed
+        | MemberState::Skipped
         | MemberState::Offline
         | MemberState::Elsewhere
         | MemberState::Removed
@@ -134,10 +136,27 @@ pub fn text_of(member: &MemberView) -> String {
             format!("stuck: {}", failures::shown(member.failure.as_ref()))
         }
         MemberState::Unhealthy => health::shown(problem.as_ref()),
+        MemberState::Skipped => skipped(member),
         MemberState::Offline => "it catches up when its host is back".to_owned(),
         MemberState::Elsewhere if rollout.is_empty() => format!("it runs {release}"),
         MemberState::Elsewhere => format!("rollout {rollout} has it now"),
         MemberState::Done | MemberState::Removed | MemberState::Unspecified => String::new(),
+    }
+}
+
+/// Reason of a skip with its operator, and how the member had failed.
+fn skipped(member: &MemberView) -> String {
+    let skip = member.skip.clone().unwrap_or_default();
+    let by = format!("{} (by {})", skip.reason, or_dash(&skip.by));
+    match (&member.failure, &member.problem) {
+        (Some(failure), _) if member.outcome() == OrderOutcome::Unspecified => {
+            format!("{by}; stuck: {}", failures::shown(Some(failure)))
+        }
+        (Some(failure), _) => {
+            format!("{by}; {}: {}", word::<OrderOutcome>(member.outcome), failures::shown(Some(failure)))
+        }
+        (None, Some(problem)) => format!("{by}; unhealthy: {}", health::shown(Some(problem))),
+        (None, None) => by,
     }
 }
 
@@ -184,6 +203,7 @@ impl Changes {
             | MemberState::Done
             | MemberState::Unhealthy
             | MemberState::Failed
+            | MemberState::Skipped
             | MemberState::Offline
             | MemberState::Elsewhere
             | MemberState::Removed

@@ -7,7 +7,7 @@ use crate::output::{Column, grid};
 use crate::words::reasons::{self, shown_left_out};
 use crate::words::strategy;
 use fleet_core::time::Time;
-use fleet_proto::v1::{MemberState, RolloutPhase, RolloutView};
+use fleet_proto::v1::{MemberAction, MemberChange, MemberState, RolloutPhase, RolloutView, SteerMemberRequest};
 use fleet_proto::words::word;
 
 pub const COLUMNS: &[Column<RolloutView>] = &[
@@ -29,10 +29,30 @@ pub fn counts(rollout: &RolloutView) -> String {
         (rollout.under_way, "under way"),
         (rollout.waiting, "waiting"),
         (rollout.offline, "offline"),
+        (rollout.skipped, "skipped"),
     ];
     let shown = numbers.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}"));
     let shown: Vec<_> = shown.collect();
     if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
+}
+
+/// Returns the plan of a change of one member: what it is, what becomes of it, and what becomes of the rollout.
+pub fn member_change(change: &MemberChange, request: &SteerMemberRequest) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(member) = &change.member {
+        let state = format!("{}{}", word::<MemberState>(member.state), members::reason(member));
+        lines.push(format!("  {}  {}  {}  {state}", member.instance, member.host, members::versions(member)));
+    }
+    let becomes = match request.action() {
+        MemberAction::Skip => format!("skipped: {}; what runs on its host stays as it is", request.reason),
+        MemberAction::Retry | MemberAction::Unspecified => "it is tried again, under the same gates".to_owned(),
+    };
+    lines.push(format!("      {becomes}"));
+    lines.extend(change.rollout.as_ref().map(|rollout| {
+        let phase = format!("{}{}", word::<RolloutPhase>(rollout.phase), reasons::after_phase(rollout));
+        format!("  {} is then {phase} ({})", rollout.id, counts(rollout))
+    }));
+    lines
 }
 
 /// Returns the full view of one rollout.

@@ -146,6 +146,8 @@ pub fn words(kind: &EventKind) -> String {
         EventKind::RolloutPaused { by } => format!("paused by {by}"),
         EventKind::RolloutResumed { by } => format!("resumed by {by}"),
         EventKind::RolloutAborted { by } => format!("aborted by {by}"),
+        EventKind::MemberRetried { instance, by } => format!("{instance} is tried again, asked for by {by}"),
+        EventKind::MemberSkipped { instance, by, reason } => format!("{instance} skipped by {by}: {reason}"),
         EventKind::UndoRequested { by } => format!("undo requested by {by}"),
         // Policies and repositories.
         EventKind::PolicyChanged { by, fewer } => match fewer.as_slice() {

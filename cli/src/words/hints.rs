@@ -163,8 +163,9 @@ pub fn words(hint: &Hint) -> String {
         }
         Hint::ResumeRollout(rollout) => format!("`fleet rollout resume {rollout}` goes on"),
         Hint::ResumeUndoOrAbort(rollout) => format!(
-            "`fleet rollout resume {rollout}` tries the failed ones again; `fleet rollout undo {rollout}` takes all \
-             back; `fleet rollout abort {rollout}` leaves things as they are"
+            "`fleet rollout resume {rollout}` tries the failed ones again, and `fleet rollout retry INSTANCE` one of \
+             them; `fleet rollout skip INSTANCE` leaves one out; `fleet rollout undo {rollout}` takes all back; \
+             `fleet rollout abort {rollout}` leaves things as they are"
         ),
         Hint::SeeStatus => "see what stands in the way with `fleet status`".to_owned(),
         Hint::ChooseApp(apps) => format!("say which: `--app` {}", joined(apps, " or ")),

@@ -122,6 +122,17 @@ pub fn words(refusal: &CallRefusal) -> String {
         CallRefusal::Rollout { refusal } => rollouts::words(refusal),
         CallRefusal::RolloutOver => "it is over".to_owned(),
         CallRefusal::RolloutRuns => "it is neither paused nor halted".to_owned(),
+        CallRefusal::NotAMember { instance, rollout } => format!("`{instance}` is no instance of {rollout}"),
+        CallRefusal::NoRolloutOf { instance } => format!("no rollout that is not over has `{instance}`"),
+        CallRefusal::MemberSuperseded { instance, rollout } => format!("rollout {rollout} has `{instance}` now"),
+        CallRefusal::MemberUnderWay { instance } => format!("`{instance}` is under way"),
+        CallRefusal::MemberNotFailed { instance } => format!("the upgrade of `{instance}` has not failed"),
+        CallRefusal::MemberHasNothingLeft { instance } => {
+            format!("nothing is left to do for `{instance}` in this rollout")
+        }
+        CallRefusal::DataInDoubt { instance } => {
+            format!("the data of `{instance}` may be other than before the upgrade, so its host starts nothing over it")
+        }
         CallRefusal::HostNotConnected { host } => format!("`{host}` is not connected"),
         CallRefusal::HostBusy { host } => format!("`{host}` has too many questions to answer already"),
         CallRefusal::TooManyQuestions { host, limit } => format!("you have {limit} questions to `{host}` open already"),

@@ -187,6 +187,14 @@ impl Operators for Desk {
         self.answer(request, |scene| scene.frames.last().cloned().unwrap_or_default())
     }
 
+    async fn steer_member(&self, request: Request<SteerMemberRequest>) -> Answer<MemberChange> {
+        self.answer(request, |scene| MemberChange {
+            rollout: scene.rollouts.last().map(|it| RolloutView { members: Vec::new(), ..it.clone() }),
+            member: scene.rollouts.last().and_then(|it| it.members.last().cloned()),
+            plan_digest: "d1".to_owned(),
+        })
+    }
+
     async fn list_rollouts(&self, request: Request<ListRolloutsRequest>) -> Answer<RolloutList> {
         self.answer(request, |scene| RolloutList { rollouts: scene.rollouts.clone() })
     }

@@ -134,6 +134,11 @@ pub fn rollout(phase: &str, states: &[(&str, &str)]) -> RolloutView {
         state: coded::<MemberState>(state),
         doing: Some(step(text)).filter(|_| *state == "under way" && !text.is_empty()),
         outcome: OrderOutcome::RolledBack.into(),
+        skip: (*state == "skipped").then(|| MemberSkip {
+            by: "ada".to_owned(),
+            at_ms: crate::environment::NOW - 5000,
+            reason: text.to_string(),
+        }),
         failure: (*state == "failed").then(|| fleet_core::order_failure::OrderFailure::other(*text).into()),
         waiting: (*state == "waiting").then(|| fleet_core::reason::WaitReason::LaterWave.into()),
         since_ms: crate::environment::NOW - 5000,
@@ -155,6 +160,7 @@ pub fn rollout(phase: &str, states: &[(&str, &str)]) -> RolloutView {
         under_way: number("under way"),
         waiting: number("waiting"),
         offline: number("offline"),
+        skipped: number("skipped"),
         ..Default::default()
     }
 }

@@ -91,6 +91,8 @@ pub fn undo(id: &str, instance: &str, revision: u64) -> Rollout {
         left_out: Vec::new(),
         intent: RolloutIntent::Run,
         attempt: 1,
+        retries: Default::default(),
+        skips: Default::default(),
         created: NOW,
         by: read("ada"),
     }

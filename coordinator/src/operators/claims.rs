@@ -228,7 +228,8 @@ fn stages_beside(snapshot: &StateSnapshot, of: Claimant<'_>) -> Vec<(InstanceNam
         let members = newest.flat_map(|it| it.members.iter().map(move |member| (it, member)));
         let newest = members.filter(|(_, member)| member.instance == *name).max_by_key(|(it, _)| it.created);
         let coming = newest.filter(|(it, member)| {
-            it.intent != RolloutIntent::Abort && said.is_none_or(|said| said.release != member.to)
+            let is_left = it.intent != RolloutIntent::Abort && !it.skips.contains_key(name);
+            is_left && said.is_none_or(|said| said.release != member.to)
         });
         if let Some((_, member)) = coming {
             let revision = member.to_revision.unwrap_or(desired.revision);

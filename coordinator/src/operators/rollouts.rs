@@ -166,10 +166,10 @@ fn aborted(snapshot: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Roll
 /// Returns the halted rollout as resumed: failed members get another attempt.
 fn resumed(snapshot: &StateSnapshot, rollout: Rollout, now: Time) -> Result<Rollout, Status> {
     refuse_over(snapshot, &rollout, Attempt::ResumeRollout, now)?;
-    let (wanted, attempt) = (rollout.intent, rollout.attempt);
+    let wanted = rollout.intent;
     let running = Rollout { intent: RolloutIntent::Run, ..rollout };
     match (phase_of(snapshot, &running, now), wanted) {
-        (RolloutPhase::Halted { .. }, _) => Ok(Rollout { attempt: attempt + 1, ..running }),
+        (RolloutPhase::Halted { .. }, _) => Ok(running.with_next_attempt()),
         (_, RolloutIntent::Pause) => Ok(running),
         (_, RolloutIntent::Run | RolloutIntent::Abort) => {
             let hint = Hint::ExplainRollout(running.id.clone());

@@ -181,6 +181,11 @@ impl Operators for OperatorsService {
         self.steer_as(&by, request.into_inner()).await.map(Response::new)
     }
 
+    async fn steer_member(&self, request: Request<v1::SteerMemberRequest>) -> Reply<v1::MemberChange> {
+        let by = self.caller(&request, Role::Operator)?;
+        self.steer_member_as(&by, request.into_inner()).await.map(Response::new)
+    }
+
     async fn list_rollouts(&self, request: Request<v1::ListRolloutsRequest>) -> Reply<v1::RolloutList> {
         self.caller(&request, Role::Viewer)?;
         Ok(Response::new(self.list_rollouts_now(request.get_ref(), clock::now())))

@@ -21,6 +21,7 @@ mod repositories;
 mod roles;
 mod scene;
 mod skew;
+mod steering;
 mod stories;
 mod undoing;
 mod unknown;

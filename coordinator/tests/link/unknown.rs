@@ -123,6 +123,7 @@ fn of_operators() -> Vec<(&'static str, Vec<u8>)> {
         ..Default::default()
     };
     let add = v1::AddOperatorRequest { name: "bob".to_owned(), role: VALUE, ..Default::default() };
+    let steer_member = v1::SteerMemberRequest { instance: name(), action: VALUE, ..Default::default() };
     let add_repository = v1::AddRepositoryRequest { name: "usb".to_owned(), location: None };
     vec![
         ("Operators.AddOperator role", add.encode_to_vec()),
@@ -130,6 +131,7 @@ fn of_operators() -> Vec<(&'static str, Vec<u8>)> {
         ("Operators.ConfigureInstance drift", configure.encode_to_vec()),
         ("Operators.PowerInstance action", v1::PowerInstanceRequest { name: name(), action: VALUE }.encode_to_vec()),
         ("Operators.SteerRollout action", v1::SteerRolloutRequest { id: name(), action: VALUE }.encode_to_vec()),
+        ("Operators.SteerMember action", steer_member.encode_to_vec()),
         ("Operators.PushRelease kind", unknown_kind(&v1::PushReleasePiece { kind: None })),
         ("Backups.AddRepository location", unknown_kind(&add_repository)),
     ]

@@ -10,6 +10,7 @@ use crate::order_failure::OrderFailure;
 use crate::order_summary::OrderSummary;
 use crate::plain_text::ShortText;
 use crate::problem::Problem;
+use crate::rollout::SkipReason;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 
@@ -274,6 +275,22 @@ pub enum EventKind {
     RolloutAborted {
         /// Operator who asked for it.
         by: OperatorName,
+    },
+    /// A member of a rollout is tried again.
+    MemberRetried {
+        /// Instance.
+        instance: InstanceName,
+        /// Operator who asked for it.
+        by: OperatorName,
+    },
+    /// A member of a rollout was left out after the start.
+    MemberSkipped {
+        /// Instance.
+        instance: InstanceName,
+        /// Operator who asked for it.
+        by: OperatorName,
+        /// Reason that the operator gave.
+        reason: SkipReason,
     },
     /// The undo of a rollout was requested.
     UndoRequested {

@@ -198,11 +198,22 @@ pub enum InstanceHealth {
     Stuck {
         /// Failure of the order.
         failure: OrderFailure,
+        /// True if its data may be other than before: its host starts nothing until all of it is restored. Agents of earlier
+        /// versions do not report it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_data_changed: bool,
     },
     /// An operator stopped it.
     Stopped,
     /// The host cannot determine it.
     Unknown,
+}
+
+impl InstanceHealth {
+    /// Returns whether its data may be other than before the order that got stuck.
+    pub fn is_data_changed(&self) -> bool {
+        matches!(self, Self::Stuck { is_data_changed: true, .. })
+    }
 }
 
 /// End of an order, as its host said it.

@@ -1,7 +1,7 @@
 //! The three facts at one moment, indexed once for all decisions of a plan.
 //!
 //! This also decides which rollout has an instance that several name. The newest has it. An aborted one keeps only the
-//! instances that it has changed, so that an older one that waits for an offline host may still catch up.
+//! instances that it has changed, and one does not have members that were skipped before they began, so that an older one that waits for an offline host may still catch up.
 
 use super::index::{Index, InstanceContext};
 use super::member::ending;
@@ -162,7 +162,8 @@ impl<'a> PlanContext<'a> {
 
     /// Gives a member's instance to a rollout, unless a newer one has it. Tells whether it did.
     fn claim_for(&mut self, rollout: &'a Rollout, member: &'a Member) -> bool {
-        if rollout.intent == RolloutIntent::Abort && ending(self, rollout, member).is_none() {
+        let has_let_go = rollout.intent == RolloutIntent::Abort || rollout.skips.contains_key(&member.instance);
+        if has_let_go && ending(self, rollout, member).is_none() {
             return false;
         }
         let is_meant = |instance_context: &&mut InstanceContext| {

@@ -42,6 +42,8 @@ pub struct ExplainedCounts {
     pub waiting: usize,
     /// Members on hosts that are offline.
     pub offline: usize,
+    /// Members that an operator has left out after the start.
+    pub skipped: usize,
     /// All members.
     pub all: usize,
 }
@@ -64,6 +66,8 @@ pub enum MemberReason {
     UnderWay(Option<Doing>),
     /// Its order was given, and something holds it up.
     HeldUp(WaitReason),
+    /// An operator has left it out.
+    Skipped,
     /// Its host is offline.
     Offline,
     /// Found with another release.
@@ -94,6 +98,7 @@ pub(super) fn explain(progress: &Progress) -> Explanation {
             under_way: counts.under_way,
             waiting: counts.ready + counts.held,
             offline: counts.offline,
+            skipped: standings.iter().filter(|it| matches!(it.state, MemberState::Skipped { .. })).count(),
             all: standings.len(),
         },
         failures: standings.iter().filter_map(failure).collect(),
@@ -111,6 +116,7 @@ fn groups(progress: &Progress) -> Vec<ReasonGroup> {
             MemberState::Waiting { reason } => MemberReason::Waiting(reason.clone()),
             MemberState::UnderWay { held_up: Some(reason), .. } => MemberReason::HeldUp(reason.clone()),
             MemberState::UnderWay { doing, .. } => MemberReason::UnderWay(doing.clone()),
+            MemberState::Skipped { .. } => MemberReason::Skipped,
             MemberState::Offline => MemberReason::Offline,
             MemberState::Elsewhere { found } => MemberReason::Elsewhere(found.clone()),
             MemberState::Superseded { by } => MemberReason::Superseded(by.clone()),
@@ -131,7 +137,7 @@ fn groups(progress: &Progress) -> Vec<ReasonGroup> {
 
 fn next_steps(progress: &Progress) -> Vec<NextStep> {
     let id = &progress.rollout.id;
-    let stuck = progress.standings.iter().filter_map(|member_context| match &member_context.state {
+    let stuck = progress.standings.iter().filter_map(|member_context| match member_context.state.unskipped() {
         MemberState::Failed { outcome: Outcome::Stuck { hint: Some(hint), .. }, .. } => {
             Some(NextStep { instance: Some(member_context.member.instance.clone()), hint: hint.clone() })
         }

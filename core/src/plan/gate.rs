@@ -15,8 +15,18 @@ use std::time::Duration;
 /// Members that may begin now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Gate {
-    Open { room: usize },
-    Shut { reason: WaitReason, until: Option<Time> },
+    Open {
+        room: usize,
+    },
+    /// Those alone that an operator wants to be tried again.
+    Retries {
+        room: usize,
+        reason: WaitReason,
+    },
+    Shut {
+        reason: WaitReason,
+        until: Option<Time>,
+    },
 }
 
 #[derive(Debug, Default)]
@@ -82,8 +92,7 @@ pub(super) fn decide(rollout: &Rollout, counts: &Counts, halt: Option<HaltReason
         return (RolloutPhase::Done, shut(WaitReason::RolloutDone));
     }
     if let Some(reason) = halt {
-        let gate = shut(WaitReason::RolloutHalted { rollout: rollout.id.clone() });
-        return (RolloutPhase::Halted { reason }, gate);
+        return (RolloutPhase::Halted { reason }, halted(rollout, counts, now));
     }
     if rollout.intent == RolloutIntent::Pause {
         return (RolloutPhase::Paused, shut(WaitReason::RolloutPaused));
@@ -91,6 +100,18 @@ pub(super) fn decide(rollout: &Rollout, counts: &Counts, halt: Option<HaltReason
     let (phase, gate) = pace(&rollout.strategy, rollout.members.len(), counts, now);
     let is_only_offline = counts.at_hand() == 0 && counts.ended > 0;
     if is_only_offline { (RolloutPhase::DoneButOffline { missing: counts.offline }, gate) } else { (phase, gate) }
+}
+
+/// Returns the gate of a halted rollout: shut, but for members that are to be tried again all the same, under its other limits.
+fn halted(rollout: &Rollout, counts: &Counts, now: Time) -> Gate {
+    let reason = WaitReason::RolloutHalted { rollout: rollout.id.clone() };
+    if rollout.retries.is_empty() || rollout.intent != RolloutIntent::Run {
+        return shut(reason);
+    }
+    match pace(&rollout.strategy, rollout.members.len(), counts, now) {
+        (_, Gate::Open { room }) => Gate::Retries { room, reason },
+        (_, pacing) => pacing,
+    }
 }
 
 /// Returns whether this number of failures halts the rollout. In the canary, one is enough.

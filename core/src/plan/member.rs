@@ -47,14 +47,15 @@ pub(super) fn upgrade_id(rollout: &Rollout, attempt: u32, member: &Member) -> Or
 
 /// The ids of all orders that a rollout may have given for a member.
 pub fn upgrade_ids<'a>(rollout: &'a Rollout, member: &'a Member) -> impl Iterator<Item = OrderId> + 'a {
-    (1..=rollout.attempt).map(|attempt| upgrade_id(rollout, attempt, member))
+    (1..=rollout.attempt_of(&member.instance)).map(|attempt| upgrade_id(rollout, attempt, member))
 }
 
 /// Returns the end of a member's order: a good one in any attempt, or a bad one in the present attempt.
 pub(super) fn ending<'a>(plan_context: &PlanContext<'a>, rollout: &Rollout, member: &Member) -> Option<&'a Ended> {
-    (1..=rollout.attempt).rev().find_map(|attempt| {
+    let present = rollout.attempt_of(&member.instance);
+    (1..=present).rev().find_map(|attempt| {
         let ended = plan_context.observed.ended.get(&upgrade_id(rollout, attempt, member))?;
-        (attempt == rollout.attempt || ended.outcome.is_success()).then_some(ended)
+        (attempt == present || ended.outcome.is_success()).then_some(ended)
     })
 }
 
@@ -63,11 +64,24 @@ pub(super) fn member_context<'r>(
     rollout: &Rollout,
     member: &'r Member,
 ) -> MemberContext<'r> {
-    let (state, tally, wakes) = stand(plan_context, rollout, member);
+    let stand = stand(plan_context, rollout, member);
+    let is_skipped = rollout.skips.contains_key(&member.instance);
+    let (state, tally, wakes) = if is_skipped { left_out(stand) } else { stand };
     MemberContext { member, state, tally, wakes }
 }
 
 type Stand = (MemberState, Tally, Option<Time>);
+
+/// Returns the same for a skipped member: it neither begins nor fails any more. An order that is under way takes its slot.
+fn left_out((state, tally, wakes): Stand) -> Stand {
+    match tally {
+        Tally::Success(_) | Tally::UnderWay | Tally::Apart => (state, tally, wakes),
+        Tally::Late => (state, Tally::Apart, wakes),
+        Tally::Failure(_) | Tally::Sick(_) | Tally::Ready | Tally::Held | Tally::Offline => {
+            (MemberState::Skipped { before: Box::new(state) }, Tally::Apart, None)
+        }
+    }
+}
 
 fn stand(plan_context: &PlanContext, rollout: &Rollout, member: &Member) -> Stand {
     if let Some(ended) = ending(plan_context, rollout, member) {
@@ -120,7 +134,7 @@ fn sickness(plan_context: &PlanContext, rollout: &Rollout, member: &Member) -> O
     }
     match &said.health {
         InstanceHealth::Unhealthy { problem } => Some(MemberFailureKind::Unhealthy(problem.clone())),
-        InstanceHealth::Stuck { failure } => Some(MemberFailureKind::Stuck(failure.clone())),
+        InstanceHealth::Stuck { failure, .. } => Some(MemberFailureKind::Stuck(failure.clone())),
         InstanceHealth::Healthy | InstanceHealth::Starting | InstanceHealth::Stopped | InstanceHealth::Unknown => None,
     }
 }
@@ -180,7 +194,7 @@ fn before_the_order(
 /// Returns the state of a host that was given up and came back in the middle of our order: it takes a slot too.
 fn resumed(now: Time, rollout: &Rollout, member: &Member, seen: &InstanceObserved) -> Option<Stand> {
     let Running::Busy { order, doing, .. } = &seen.running else { return None };
-    (1..=rollout.attempt).rev().find(|attempt| upgrade_id(rollout, *attempt, member) == *order)?;
+    (1..=rollout.attempt_of(&member.instance)).rev().find(|attempt| upgrade_id(rollout, *attempt, member) == *order)?;
     let (order, since) = (order.clone(), seen.at);
     let due = since.after(rollout.strategy.longest()).after(GRACE);
     if due <= now {

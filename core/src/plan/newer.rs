@@ -35,7 +35,8 @@ impl PlanContext<'_> {
             return Some(&undo.id);
         }
         let claim = instance_context.claim.filter(|claim| brings(claim.member))?;
-        let may_begin = || !self.has_ended_well(claim.rollout, claim.member) && is_active(&self.phase(claim.rollout));
+        let is_left = |rollout: &Rollout| !rollout.skips.contains_key(name) && is_active(&self.phase(rollout));
+        let may_begin = || !self.has_ended_well(claim.rollout, claim.member) && is_left(claim.rollout);
         let has_done = || matches!(self.newer(name), Some(Newer::Brought(_)));
         (may_begin() || has_done()).then_some(&claim.rollout.id)
     }

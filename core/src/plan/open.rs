@@ -81,8 +81,11 @@ pub(super) fn is_busy_with(running: &Running, id: &OrderId) -> bool {
     }
 }
 
-/// An order of an aborted rollout that a lost host may not have received: it must not find it when it is back.
+/// An order of an aborted rollout or of a skipped member that a lost host may not have received: it must not find it when it is
+/// back.
 fn is_unwanted(plan_context: &PlanContext, order: &OpenOrder) -> bool {
     let Some(id) = &order.rollout else { return false };
-    plan_context.desired.rollouts.get(id).is_none_or(|rollout| rollout.intent == RolloutIntent::Abort)
+    plan_context.desired.rollouts.get(id).is_none_or(|rollout| {
+        rollout.intent == RolloutIntent::Abort || rollout.skips.contains_key(&order.order.instance)
+    })
 }

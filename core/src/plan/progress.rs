@@ -37,12 +37,12 @@ pub(super) fn progress<'r>(plan_context: &PlanContext, rollout: &'r Rollout) -> 
         HaltReason::new(gate::is_in_canary(&rollout.strategy, &counts), failures)
     });
     let (phase, gate) = gate::decide(rollout, &counts, halt, plan_context.now);
-    let taken = take::take(plan_context, &rollout.strategy, &gate, &mut standings);
+    let taken = take::take(plan_context, rollout, &gate, &mut standings);
     let mut wakes: Vec<Time> = standings.iter().filter_map(|member_context| member_context.wakes).collect();
     // Without ready members, a gate that opens changes nothing.
     match gate {
         _ if counts.ready == 0 => {}
-        Gate::Open { .. } => wakes.extend(gate::last_start(&rollout.strategy, plan_context.now)),
+        Gate::Open { .. } | Gate::Retries { .. } => wakes.extend(gate::last_start(&rollout.strategy, plan_context.now)),
         Gate::Shut { until, .. } => wakes.extend(until),
     }
     Progress { rollout, phase, counts, standings, taken, wakes }
@@ -74,6 +74,7 @@ impl Progress<'_> {
                 | MemberState::Done { .. }
                 | MemberState::Sickened { .. }
                 | MemberState::Failed { .. }
+                | MemberState::Skipped { .. }
                 | MemberState::Elsewhere { .. }
                 | MemberState::Superseded { .. }
                 | MemberState::Removed => return None,
@@ -101,7 +102,7 @@ fn order<'a>(
 ) -> Option<(&'a crate::names::InstanceName, NewOrder)> {
     let instance_context = plan_context.index.instance(&member.instance)?;
     let order = Order {
-        id: member::upgrade_id(rollout, rollout.attempt, member),
+        id: member::upgrade_id(rollout, rollout.attempt_of(&member.instance), member),
         instance: instance_context.name.clone(),
         action: action(plan_context, member, instance_context),
         deadline: rollout.strategy.deadline,

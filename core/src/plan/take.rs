@@ -5,7 +5,7 @@ use super::member::{MemberContext, Tally};
 use super::{MemberState, PlanContext};
 use crate::names::InstanceName;
 use crate::reason::WaitReason;
-use crate::rollout::Strategy;
+use crate::rollout::Rollout;
 use std::collections::{BTreeMap, HashMap};
 
 /// Takes ready members in their order while there are slots, and writes a reason at every other.
@@ -13,24 +13,30 @@ use std::collections::{BTreeMap, HashMap};
 /// Returns their indexes in the list.
 pub(super) fn take(
     plan_context: &PlanContext,
-    strategy: &Strategy,
+    rollout: &Rollout,
     gate: &Gate,
     standings: &mut [MemberContext],
 ) -> Vec<usize> {
     let (room, shut) = match gate {
         Gate::Open { room } => (*room, None),
+        Gate::Retries { room, reason } => (*room, Some(reason)),
         Gate::Shut { reason, .. } => (0, Some(reason)),
     };
-    let mut sharing = Sharing::of(plan_context, &strategy.per, standings);
+    let mut sharing = Sharing::of(plan_context, &rollout.strategy.per, standings);
     let mut taken = Vec::new();
     for (place, member_context) in standings.iter_mut().enumerate() {
         if member_context.tally != Tally::Ready {
             continue;
         }
+        let may_begin = match gate {
+            Gate::Open { .. } => true,
+            Gate::Retries { .. } => rollout.is_retried(&member_context.member.instance),
+            Gate::Shut { .. } => false,
+        };
         let reason = match shut {
-            Some(shut) => shut.clone(),
-            None if taken.len() >= room => WaitReason::LaterWave,
-            None => match sharing.full(&member_context.member.instance) {
+            Some(shut) if !may_begin => shut.clone(),
+            _ if taken.len() >= room => WaitReason::LaterWave,
+            _ => match sharing.full(&member_context.member.instance) {
                 Some(full) => full,
                 None => {
                     sharing.add(&member_context.member.instance);

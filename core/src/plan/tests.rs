@@ -7,6 +7,7 @@ mod instances;
 mod returning;
 mod rollouts;
 mod shown;
+mod steered;
 mod undone;
 
 use super::plan;

@@ -73,6 +73,10 @@ named! {
         AbortRollout = "abort the rollout",
         /// Undo a rollout.
         UndoRollout = "undo the rollout",
+        /// Try a member of a rollout again.
+        RetryMember = "try the instance again",
+        /// Leave a member of a rollout out.
+        SkipMember = "skip the instance",
         /// Take backups.
         BackUp = "back up",
         /// Drill a backup.

@@ -5,6 +5,7 @@ use super::{AdmissionRefusal, BackupRefusal, CountedThing, FileRefusal, HeldName
 use crate::access::{Role, Subject};
 use crate::names::{HostName, InstanceName, OperatorName, ReleaseName, RolloutId, Version};
 use crate::order_failure::OrderFailure;
+use crate::plan::MemberRefusal;
 use crate::policy_refusal::PolicyRefusal;
 use crate::proposal::RolloutRefusal;
 use crate::query_failure::QueryFailure;
@@ -167,6 +168,27 @@ pub enum CallRefusal {
     /// The rollout is neither paused nor halted.
     #[error("it is neither paused nor halted")]
     RolloutRuns,
+    /// The instance is no member of the rollout.
+    #[error("`{instance}` is no member of {rollout}")]
+    NotAMember { instance: InstanceName, rollout: RolloutId },
+    /// No rollout that is not over has the instance.
+    #[error("no rollout that is not over has `{instance}`")]
+    NoRolloutOf { instance: InstanceName },
+    /// A newer rollout has the member.
+    #[error("the newer rollout {rollout} has `{instance}`")]
+    MemberSuperseded { instance: InstanceName, rollout: RolloutId },
+    /// The order of the member is under way.
+    #[error("the order of `{instance}` is under way")]
+    MemberUnderWay { instance: InstanceName },
+    /// No order of the member has failed.
+    #[error("no order of `{instance}` has failed")]
+    MemberNotFailed { instance: InstanceName },
+    /// Nothing is left to do for the member.
+    #[error("nothing is left to do for `{instance}`")]
+    MemberHasNothingLeft { instance: InstanceName },
+    /// The data of the instance may be other than before its upgrade.
+    #[error("the data of `{instance}` may be other than before the upgrade")]
+    DataInDoubt { instance: InstanceName },
     /// The host is not connected.
     #[error("`{host}` is not connected")]
     HostNotConnected { host: HostName },
@@ -251,3 +273,17 @@ macro_rules! areas {
 }
 
 areas! { Admission: AdmissionRefusal, Backup: BackupRefusal, File: FileRefusal, Rollout: RolloutRefusal }
+
+impl From<MemberRefusal> for CallRefusal {
+    fn from(refusal: MemberRefusal) -> Self {
+        match refusal {
+            MemberRefusal::RolloutOver => Self::RolloutOver,
+            MemberRefusal::NotAMember { instance, rollout } => Self::NotAMember { instance, rollout },
+            MemberRefusal::Superseded { instance, rollout } => Self::MemberSuperseded { instance, rollout },
+            MemberRefusal::UnderWay(instance) => Self::MemberUnderWay { instance },
+            MemberRefusal::NotFailed(instance) => Self::MemberNotFailed { instance },
+            MemberRefusal::NothingLeft(instance) => Self::MemberHasNothingLeft { instance },
+            MemberRefusal::DataInDoubt(instance) => Self::DataInDoubt { instance },
+        }
+    }
+}

@@ -88,13 +88,20 @@ impl Laws {
             if new.is_empty() {
                 continue;
             }
-            let open = kept().filter(|open| open.rollout.as_ref() == Some(&rollout.id));
+            let skipped = new.iter().find(|new| rollout.skips.contains_key(&new.order.instance));
+            hold!(skipped.is_none(), "{} asks for a skipped member: {skipped:?}", rollout.id);
+            let is_given_up = |open: &&OpenOrder| {
+                let until = open.asked.after(longest(open.order.deadline)).after(GRACE);
+                rollout.skips.contains_key(&open.order.instance) && until <= now
+            };
+            let open = kept().filter(|open| open.rollout.as_ref() == Some(&rollout.id) && !is_given_up(open));
             let open: Vec<&HostName> = open.map(|open| &open.host).chain(new.iter().map(|new| &new.host)).collect();
-            self.of_a_rollout(desired, observed, rollout, &open, now)?;
+            let is_retry = new.iter().all(|new| rollout.retries.contains_key(&new.order.instance));
+            self.of_a_rollout(desired, observed, (rollout, is_retry), &open, now)?;
         }
         self.data.of_a_plan(desired, asked, observed, plan, now)?;
         for new in &plan.orders {
-            let attempt = new.rollout.as_ref().map_or(0, |id| desired.rollouts[id].attempt);
+            let attempt = new.rollout.as_ref().map_or(0, |id| desired.rollouts[id].attempt_of(&new.order.instance));
             let given = Given { rollout: new.rollout.clone(), attempt, instance: new.order.instance.clone() };
             self.given.insert(new.order.id.clone(), given);
         }
@@ -105,16 +112,17 @@ impl Laws {
         &self,
         desired: &Desired,
         observed: &Observed,
-        rollout: &Rollout,
+        (rollout, is_retry): (&Rollout, bool),
         open: &[&HostName],
         now: Time,
     ) -> Verdict {
         let (id, strategy) = (&rollout.id, &rollout.strategy);
         let heard = self.heard(observed, rollout);
         hold!(rollout.intent == RolloutIntent::Run, "{id} asks although it is paused or aborted");
-        hold!(heard.failures < strategy.max_failures as usize, "{id} asks after {} failures", heard.failures);
+        let is_below = heard.failures < strategy.max_failures as usize;
+        hold!(is_below || is_retry, "{id} asks after {} failures", heard.failures);
         let canary = strategy.canary as usize;
-        hold!(heard.successes >= canary || heard.failures == 0, "{id} asks after its canary failed");
+        hold!(heard.successes >= canary || heard.failures == 0 || is_retry, "{id} asks after its canary failed");
         let at_once = strategy.at_once.of(rollout.members.len());
         let mut boundaries = (0..).map(|wave| canary + wave * at_once).filter(|end| *end > 0);
         let end = boundaries.find(|end| *end > heard.ended).expect("they never end");
@@ -141,10 +149,13 @@ impl Laws {
                 continue;
             };
             let is_well = ended.outcome.is_success();
-            if !is_well && given.attempt != rollout.attempt {
+            if !is_well && given.attempt != rollout.attempt_of(&given.instance) {
                 continue;
             }
             let is_sick = is_well && is_sick(observed, rollout, &given.instance, ended.at);
+            if (!is_well || is_sick) && rollout.skips.contains_key(&given.instance) {
+                continue;
+            }
             heard.ended += 1;
             heard.last_end = heard.last_end.max(ended.at);
             heard.successes += usize::from(is_well && !is_sick);
@@ -212,7 +223,8 @@ impl Laws {
         let has_ended = observed.ended.iter().any(|(id, ended)| {
             let given = self.given.get(id).filter(|given| given.rollout.as_ref() == Some(&rollout.id));
             given.is_some_and(|g| {
-                g.instance == member.instance && (ended.outcome.is_success() || g.attempt == rollout.attempt)
+                g.instance == member.instance
+                    && (ended.outcome.is_success() || g.attempt == rollout.attempt_of(&g.instance))
             })
         });
         let is_newer = |other: &Rollout| (other.created, &other.id) > (rollout.created, &rollout.id);
@@ -220,7 +232,8 @@ impl Laws {
         let is_superseded = desired.rollouts.values().any(|other| is_newer(other) && is_named(other));
         let is_there = desired.hosts.contains_key(&instance.host) && instance.removal.is_none();
         let is_at_from = matches!(&seen.running, Running::Settled(said) if said.release == member.from);
-        is_there && is_at_from && !has_ended && !is_superseded
+        let is_skipped = rollout.skips.contains_key(&member.instance);
+        is_there && is_at_from && !has_ended && !is_superseded && !is_skipped
     }
 
     /// Checks the end: every rollout is over, or names the hosts that it waits for.

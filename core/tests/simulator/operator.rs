@@ -5,9 +5,9 @@ use crate::random::Random;
 use fleet_core::facts::{Asked, Desired, Observed, Removal};
 use fleet_core::names::{InstanceName, RolloutId};
 use fleet_core::order::PowerRequest;
-use fleet_core::plan::{RolloutPhase, phase};
+use fleet_core::plan::{PlanContext, RolloutPhase, phase};
 use fleet_core::proposal::{Proposal, RolloutRequest, propose, propose_undo};
-use fleet_core::rollout::{RolloutIntent, StrategyRequest};
+use fleet_core::rollout::{RolloutIntent, Skip, StrategyRequest};
 use fleet_core::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,8 @@ pub fn act(random: &mut Random, desired: &mut Desired, asked: &Asked, observed: 
     match random.between(0, 99) {
         0..=34 => begin_rollout(random, desired, asked, observed, now),
         35..=44 => set_intent(random, desired, RolloutIntent::Pause),
-        45..=69 => resume(random, desired, asked, observed, now),
+        45..=60 => resume(random, desired, asked, observed, now),
+        61..=69 => steer_member(random, desired, asked, observed, now),
         70..=76 => set_intent(random, desired, RolloutIntent::Abort),
         77..=82 => undo(random, desired, asked, observed, now),
         83..=88 => change(random, desired, |instance, _| instance.revision += 1),
@@ -92,7 +93,27 @@ fn resume(random: &mut Random, desired: &mut Desired, asked: &Asked, observed: &
         return;
     };
     rollout.intent = RolloutIntent::Run;
-    rollout.attempt += u32::from(is_halted);
+    if is_halted {
+        *rollout = rollout.clone().with_next_attempt();
+    }
+}
+
+/// Tries a member again, or leaves it out, as the coordinator would allow it.
+fn steer_member(random: &mut Random, desired: &mut Desired, asked: &Asked, observed: &Observed, now: Time) {
+    let Some(id) = any(random, desired) else { return };
+    let rollout = &desired.rollouts[&id];
+    let instance = rollout.members[random.index(rollout.members.len())].instance.clone();
+    let plan_context = PlanContext::new(desired, asked, observed, now);
+    let steered = match random.percent(60) {
+        true => plan_context.retry(rollout, &instance),
+        false => {
+            let skip = Skip { by: read("ada"), at: now, reason: read("its disk is being replaced") };
+            plan_context.skip(rollout, &instance, skip)
+        }
+    };
+    if let Ok(steered) = steered {
+        desired.rollouts.insert(id, steered);
+    }
 }
 
 fn undo(random: &mut Random, desired: &mut Desired, asked: &Asked, observed: &Observed, now: Time) {

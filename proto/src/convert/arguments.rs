@@ -11,6 +11,7 @@ use fleet_core::names::{
 use fleet_core::order_kind::OrderKind;
 use fleet_core::plain_text::ShortText;
 use fleet_core::refused_call::{CountedThing, LocationPart, NamedKind, SharedWork};
+use fleet_core::rollout::SkipReason;
 use fleet_core::time::Time;
 use fleet_core::units::Period;
 use std::time::Duration;
@@ -64,6 +65,7 @@ single_arguments!(
     RolloutId,
     SharedWork,
     ShortText,
+    SkipReason,
     SnapshotId,
     StoreName,
     Subject,

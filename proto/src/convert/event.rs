@@ -56,6 +56,8 @@ coded_message! {
     RolloutPaused { by },
     RolloutResumed { by },
     RolloutAborted { by },
+    MemberRetried { instance, by },
+    MemberSkipped { instance, by, reason },
     UndoRequested { by },
     PolicyChanged { by, fewer },
     PolicyRemoved { by },

@@ -60,6 +60,7 @@ pub fn incoming_member_failure(message: v1::MemberFailure) -> Option<MemberFailu
         | v1::MemberState::Waiting
         | v1::MemberState::UnderWay
         | v1::MemberState::Done
+        | v1::MemberState::Skipped
         | v1::MemberState::Offline
         | v1::MemberState::Elsewhere
         | v1::MemberState::Removed => return None,

@@ -26,6 +26,7 @@ const LINE_LIMIT: usize = 400;
 
 impl From<InstanceSaid> for v1::InstanceSaid {
     fn from(said: InstanceSaid) -> Self {
+        let data_changed = said.health.is_data_changed();
         let (health, health_problem, stuck) = write_health(said.health);
         Self {
             release: Some(said.release.into()),
@@ -34,6 +35,7 @@ impl From<InstanceSaid> for v1::InstanceSaid {
             health: health.into(),
             health_problem,
             stuck,
+            data_changed,
             drift: said.drift.into_iter().map(Into::into).collect(),
             containers: said.containers.into_iter().map(Into::into).collect(),
             coverage: said.coverage.map(Into::into),
@@ -79,7 +81,8 @@ fn read_running(
 }
 
 fn read_said(message: v1::InstanceSaid, left_out: &mut Vec<ConvertError>) -> Result<InstanceSaid, ConvertError> {
-    let health = read_health(message.health, message.health_problem, message.stuck, left_out)?;
+    let stuck = message.stuck.map(|failure| (failure, message.data_changed));
+    let health = read_health(message.health, message.health_problem, stuck, left_out)?;
     let drift = at_most("instance.drift", LINE_LIMIT, message.drift)?;
     let leftovers = at_most("instance.leftovers", LINE_LIMIT, message.leftovers)?;
     let containers = at_most("instance.containers", LINE_LIMIT, message.containers)?;
@@ -126,16 +129,19 @@ fn write_health(health: InstanceHealth) -> (v1::Health, Option<v1::HealthProblem
         InstanceHealth::Healthy => (v1::Health::Healthy, None, None),
         InstanceHealth::Starting => (v1::Health::Starting, None, None),
         InstanceHealth::Unhealthy { problem } => (v1::Health::Unhealthy, Some(problem.into()), None),
-        InstanceHealth::Stuck { failure } => (v1::Health::Unhealthy, None, Some(failure.into())),
+        InstanceHealth::Stuck { failure, .. } => (v1::Health::Unhealthy, None, Some(failure.into())),
         InstanceHealth::Stopped => (v1::Health::Stopped, None, None),
         InstanceHealth::Unknown => (v1::Health::Unknown, None, None),
     }
 }
 
+/// Failure of the order that is stuck, and whether the data may be other than before it.
+type ReportedStuck = (v1::OrderFailure, bool);
+
 fn read_health(
     number: i32,
     problem: Option<v1::HealthProblem>,
-    stuck: Option<v1::OrderFailure>,
+    stuck: Option<ReportedStuck>,
     left_out: &mut Vec<ConvertError>,
 ) -> Result<InstanceHealth, ConvertError> {
     let unknown = ConvertError::Unknown { field: "instance.health" };
@@ -155,15 +161,15 @@ fn read_health(
 
 fn read_unhealthy(
     problem: Option<v1::HealthProblem>,
-    stuck: Option<v1::OrderFailure>,
+    stuck: Option<ReportedStuck>,
     left_out: &mut Vec<ConvertError>,
 ) -> InstanceHealth {
-    if stuck.is_some() {
-        let failure = incoming_failure(stuck);
+    if let Some((failure, is_data_changed)) = stuck {
+        let failure = incoming_failure(Some(failure));
         if matches!(failure, OrderFailure::Unknown { .. }) {
             left_out.push(ConvertError::Unknown { field: "instance.stuck" });
         }
-        return InstanceHealth::Stuck { failure };
+        return InstanceHealth::Stuck { failure, is_data_changed };
     }
     let problem = reported_problem(problem);
     if matches!(problem, HealthProblem::Unknown { .. }) {

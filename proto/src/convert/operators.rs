@@ -135,6 +135,7 @@ impl From<&MemberState> for v1::MemberState {
             MemberState::Done { .. } => Self::Done,
             MemberState::Sickened { .. } => Self::Unhealthy,
             MemberState::Failed { .. } => Self::Failed,
+            MemberState::Skipped { .. } => Self::Skipped,
             MemberState::Offline => Self::Offline,
             MemberState::Elsewhere { .. } | MemberState::Superseded { .. } => Self::Elsewhere,
             MemberState::Removed => Self::Removed,

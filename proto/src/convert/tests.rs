@@ -124,7 +124,8 @@ fn what_an_instance_is_comes_back_as_it_was() {
         InstanceHealth::Healthy,
         InstanceHealth::Starting,
         InstanceHealth::Unhealthy { problem: HealthProblem::ContainerDead("web".to_owned()) },
-        InstanceHealth::Stuck { failure: OrderFailure::NoStores },
+        InstanceHealth::Stuck { failure: OrderFailure::NoStores, is_data_changed: false },
+        InstanceHealth::Stuck { failure: OrderFailure::NoStores, is_data_changed: true },
         InstanceHealth::Stopped,
         InstanceHealth::Unknown,
     ] {

@@ -25,6 +25,12 @@ pub(super) fn grpc_code(refusal: &CallRefusal) -> Code {
         | CallRefusal::Rollout { .. }
         | CallRefusal::RolloutOver
         | CallRefusal::RolloutRuns
+        | CallRefusal::NoRolloutOf { .. }
+        | CallRefusal::MemberSuperseded { .. }
+        | CallRefusal::MemberUnderWay { .. }
+        | CallRefusal::MemberNotFailed { .. }
+        | CallRefusal::MemberHasNothingLeft { .. }
+        | CallRefusal::DataInDoubt { .. }
         | CallRefusal::HostNotConnected { .. }
         | CallRefusal::HostBusy { .. }
         | CallRefusal::TooManyQuestions { .. }
@@ -57,7 +63,7 @@ pub(super) fn grpc_code(refusal: &CallRefusal) -> Code {
         | CallRefusal::OthersSlow { .. }
         | CallRefusal::RenderersBusy
         | CallRefusal::TooMany { .. } => Code::ResourceExhausted,
-        CallRefusal::Missing { .. } => Code::NotFound,
+        CallRefusal::Missing { .. } | CallRefusal::NotAMember { .. } => Code::NotFound,
         CallRefusal::NameTaken { .. }
         | CallRefusal::NameOfFailed { .. }
         | CallRefusal::HostConnected { .. }

@@ -58,6 +58,7 @@ wire_enums!(
     LogStream,
     ManifestChangeCode,
     MemberNotAskedCode,
+    MemberAction,
     MemberState,
     NextBackup,
     MissingReplyCode,

@@ -95,6 +95,7 @@ fn is_moved(state: MemberState) -> bool {
         MemberState::Done | MemberState::Unhealthy | MemberState::UnderWay | MemberState::Overdue => true,
         MemberState::Waiting
         | MemberState::Failed
+        | MemberState::Skipped
         | MemberState::Offline
         | MemberState::Elsewhere
         | MemberState::Removed

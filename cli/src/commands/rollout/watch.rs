@@ -72,6 +72,9 @@ impl Display {
 /// Returns the exit status, and an error if the rollout did not reach its aim.
 pub fn conclude(context: &Context, view: &RolloutView) -> Result<ExitStatus, CommandError> {
     context.printer.answer(format!("{}: {} ({})", view.id, word::<RolloutPhase>(view.phase), counts(view)))?;
+    if is_done(view.phase()) && view.failed == 0 && view.skipped > 0 {
+        return Err(ended_without(view));
+    }
     if is_done(view.phase()) && view.failed == 0 {
         if view.offline > 0 {
             context.printer.story("those offline catch up when they are back, under the same gates");
@@ -94,6 +97,16 @@ pub fn conclude(context: &Context, view: &RolloutView) -> Result<ExitStatus, Com
         view.id
     );
     Err(CommandError::refused(format!("could not roll out {}", view.version)).because(reason).hint(hint))
+}
+
+/// Returns the error of a rollout that is done but for instances that operators have skipped.
+fn ended_without(view: &RolloutView) -> CommandError {
+    let skipped = view.members.iter().filter(|member| member.state() == MemberState::Skipped);
+    let skipped: Vec<_> =
+        skipped.map(|member| format!("{} was skipped: {}", member.instance, text_of(member))).collect();
+    CommandError::refused(format!("could not roll out {} everywhere", view.version))
+        .because(skipped.join("; "))
+        .hint(format!("see `fleet rollout show {}`; a new rollout takes in what was skipped", view.id))
 }
 
 /// Returns whether a rollout has succeeded. An unknown phase does not count.

@@ -40,6 +40,8 @@ pub fn words(attempt: Attempt) -> &'static str {
         Attempt::ResumeRollout => "resume the rollout",
         Attempt::AbortRollout => "abort the rollout",
         Attempt::UndoRollout => "undo the rollout",
+        Attempt::RetryMember => "try the instance again",
+        Attempt::SkipMember => "skip the instance",
         Attempt::BackUp => "back up",
         Attempt::Drill => "drill",
         Attempt::Restore => "restore",

@@ -76,3 +76,65 @@ fn an_undo_shows_who_goes_back_and_asks() {
     ");
     assert!(fake.heard().contains("action: Undo"));
 }
+
+#[test]
+fn a_skip_shows_what_becomes_of_the_instance_and_asks() {
+    let (fake, environment) = shown("halted", &[("done", ""), ("failed", "no answer")]);
+    let skip = "fleet rollout skip notes-2 --reason disk";
+    assert_snapshot!(environment.run(skip).text(), @r"
+    exit 2
+    stderr:
+      notes-2  lab-2  1.1 -> 1.2  failed: rolled back: no answer
+          skipped: disk; what runs on its host stays as it is
+      labnotes-3 is then halted (1 done, 1 failed)
+    error: could not skip notes-2
+      because it must be agreed to, and nobody can be asked: this is no terminal
+    hint: add --yes to agree beforehand
+    ");
+    assert!(!fake.heard().contains("dry_run: false"));
+    assert_snapshot!(environment.run(&format!("{skip} --yes")).text(), @r"
+    exit 0
+    stdout:
+    labnotes-3: halted (1 done, 1 failed)
+
+    stderr:
+      notes-2  lab-2  1.1 -> 1.2  failed: rolled back: no answer
+          skipped: disk; what runs on its host stays as it is
+      labnotes-3 is then halted (1 done, 1 failed)
+    ");
+    assert!(fake.heard().contains("action: Skip, reason: \"disk\", dry_run: false"), "{}", fake.heard());
+}
+
+#[test]
+fn a_retry_can_be_looked_at_first() {
+    let (fake, environment) = shown("halted", &[("done", ""), ("failed", "no answer")]);
+    assert_snapshot!(environment.run("fleet rollout retry notes-2 --dry-run").text(), @r"
+    exit 0
+    stdout:
+      notes-2  lab-2  1.1 -> 1.2  failed: rolled back: no answer
+          it is tried again, under the same gates
+      labnotes-3 is then halted (1 done, 1 failed)
+
+    stderr:
+    this was a dry run: nothing was changed
+    ");
+    assert!(!fake.heard().contains("dry_run: false"));
+}
+
+#[test]
+fn a_rollout_that_ends_without_an_instance_does_not_end_well() {
+    let (_fake, environment) = shown("done", &[("done", ""), ("skipped", "its disk is being replaced")]);
+    assert_snapshot!(environment.run("fleet rollout show --follow").text(), @r"
+    exit 1
+    stdout:
+    labnotes-3: done (1 done, 1 skipped)
+
+    stderr:
+    06:00:00  notes-1  lab-1  done
+    06:00:00  notes-2  lab-2  skipped: its disk is being replaced (by ada)
+    06:00:00  labnotes-3  done (1 done, 1 skipped)
+    error: could not roll out 1.2 everywhere
+      because notes-2 was skipped: its disk is being replaced (by ada)
+    hint: see `fleet rollout show labnotes-3`; a new rollout takes in what was skipped
+    ");
+}

@@ -15,7 +15,7 @@ pub fn of_health(name: &InstanceName, health: &InstanceHealth, found: &[Finding]
             Some(say(name, Problem::Unhealthy(problem.shortened()), hint_of(name, problem)))
         }
         InstanceHealth::Stuck { .. } if found.iter().any(|it| matches!(it.problem, Problem::Stuck(_))) => None,
-        InstanceHealth::Stuck { failure } => {
+        InstanceHealth::Stuck { failure, .. } => {
             Some(say(name, Problem::Stuck(failure.shortened()), Hint::ShowInstance(name.clone())))
         }
         InstanceHealth::Healthy | InstanceHealth::Starting | InstanceHealth::Stopped | InstanceHealth::Unknown => None,
@@ -60,7 +60,7 @@ mod tests {
         };
         assert_eq!(hint(HealthProblem::VolumesGone(Vec::new())), Some(Hint::RestoreInstance(name.clone())));
         assert_eq!(hint(HealthProblem::ContainerDead("web".to_owned())), Some(Hint::SeeLogs(name.clone())));
-        let stuck = InstanceHealth::Stuck { failure: OrderFailure::NoStores };
+        let stuck = InstanceHealth::Stuck { failure: OrderFailure::NoStores, is_data_changed: false };
         let told = of_health(&name, &stuck, &[]).expect("nobody told it before");
         assert_eq!(told.problem, Problem::Stuck(OrderFailure::NoStores));
         assert_eq!(of_health(&name, &stuck, &[told]), None);

@@ -8,7 +8,7 @@ use fleet_proto::v1;
 
 /// Returns the explanation as a message.
 pub fn view(explanation: Explanation) -> v1::RolloutExplanation {
-    let ExplainedCounts { done, failed, under_way, waiting, offline, all } = explanation.counts;
+    let ExplainedCounts { done, failed, under_way, waiting, offline, skipped, all } = explanation.counts;
     v1::RolloutExplanation {
         in_canary: explanation.is_in_canary,
         until_ms: until(&explanation.phase).map_or(0, |until| until.0),
@@ -17,6 +17,7 @@ pub fn view(explanation: Explanation) -> v1::RolloutExplanation {
         under_way: count(under_way),
         waiting: count(waiting),
         offline: count(offline),
+        skipped: count(skipped),
         all: count(all),
         failures: explanation.failures.into_iter().map(Into::into).collect(),
         groups: explanation.groups.into_iter().map(group).collect(),
@@ -53,6 +54,7 @@ fn group(ReasonGroup { reason, instances }: ReasonGroup) -> v1::ReasonGroup {
             let (doing, progress) = (step.map(Into::into), progress.map(Into::into));
             v1::ReasonGroup { doing, progress, ..of(v1::MemberState::UnderWay) }
         }
+        MemberReason::Skipped => of(v1::MemberState::Skipped),
         MemberReason::Offline => of(v1::MemberState::Offline),
         MemberReason::Elsewhere(found) => {
             v1::ReasonGroup { release: found.to_string(), ..of(v1::MemberState::Elsewhere) }

@@ -158,7 +158,9 @@ fn bound_for<'a>(snapshot: &'a StateSnapshot, plan_context: &PlanContext<'_>) ->
             | RolloutPhase::Paused
             | RolloutPhase::DoneButOffline { .. } => false,
         };
-        let members = rollout.members.iter().filter(|member| plan_context.has(rollout, &member.instance));
+        let members = rollout.members.iter().filter(|member| {
+            plan_context.has(rollout, &member.instance) && !rollout.skips.contains_key(&member.instance)
+        });
         bound_for.extend(members.map(|member| {
             let version = &member.to.name.version;
             let halted = Bound::Halted { rollout: &rollout.id, short_of: version };
@@ -224,7 +226,7 @@ fn health_said(running: Option<&Running>) -> HealthShown {
     let shown = of(v1::InstanceHealth::from(&said.health));
     match &said.health {
         InstanceHealth::Unhealthy { problem } => HealthShown { problem: Some(problem.clone()), ..shown },
-        InstanceHealth::Stuck { failure } => HealthShown { stuck: Some(failure.clone()), ..shown },
+        InstanceHealth::Stuck { failure, .. } => HealthShown { stuck: Some(failure.clone()), ..shown },
         InstanceHealth::Healthy | InstanceHealth::Starting | InstanceHealth::Stopped | InstanceHealth::Unknown => shown,
     }
 }
@@ -327,7 +329,15 @@ mod tests {
         assert_eq!((shown.health(), shown.health_problem), (v1::InstanceHealth::Unhealthy, Some(problem.into())));
         assert_eq!(shown.hint, Some(Hint::RestoreInstance(read("notes-1")).into()));
         let failure = OrderFailure::NoStores;
-        facts.say_health("lab-1", "notes-1", "1.1", 1, InstanceHealth::Stuck { failure: failure.clone() }).await;
+        facts
+            .say_health(
+                "lab-1",
+                "notes-1",
+                "1.1",
+                1,
+                InstanceHealth::Stuck { failure: failure.clone(), is_data_changed: false },
+            )
+            .await;
         let shown = view(&facts);
         assert_eq!((shown.health(), shown.stuck), (v1::InstanceHealth::Unhealthy, Some(failure.into())));
     }

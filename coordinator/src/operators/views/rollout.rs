@@ -7,7 +7,7 @@ use crate::facts::StateSnapshot;
 use fleet_core::facts::Doing;
 use fleet_core::halt_reason::MemberFailureKind;
 use fleet_core::plan::{MemberState, PlanContext, RolloutPhase};
-use fleet_core::rollout::{LeftOut, Member, Rollout};
+use fleet_core::rollout::{LeftOut, Member, Rollout, Skip};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 
@@ -42,10 +42,12 @@ pub fn view(
         under_way: tally(&[Kind::UnderWay]),
         waiting: tally(&[Kind::Waiting]),
         offline: tally(&[Kind::Offline]),
+        skipped: tally(&[Kind::Skipped]),
         ..v1::RolloutView::default()
     };
     if detail == Detail::Full {
-        view.members = progress.members().map(|(member, state)| member_view(snapshot, member, state)).collect();
+        let member = |(member, state)| member_view(snapshot, rollout, member, state);
+        view.members = progress.members().map(member).collect();
         view.explanation = Some(explanation::view(progress.explain()));
         view.left_out = rollout.left_out.iter().map(left_out).collect();
         view.strategy = Some(v1::RolloutStrategy::of(&rollout.strategy, rollout.members.len()));
@@ -90,6 +92,7 @@ enum Kind {
     Done,
     Failed,
     Offline,
+    Skipped,
     Other,
 }
 
@@ -100,11 +103,18 @@ fn kind(state: &MemberState) -> Kind {
         MemberState::Done { .. } => Kind::Done,
         MemberState::Sickened { .. } | MemberState::Failed { .. } => Kind::Failed,
         MemberState::Offline => Kind::Offline,
+        MemberState::Skipped { .. } => Kind::Skipped,
         MemberState::Elsewhere { .. } | MemberState::Superseded { .. } | MemberState::Removed => Kind::Other,
     }
 }
 
-fn member_view(snapshot: &StateSnapshot, member: &Member, state: &MemberState) -> v1::MemberView {
+/// Returns a member of a rollout as operators see it.
+pub fn member_view(
+    snapshot: &StateSnapshot,
+    rollout: &Rollout,
+    member: &Member,
+    state: &MemberState,
+) -> v1::MemberView {
     let view = v1::MemberView {
         instance: member.instance.to_string(),
         host: snapshot.instance(&member.instance).map(|instance| instance.host.to_string()).unwrap_or_default(),
@@ -113,9 +123,10 @@ fn member_view(snapshot: &StateSnapshot, member: &Member, state: &MemberState) -
         through: versions(&member.through),
         state: v1::MemberState::from(state).into(),
         since_ms: since(state).map_or(0, |since| since.0),
+        skip: rollout.skips.get(&member.instance).map(skip),
         ..Default::default()
     };
-    match state {
+    match state.unskipped() {
         MemberState::Waiting { reason } => v1::MemberView { waiting: Some(reason.clone().into()), ..view },
         MemberState::UnderWay { doing, held_up, .. } => {
             let Doing { step, progress } = doing.clone().unwrap_or_default();
@@ -133,7 +144,11 @@ fn member_view(snapshot: &StateSnapshot, member: &Member, state: &MemberState) -
         }
         MemberState::Elsewhere { found } => v1::MemberView { release: found.to_string(), ..view },
         MemberState::Superseded { by } => v1::MemberView { rollout: by.to_string(), ..view },
-        MemberState::Overdue { .. } | MemberState::Done { .. } | MemberState::Offline | MemberState::Removed => view,
+        MemberState::Overdue { .. }
+        | MemberState::Done { .. }
+        | MemberState::Skipped { .. }
+        | MemberState::Offline
+        | MemberState::Removed => view,
     }
 }
 
@@ -149,13 +164,18 @@ fn sickened(kind: &MemberFailureKind, view: v1::MemberView) -> v1::MemberView {
     }
 }
 
+fn skip(Skip { by, at, reason }: &Skip) -> v1::MemberSkip {
+    v1::MemberSkip { by: by.to_string(), at_ms: at.0, reason: reason.to_string() }
+}
+
 /// Returns the time since when a member is in its state, if it is known.
 fn since(state: &MemberState) -> Option<Time> {
-    match state {
+    match state.unskipped() {
         MemberState::UnderWay { since, .. } | MemberState::Overdue { since, .. } => Some(*since),
         MemberState::Done { at } | MemberState::Failed { at, .. } => Some(*at),
         MemberState::Waiting { .. }
         | MemberState::Sickened { .. }
+        | MemberState::Skipped { .. }
         | MemberState::Offline
         | MemberState::Elsewhere { .. }
         | MemberState::Superseded { .. }

@@ -15,11 +15,14 @@ fn check(facts: &str, expect: &str) {
 }
 
 fn lines(found: &Explanation) -> Vec<String> {
-    let ExplainedCounts { done, failed, under_way, waiting, offline, all } = found.counts;
+    let ExplainedCounts { done, failed, under_way, waiting, offline, skipped, all } = found.counts;
+    let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
     let canary = if found.is_in_canary { ", the canary first" } else { "" };
     let mut lines = vec![
         format!("{}{canary}", shown::phase(&found.phase)),
-        format!("{done} done, {failed} failed, {under_way} under way, {waiting} waiting, {offline} offline, of {all}"),
+        format!(
+            "{done} done, {failed} failed, {under_way} under way, {waiting} waiting, {offline} offline{skipped}, of {all}"
+        ),
     ];
     lines.extend(found.failures.iter().map(shown::failure));
     for ReasonGroup { reason, instances } in &found.groups {
@@ -114,5 +117,17 @@ fn a_host_that_is_two_machines_is_told_nothing_and_says_why() {
              a: held up: {because}
              b: wait: LaterWave"
         ),
+    );
+}
+
+#[test]
+fn a_skipped_member_is_counted_and_named() {
+    check(
+        "a 1.1 stuck\nb 1.1\nc 1.1\nrollout 1.2 canary 1 skipped a skipped c\nended a upgrade stuck 950\nasked b upgrade 900",
+        "Running, the canary first
+         0 done, 0 failed, 1 under way, 0 waiting, 0 offline, 2 skipped, of 3
+         a, c: Skipped
+         b: UnderWay(None)
+         next: a: ReadAgentLog",
     );
 }

@@ -6,13 +6,15 @@
 //! now 1000
 //! since 990                         the coordinator's start
 //! a 1.1 site=fr                     a host with a label; its instance runs 1.1
-//! b 1.1 offline 950                 lost at 950; also: silent, never, absent, busy STEP, sick, stopped, gone, seen TIME,
+//! b 1.1 offline 950                 lost at 950; also: silent, never, absent, busy STEP, sick, stuck,
+//!                                   doubtful (stuck with changed data), stopped, gone, seen TIME,
 //!                                   twice (two machines connect as it)
 //! c 1.1 revision 2 power stop       what operators want of it; also: removing, came-back TIME. It says revision 1, or as
 //!                                   `says N`
 //! d 1.1 hours 22:00-23:00 forbids   what its own policy says
 //! rollout 1.2 canary 1 of a,b       r1, created at 1; also: from V, at-once N, soak S, max-failures N, per L=N,
-//!                                   window W, deadline S, paused, aborted, attempt N, created TIME, brings REVISION
+//!                                   window W, deadline S, paused, aborted, attempt N, created TIME, brings REVISION,
+//!                                   retried INSTANCE, skipped INSTANCE
 //! asked a upgrade 900               an open order; also: install, configure, power, remove, upgrade/ATTEMPT/ROLLOUT,
 //!                                   install/REVISION
 //! ended a upgrade done 950          also: already, rolled-back, stuck, refused, failed,
@@ -34,7 +36,7 @@ use crate::names::{HostName, InstanceName, OrderId, RolloutId};
 use crate::order::{Action, Order, Outcome, PowerRequest, order_id};
 use crate::order_failure::OrderFailure;
 use crate::release::{Goal, Release};
-use crate::rollout::{Member, Rollout, RolloutIntent, Strategy};
+use crate::rollout::{Member, Rollout, RolloutIntent, Skip, Strategy};
 use crate::time::Time;
 use data::{action, kind_of};
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,6 +116,8 @@ impl Given {
                         last: None,
                     });
                 }
+                "stuck" => last.health = stuck(false),
+                "doubtful" => last.health = stuck(true),
                 "sick" => last.health = InstanceHealth::Unhealthy { problem: HealthProblem::other("no answer") },
                 "stopped" => last.health = InstanceHealth::Stopped,
                 "twice" => self.observed.greetings = two_machines(name, self.now).into(),
@@ -155,6 +159,7 @@ impl Given {
         let mut members: Vec<InstanceName> = self.desired.instances.keys().cloned().collect();
         let (mut from, mut attempt, mut created, mut run) = (release("1.1"), 1, Time(1000), RolloutIntent::Run);
         let (mut strategy, mut brings, mut through) = (strategy(), None, Vec::new());
+        let (mut retries, mut skips) = (BTreeMap::new(), BTreeMap::new());
         while let Some(next) = words.next() {
             match next {
                 "of" => members = word(words).split(',').map(read).collect(),
@@ -162,6 +167,8 @@ impl Given {
                 "through" => through.push(release(word(words))),
                 "brings" => brings = Some(read(word(words))),
                 "attempt" => attempt = read(word(words)),
+                "retried" => *retries.entry(read(word(words))).or_default() += 1,
+                "skipped" => drop(skips.insert(read(word(words)), skip())),
                 "created" => created = seconds(word(words)),
                 "paused" => run = RolloutIntent::Pause,
                 "aborted" => run = RolloutIntent::Abort,
@@ -197,6 +204,8 @@ impl Given {
             left_out: Vec::new(),
             intent: run,
             attempt,
+            retries,
+            skips,
             created,
             by: read("ada"),
         };
@@ -284,6 +293,14 @@ impl Given {
             }
         }
     }
+}
+
+pub fn skip() -> Skip {
+    Skip { by: read("ada"), at: Time(1), reason: read("its disk is being replaced") }
+}
+
+fn stuck(is_data_changed: bool) -> InstanceHealth {
+    InstanceHealth::Stuck { failure: OrderFailure::other("no answer"), is_data_changed }
 }
 
 fn request(text: &str) -> PowerRequest {

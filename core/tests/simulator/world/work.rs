@@ -50,7 +50,7 @@ impl World {
         let takes = self.random.between(2_000, 90_000);
         let back = Outcome::RolledBack { failure: OrderFailure::other("the probe got no answer") };
         let (takes, outcome) = match fate(&mut self.random, order, is_bad, self.is_calm) {
-            Fate::Hangs => (deadline + self.random.between(MINUTE, 2 * budget), back),
+            Fate::Hangs => (deadline + self.random.between(MINUTE, MINUTE.max(2 * budget)), back),
             _ if takes > deadline => (deadline, back),
             Fate::Well => (takes, Outcome::Done),
             // Some ways back take all their time.
