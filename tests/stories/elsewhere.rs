@@ -53,10 +53,14 @@ fn alone(version: &str) -> App {
 #[test]
 fn an_upgraded_instance_returns_to_the_release_the_data_and_the_values_of_a_backup() {
     let fleet = Fleet::with_rows_of(&alone("1.1"), &["lab-1"]);
-    let backup = back_up(&fleet, "notes-1");
+    policy(&fleet, "--all");
+    fleet.until("its first backup", || listed(&fleet, "notes-1").len() == 1);
     fleet.push(&alone("1.2"));
     fleet.done("rollout --version 1.2 --yes --canary 0 --soak 0s");
     fleet.wait_version("notes-1", "1.2");
+    let newest = &listed(&fleet, "notes-1")[0];
+    assert_eq!(newest["backup"]["cause"], "safety", "the upgrade has made one of before: {newest}");
+    let backup = newest["id"].as_str().expect("it has one").to_owned();
     fleet.set_rows("lab-1", "notes-1", "migrated");
     fleet.done("instance set notes-1 title=Later --yes");
     fleet

@@ -62,7 +62,7 @@ impl Facts {
                 match how {
                     RequestEnd::Lapsed => change.tell(name, EventKind::RequestLapsed),
                     RequestEnd::Done => {
-                        request.into_iter().for_each(|request| note_return(&mut instance, &request.action))
+                        request.into_iter().for_each(|request| note_return(&mut instance, &request.action));
                     }
                     RequestEnd::Failed => {}
                 }

@@ -43,6 +43,9 @@ fn purpose(
     instance: &InstanceName,
 ) -> Option<Purpose> {
     let is_its_own = open.order.instance == *instance;
+    if let Action::Upgrade { backup, .. } = &open.order.action {
+        return (is_its_own && backup.contains(repository)).then_some(Purpose::Requested);
+    }
     match open.order.action.data()? {
         DataAction::Backup { to, cause } if is_its_own && to.contains(repository) => Some(match cause {
             Cause::Scheduled => {
