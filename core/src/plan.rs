@@ -76,18 +76,18 @@ pub struct DataRequestEnd {
     pub instance: InstanceName,
     /// Number of the request.
     pub serial: u64,
-    /// Its end.
+    /// End of it.
     pub how: RequestEnd,
 }
 
 /// End of a request about data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestEnd {
-    /// It was carried out.
+    /// Request that was carried out.
     Done,
-    /// Its order has failed.
+    /// Request whose order has failed.
     Failed,
-    /// It could not begin for so long that it may no longer be meant.
+    /// Request that could not begin for so long that it may no longer be meant.
     Lapsed,
 }
 

@@ -59,6 +59,19 @@ pub fn items_of<'a>(comparisons: impl IntoIterator<Item = &'a Comparison>) -> Co
     items
 }
 
+/// Returns the items of the rules that have a number neither before nor after a hop.
+pub fn unlisted<'a>(
+    rules: &'a Comparison,
+    before: &'a ItemCounts,
+    after: &'a ItemCounts,
+) -> impl Iterator<Item = (&'a StoreName, &'a String)> {
+    let has = |counts: &ItemCounts, store: &StoreName, item: &String| {
+        counts.get(store).is_some_and(|counts| counts.contains_key(item))
+    };
+    let all = rules.iter().flat_map(|(store, items)| items.keys().map(move |item| (store, item)));
+    all.filter(move |(store, item)| !has(before, store, item) && !has(after, store, item))
+}
+
 /// Returns what breaks the rules of a hop.
 pub fn changes(rules: &Comparison, before: &ItemCounts, after: &ItemCounts) -> Vec<CountChange> {
     let number = |counts: &ItemCounts, store: &StoreName, item: &String| {

@@ -199,8 +199,9 @@ fn each_change_by_hand_has_words() {
 #[test]
 fn each_activity_has_words() {
     for code in (1..1000).filter_map(|number| ActivityCode::try_from(number).ok()) {
-        let texts: [&[&str]; 9] = [
+        let texts: [&[&str]; 10] = [
             &["LEDGER_PROBLEM_CODE_NO_GOAL"],
+            &["1.3", "2", "ACTIVITY_CODE_PULL", "a"],
             &["a", "1m"],
             &["HEALTH_PROBLEM_CODE_CONTAINER_DEAD", "a"],
             &["2", "ACTIVITY_CODE_PULL", "a"],
@@ -297,7 +298,8 @@ fn each_failure_of_a_probe_has_words() {
 
 /// Checks that each code of a kind has words with some of these arguments.
 fn check_words(codes: impl Iterator<Item = (i32, String)>, words: impl Fn(i32, Vec<String>) -> String) {
-    let arguments: [&[&str]; 16] = [
+    let arguments: [&[&str]; 17] = [
+        &["1.2", "notes-1", "0123456789abcdef01234567"],
         &["a", "STORE_GAP_CODE_VOLUME_MISSING", "b"],
         &["a", "0", "1", "RECREATE_REASON_CODE_DESCRIPTION"],
         &["a", "1", "NOT_ASKED_REASON_CODE_OFFLINE"],

@@ -14,8 +14,13 @@ use std::path::{Path, PathBuf};
 pub(super) const FORMAT: u64 = 3;
 /// Format version of everything else.
 const USUAL_FORMAT: u64 = 2;
-/// Fields of orders that came with version 3: releases on the way, and the release that a restore replaces.
-const LATER_FIELDS: [&str; 2] = ["/order/action/upgrade/through", "/order/action/data/restore/replaces"];
+/// Fields of orders that came with version 3: releases on the way, the release that a restore replaces, and numbers that an upgrade
+/// keeps, which have steps of their own.
+const LATER_FIELDS: [&str; 3] = [
+    "/order/action/upgrade/through",
+    "/order/action/data/restore/replaces",
+    "/state/open/journal/upgrade/plan/compare",
+];
 /// Suffix of a file while it is written; leftovers of a crash are ignored.
 const TEMPORARY: &str = "tmp";
 

@@ -2,11 +2,14 @@ use super::file::DiskFiles;
 use super::writer::ENDED_LIMIT;
 use super::*;
 use fleet_core::activity::Activity;
+use fleet_core::app::CountRule;
+use fleet_core::backup::DataAction;
 use fleet_core::facts::DriftRule;
 use fleet_core::order::{Action, Order, Outcome, order_id};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::{Goal, Release};
 use fleet_core::time::Time;
+use fleet_core::upgrade_steps::UpgradePlan;
 use std::time::Duration;
 
 fn order(name: &str) -> OrderEntry {
@@ -205,7 +208,7 @@ fn a_change_waits_for_no_other_work_that_blocks() {
 }
 
 #[test]
-fn an_upgrade_over_releases_on_its_way_is_of_no_format_that_earlier_agents_read() {
+fn what_earlier_agents_would_misread_is_of_no_format_that_they_read() {
     let folder = Folder::new();
     let mut ledger = folder.open();
     let release = |text: &str| Release {
@@ -218,13 +221,39 @@ fn an_upgrade_over_releases_on_its_way_is_of_no_format_that_earlier_agents_read(
         let action = Action::Upgrade { from, goal, through, data: Default::default(), backup: [].into() };
         OrderEntry { order: Order { action, ..entry.order.clone() }, ..entry }
     };
-    for (name, through, format) in [("a", vec![], 2), ("b", vec![release("notes@1.3")], 3)] {
-        ledger.begin(upgrade(name, through)).expect("written");
+    let mut counting = upgrade("c", vec![]);
+    if let OrderState::Open(open) = &mut counting.state {
+        let rules = [("notes".to_owned(), CountRule::Equal)].into();
+        let plan =
+            UpgradePlan { compare: vec![[("rows".parse().expect("a name"), rules)].into()], ..Default::default() };
+        let cursor = Box::new(UpgradeCursor { plan, ..Default::default() });
+        open.journal = Some(Box::new(Journal { upgrade: Some(cursor), ..Default::default() }));
+    }
+    let source = r#"{ "repository": "near", "instance": "oasis-1", "backup": "0123456789abcdef01234567" }"#;
+    let restore = |name: &str, replaces: Option<Release>| {
+        let text = format!(r#"{{ "restore": {{ "from": {source}, "only": [], "safety": [], "goal": null }} }}"#);
+        let mut action: DataAction = serde_json::from_str(&text).expect("an action");
+        if let Some(release) = replaces {
+            action.return_from(release.clone(), Goal { release, revision: 2 });
+        }
+        let entry = order(name);
+        OrderEntry { order: Order { action: Action::Data(action), ..entry.order.clone() }, ..entry }
+    };
+    let cases = [
+        ("a", upgrade("a", vec![]), 2),
+        ("b", upgrade("b", vec![release("notes@1.3")]), 3),
+        ("c", counting, 3),
+        ("d", restore("d", None), 2),
+        ("e", restore("e", Some(release("notes@1.4"))), 3),
+    ];
+    let count = cases.len();
+    for (name, entry, format) in cases {
+        ledger.begin(entry).expect("written");
         let path = folder.file("orders").join(format!("oasis-1.{}.json", order_id(&[name])));
         let text = std::fs::read_to_string(path).expect("it is there");
         let read: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(read["format"], format, "{name}");
     }
     drop(ledger);
-    assert_eq!(folder.open().ledger().orders().len(), 2);
+    assert_eq!(folder.open().ledger().orders().len(), count);
 }

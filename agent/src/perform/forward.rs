@@ -54,9 +54,10 @@ pub fn stages(found: &FoundProject, to: &Settled) -> Vec<Stage> {
         };
         stages.iter_mut().for_each(|stage| stage.steps.retain(|step| !starts(step)));
         stages.retain(|stage| !stage.steps.is_empty());
-        let is_as_wanted = stages.is_empty();
-        if is_as_wanted {
-            return steps_for_power(found, spec, PowerRequest::Stop);
+        // What runs by mistake is stopped when all else is as wanted.
+        let is_made = |stage: &Stage| stage.steps.iter().all(|step| matches!(step, Step::SetRestart { .. }));
+        if stages.iter().all(is_made) {
+            stages.extend(steps_for_power(found, spec, PowerRequest::Stop));
         }
     }
     stages

@@ -4,7 +4,7 @@
 //! ([`upgrade_steps`] and [`rollback_steps`]).
 
 use super::back::{Attempt, back};
-use super::data::item_counts::{CountedState, compare_hop, count, expect_comparable};
+use super::data::item_counts::{compare_hop, count, expect_comparable};
 use super::data::{
     DataError, DataWork, HostFault, UnfitError, expect_nobody_has, fetching, keep_safe, points, preparing, remove_old,
     starting, undo, without_starting,
@@ -172,7 +172,7 @@ impl Upgrade<'_> {
     async fn count(&self, plan: &UpgradePlan) -> Result<ItemCounts, DataError> {
         let (data, before) = (&self.data, &self.from.rendered.spec);
         self.start_servers(plan).await?;
-        let counts = patiently!(count(data, self.from, &plan.items_at_first(), CountedState::Origin))?;
+        let counts = patiently!(count(data, self.from, &plan.items_at_first(), None))?;
         // What ran in between may have written.
         expect_quiet(data, before, &plan.servers).await?;
         Ok(counts)

@@ -96,11 +96,11 @@ pub fn words(change: &PlannedChange) -> String {
             )
         }
         PlannedChange::DataOfNewer { version, instance, backup: Some(backup) } => format!(
-            "its data: STAYS as {version} has left it; to have that of before instead: `fleet restore {instance} --backup \
-             {backup} --with-release`"
+            "its data: STAYS as {version} has left it; `fleet restore {instance} --backup {backup} --with-release` brings back \
+             the data of before, too"
         ),
         PlannedChange::DataOfNewer { version, backup: None, .. } => {
-            format!("its data: STAYS as {version} has left it, and there is no good backup of before")
+            format!("its data: STAYS as {version} has left it; no good backup by the older version is known")
         }
         PlannedChange::DrillRemoved => "everything that was made for it: removed".to_owned(),
         // Restores.
@@ -116,7 +116,9 @@ pub fn words(change: &PlannedChange) -> String {
             format!("its data: replaced by {}", copy(backup, *began, repository))
         }
         PlannedChange::ReleaseReturned { present, release } => {
-            format!("release: back from {present} to {release}, with the values of the backup")
+            format!(
+                "release: from {present} to {release}, with the values of the backup; what {present} alone has stays unused"
+            )
         }
         PlannedChange::StoreReplaced { store, backup, began, repository } => {
             format!("store {store}: replaced by {}", copy(backup, *began, repository))

@@ -23,7 +23,7 @@ pub fn words(problem: &StoreProblem) -> String {
         StoreProblem::NotAsked { failure } => format!("its server could not be asked: {}", failures::words(failure)),
         StoreProblem::NotCountable => "no tool is known that counts it".to_owned(),
         StoreProblem::NotAmongCounted { item } => {
-            format!("`{item}` is not among its first items by name, and no others are counted")
+            format!("`{item}` is not among the items that its counter lists (of very many, it lists the first by name)")
         }
         StoreProblem::CountUnreadable { answer } => {
             format!("its count has a line that is not a name and a number: `{answer}`")

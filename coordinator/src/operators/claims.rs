@@ -14,6 +14,7 @@ use fleet_core::compose::ProjectNaming;
 use fleet_core::hint::Hint;
 use fleet_core::names::{HostName, InstanceName, OperatorName};
 use fleet_core::order::Action;
+use fleet_core::plan::upgrade_ids;
 use fleet_core::planned_change::PlannedChange;
 use fleet_core::proposal::Proposal;
 use fleet_core::reason::LeftOutReason;
@@ -229,7 +230,10 @@ fn stages_beside(snapshot: &StateSnapshot, of: Claimant<'_>) -> Vec<(InstanceNam
         let newest = members.filter(|(_, member)| member.instance == *name).max_by_key(|(it, _)| it.created);
         let coming = newest.filter(|(it, member)| {
             let is_left = it.intent != RolloutIntent::Abort && !it.skips.contains_key(name);
-            is_left && said.is_none_or(|said| said.release != member.to)
+            // It may have another release since, by a restore.
+            let has_come = upgrade_ids(it, member)
+                .any(|id| snapshot.observed().ended.get(&id).is_some_and(|ended| ended.outcome.is_success()));
+            is_left && !has_come && said.is_none_or(|said| said.release != member.to)
         });
         if let Some((_, member)) = coming {
             let revision = member.to_revision.unwrap_or(desired.revision);

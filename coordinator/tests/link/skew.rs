@@ -1,7 +1,9 @@
 //! Agents that are newer or older than the coordinator: an unreadable part is refused alone, and the rest is accepted.
 
 use crate::duplicates::status;
-use crate::harness::{FakeAgent, Operators, bundle, done, goal, hello, install, now, push, settled, start_rollout};
+use crate::harness::{
+    FakeAgent, LIMIT, Operators, bundle, done, goal, hello, install, now, push, settled, start_rollout,
+};
 use crate::import::{code, named};
 use crate::port::until_link;
 use crate::stories::{fleet, installed, instance, until};
@@ -15,6 +17,8 @@ use fleet_proto::protocol::{ProtocolRange, TooOld};
 use fleet_proto::refusal::{RefusalReason, word_of};
 use fleet_proto::v1::{self, agents_client::AgentsClient, from_agent::Kind, to_agent};
 use fleet_proto::{PROTOCOL, PROTOCOL_MIN};
+use std::time::Duration;
+use tokio::time::timeout;
 use tokio_stream::StreamExt;
 
 /// Makes a report about an instance with a newer part that this coordinator does not know.
@@ -251,13 +255,19 @@ async fn an_agent_that_was_downgraded_gets_no_order_that_it_would_misread() {
                 if matches!(*reason, UndeliverableReason::AgentTooOld { .. }))
         })
     };
-    loop {
-        let set = older.open_set().await.expect("the stream goes on");
-        assert_eq!((set.orders.len(), set.held), (0, vec![order.id.clone()]), "before its greeting and after");
-        if too_old(status(&mut admin).await) {
-            break;
+    // One set comes before its greeting is heard, and one after; then it is said.
+    let told = async {
+        loop {
+            if let Ok(set) = timeout(Duration::from_millis(200), older.open_set()).await {
+                let set = set.expect("the stream goes on");
+                assert_eq!((set.orders.len(), set.held), (0, vec![order.id.clone()]));
+            }
+            if too_old(status(&mut admin).await) {
+                break;
+            }
         }
-    }
+    };
+    timeout(LIMIT, told).await.expect("it is said in time");
     drop(older);
     let mut newer = connected(&["key:upgrades", "action:upgrade-through"]).await;
     assert_eq!(newer.orders(1).await[0].id, order.id);

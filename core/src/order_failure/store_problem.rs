@@ -37,7 +37,7 @@ pub enum StoreProblem {
     },
     /// Store of a kind that no tool counts.
     NotCountable,
-    /// Item that is not among the first ones of a store, and no others are counted.
+    /// Item that is not among those that the counter of a store lists.
     NotAmongCounted {
         /// Name of the item.
         item: String,

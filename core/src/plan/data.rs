@@ -7,11 +7,11 @@ use super::intention::Intention;
 use super::share::{Offer, Rank};
 use super::{DataRequestEnd, PlanContext, RequestEnd};
 use crate::backup::{
-    BackupPolicy, Backups, Cause, DataAction, DataKind, DataRequest, Privileges, RepositoryLocation, Slots,
+    BackupPolicy, Backups, Cause, DataAction, DataKind, DataRequest, DataResult, Privileges, RepositoryLocation, Slots,
 };
 use crate::backup_health::{BackupHealth, HealthInput, Next};
 use crate::due::{About, Due, backup_due, drill_due, forget_due};
-use crate::facts::{InstanceDesired, InstanceHealth, InstanceSaid, Running};
+use crate::facts::{Ended, InstanceDesired, InstanceHealth, InstanceSaid, Running};
 use crate::names::{InstanceName, OrderId, PolicyName};
 use crate::order::{Action, order_id};
 use crate::order_kind::OrderKind;
@@ -126,13 +126,34 @@ pub(super) fn over(plan_context: &PlanContext, instance_context: &InstanceContex
     let id = data_order_id(instance_context.name, instance_context.desired, request);
     let is_anew = request.action.is_anew();
     let over = |how| Some(DataRequestEnd { instance: instance_context.name.clone(), serial: request.serial, how });
+    // Without a store that could not be rebuilt, it is at the release of the backup all the same.
+    let has_returned = |ended: &Ended| {
+        let is_made = matches!(ended.made.as_deref(), Some(DataResult::Restore(_)));
+        is_made && request.action.return_to().is_some()
+    };
     match plan_context.observed.ended.get(&id) {
-        Some(ended) if ended.outcome.is_success() => over(RequestEnd::Done),
+        Some(ended) if ended.outcome.is_success() || has_returned(ended) => over(RequestEnd::Done),
         Some(_) if !is_anew => over(RequestEnd::Failed),
         Some(_) => None,
         None if plan_context.open(instance_context.name).is_some_and(|open| *open.id == id) => None,
-        None if !is_anew && request.at.after(LAPSE) <= plan_context.now => over(RequestEnd::Lapsed),
+        None if !is_anew && request.at.after(LAPSE) <= plan_context.now => {
+            lapsed(plan_context, instance_context, request).and_then(over)
+        }
         None => None,
+    }
+}
+
+/// Returns the end of a request that is older than a day. The order of a return may have been withdrawn from a host that was lost in the
+/// middle of it: only the host's report says what has become of it.
+fn lapsed(plan_context: &PlanContext, instance_context: &InstanceContext, request: &DataRequest) -> Option<RequestEnd> {
+    let Some((_, goal)) = request.action.return_to() else { return Some(RequestEnd::Lapsed) };
+    blocker::reachable(plan_context, instance_context).ok()?;
+    match &blocker::reported(instance_context).ok()?.running {
+        Running::Settled(said) if said.release == goal.release && said.revision == goal.revision => {
+            Some(RequestEnd::Done)
+        }
+        Running::Settled(_) | Running::Absent => Some(RequestEnd::Lapsed),
+        Running::Busy { .. } => None,
     }
 }
 

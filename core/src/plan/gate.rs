@@ -110,7 +110,9 @@ fn halted(rollout: &Rollout, counts: &Counts, now: Time) -> Gate {
     }
     match pace(&rollout.strategy, rollout.members.len(), counts, now) {
         (_, Gate::Open { room }) => Gate::Retries { room, reason },
-        (_, pacing) => pacing,
+        // The others do not go on by themselves then.
+        (_, Gate::Shut { until, .. }) => Gate::Shut { reason, until },
+        (_, retries @ Gate::Retries { .. }) => retries,
     }
 }
 

@@ -76,8 +76,7 @@ type Stand = (MemberState, Tally, Option<Time>);
 fn left_out((state, tally, wakes): Stand) -> Stand {
     match tally {
         Tally::Success(_) | Tally::UnderWay | Tally::Apart => (state, tally, wakes),
-        Tally::Late => (state, Tally::Apart, wakes),
-        Tally::Failure(_) | Tally::Sick(_) | Tally::Ready | Tally::Held | Tally::Offline => {
+        Tally::Failure(_) | Tally::Late | Tally::Sick(_) | Tally::Ready | Tally::Held | Tally::Offline => {
             (MemberState::Skipped { before: Box::new(state) }, Tally::Apart, None)
         }
     }

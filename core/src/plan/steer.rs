@@ -57,7 +57,11 @@ impl<'a> PlanContext<'a> {
             }
             MemberState::Failed { .. } => {
                 *retried.retries.entry(instance.clone()).or_default() += 1;
-                Ok(retried)
+                // It may have another release since.
+                match self.state_in(&retried, instance)? {
+                    MemberState::Waiting { .. } | MemberState::Offline => Ok(retried),
+                    _ => Err(MemberRefusal::NotFailed(instance.clone())),
+                }
             }
             MemberState::Waiting { .. } | MemberState::Offline if was_skipped => Ok(retried),
             MemberState::UnderWay { .. } | MemberState::Overdue { .. } => Err(under_way(instance)),

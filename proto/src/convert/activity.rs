@@ -142,12 +142,14 @@ mod tests {
             };
             let nested = ["ACTIVITY_CODE_PULL", "1", "a", "ACTIVITY_CODE_FORGETTING", "2", "3", "a"];
             let inner = ["2", "ACTIVITY_CODE_PULL", "a"];
+            let on_the_way = ["1.3", "2", "ACTIVITY_CODE_PULL", "a"];
             let found = arguments.iter().find_map(|arguments| with(arguments));
             found
                 .or_else(|| with(&["HEALTH_PROBLEM_CODE_CONTAINER_DEAD", "a"]))
                 .or_else(|| with(&["LEDGER_PROBLEM_CODE_NO_GOAL"]))
                 .or_else(|| with(&nested))
                 .or_else(|| with(&inner))
+                .or_else(|| with(&on_the_way))
                 .unwrap_or_else(|| panic!("{code:?} cannot be read"))
         };
         codes.map(read).collect()

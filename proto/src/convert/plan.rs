@@ -132,7 +132,8 @@ mod tests {
         read: impl Fn(M) -> Option<K>,
     ) {
         const BACKUP: &str = "0123456789abcdef01234567";
-        let arguments: [&[&str]; 15] = [
+        let arguments: [&[&str]; 16] = [
+            &["1.2", "notes-1", BACKUP],
             &["a", "STORE_GAP_CODE_VOLUME_MISSING", "b"],
             &["a", "2", "2", "RECREATE_REASON_CODE_FIELD", "mounts", "1", "RECREATE_REASON_CODE_DESCRIPTION"],
             &["a", "2", "NOT_ASKED_REASON_CODE_NO_ANSWER", "6000"],

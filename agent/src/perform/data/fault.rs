@@ -18,7 +18,7 @@ pub enum StoreFault {
     NoLoadTool,
     #[error("it has no tool that counts it")]
     NotCountable,
-    #[error("`{item}` is not among its first items, and no others are counted")]
+    #[error("`{item}` is not among the items that its counter lists")]
     NotAmongCounted { item: String },
     #[error("nobody can tell whether it is whole")]
     NoValidator,

@@ -9,21 +9,13 @@ use super::ready::until_ready;
 use super::{DataError, DataWork};
 use crate::ledger::Settled;
 use crate::perform::allow::{Forbidden, stores_refused};
-use fleet_core::backup::{Store, count_tool, is_cut_off};
+use fleet_core::app::Comparison;
+use fleet_core::backup::{EngineKind, Store, count_tool, is_cut_off};
 use fleet_core::names::StoreName;
 use fleet_core::policy_refusal::PolicyRefusal;
-use fleet_core::upgrade_counts::{CountedItems, ItemCounts, changes};
+use fleet_core::upgrade_counts::{CountedItems, ItemCounts, changes, unlisted};
 use fleet_core::upgrade_steps::UpgradePlan;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// State of an instance in which items are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CountedState {
-    /// The release before the upgrade: a store that it does not have holds nothing.
-    Origin,
-    /// A release of the upgrade, which has each store that is compared.
-    Ahead,
-}
 
 /// Fails if a release of an upgrade cannot be counted as the plan wants it. Changes nothing.
 pub async fn expect_comparable(
@@ -32,28 +24,31 @@ pub async fn expect_comparable(
     ahead: impl Iterator<Item = &Settled>,
     plan: &UpgradePlan,
 ) -> Result<(), DataError> {
-    expect_countable(data, from, &plan.items_at_first(), CountedState::Origin).await?;
+    expect_countable(data, from, &plan.items_at_first(), None).await?;
     for (hop, settled) in ahead.enumerate() {
-        expect_countable(data, settled, &plan.items_after(hop), CountedState::Ahead).await?;
+        expect_countable(data, settled, &plan.items_after(hop), plan.compare.get(hop)).await?;
     }
     Ok(())
 }
 
-/// Fails if the items of a release cannot be counted, or if the policy of the host forbids it.
+/// Fails if the items of a release cannot be counted, or if the policy of the host forbids it. A store that the release does not have
+/// holds nothing, unless it is compared in this hop.
 async fn expect_countable(
     data: &DataWork<'_>,
     settled: &Settled,
     items: &CountedItems,
-    state: CountedState,
+    compared: Option<&Comparison>,
 ) -> Result<(), DataError> {
     if items.is_empty() {
         return Ok(());
     }
     for name in items.keys() {
-        match (settled.rendered.stores.get(name), state) {
-            (Some(store), _) if count_tool(store).is_none() => return Err(StoreFault::NotCountable.of_store(name)),
-            (None, CountedState::Ahead) => return Err(StoreFault::NotCountable.of_store(name)),
-            (Some(_), _) | (None, CountedState::Origin) => {}
+        let is_countable = match settled.rendered.stores.get(name) {
+            Some(store) => count_tool(store).is_some(),
+            None => compared.is_none_or(|compared| !compared.contains_key(name)),
+        };
+        if !is_countable {
+            return Err(StoreFault::NotCountable.of_store(name));
         }
     }
     let mounted = data.context().runtime.mounted(&settled.rendered.spec).await?;
@@ -67,15 +62,15 @@ async fn expect_countable(
     }
 }
 
-/// Counts the items of a release whose stores' servers run.
+/// Counts the items of a release whose stores' servers run. Those that a counter does not list have no number.
 pub async fn count(
     data: &DataWork<'_>,
     settled: &Settled,
     items: &CountedItems,
-    state: CountedState,
+    compared: Option<&Comparison>,
 ) -> Result<ItemCounts, DataError> {
     // The policy may have changed.
-    expect_countable(data, settled, items, state).await?;
+    expect_countable(data, settled, items, compared).await?;
     let mut counts = ItemCounts::new();
     for (name, items) in items {
         if let Some(store) = settled.rendered.stores.get(name) {
@@ -101,8 +96,7 @@ async fn count_store(
     if let Some(item) = unlisted.filter(|_| is_cut_off(store, &reading.counts)) {
         return Err(StoreFault::NotAmongCounted { item: item.clone() }.of_store(name));
     }
-    let number = |item: &String| reading.counts.get(item).copied().unwrap_or(0);
-    Ok(items.iter().map(|item| (item.clone(), number(item))).collect())
+    Ok(items.iter().filter_map(|item| Some((item.clone(), *reading.counts.get(item)?))).collect())
 }
 
 /// Compares the numbers after a hop with those before it, and returns what the next hop is compared with.
@@ -117,7 +111,21 @@ pub async fn compare_hop(
     if items.is_empty() {
         return Ok(ItemCounts::new());
     }
-    let after = count(data, settled, &items, CountedState::Ahead).await?;
-    let changes = plan.compare.get(hop).map(|rules| changes(rules, before, &after)).unwrap_or_default();
-    if changes.is_empty() { Ok(after) } else { Err(HostFault::CountsChanged(changes).into()) }
+    let rules = plan.compare.get(hop);
+    let after = count(data, settled, &items, rules).await?;
+    let changes = rules.map(|rules| changes(rules, before, &after)).unwrap_or_default();
+    if !changes.is_empty() {
+        return Err(HostFault::CountsChanged(changes).into());
+    }
+    // A misspelt name would keep nothing.
+    let lists_all = |name: &StoreName| settled.rendered.stores.get(name).is_some_and(lists_each_table);
+    match rules.and_then(|rules| unlisted(rules, before, &after).find(|(name, _)| lists_all(name))) {
+        Some((name, item)) => Err(StoreFault::NotAmongCounted { item: item.clone() }.of_store(name)),
+        None => Ok(after),
+    }
+}
+
+/// Returns whether the counter of a store lists its tables even if they are empty.
+fn lists_each_table(store: &Store) -> bool {
+    matches!(store.engine.kind(), EngineKind::Postgresql | EngineKind::Mariadb | EngineKind::Mysql)
 }

@@ -34,7 +34,7 @@ pub struct RetryArgs {
 ///
 /// The instance gets no order any more, and its failure holds the rollout halted no longer. What runs on its host
 /// stays as it is, and `fleet status` shows it so. The rollout does not end as fine: it names the instance, the
-/// operator and the reason. `fleet rollout retry` takes the instance in again.
+/// operator and the reason. While it is not over, `fleet rollout retry` takes the instance in again.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  fleet rollout skip notes-2 --reason 'its disk is being replaced'\n  fleet rollout skip notes-2 --reason 'moves to lab-9' --rollout labnotes-3 --yes"

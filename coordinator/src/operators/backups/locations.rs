@@ -79,8 +79,7 @@ impl OperatorsService {
                 return Err(refuse(ATTEMPT, refusal, hint).into());
             }
             let is_asked = |open: &fleet_core::facts::OpenOrder| {
-                let data = open.order.action.data();
-                data.is_some_and(|data| data.repositories(&open.order.instance).iter().any(|(of, _)| **of == name))
+                open.order.action.repositories(&open.order.instance).iter().any(|(of, _)| **of == name)
             };
             if snapshot.asked().orders.values().any(is_asked) {
                 return Err(refuse(ATTEMPT, BackupRefusal::RepositoryInUse, Hint::AwaitRepository).into());

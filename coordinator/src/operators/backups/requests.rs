@@ -129,10 +129,12 @@ pub fn free(change: &DesiredChange<'_>, attempt: Attempt, name: &InstanceName) -
     if desired.removal.is_some() {
         return Err(refuse(attempt, CallRefusal::BeingRemoved { instance: name.clone() }, Hint::AwaitRemoval));
     }
-    let pending = desired
-        .data
-        .as_ref()
-        .filter(|request| !change.snapshot().observed().ended.contains_key(&data_order_id(name, &desired, request)));
+    // A return to another release is over when its release and its values are the desired ones.
+    let is_pending = |request: &&DataRequest| {
+        let id = data_order_id(name, &desired, request);
+        request.action.return_to().is_some() || !change.snapshot().observed().ended.contains_key(&id)
+    };
+    let pending = desired.data.as_ref().filter(is_pending);
     match pending {
         Some(_) => {
             let refusal = BackupRefusal::RequestPending { instance: name.clone() };

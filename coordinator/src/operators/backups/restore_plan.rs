@@ -17,9 +17,9 @@ const ATTEMPT: Attempt = Attempt::Restore;
 /// Effect of a restore in place on the release of the instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Returns {
-    /// It stays.
+    /// The release stays.
     No,
-    /// It becomes that of the backup.
+    /// The release becomes that of the backup.
     ToRelease,
 }
 

@@ -31,6 +31,8 @@ use tonic::Status;
 pub struct ReleaseReturn<'a> {
     /// Release that it leaves.
     pub replaces: Release,
+    /// Names of the values that one of both releases declares as secret.
+    pub secrets: BTreeSet<String>,
     /// The instance as it will be.
     pub anew: Anew<'a>,
 }
@@ -57,6 +59,7 @@ impl OperatorsService {
         }
         let subject = self.subject_as(ATTEMPT, &now, release)?;
         let values = values_of(&now, &subject, manifest);
+        let secrets: BTreeSet<String> = now.secrets().into_iter().chain(subject.secrets()).collect();
         let mut session = self.rendering(ATTEMPT, by).await?;
         let rendered = subject.render(&mut session, ATTEMPT, &values).await?;
         let before = now.render(&mut session, ATTEMPT, &now.values).await;
@@ -81,18 +84,18 @@ impl OperatorsService {
         if let Ok(before) = before {
             plan.extend(planned(Some(&before.spec), &rendered.spec));
         }
-        plan.extend(differences(&now, &subject.secrets(), &values));
+        plan.extend(differences(&now, &secrets, &values));
         plan.extend(not_asked.map(PlannedChange::from));
         plan.extend(unknown);
         plan.extend(PlannedChange::of_rebuilds(&rendered.rebuilds));
-        Ok(ReleaseReturn { replaces: now.release, anew: Anew { plan, subject, values, one_at_a_time } })
+        Ok(ReleaseReturn { replaces: now.release, secrets, anew: Anew { plan, subject, values, one_at_a_time } })
     }
 
     /// Stores the values of then as new ones, and the request.
     pub async fn request_return(
         &self,
         by: &OperatorName,
-        ReleaseReturn { replaces, anew }: ReleaseReturn<'_>,
+        ReleaseReturn { replaces, secrets, anew }: ReleaseReturn<'_>,
         mut action: DataAction,
         (agreed, shown): (&Agreed, &InstanceDesired),
     ) -> Result<(), Status> {
@@ -105,7 +108,6 @@ impl OperatorsService {
             not_while_put_back(ATTEMPT, change.snapshot(), name, change.now)?;
             agreed.check_unused(ATTEMPT, change.snapshot())?;
             let revision = change.snapshot().next_revision(name, &change.snapshot().promised_revisions());
-            let secrets = anew.subject.secrets();
             self.shared.values.put(change.batch(), name, revision, &anew.values, &secrets, desired.drift)?;
             action.return_from(replaces, Goal { release: release.clone(), revision });
             let serial = desired.data.as_ref().map_or(0, |request| request.serial + 1).max(now.0);

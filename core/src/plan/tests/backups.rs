@@ -161,11 +161,15 @@ fn a_request_that_nobody_could_begin_with_for_a_day_has_lapsed() {
 #[test]
 fn a_return_to_an_earlier_release_needs_an_agent_that_makes_it_and_brings_its_own_revision() {
     let request = "request a return 10800";
-    let lacks = "a: waits, AgentTooOld { lacks: Capability(\"action:restore-release\") }";
+    let lacks =
+        "a: waits, Blocked { order: Restore, by: AgentTooOld { lacks: Capability(\"action:restore-release\") } }";
     check(&format!("now 10810\na 1.2\n{request}"), lacks);
     let able = "able action:restore-release";
     check(&format!("now 10810\na 1.2 {able}\n{request}"), "a: restore");
     check(&format!("now 97200\na 1.2 {able}\n{request}"), "a: its request has lapsed");
+    // Its host may have done it while it was lost.
+    check(&format!("now 97200\na 1.1 says 2 {able}\n{request}"), "a: its request is over");
+    check(&format!("now 97200\na 1.2 {able} offline 900\n{request}"), "");
     // Its host reports the state a moment before the end of the order.
     check(&format!("now 10810\na 1.1 says 2 {able}\n{request}\nasked a request 10801"), "");
     check(&format!("now 10810\na 1.1 says 2 {able}\n{request}\nended a request done 10805"), "a: its request is over");

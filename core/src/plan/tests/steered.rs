@@ -41,8 +41,7 @@ fn a_skipped_member_that_is_under_way_takes_its_slot_until_it_is_overdue() {
     check(&format!("{facts}\nasked a upgrade 900"), "b: waits, LaterWave\nr1: Running");
     check(
         &format!("now 9000\n{facts}\nasked a upgrade 900"),
-        "a: waits, OrderOverdue { since: Time(900000) }\na: waits, OrderOverdue { since: Time(900000) }
-         b: upgrade 1.1 -> 1.2\nr1: Running",
+        "a: waits, OrderOverdue { since: Time(900000) }\nb: upgrade 1.1 -> 1.2\nr1: Running",
     );
 }
 

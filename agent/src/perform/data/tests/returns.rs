@@ -86,9 +86,9 @@ async fn a_stopped_instance_returns_and_stays_stopped() {
     let of = upgraded().await;
     of.harness.carry_out(&of.agent, Action::Power { request: PowerRequest::Stop, serial: 1 }).await;
     let mut back = back_from(&of.harness, of.harness.second(), &of.id);
-    if let Action::Data(DataAction::Restore { others, .. }) = &mut back {
-        // Its server cannot be asked.
-        *others = Others::Dropped;
+    if let Action::Data(DataAction::Restore { others, safety, .. }) = &mut back {
+        // Its server can neither be asked nor backed up.
+        (*others, *safety) = (Others::Dropped, names(&[]));
     }
     let end = of.harness.carry_out(&of.agent, back).await;
     assert_eq!(end.outcome, Outcome::Done);

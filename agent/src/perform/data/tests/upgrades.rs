@@ -28,7 +28,7 @@ async fn harness(is_sick: bool) -> (Harness, Agent, State) {
 /// A graph whose upgrades keep the number of rows.
 const KEEPS_ROWS: &str = "
 upgrades:
-  edges: [{ from: '<3', to: '>1', compare: { rows: { public.notes: equal, public.tags: at_least } } }]
+  edges: [{ from: '<3', to: '>1', compare: { rows: { public.notes: equal } } }]
 ";
 
 /// The instance with data, and releases that keep the number of rows, and may not.
@@ -277,6 +277,17 @@ async fn an_upgrade_that_keeps_the_numbers_of_each_hop_is_committed() {
     assert_eq!(end.outcome, Outcome::Done);
     check_whole_of(3, &harness, &end, &before, "kept");
     assert_eq!(harness.lab.plan().had_copies, [true, true]);
+}
+
+#[tokio::test]
+async fn a_name_of_no_table_keeps_nothing_and_is_a_failure() {
+    let (harness, agent) = Harness::with_graph(&KEEPS_ROWS.replace("public.notes: equal", "notes: at_least")).await;
+    let before = harness.state();
+    let end = harness.carry_out(&agent, harness.upgrade(DataEffect::AtStart, &[])).await;
+    let Some(OrderFailure::InStore { failure, .. }) = end.outcome.failure() else { panic!("{end:?}") };
+    let is_it = matches!(&**failure, OrderFailure::StoreUnusable { problem: StoreProblem::NotAmongCounted { item } } if item == "notes");
+    assert!(is_it, "{end:?}");
+    check_whole(&harness, &end, &before, "misspelt");
 }
 
 #[tokio::test]
