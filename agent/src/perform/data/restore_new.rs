@@ -63,11 +63,12 @@ pub async fn restore_new(
     Ok(passed(data).await)
 }
 
-/// Records the instance to be created, unless another order with conflicting claims has begun meanwhile.
-async fn note_begun(data: &DataWork<'_>, to: &Settled) -> Result<(), DataError> {
+/// Records the state that the instance will have, unless another order with conflicting claims has begun meanwhile.
+pub async fn note_begun(data: &DataWork<'_>, to: &Settled) -> Result<(), DataError> {
+    let before = data.open.from.as_ref().map(|from| from.rendered.spec.clone());
     let (id, to) = (data.order.id.clone(), to.clone());
     let begin = move |ledger: &mut LedgerWriter| {
-        let unclaimed = expect_unclaimed(&ledger.ledger(), &to.rendered.spec, None);
+        let unclaimed = expect_unclaimed(&ledger.ledger(), &to.rendered.spec, before.as_ref());
         unclaimed.map_err(UnfitError::from)?;
         ledger.mark(&id, |open| {
             open.to = Some(to);

@@ -9,13 +9,13 @@ use super::error::UnfitError;
 use super::fill::load_all;
 use super::passed::{note_passed, passed};
 use super::restore::{allow_fillings, keep_safe, move_all, note_different, planned, restore_all, run_again};
+use super::restore_new::note_begun;
 use super::room::expect_room;
 use super::source::{self, Opened};
 use super::stages::{fetching, without_starting};
 use super::targets::{Targets, expect_alone, expect_nobody, make_missing, targets};
 use super::{DataError, DataWork, OrderEnd, others, side_files, side_plan};
-use crate::ledger::{LedgerWriter, RestorePhase, Settled, Values};
-use crate::perform::claims::expect_unclaimed;
+use crate::ledger::Settled;
 use crate::perform::forward::stages;
 use crate::perform::prepare::prepare;
 use crate::perform::upgrade::quiesce;
@@ -57,7 +57,7 @@ pub async fn return_to_release(
     let notes = lost.chain(side.notes.iter().cloned()).collect();
     data.note(|journal| journal.notes = notes).await?;
     keep_safe(data, now, safety).await?;
-    note_begun(data, &to, now).await?;
+    note_begun(data, &to).await?;
     quiesce(data, &now.rendered.spec, &BTreeSet::new()).await?;
     make_containers(data, &to).await?;
     let Targets { found, missing, wanted } = targets(data, &opened, &to.rendered, &fillings).await?;
@@ -103,22 +103,6 @@ async fn expect_replaceable(
     let mut lost = others::expect_none(data, &now.rendered, &fillings, &targets.found, may).await?;
     lost.extend(expect_kept(&today, may)?);
     Ok(lost)
-}
-
-/// Records the state to return to, unless another order with conflicting claims has begun meanwhile.
-async fn note_begun(data: &DataWork<'_>, to: &Settled, now: &Settled) -> Result<(), DataError> {
-    let (id, to, now) = (data.order.id.clone(), to.clone(), now.rendered.spec.clone());
-    let begin = move |ledger: &mut LedgerWriter| {
-        let unclaimed = expect_unclaimed(&ledger.ledger(), &to.rendered.spec, Some(&now));
-        unclaimed.map_err(UnfitError::from)?;
-        ledger.mark(&id, |open| {
-            open.to = Some(to);
-            open.values = Values::default();
-            open.journal.get_or_insert_default().reach = RestorePhase::Apart;
-        })?;
-        Ok(())
-    };
-    data.context().ledger.write(begin).await
 }
 
 /// Makes the containers of a state in place of those that are there. Nothing starts, and nothing would by itself.
