@@ -230,11 +230,9 @@ impl DataWork<'_> {
         // of it.
         let is_tried_again = left.reach == RestorePhase::Untouched && (left.sandbox.is_some() || !left.held.is_empty());
         let before = self.context().ledger().instances().get(instance).cloned().unwrap_or_default();
-        // A restore that failed leaves the data as the upgrade before it has left it; a return that is not undone leaves data of an
-        // earlier release under the one of now.
-        let is_half_returned =
-            left.reach == RestorePhase::Apart && !left.aside.is_empty() && before.settled.is_some() && self.returns();
-        let is_data_changed = is_half_returned || before.stuck.as_ref().is_some_and(|stuck| stuck.is_data_changed);
+        // A restore that was undone leaves the data as an upgrade before it has left it; one that was not leaves a part of the backup's.
+        let is_half_restored = !left.aside.is_empty() || !left.filled.is_empty();
+        let is_data_changed = is_half_restored || before.stuck.as_ref().is_some_and(|stuck| stuck.is_data_changed);
         let mark = StuckMark { is_data_changed, ..StuckMark::new(self.order.id.clone(), failure.clone()) };
         let stuck = if is_tried_again { before.stuck } else { Some(mark) };
         let remains = self.open_now().and_then(|open| open.to).map(|to| Box::new(to.rendered.spec));
@@ -244,11 +242,6 @@ impl DataWork<'_> {
             Some(LedgerUpdate::Entry(Box::new(InstanceEntry { settled: before.settled, stuck, remains, held })));
         self.end(OrderEnd { outcome: Outcome::Stuck { failure, hint }, made: self.made_before(journal), becomes })
             .await;
-    }
-
-    /// Returns whether the order returns an instance to another release.
-    fn returns(&self) -> bool {
-        self.order.action.data().is_some_and(|action| action.return_to().is_some())
     }
 
     async fn end(&self, came: OrderEnd) {

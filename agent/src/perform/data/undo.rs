@@ -71,6 +71,8 @@ async fn put_together(data: &DataWork<'_>, settled: &Settled) -> Result<(), Data
         data.work.say(Activity::PuttingBack(aside.path.display().to_string()));
         moved(aside, "put back", set_aside::put_back).await?;
     }
+    // Whatever else fails, the data is that of before.
+    data.note(|journal| journal.aside.clear()).await?;
     let other = data.open_now().and_then(|open| open.to);
     unmake_missing(data, other.as_ref().map_or(spec, |to| &to.rendered.spec)).await?;
     if other.is_some() {
@@ -87,7 +89,7 @@ async fn put_together(data: &DataWork<'_>, settled: &Settled) -> Result<(), Data
         let finish = if settled.is_stopped() { Finish::AsIs } else { Finish::Healthy(&settled.rendered.health) };
         data.work.perform(spec, |found| stages(found, settled), finish).await?;
     }
-    Ok(data.note(|journal| journal.aside.clear()).await?)
+    Ok(())
 }
 
 /// Removes everything that was created for a new instance.

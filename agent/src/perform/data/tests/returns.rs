@@ -114,6 +114,23 @@ async fn a_return_that_fails_in_the_middle_leaves_the_newer_release_with_its_dat
     check_end(&of, &end, "it cannot be loaded");
 }
 
+/// A power request, which nothing that may be half restored obeys.
+fn start() -> Action {
+    Action::Power { request: PowerRequest::Start, serial: 9 }
+}
+
+#[tokio::test]
+async fn a_return_whose_way_back_has_the_data_and_no_running_service_may_be_started() {
+    let of = upgraded().await;
+    of.harness.lab.plan().fault = Some(Fault::StaysStill);
+    let end = of.harness.carry_out(&of.agent, back_from(&of.harness, of.harness.second(), &of.id)).await;
+    assert!(matches!(end.outcome, Outcome::Stuck { .. }), "{end:?}");
+    assert_eq!(of.harness.state(), of.after);
+    of.harness.lab.plan().fault = None;
+    assert_eq!(of.harness.carry_out(&of.agent, start()).await.outcome, Outcome::Done);
+    of.harness.check_calm("started");
+}
+
 /// Interrupts a return at each of its points; the power is cut there if asked for.
 async fn walk(point: fn(u64) -> At, cuts_power: bool, each: (u64, usize), least: u64) {
     for number in (each.0..).step_by(each.1) {
