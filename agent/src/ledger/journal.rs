@@ -128,6 +128,9 @@ pub struct Aside {
     pub waits: PathBuf,
     /// Way in which the content was moved.
     pub way: DataSwap,
+    /// Inode number of the folder, by which it is known again. Earlier agents did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inode: Option<u64>,
 }
 
 /// Way of moving a folder's content out of the way.

@@ -238,8 +238,12 @@ fn swap(point: &RestorePoint) -> io::Result<()> {
 /// Returns what the order leaves beside the folders, to be removed: copies after a commit or an upgrade that began to change nothing, and
 /// replaced folders after the way back.
 pub fn leftovers(plan: &UpgradePlan) -> Vec<Aside> {
-    let aside =
-        |point: &RestorePoint, waits: PathBuf| Aside { path: point.path.clone(), waits, way: DataSwap::Renamed };
+    let aside = |point: &RestorePoint, waits: PathBuf| Aside {
+        path: point.path.clone(),
+        waits,
+        way: DataSwap::Renamed,
+        inode: None,
+    };
     let of_point = |point: &RestorePoint| {
         [point.copy.clone(), growing(point), failed(point)].map(|waits| aside(point, waits)).into_iter()
     };
@@ -253,7 +257,7 @@ fn growing(point: &RestorePoint) -> PathBuf {
 }
 
 fn failed(point: &RestorePoint) -> PathBuf {
-    discarded(&Aside { path: point.path.clone(), waits: point.copy.clone(), way: DataSwap::Renamed })
+    discarded(&Aside { path: point.path.clone(), waits: point.copy.clone(), way: DataSwap::Renamed, inode: None })
 }
 
 async fn in_background<T: Send + 'static>(

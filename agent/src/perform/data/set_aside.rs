@@ -17,15 +17,15 @@ use std::path::{Path, PathBuf};
 pub fn plan(path: &Path, order: &OrderId) -> Result<Aside, AsideError> {
     let waits = beside(path, &format!(".before-{order}"));
     let waits = waits.ok_or_else(|| AsideError::NoPlace { path: path.to_owned() })?;
-    let way = match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => DataSwap::Renamed,
+    let (way, inode) = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => (DataSwap::Renamed, Some(found.ino())),
         Ok(_) => return Err(AsideError::NotAFolder { path: path.to_owned() }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => DataSwap::Absent,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (DataSwap::Absent, None),
         Err(source) => return Err(AsideError::Unreadable { path: path.to_owned(), source }),
     };
     match mounted_at_or_below(path) {
         Some(mounted) => Err(AsideError::Mounted { path: path.to_owned(), mounted }),
-        None => Ok(Aside { path: path.to_owned(), waits, way }),
+        None => Ok(Aside { path: path.to_owned(), waits, way, inode }),
     }
 }
 
@@ -76,11 +76,22 @@ pub fn put_back(aside: &Aside) -> io::Result<()> {
             fs::rename(&aside.waits, &aside.path)?;
             sync_beside(&aside.path)?;
         }
-        // Not moved yet, or moved back already.
-        DataSwap::Renamed => {}
+        DataSwap::Renamed => expect_in_place(aside)?,
         DataSwap::Absent => remove(&aside.path)?,
     }
     remove(&failed)
+}
+
+/// Fails unless the folder has not been moved yet, or has been moved back already: it is the one that was noted.
+fn expect_in_place(aside: &Aside) -> io::Result<()> {
+    let gone = || io::Error::new(io::ErrorKind::NotFound, format!("`{}` is gone", aside.waits.display()));
+    let Some(inode) = aside.inode else { return Ok(()) };
+    match fs::symlink_metadata(&aside.path) {
+        Ok(found) if found.ino() == inode => Ok(()),
+        Ok(_) => Err(gone()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(gone()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Removes the old content, because the new one has proven to be good.

@@ -131,6 +131,36 @@ async fn a_return_whose_way_back_has_the_data_and_no_running_service_may_be_star
     of.harness.check_calm("started");
 }
 
+#[tokio::test]
+async fn nothing_starts_over_what_could_not_be_put_back() {
+    for call in 1.. {
+        let of = upgraded().await;
+        let order = of.harness.order(back_from(&of.harness, of.harness.second(), &of.id), "crash");
+        let Upgraded { harness, agent, .. } = of;
+        let volume = harness.lab.folder.join("oasis-1_data");
+        let mut is_gone = false;
+        let lose = || {
+            // What waits beside the folder, if anything does.
+            for entry in std::fs::read_dir(&volume).expect("it is there").flatten() {
+                if entry.file_name().to_string_lossy().contains(".before-") {
+                    std::fs::remove_dir_all(entry.path()).expect("removed");
+                    is_gone = true;
+                }
+            }
+        };
+        let (agent, end) =
+            crash_with(&harness, agent, &order, At::Call(call), lose).await.expect("something waits once");
+        if !is_gone {
+            continue;
+        }
+        assert!(matches!(end.outcome, Outcome::Stuck { .. }), "{end:?}");
+        let end = harness.carry_out(&agent, start()).await;
+        assert!(matches!(end.outcome, Outcome::Refused { .. }), "{end:?}");
+        assert!(!harness.running().contains(&"web".to_owned()));
+        return;
+    }
+}
+
 /// Interrupts a return at each of its points; the power is cut there if asked for.
 async fn walk(point: fn(u64) -> At, cuts_power: bool, each: (u64, usize), least: u64) {
     for number in (each.0..).step_by(each.1) {
