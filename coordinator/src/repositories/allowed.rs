@@ -42,20 +42,18 @@ fn purpose(
     repository: &RepositoryName,
     instance: &InstanceName,
 ) -> Option<Purpose> {
-    let is_its_own = open.order.instance == *instance;
-    if let Action::Upgrade { backup, .. } = &open.order.action {
-        return (is_its_own && backup.contains(repository)).then_some(Purpose::Requested);
-    }
-    match open.order.action.data()? {
-        DataAction::Backup { to, cause } if is_its_own && to.contains(repository) => Some(match cause {
-            Cause::Scheduled => {
+    let action = &open.order.action;
+    if open.order.instance == *instance && action.backup_targets().is_some_and(|to| to.contains(repository)) {
+        return Some(match action {
+            Action::Data(DataAction::Backup { cause: Cause::Scheduled, .. }) => {
                 let backups = snapshot.observed().backups.get(instance).into_iter().flatten();
                 let expected = backups.filter(|(_, seen)| seen.is_good()).map(|(_, seen)| seen.bytes).max();
                 Purpose::Scheduled { expected }
             }
-            Cause::Requested | Cause::Safety => Purpose::Requested,
-        }),
-        DataAction::Restore { safety, .. } if is_its_own && safety.contains(repository) => Some(Purpose::Requested),
+            _ => Purpose::Requested,
+        });
+    }
+    match action.data()? {
         DataAction::Drill { from, .. } if from.repository == *repository && from.instance == *instance => {
             Some(Purpose::Proof)
         }

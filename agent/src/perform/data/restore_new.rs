@@ -36,14 +36,7 @@ pub async fn restore_new(
     if data.open.from.is_some() {
         return Err(UnfitError::InstanceExists.into());
     }
-    let opened = source::open(data, from, privileges).await?;
-    if opened.manifest.release.name != goal.release.name {
-        let (was, wanted) = (opened.manifest.release.clone(), goal.release.clone());
-        return Err(UnfitError::OtherReleaseWanted { was, wanted }.into());
-    }
-    data.work.say(Activity::Preparing(goal.release.name.clone()));
-    let values = &data.open.values;
-    let to = prepare(data.context(), &data.order.instance, goal, values, data.open.drift, None).await?;
+    let (opened, to) = opened_for(data, from, goal, privileges).await?;
     let spec = &to.rendered.spec;
     bucket::expect_unused(data, &opened, &to.rendered).await?;
     let there = undo::volumes_there(data, spec).await?;
@@ -61,6 +54,24 @@ pub async fn restore_new(
     data.work.perform(spec, |found| stages(found, &to), Finish::Healthy(&to.rendered.health)).await?;
     note_passed(data, &opened, (&parts, &to.rendered), began).await?;
     Ok(passed(data).await)
+}
+
+/// Opens a backup for the release that made it, and prepares the state of the instance with that.
+pub async fn opened_for(
+    data: &DataWork<'_>,
+    from: &BackupSource,
+    goal: &Goal,
+    privileges: Privileges,
+) -> Result<(Opened, Settled), DataError> {
+    let opened = source::open(data, from, privileges).await?;
+    if opened.manifest.release.name != goal.release.name {
+        let (was, wanted) = (opened.manifest.release.clone(), goal.release.clone());
+        return Err(UnfitError::OtherReleaseWanted { was, wanted }.into());
+    }
+    data.work.say(Activity::Preparing(goal.release.name.clone()));
+    let (instance, now) = (&data.order.instance, data.open.from.as_ref());
+    let to = prepare(data.context(), instance, goal, &data.open.values, data.open.drift, now).await?;
+    Ok((opened, to))
 }
 
 /// Records the state that the instance will have, unless another order with conflicting claims has begun meanwhile.

@@ -9,15 +9,14 @@ use super::error::UnfitError;
 use super::fill::load_all;
 use super::passed::{note_passed, passed};
 use super::restore::{allow_fillings, keep_safe, move_all, note_different, planned, restore_all, run_again};
-use super::restore_new::note_begun;
+use super::restore_new::{note_begun, opened_for};
 use super::room::expect_room;
-use super::source::{self, Opened};
+use super::source::Opened;
 use super::stages::{fetching, without_starting};
 use super::targets::{Targets, expect_alone, expect_nobody, make_missing, targets};
 use super::{DataError, DataWork, OrderEnd, others, side_files, side_plan};
 use crate::ledger::Settled;
 use crate::perform::forward::stages;
-use crate::perform::prepare::prepare;
 use crate::perform::upgrade::quiesce;
 use crate::perform::work::Finish;
 use fleet_core::activity::Activity;
@@ -37,14 +36,7 @@ pub async fn return_to_release(
 ) -> Result<OrderEnd, DataError> {
     let began = tokio::time::Instant::now();
     let Some(now) = &data.open.from else { return Err(UnfitError::NoInstance.into()) };
-    let opened = source::open(data, from, privileges).await?;
-    if opened.manifest.release.name != goal.release.name {
-        let (was, wanted) = (opened.manifest.release.clone(), goal.release.clone());
-        return Err(UnfitError::OtherReleaseWanted { was, wanted }.into());
-    }
-    data.work.say(Activity::Preparing(goal.release.name.clone()));
-    let values = &data.open.values;
-    let to = prepare(data.context(), &data.order.instance, goal, values, data.open.drift, Some(now)).await?;
+    let (opened, to) = opened_for(data, from, goal, privileges).await?;
     let (spec, parts) = (&to.rendered.spec, &opened.manifest.parts);
     expect_every_store(&to, parts)?;
     let fillings = fillings(&to.rendered, parts)?;

@@ -238,3 +238,44 @@ fn uncovered_now(snapshot: &StateSnapshot, name: &InstanceName) -> Vec<PlannedCh
     });
     missing.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::testing::{NOW, memory, read, release, wanted};
+    use fleet_core::backup::BackupSource;
+    use fleet_core::order::Outcome;
+    use fleet_core::release::Goal;
+
+    #[tokio::test]
+    async fn a_return_is_pending_until_its_release_is_the_wanted_one() {
+        let name: InstanceName = read("notes-1");
+        let from = BackupSource {
+            repository: read("central"),
+            instance: name.clone(),
+            backup: read("0123456789abcdef01234567"),
+            snapshots: None,
+        };
+        let plain = DataAction::Restore {
+            from,
+            only: [].into(),
+            safety: [].into(),
+            goal: None,
+            replaces: None,
+            others: Default::default(),
+            privileges: Default::default(),
+        };
+        let mut back = plain.clone();
+        back.return_from(release("1.2"), Goal { release: release("1.1"), revision: 2 });
+        for (action, is_free) in [(plain, true), (back, false)] {
+            let facts = memory().with("lab-1", "notes-1").await;
+            let request = DataRequest { serial: 1, action, at: NOW };
+            let instance = InstanceDesired { data: Some(request.clone()), ..wanted("lab-1") };
+            let id = data_order_id(&name, &instance, &request);
+            facts.desire(|change| change.put_instance(&name, instance)).await;
+            facts.desire(|change| assert!(free(change, Attempt::BackUp, &name).is_err(), "it has not begun")).await;
+            facts.hear_outcome(&read("lab-1"), id, name.clone(), Outcome::Done, NOW).await.expect("it is its own");
+            facts.desire(|change| assert_eq!(free(change, Attempt::BackUp, &name).is_ok(), is_free)).await;
+        }
+    }
+}

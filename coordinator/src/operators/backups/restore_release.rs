@@ -1,7 +1,7 @@
 //! Returns an instance to the release of a backup: the checks before it is ordered, its plan, and its values.
 
 use super::requests::free;
-use super::restoring::{ATTEMPT, Anew};
+use super::restoring::{ATTEMPT, Anew, expect_files_beside};
 use crate::clock;
 use crate::facts::{DesiredChange, Started};
 use crate::operators::agreed::{Agreed, plan_changed};
@@ -11,18 +11,15 @@ use crate::operators::request::ChangeError;
 use crate::operators::service::OperatorsService;
 use crate::operators::subject::Subject;
 use crate::operators::way_back::planned_value;
-use crate::rpc_status::refuse;
 use crate::values::{HIDDEN, ValueDifference};
 use fleet_core::app::Given;
-use fleet_core::backup::{BackupSeen, BackupSource, DataAction, DataRequest, Manifest, without_side_files};
+use fleet_core::backup::{BackupSeen, BackupSource, DataAction, DataRequest, Manifest};
 use fleet_core::event::EventKind;
 use fleet_core::facts::InstanceDesired;
-use fleet_core::hint::Hint;
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{InstanceName, OperatorName};
 use fleet_core::order_summary::OrderSummary;
 use fleet_core::planned_change::{PlannedChange, RestoreTo};
-use fleet_core::refused_call::BackupRefusal;
 use fleet_core::release::{Goal, Release};
 use std::collections::{BTreeMap, BTreeSet};
 use tonic::Status;
@@ -48,15 +45,8 @@ impl OperatorsService {
     ) -> Result<ReleaseReturn<'_>, Status> {
         let now = self.subject(ATTEMPT, name)?;
         let manifest = &self.manifest_of(ATTEMPT, from).await?;
-        let lacking = without_side_files(manifest, &BTreeSet::new());
-        if !lacking.is_empty() && !may_go {
-            let stores = lacking.into_iter().cloned().collect();
-            return Err(refuse(ATTEMPT, BackupRefusal::FilesBesideMissing { stores }, Hint::DropOthers));
-        }
-        let release = self.find_release(ATTEMPT, &manifest.release.name.app, &manifest.release.name.version)?.release;
-        if release.digest != manifest.release.digest {
-            return Err(refuse(ATTEMPT, BackupRefusal::OtherContent { release: release.name }, Hint::PushAsItWas));
-        }
+        expect_files_beside(manifest, &BTreeSet::new(), may_go)?;
+        let release = self.release_of_backup(manifest)?;
         let subject = self.subject_as(ATTEMPT, &now, release)?;
         let values = values_of(&now, &subject, manifest);
         let secrets: BTreeSet<String> = now.secrets().into_iter().chain(subject.secrets()).collect();

@@ -20,7 +20,7 @@ use fleet_core::names::{HostName, InstanceName, OperatorName, StoreName};
 use fleet_core::order::PowerRequest;
 use fleet_core::planned_change::{PlannedChange, RestoreTo};
 use fleet_core::refused_call::{Attempt, BackupRefusal, CallRefusal, NamedKind};
-use fleet_core::release::Goal;
+use fleet_core::release::{Goal, Release};
 use fleet_core::time::Time;
 use fleet_proto::v1;
 use std::collections::BTreeSet;
@@ -92,11 +92,7 @@ impl OperatorsService {
         plan.extend(anew.plan.iter().cloned());
         let privileges = privileges_on(&self.shared.facts.read(), &host, (&from.instance, &seen), request);
         plan.extend(cleared_privileges(privileges, &seen));
-        let lacking = without_side_files(&manifest, &only);
-        if !lacking.is_empty() && !request.drop_others {
-            let stores = lacking.into_iter().cloned().collect();
-            return Err(refuse(ATTEMPT, BackupRefusal::FilesBesideMissing { stores }, Hint::DropOthers));
-        }
+        expect_files_beside(&manifest, &only, request.drop_others)?;
         let plan_digest = self.change_digest(&meant_by(request, &from), &plan, None);
         let Some(agreed) = agreed else {
             let backup = from.backup.to_string();
@@ -148,10 +144,7 @@ impl OperatorsService {
         manifest: &Manifest,
         request: &v1::RestoreRequest,
     ) -> Result<Anew<'_>, Status> {
-        let release = self.find_release(ATTEMPT, &manifest.release.name.app, &manifest.release.name.version)?.release;
-        if release.digest != manifest.release.digest {
-            return Err(refuse(ATTEMPT, BackupRefusal::OtherContent { release: release.name }, Hint::PushAsItWas));
-        }
+        let release = self.release_of_backup(manifest)?;
         let bundle = self.bundle(&release)?;
         let definition = definition(ATTEMPT, &bundle)?;
         let mut values = manifest.values.clone();
@@ -187,6 +180,16 @@ impl OperatorsService {
         Ok(Anew { plan, subject, values, one_at_a_time })
     }
 
+    /// Returns the release that made a backup, if it was pushed with the content that it had.
+    pub fn release_of_backup(&self, manifest: &Manifest) -> Result<Release, Status> {
+        let Release { name, digest } = &manifest.release;
+        let release = self.find_release(ATTEMPT, &name.app, &name.version)?.release;
+        match release.digest == *digest {
+            true => Ok(release),
+            false => Err(refuse(ATTEMPT, BackupRefusal::OtherContent { release: release.name }, Hint::PushAsItWas)),
+        }
+    }
+
     fn check_free_for(&self, name: &InstanceName, host: &HostName) -> Result<(), Status> {
         let snapshot = self.shared.facts.read();
         if snapshot.instance(name).is_some() {
@@ -196,6 +199,15 @@ impl OperatorsService {
             true => Ok(()),
             false => Err(absent(ATTEMPT, NamedKind::Host, host, Hint::SeeHosts)),
         }
+    }
+}
+
+/// Refuses a backup without files beside its dumps where those of now do not stay, unless their loss was agreed to.
+pub fn expect_files_beside(manifest: &Manifest, only: &BTreeSet<StoreName>, may_go: bool) -> Result<(), Status> {
+    let stores: Vec<StoreName> = without_side_files(manifest, only).into_iter().cloned().collect();
+    match stores.is_empty() || may_go {
+        true => Ok(()),
+        false => Err(refuse(ATTEMPT, BackupRefusal::FilesBesideMissing { stores }, Hint::DropOthers)),
     }
 }
 

@@ -117,6 +117,8 @@ fn only_what_would_change_something_is_accepted() {
         (format!("a 1.1\n{rollout}\n{}", ended("failed")), "attempt 2", "attempt 1"),
         (format!("a 1.1 stuck\n{rollout}\n{}", ended("stuck")), "attempt 2", "attempt 1"),
         (format!("a 1.1 doubtful\n{rollout}\n{}", ended("stuck")), "in doubt", "attempt 1"),
+        // It was returned to an earlier release since.
+        (format!("a 1.0\n{rollout}\n{}", ended("rolled-back")), "not failed", "attempt 1"),
         // Its data was restored since.
         (format!("a 1.1\n{rollout}\n{}", ended("stuck")), "attempt 2", "attempt 1"),
         (format!("a 1.1 doubtful\n{rollout} skipped a\n{}", ended("stuck")), "in doubt", "nothing left"),
