@@ -204,7 +204,7 @@ impl ToolRunner for FakeRuntime {
         let fault = self.counted(|world| world.expect_tool(tool, spec)).await?;
         let mut read = Vec::new();
         while let Some(piece) = bytes.next().await {
-            let broken = |error: InputError| RuntimeError::BrokenOff { what: "the tool".to_owned(), reason: error.0 };
+            let broken = |error: InputError| RuntimeError::BrokenOff { task: tool.task.clone(), reason: error.0 };
             read.extend_from_slice(&piece.map_err(broken)?);
         }
         if fault == Some(ToolFault::Hangs) {
@@ -278,6 +278,5 @@ impl ImageRegistry for FakeRuntime {
 }
 
 fn tool_failed(tool: &Tool) -> RuntimeError {
-    let what = format!("the tool in `{}`", tool.at.service());
-    RuntimeError::ToolFailed { what, code: 1, words: ": it was told to fail".to_owned() }
+    RuntimeError::ToolFailed { task: tool.task.clone(), code: 1, words: ": it was told to fail".to_owned() }
 }

@@ -6,6 +6,7 @@ pub mod damage;
 pub mod differences;
 pub mod drift;
 pub mod events;
+pub mod failed_steps;
 pub mod failure_parts;
 pub mod failures;
 pub mod health;
@@ -65,6 +66,9 @@ pub fn shown(message: CodedMessage<'_>) -> String {
         CodedMessage::DumpError(error) => stores::shown_dump_error(error),
         CodedMessage::Drift(drift) => drift::shown(drift),
         CodedMessage::EventKind(kind) => events::shown(Some(kind)),
+        CodedMessage::FailedStep(step) => failed_steps::shown(step),
+        CodedMessage::ToolTask(task) => failed_steps::shown_tool(task),
+        CodedMessage::VolumeHolder(holder) => failed_steps::shown_holder(holder),
         CodedMessage::HealthProblem(problem) => health::shown(Some(problem)),
         CodedMessage::Hint(hint) => hints::shown(Some(hint)),
         CodedMessage::HostEvent(event) => host_events::shown(event),

@@ -37,9 +37,9 @@ pub use crate::file_kind::FileKind;
 pub use crate::manifest_error::ManifestError;
 pub use crate::occupied_target::OccupiedTarget;
 pub use crate::order_failure::{DataNote, percent};
+pub use crate::order_failure::{SideFileGap, UncoveredData};
 pub use crate::store_difference::StoreDifference;
 pub use crate::store_gap::{MountPlace, StoreGap, UndeclaredData};
-pub use crate::uncovered_data::{SideFileGap, UncoveredData};
 pub use crate::zone::{MomentError, Zone, ZoneError, moment};
 pub use access::{FilesParent, LocationAccess, RepositoryAccess, Secret};
 pub use backup_plan::{

@@ -37,16 +37,19 @@ mod data_note;
 mod kinds;
 mod missing_reply;
 mod store_problem;
+pub(crate) mod uncovered_data;
 
 pub(crate) use data_note::notes;
 pub use data_note::{DataNote, percent};
 pub use kinds::OrderFailure;
 pub use missing_reply::MissingReply;
 pub use store_problem::StoreProblem;
+pub use uncovered_data::{SideFileGap, UncoveredData};
 
 use crate::activity::Activity;
 use crate::coded_text::kept_as_code;
 use crate::store_difference::StoreDifference;
+use serde::{Deserialize, Deserializer};
 
 fn after(output: &str) -> String {
     if output.is_empty() { String::new() } else { format!(": {output}") }
@@ -76,6 +79,20 @@ fn joined(failures: &[OrderFailure]) -> String {
     failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
+/// Reads names that were kept: as one text by earlier versions.
+fn read_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Kept {
+        Text(String),
+        Names(Vec<String>),
+    }
+    Ok(match Kept::deserialize(deserializer)? {
+        Kept::Text(text) => vec![text],
+        Kept::Names(names) => names,
+    })
+}
+
 kept_as_code!(OrderFailure);
 
 #[cfg(test)]
@@ -97,6 +114,18 @@ mod tests {
         assert_eq!(kept(newer), OrderFailure::other("flew away there"));
         let earlier: Outcome = serde_json::from_str(r#"{"refused":{"reason":"no"}}"#).expect("it can be read");
         assert_eq!(earlier, Outcome::Refused { failure: OrderFailure::other("no") });
+    }
+
+    #[test]
+    fn names_that_an_earlier_version_kept_as_one_text_are_read() {
+        let earlier = r#"{"code":"folder_held","with":{"folder":"/srv","containers":"`a`, `b`"}}"#;
+        let held = |containers| OrderFailure::FolderHeld { folder: "/srv".to_owned(), containers };
+        assert_eq!(kept(earlier), held(vec!["`a`, `b`".to_owned()]));
+        let today = held(vec!["a".to_owned(), "b".to_owned()]);
+        assert_eq!(kept(&serde_json::to_string(&today).expect("it can be written")), today);
+        let earlier = r#"{"code":"foreign_project","with":{"project":"notes","containers":"a, b"}}"#;
+        let (project, containers) = ("notes".to_owned(), vec!["a, b".to_owned()]);
+        assert_eq!(kept(earlier), OrderFailure::ForeignProject { project, containers });
     }
 
     #[test]

@@ -66,7 +66,7 @@ mod tests {
         );
         assert_eq!(
             read(r#"{"code":"sandbox_left","with":{"left":"volume `a`","cause":"in use"}}"#),
-            OrderFailure::SandboxLeft { project, parts, cause: "in use".to_owned() }
+            OrderFailure::SandboxLeft { project, parts, failure: Box::new(OrderFailure::other("in use")) }
         );
     }
 }

@@ -6,6 +6,7 @@ use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 /// Time zone in which a schedule's hours and a retention's days are meant.
@@ -25,6 +26,13 @@ pub struct ZoneError(String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("write a moment with its offset, such as 2026-11-19T18:00:00Z or 2026-11-19T19:00:00+01:00")]
 pub struct MomentError;
+
+/// The name alone: the rules follow from it.
+impl Hash for Zone {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
 
 impl Default for Zone {
     fn default() -> Self {

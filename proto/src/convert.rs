@@ -11,6 +11,7 @@ mod damage;
 mod data;
 mod drift;
 mod event;
+mod failed_step;
 mod failure;
 mod halt;
 mod health;
@@ -41,6 +42,7 @@ pub use coverage::{incoming_data_leftover, incoming_store_gap, incoming_undeclar
 pub use damage::{incoming_backup_damage, incoming_backup_doubt, incoming_manifest_error, incoming_verify_finding};
 pub use drift::incoming_drift;
 pub use event::{incoming_event, incoming_event_kind, incoming_host_event, incoming_sandbox_part};
+pub use failed_step::{incoming_failed_step, incoming_tool_task, incoming_volume_holder};
 pub use failure::{
     incoming_failure, incoming_instance_version, incoming_missing_reply, incoming_name_conflict,
     incoming_order_failure, incoming_part_owner, incoming_port_holder,

@@ -30,6 +30,7 @@ use crate::worker::{
 };
 use bytes::Bytes;
 use fleet_core::backup::{FilesParent, Privileges};
+use fleet_core::failed_step::FailedStep;
 use fleet_core::names::{BackupId, RepositoryName, SnapshotId};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,10 +52,10 @@ pub struct RepositoryClient {
 
 /// Extracts the answer of the requested kind.
 macro_rules! answered {
-    ($client:expr, $doing:expr, $answer:expr, $kind:pat => $value:expr) => {
+    ($client:expr, $step:expr, $answer:expr, $kind:pat => $value:expr) => {
         match $answer {
             $kind => Ok($value),
-            _ => Err($client.error($doing, WorkerError::Answer)),
+            _ => Err($client.error($step, WorkerError::Answer)),
         }
     };
 }
@@ -94,30 +95,30 @@ impl RepositoryClient {
         if self.secrets.password.is_empty() {
             return Ok(());
         }
-        let doing = "make the repository";
-        answered!(self, doing, self.ask(doing, Work::Create).await?, Answer::Created => ())
+        let step = &FailedStep::MakeRepository;
+        answered!(self, step, self.ask(step, Work::Create).await?, Answer::Created => ())
     }
 
     /// Adds packs of an interrupted run to the index, so that they are not sent again.
     pub async fn resume(&self) -> Result<(), RepositoryError> {
-        let doing = "find what arrived before";
-        answered!(self, doing, self.ask(doing, Work::Resume).await?, Answer::Resumed(_) => ())
+        let step = &FailedStep::FindSentData;
+        answered!(self, step, self.ask(step, Work::Resume).await?, Answer::Resumed(_) => ())
     }
 
     /// Lists the existing backups and the unreadable files.
     pub async fn sets(&self) -> Result<Sets, RepositoryError> {
-        let doing = "read the backups";
-        answered!(self, doing, self.ask(doing, Work::Sets).await?, Answer::Sets(sets) => sets)
+        let step = &FailedStep::ReadBackups;
+        answered!(self, step, self.ask(step, Work::Sets).await?, Answer::Sets(sets) => sets)
     }
 
     /// Reads the sets that carry one backup's id; a manifest is read up to `most` bytes.
     pub async fn set(&self, backup: &BackupId, most: u64) -> Result<Sets, RepositoryError> {
-        let doing = "read the backup";
+        let step = &FailedStep::ReadBackup;
         let work = Work::Set { backup: backup.clone(), most };
         let session = self.workers.start(self.request(work), self.reading).await;
-        let session = session.map_err(|error| self.error(doing, error))?;
-        let answer = session.answer().await.map_err(|error| self.error(doing, error))?;
-        answered!(self, doing, answer, Answer::Sets(sets) => sets)
+        let session = session.map_err(|error| self.error(step, error))?;
+        let answer = session.answer().await.map_err(|error| self.error(step, error))?;
+        answered!(self, step, answer, Answer::Sets(sets) => sets)
     }
 
     /// Reads the sets that carry one backup's id.
@@ -130,66 +131,66 @@ impl RepositoryClient {
             return Ok(sets);
         }
         let text = format!("{} snapshots carry its id, too many to read", sets.unread.len() + sets.sets.len());
-        Err(self.error("read the backup", WorkerError::Failed(Failure { kind: FailureKind::Refused, text })))
+        Err(self.error(&FailedStep::ReadBackup, WorkerError::Failed(Failure { kind: FailureKind::Refused, text })))
     }
 
     /// Lists the results of drills.
     pub async fn proofs(&self) -> Result<Proofs, RepositoryError> {
-        let doing = "read what drills found";
-        answered!(self, doing, self.ask(doing, Work::Proofs).await?, Answer::Proofs(proofs) => proofs)
+        let step = &FailedStep::ReadProofs;
+        answered!(self, step, self.ask(step, Work::Proofs).await?, Answer::Proofs(proofs) => proofs)
     }
 
     /// Lists parts whose backup does not exist.
     pub async fn unfinished(&self) -> Result<Vec<PartRecord>, RepositoryError> {
-        let doing = "read which backups are unfinished";
-        answered!(self, doing, self.ask(doing, Work::Unfinished).await?, Answer::Unfinished(parts) => parts)
+        let step = &FailedStep::ReadUnfinishedBackups;
+        answered!(self, step, self.ask(step, Work::Unfinished).await?, Answer::Unfinished(parts) => parts)
     }
 
     /// Removes backups, and returns those that existed. Their data stays until [`Self::prune`].
     pub async fn forget(&self, backups: BTreeSet<BackupId>) -> Result<Vec<BackupId>, RepositoryError> {
-        let doing = "forget backups";
-        let answer = self.ask(doing, Work::Forget { backups }).await?;
-        answered!(self, doing, answer, Answer::Forgotten(forgotten) => forgotten.backups)
+        let step = &FailedStep::ForgetBackups;
+        let answer = self.ask(step, Work::Forget { backups }).await?;
+        answered!(self, step, answer, Answer::Forgotten(forgotten) => forgotten.backups)
     }
 
     /// Removes data that no backup needs, and returns the number of bytes; hosts may add to the repository meanwhile.
     pub async fn prune(&self) -> Result<u64, RepositoryError> {
-        let doing = "remove what no backup needs";
-        let answer = self.ask(doing, Work::Prune { how: Prune::Marking }).await?;
-        answered!(self, doing, answer, Answer::Pruned { bytes } => bytes)
+        let step = &FailedStep::PruneData;
+        let answer = self.ask(step, Work::Prune { how: Prune::Marking }).await?;
+        answered!(self, step, answer, Answer::Pruned { bytes } => bytes)
     }
 
     /// Checks that all files exist and, as far as requested, that they can be read.
     pub async fn check(&self, read: ReadData) -> Result<CheckReport, RepositoryError> {
-        let doing = "check the repository";
-        answered!(self, doing, self.ask(doing, Work::Check { read }).await?, Answer::Checked(report) => report)
+        let step = &FailedStep::CheckRepository;
+        answered!(self, step, self.ask(step, Work::Check { read }).await?, Answer::Checked(report) => report)
     }
 
     /// Measures the repository.
     pub async fn stats(&self) -> Result<Stats, RepositoryError> {
-        let doing = "measure the repository";
-        answered!(self, doing, self.ask(doing, Work::Stats).await?, Answer::Stats(stats) => stats)
+        let step = &FailedStep::MeasureRepository;
+        answered!(self, step, self.ask(step, Work::Stats).await?, Answer::Stats(stats) => stats)
     }
 
     /// Lists a folder of a snapshot; its root if the path is empty.
     pub async fn list(&self, snapshot: &SnapshotId, path: &[u8]) -> Result<Vec<Entry>, RepositoryError> {
-        let doing = "list a folder of a backup";
+        let step = &FailedStep::ListFolder;
         let work = Work::List { snapshot: snapshot.clone(), path: path.to_vec() };
-        answered!(self, doing, self.ask(doing, work).await?, Answer::Entries(entries) => entries)
+        answered!(self, step, self.ask(step, work).await?, Answer::Entries(entries) => entries)
     }
 
     /// Writes the manifest, and returns its snapshot: this makes the backup exist.
     pub async fn write_set(&self, part: &Part, manifest: Vec<u8>) -> Result<SnapshotId, RepositoryError> {
-        let doing = "write the manifest";
-        let answer = self.ask(doing, Work::WriteSet { part: part.clone(), manifest }).await?;
-        answered!(self, doing, answer, Answer::Set { snapshot } => snapshot)
+        let step = &FailedStep::WriteManifest;
+        let answer = self.ask(step, Work::WriteSet { part: part.clone(), manifest }).await?;
+        answered!(self, step, answer, Answer::Set { snapshot } => snapshot)
     }
 
     /// Stores the result of a drill of a backup.
     pub async fn write_proof(&self, part: &Part, proof: Vec<u8>) -> Result<(), RepositoryError> {
-        let doing = "note what the drill found";
-        let answer = self.ask(doing, Work::WriteProof { part: part.clone(), proof }).await?;
-        answered!(self, doing, answer, Answer::Proof { .. } => ())
+        let step = &FailedStep::WriteProof;
+        let answer = self.ask(step, Work::WriteProof { part: part.clone(), proof }).await?;
+        answered!(self, step, answer, Answer::Proof { .. } => ())
     }
 
     /// Begins the snapshot of one backup's streams, which must be sent in the order of their names.
@@ -199,8 +200,7 @@ impl RepositoryClient {
         streams: Vec<StreamSpec>,
     ) -> Result<StreamsUpload, RepositoryError> {
         let work = Work::ArchiveStreams { part: part.clone(), streams };
-        let session = self.start(upload::DOING, work).await?;
-        Ok(StreamsUpload::new(self.name.clone(), session))
+        Ok(StreamsUpload::new(self.name.clone(), self.start(&upload::STEP, work).await?))
     }
 
     /// Archives folders and buckets as the snapshot of files of one backup.
@@ -210,11 +210,11 @@ impl RepositoryClient {
         trees: Trees,
         sink: &ProgressSink,
     ) -> Result<ArchivedTrees, RepositoryError> {
-        let doing = "keep the files";
-        let parent = self.parent(doing).await?;
+        let step = &FailedStep::StoreFiles;
+        let parent = self.parent(step).await?;
         let work = Work::ArchiveTrees { part: part.clone(), trees: Trees { parent, ..trees } };
-        let answer = self.ask_telling(doing, work, sink, |progress| progress.place_written).await?;
-        answered!(self, doing, answer, Answer::Trees(archived) => archived)
+        let answer = self.ask_telling(step, work, sink, |progress| progress.place_written).await?;
+        answered!(self, step, answer, Answer::Trees(archived) => archived)
     }
 
     /// Reads one file of a snapshot as a stream. The last item is an error unless it is complete.
@@ -223,19 +223,19 @@ impl RepositoryClient {
         snapshot: &SnapshotId,
         path: &[u8],
     ) -> Result<BoxStream<'static, Result<Bytes, RepositoryError>>, RepositoryError> {
-        let doing = format!("read `{}`", String::from_utf8_lossy(path));
+        let step = FailedStep::ReadStream(String::from_utf8_lossy(path).into_owned());
         let work = Work::ReadStream { snapshot: snapshot.clone(), path: path.to_vec() };
-        let session = self.start(&doing, work).await?;
+        let session = self.start(&step, work).await?;
         let client = self.clone();
         let pieces = stream::unfold(Some(session), move |session| {
-            let (client, doing) = (client.clone(), doing.clone());
+            let (client, step) = (client.clone(), step.clone());
             async move {
                 let mut session = session?;
                 match session.next().await {
                     Ok(Next::Data(bytes)) => Some((Ok(Bytes::from(bytes)), Some(session))),
                     // It comes only when everything has arrived and was correct.
                     Ok(Next::Answer(_)) => None,
-                    Err(error) => Some((Err(client.error(&doing, error)), None)),
+                    Err(error) => Some((Err(client.error(&step, error)), None)),
                 }
             }
         });
@@ -248,7 +248,7 @@ impl RepositoryClient {
         set: &SetRecord,
         path: &str,
     ) -> Result<BoxStream<'static, Result<Bytes, RepositoryError>>, RepositoryError> {
-        let snapshot = self.there(&format!("read `{path}`"), set.snapshots().dumps)?;
+        let snapshot = self.there(&FailedStep::ReadStream(path.to_owned()), set.snapshots().dumps)?;
         self.read(&snapshot, path.as_bytes()).await
     }
 
@@ -260,12 +260,12 @@ impl RepositoryClient {
         privileges: Privileges,
         sink: &ProgressSink,
     ) -> Result<Restored, RepositoryError> {
-        let doing = format!("restore `{path}`");
-        let snapshot = self.there(&doing, set.snapshots().files)?;
+        let step = &FailedStep::RestoreFiles(path.to_owned());
+        let snapshot = self.there(step, set.snapshots().files)?;
         let options = RestoreOptions { privileges, ..RestoreOptions::default() };
         let work = Work::RestoreTree { snapshot, path: path.to_owned(), to: to.to_owned(), options };
-        let answer = self.ask_telling(&doing, work, sink, |progress| progress.place_read).await?;
-        answered!(self, &doing, answer, Answer::Restored(restored) => restored)
+        let answer = self.ask_telling(step, work, sink, |progress| progress.place_read).await?;
+        answered!(self, step, answer, Answer::Restored(restored) => restored)
     }
 
     /// Makes a bucket equal to a backup's files below a path; other objects in it are removed.
@@ -276,11 +276,11 @@ impl RepositoryClient {
         to: S3Address,
         sink: &ProgressSink,
     ) -> Result<Filled, RepositoryError> {
-        let doing = format!("restore `{path}` to the bucket {}", to.bucket);
-        let snapshot = self.there(&doing, set.snapshots().files)?;
+        let step = &FailedStep::FillBucket(path.to_owned(), to.bucket.clone());
+        let snapshot = self.there(step, set.snapshots().files)?;
         let work = Work::FillBucket { snapshot, path: path.to_owned(), to, extra: Extra::Remove };
-        let answer = self.ask_telling(&doing, work, sink, |progress| progress.place_read).await?;
-        answered!(self, &doing, answer, Answer::Filled(filled) => filled)
+        let answer = self.ask_telling(step, work, sink, |progress| progress.place_read).await?;
+        answered!(self, step, answer, Answer::Filled(filled) => filled)
     }
 
     /// Counts the objects of a bucket, and compares a sample: SHA-256 by path below its prefix.
@@ -289,62 +289,62 @@ impl RepositoryClient {
         bucket: S3Address,
         sample: BTreeMap<String, String>,
     ) -> Result<Looked, RepositoryError> {
-        let doing = format!("look at the bucket {}", bucket.bucket);
-        let answer = self.ask(&doing, Work::LookAtBucket { bucket, sample }).await?;
-        answered!(self, &doing, answer, Answer::Looked(looked) => looked)
+        let step = &FailedStep::LookAtBucket(bucket.bucket.clone());
+        let answer = self.ask(step, Work::LookAtBucket { bucket, sample }).await?;
+        answered!(self, step, answer, Answer::Looked(looked) => looked)
     }
 
     fn request(&self, work: Work) -> Request {
         Request { place: self.place.clone(), secrets: self.secrets.clone(), work, rate: self.rate }
     }
 
-    async fn start(&self, doing: &str, work: Work) -> Result<Box<dyn WorkerSession>, RepositoryError> {
+    async fn start(&self, step: &FailedStep, work: Work) -> Result<Box<dyn WorkerSession>, RepositoryError> {
         let started = self.workers.start(self.request(work), Limits::default()).await;
-        started.map_err(|error| self.error(doing, error))
+        started.map_err(|error| self.error(step, error))
     }
 
-    async fn ask(&self, doing: &str, work: Work) -> Result<Answer, RepositoryError> {
-        let session = self.start(doing, work).await?;
-        session.answer().await.map_err(|error| self.error(doing, error))
+    async fn ask(&self, step: &FailedStep, work: Work) -> Result<Answer, RepositoryError> {
+        let session = self.start(step, work).await?;
+        session.answer().await.map_err(|error| self.error(step, error))
     }
 
     /// Waits for an answer, and reports the number of transferred bytes meanwhile.
     async fn ask_telling(
         &self,
-        doing: &str,
+        step: &FailedStep,
         work: Work,
         sink: &ProgressSink,
         bytes: fn(&Progress) -> u64,
     ) -> Result<Answer, RepositoryError> {
-        let session = self.start(doing, work).await?;
+        let session = self.start(step, work).await?;
         let progress = session.progress();
         let answer = tokio::select! {
             answer = session.answer() => answer,
             never = sink.follow(progress, bytes) => match never {},
         };
-        answer.map_err(|error| self.error(doing, error))
+        answer.map_err(|error| self.error(step, error))
     }
 
     /// Returns the snapshot that files are compared with.
-    async fn parent(&self, doing: &str) -> Result<Option<SnapshotId>, RepositoryError> {
+    async fn parent(&self, step: &FailedStep) -> Result<Option<SnapshotId>, RepositoryError> {
         match &self.parent {
             FilesParent::Nothing => Ok(None),
             FilesParent::Snapshot(id) => Ok(Some(id.clone())),
             FilesParent::Newest => {
-                let answer = self.ask(doing, Work::Latest { kind: Kind::Files }).await?;
-                answered!(self, doing, answer, Answer::Latest(latest) => latest.map(|part| part.snapshot))
+                let answer = self.ask(step, Work::Latest { kind: Kind::Files }).await?;
+                answered!(self, step, answer, Answer::Latest(latest) => latest.map(|part| part.snapshot))
             }
         }
     }
 
     /// Returns a snapshot of a backup; an error if it is missing.
-    fn there(&self, doing: &str, snapshot: Option<SnapshotId>) -> Result<SnapshotId, RepositoryError> {
+    fn there(&self, step: &FailedStep, snapshot: Option<SnapshotId>) -> Result<SnapshotId, RepositoryError> {
         let text = "the snapshot that it belongs to is gone".to_owned();
-        let gone = || self.error(doing, WorkerError::Failed(Failure { kind: FailureKind::Missing, text }));
+        let gone = || self.error(step, WorkerError::Failed(Failure { kind: FailureKind::Missing, text }));
         snapshot.ok_or_else(gone)
     }
 
-    fn error(&self, doing: &str, source: WorkerError) -> RepositoryError {
-        RepositoryError { repository: self.name.clone(), doing: doing.to_owned(), source }
+    fn error(&self, step: &FailedStep, source: WorkerError) -> RepositoryError {
+        RepositoryError { repository: self.name.clone(), step: step.clone(), source }
     }
 }

@@ -3,11 +3,12 @@
 use fleet_proto::convert::{
     incoming_admission_refusal, incoming_archive_note, incoming_backup_damage, incoming_backup_doubt,
     incoming_backup_problem, incoming_backup_refusal, incoming_call_refusal, incoming_change_result,
-    incoming_data_note, incoming_drill_check, incoming_dump_error, incoming_event_kind, incoming_file_refusal,
-    incoming_host_event, incoming_ledger_problem, incoming_manifest_change, incoming_missing_reply,
-    incoming_order_summary, incoming_policy_refusal, incoming_problem, incoming_query_failure,
+    incoming_data_note, incoming_drill_check, incoming_dump_error, incoming_event_kind, incoming_failed_step,
+    incoming_file_refusal, incoming_host_event, incoming_ledger_problem, incoming_manifest_change,
+    incoming_missing_reply, incoming_order_summary, incoming_policy_refusal, incoming_problem, incoming_query_failure,
     incoming_repository_problem, incoming_retention_reason, incoming_rollout_refusal, incoming_side_file_gap,
-    incoming_store_difference, incoming_store_problem, incoming_uncovered_data, incoming_undeliverable_reason,
+    incoming_store_difference, incoming_store_problem, incoming_tool_task, incoming_uncovered_data,
+    incoming_undeliverable_reason,
 };
 use fleet_proto::v1;
 use fleet_proto::words::CodedMessage;
@@ -16,7 +17,7 @@ use std::fmt::Debug;
 
 /// Texts that are the argument of some code: a number, a name that is also a backup's id, a release, a role, a machine, and the
 /// names of codes.
-const ARGUMENTS: [&str; 30] = [
+const ARGUMENTS: [&str; 31] = [
     "1",
     "2",
     "true",
@@ -47,6 +48,7 @@ const ARGUMENTS: [&str; 30] = [
     "ARCHIVE_NOTE_CODE_SOCKET",
     "RESTORE_NOTE_CODE_SET_ID_CLEARED",
     "MANIFEST_ERROR_CODE_DAMAGED",
+    "TOOL_TASK_CODE_DUMP_OF_STORE",
 ];
 /// The same for refused calls: a number, a name that is also a backup's id, a release, a role, values of small enums, a subject, and
 /// the names of codes.
@@ -138,6 +140,8 @@ checks! {
     each_comparison_of_a_drill_is_read_and_has_words: DrillCheck, DrillCheckCode, incoming_drill_check;
     each_difference_of_a_store_is_read_and_has_words: StoreDifference, StoreDifferenceCode, incoming_store_difference;
     each_problem_of_a_store_is_read_and_has_words: StoreProblem, StoreProblemCode, incoming_store_problem;
+    each_failed_step_is_read_and_has_words: FailedStep, FailedStepCode, incoming_failed_step;
+    each_task_of_a_tool_is_read_and_has_words: ToolTask, ToolTaskCode, incoming_tool_task;
     each_missing_reply_is_read_and_has_words: MissingReply, MissingReplyCode, incoming_missing_reply;
     each_fault_of_a_dump_is_read_and_has_words: DumpError, DumpErrorCode, incoming_dump_error;
     each_event_is_read_as_it_was_written_and_has_words: EventKind, EventCode, incoming_event_kind;
@@ -168,7 +172,11 @@ fn each_reason_of_the_retention_has_words() {
             let arguments = texts.iter().map(ToString::to_string).collect();
             v1::RetentionReason { code: code.into(), arguments }
         };
-        let readable = texts.iter().map(message).find(|it| incoming_retention_reason(it.clone()).is_some());
+        let is_as_written = |it: &v1::RetentionReason| {
+            let back = incoming_retention_reason(it.clone()).map(v1::RetentionReason::from);
+            back.is_some_and(|back| it.arguments.starts_with(&back.arguments))
+        };
+        let readable = texts.iter().map(message).find(is_as_written);
         let reason = readable.unwrap_or_else(|| panic!("{code:?} cannot be read with {texts:?}"));
         let words = fleet_cli::words_of(CodedMessage::RetentionReason(&reason));
         assert!(!words.is_empty() && !words.contains('_'), "{reason:?}: {words}");

@@ -2,6 +2,7 @@
 
 use super::{Behaviour, FakeContainer, World};
 use crate::runtime::{EngineErrorKind, RuntimeError};
+use fleet_core::failed_step::FailedStep;
 use fleet_core::part_owner::PortHolder;
 use fleet_core::spec::{Healthcheck, InstanceSpec, MountSource, NetworkMode, Probing, Restart};
 use fleet_core::steps::{ContainerHealth, ContainerState, Step, is_one_shot};
@@ -15,7 +16,7 @@ impl World {
     pub(super) fn perform(&mut self, step: &Step, spec: &InstanceSpec) -> Result<(), RuntimeError> {
         let text = step.to_string();
         if self.failing.iter().any(|part| text.contains(part)) {
-            return Err(refused(&text, "it was told to fail"));
+            return Err(refused(FailedStep::Other { text: text.clone() }, "it was told to fail"));
         }
         match step {
             Step::Pull { image } => self.pull(image),
@@ -26,7 +27,9 @@ impl World {
             Step::CreateVolume { volume } => {
                 self.volumes.entry(volume.clone()).or_default();
                 let folder = self.folder_of(volume);
-                folder.map_or(Ok(()), std::fs::create_dir_all).map_err(|error| refused(&text, &error.to_string()))
+                folder
+                    .map_or(Ok(()), std::fs::create_dir_all)
+                    .map_err(|error| refused(FailedStep::Other { text: text.clone() }, &error.to_string()))
             }
             Step::Create { service, name, .. } => self.create(spec, service, name),
             Step::Stop { id, .. } => self.stop(id),
@@ -36,7 +39,7 @@ impl World {
             Step::Start { name } => self.start(spec, name),
             Step::AwaitHealthy { name, .. } => self.await_healthy(name),
             Step::AwaitExit { name, .. } => self.await_exit(name),
-            Step::Gate => Err(refused(&text, "the gate is not for the hands")),
+            Step::Gate => Err(refused(FailedStep::Other { text: text.clone() }, "the gate is not for the hands")),
             Step::RemoveNetwork { network } => self.remove_network(network),
             Step::RemoveVolume { volume } => self.remove_volume(volume),
         }
@@ -123,7 +126,7 @@ impl World {
 
     fn remove(&mut self, name: &str, id: &str) -> Result<(), RuntimeError> {
         if self.containers.iter().any(|it| it.id == id && it.state.is_alive()) {
-            return Err(refused(&format!("remove {name}"), "it runs"));
+            return Err(refused(FailedStep::RemoveContainer(name.to_owned()), "it runs"));
         }
         self.containers.retain(|it| it.id != id);
         Ok(())
@@ -178,7 +181,7 @@ impl World {
             ContainerState::Exited { code } => {
                 Err(RuntimeError::Ended { container: name.to_owned(), code, detail: String::new() })
             }
-            _ => Err(refused(&format!("wait for {name}"), "it does not end")),
+            _ => Err(refused(FailedStep::WaitUntilCompleted(name.to_owned()), "it does not end")),
         }
     }
 
@@ -203,7 +206,7 @@ impl World {
 
     fn by_name(&mut self, name: &str) -> Result<&mut FakeContainer, RuntimeError> {
         let found = self.containers.iter_mut().find(|it| it.name == name);
-        found.ok_or_else(|| refused(&format!("use {name}"), "there is no such container"))
+        found.ok_or_else(|| refused(FailedStep::LookAtContainer(name.to_owned()), "there is no such container"))
     }
 }
 
@@ -215,8 +218,8 @@ fn there(kind: &'static str, name: &str, is_there: bool) -> Result<(), RuntimeEr
     if is_there { Ok(()) } else { Err(RuntimeError::NotThere { kind, name: name.to_owned() }) }
 }
 
-fn refused(what: &str, reason: &str) -> RuntimeError {
-    RuntimeError::Refused { what: what.to_owned(), kind: EngineErrorKind::Conflict, reason: reason.to_owned() }
+fn refused(step: FailedStep, reason: &str) -> RuntimeError {
+    RuntimeError::Refused { step, kind: EngineErrorKind::Conflict, reason: reason.to_owned() }
 }
 
 fn not_in_spec(kind: &'static str, name: &str) -> RuntimeError {

@@ -14,6 +14,7 @@ use fleet_core::name_conflict::NameConflict;
 use fleet_core::names::InstanceName;
 use fleet_core::spec::{EngineNameError, EngineOwner, InstanceSpec};
 use fleet_core::steps::{Foreign, ForeignKind, FoundProject, Ownership};
+use fleet_core::volume_holder::VolumeHolder;
 use std::collections::BTreeSet;
 
 /// Reason why an order would take something that belongs to someone else.
@@ -29,9 +30,10 @@ pub enum ClaimError {
     #[error("{}; an instance shares none of these with another", listed(conflicts))]
     Taken { conflicts: BTreeSet<NameConflict> },
     #[error(
-        "a Compose project `{project}` that fleet did not make is on this host ({containers}); choose another name"
+        "a Compose project `{project}` that fleet did not make is on this host ({}); choose another name",
+        containers.join(", ")
     )]
-    Occupied { project: String, containers: String },
+    Occupied { project: String, containers: Vec<String> },
     #[error("{what}, and fleet leaves it; {hint}")]
     Foreign { what: Foreign, hint: &'static str },
     #[error(
@@ -40,8 +42,8 @@ pub enum ClaimError {
     PortTaken { port: u16, holder: String },
     #[error("{}, too: whose data it is cannot be told", listed(conflicts))]
     Shared { conflicts: BTreeSet<NameConflict> },
-    #[error("the volume `{volume}` stays: {holders} has it, too")]
-    VolumeHeld { volume: String, holders: String },
+    #[error("the volume `{volume}` stays: {} has it, too", listed(holders))]
+    VolumeHeld { volume: String, holders: BTreeSet<VolumeHolder> },
     #[error(transparent)]
     Look(#[from] RuntimeError),
 }
@@ -76,8 +78,8 @@ fn named(conflict: Conflict<&InstanceName>) -> NameConflict {
     NameConflict::Held(HeldName { kind, name, owner: owner.clone() })
 }
 
-fn listed(conflicts: &BTreeSet<NameConflict>) -> String {
-    conflicts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+fn listed<T: ToString>(all: &BTreeSet<T>) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Refuses to read or replace data whose owner is uncertain, because another instance of this host has the same names.
@@ -104,9 +106,9 @@ pub async fn expect_own(
     }
     expect_unclaimed(&context.ledger(), to, from)?;
     let found = look(context, to).await?;
-    let foreign: Vec<&str> = found.foreign_containers().collect();
+    let foreign: Vec<String> = found.foreign_containers().map(str::to_owned).collect();
     if from.is_none() && !foreign.is_empty() {
-        return Err(ClaimError::Occupied { project: to.project.clone(), containers: foreign.join(", ") });
+        return Err(ClaimError::Occupied { project: to.project.clone(), containers: foreign });
     }
     expect_free(&found, from)?;
     expect_ports(&found, from)
@@ -162,11 +164,13 @@ pub async fn expect_deletable(
     let others = others(&context.ledger(), &spec.instance);
     let found = look(context, spec).await?;
     for volume in volumes {
-        let claimed = holders_of_volume(volume, others.iter().map(|(name, claims)| (name.to_string(), claims)));
-        let mounted = found.borrowed.get(volume).map(|container| format!("the container {container}"));
-        let holders: BTreeSet<String> = claimed.chain(mounted).collect();
+        let claimed = holders_of_volume(
+            volume,
+            others.iter().map(|(name, claims)| (VolumeHolder::Instance(name.clone()), claims)),
+        );
+        let mounted = found.borrowed.get(volume).map(|container| VolumeHolder::Container(container.clone()));
+        let holders: BTreeSet<_> = claimed.chain(mounted).collect();
         if !holders.is_empty() {
-            let holders = holders.into_iter().collect::<Vec<_>>().join(" and ");
             return Err(ClaimError::VolumeHeld { volume: volume.clone(), holders });
         }
         let foreign = found.foreign.iter().find(|it| it.kind == ForeignKind::Volume && it.name == *volume);

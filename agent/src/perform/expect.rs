@@ -33,7 +33,7 @@ fn forbidden(action: &Action, policy: &PolicyNow, now: Time) -> Option<OrderFail
         return None;
     }
     let hours = policy.hours.as_ref().filter(|hours| !hours.is_open(now))?;
-    Some(OrderFailure::OutsideHours { hours: hours.to_string(), opens: hours.opens_at(now) })
+    Some(OrderFailure::OutsideHours { hours: hours.clone(), opens: hours.opens_at(now) })
 }
 
 /// Returns whether the action changes the instance. A backup does not: if it waited for the hours of changes, it would

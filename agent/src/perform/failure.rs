@@ -12,6 +12,7 @@ use crate::bundles::FetchError;
 use crate::ledger::LedgerError;
 use crate::runtime::RuntimeError;
 use fleet_core::backup::VersionMismatch;
+use fleet_core::failed_step::{FailedStep, FileStep, ToolTask};
 use fleet_core::ledger_problem::LedgerProblem;
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::part_owner::{PartOwner, PortHolder};
@@ -73,7 +74,7 @@ impl From<&ClaimError> for OrderFailure {
             }
             ClaimError::Shared { conflicts } => Self::DataShared { conflicts: conflicts.iter().cloned().collect() },
             ClaimError::VolumeHeld { volume, holders } => {
-                Self::VolumeHeld { volume: volume.clone(), holders: holders.clone() }
+                Self::VolumeHeld { volume: volume.clone(), holders: holders.iter().cloned().collect() }
             }
             ClaimError::Look(error) => error.into(),
         }
@@ -106,8 +107,8 @@ impl From<&WorkError> for OrderFailure {
 impl From<&LedgerError> for OrderFailure {
     fn from(error: &LedgerError) -> Self {
         match error {
-            LedgerError::Write { path, source } => file("write", path, source),
-            LedgerError::Read { path, source } => file("read", path, source),
+            LedgerError::Write { path, source } => file(FileStep::Write, path, source),
+            LedgerError::Read { path, source } => file(FileStep::Read, path, source),
             LedgerError::Locked { path } => {
                 Self::LedgerUnreadable { problem: LedgerProblem::InUse { path: path.display().to_string() } }
             }
@@ -115,11 +116,11 @@ impl From<&LedgerError> for OrderFailure {
     }
 }
 
-fn file(step: &str, path: &Path, cause: &std::io::Error) -> OrderFailure {
+fn file(step: FileStep, path: &Path, cause: &std::io::Error) -> OrderFailure {
     if cause.kind() == std::io::ErrorKind::StorageFull {
-        return OrderFailure::DiskFull { step: format!("{step} `{}`", path.display()) };
+        return OrderFailure::DiskFull { step: FailedStep::File(step, path.display().to_string()) };
     }
-    OrderFailure::FileFailed { step: step.to_owned(), path: path.display().to_string(), cause: cause.to_string() }
+    OrderFailure::FileFailed { step, path: path.display().to_string(), cause: cause.to_string() }
 }
 
 impl From<&RuntimeError> for OrderFailure {
@@ -127,22 +128,22 @@ impl From<&RuntimeError> for OrderFailure {
     fn from(error: &RuntimeError) -> Self {
         match error {
             RuntimeError::NoEngine { socket, .. } => Self::EngineUnreachable { socket: socket.clone() },
-            RuntimeError::TooSlow { what, limit } => {
-                Self::StepTooLong { step: what.clone(), limit: *limit, output: String::new() }
+            RuntimeError::TooSlow { step, limit } => {
+                Self::StepTooLong { step: step.clone(), limit: *limit, output: String::new() }
             }
-            RuntimeError::Refused { what, reason, .. } => {
-                Self::EngineRefused { step: what.clone(), answer: reason.clone() }
+            RuntimeError::Refused { step, reason, .. } => {
+                Self::EngineRefused { step: step.clone(), answer: reason.clone() }
             }
-            RuntimeError::Lost { what, source } => {
-                Self::EngineConnectionLost { step: what.clone(), cause: source.to_string() }
+            RuntimeError::Lost { step, source } => {
+                Self::EngineConnectionLost { step: step.clone(), cause: source.to_string() }
             }
-            RuntimeError::Interrupted { what } => Self::Interrupted { step: what.clone() },
+            RuntimeError::Interrupted { step } => Self::Interrupted { step: step.clone() },
             RuntimeError::NoImage { image } => Self::ImageNotFound { image: image.clone() },
             RuntimeError::ImageNotAllowed { image } => Self::ImageDenied { image: image.clone() },
             RuntimeError::NoRegistry { image, reason } => {
                 Self::RegistryUnreachable { image: image.clone(), answer: reason.clone() }
             }
-            RuntimeError::DiskFull { what } => Self::DiskFull { step: what.clone() },
+            RuntimeError::DiskFull { step } => Self::DiskFull { step: step.clone() },
             RuntimeError::PortTaken { port, holder, .. } => {
                 Self::PortTaken { port: (*port).into(), holder: holder.clone() }
             }
@@ -163,27 +164,27 @@ impl From<&RuntimeError> for OrderFailure {
             RuntimeError::Ended { container, code, detail } => {
                 Self::ContainerExited { container: container.clone(), code: *code, output: output(detail) }
             }
-            RuntimeError::Write { path, source } => file("write", path, source),
-            RuntimeError::Read { path, source } => file("read", path, source),
+            RuntimeError::Write { path, source } => file(FileStep::Write, path, source),
+            RuntimeError::Read { path, source } => file(FileStep::Read, path, source),
             RuntimeError::NoTool { service, tool, detail } => {
                 Self::ToolMissing { service: service.clone(), tool: tool.clone(), answer: detail.clone() }
             }
-            RuntimeError::ToolFailed { what, code, words } => tool_failed(what, *code, words),
-            RuntimeError::ToolSilent { what, limit, words } => {
-                Self::ToolStalled { tool: what.clone(), limit: *limit, output: output(words) }
+            RuntimeError::ToolFailed { task, code, words } => tool_failed(task.clone(), *code, words),
+            RuntimeError::ToolSilent { task, limit, words } => {
+                Self::ToolStalled { tool: task.clone(), limit: *limit, output: output(words) }
             }
-            RuntimeError::ToolSlow { what, limit, words } => {
-                Self::ToolTooSlow { tool: what.clone(), limit: *limit, output: output(words) }
+            RuntimeError::ToolSlow { task, limit, words } => {
+                Self::ToolTooSlow { tool: task.clone(), limit: *limit, output: output(words) }
             }
-            RuntimeError::BrokenOff { what, reason } => {
-                Self::ToolStreamBroken { tool: what.clone(), cause: reason.clone() }
+            RuntimeError::BrokenOff { task, reason } => {
+                Self::ToolStreamBroken { tool: task.clone(), cause: reason.clone() }
             }
             RuntimeError::NotRunning { container } => Self::ContainerNotRunning { container: container.clone() },
             RuntimeError::OutsideOfDirectory { path } => Self::PathOutside { path: path.clone() },
             RuntimeError::NoAddress { service, problem } => {
                 Self::ServiceUnreachable { service: service.clone(), problem: problem.clone() }
             }
-            RuntimeError::TooMuch { what, limit } => Self::ToolOutputTooLarge { tool: what.clone(), limit: *limit },
+            RuntimeError::TooMuch { task, limit } => Self::ToolOutputTooLarge { tool: task.clone(), limit: *limit },
             RuntimeError::StillRuns { container } => Self::ContainerRuns { container: container.clone() },
             RuntimeError::NotMounted { volume } => Self::VolumeNotMounted { volume: volume.clone() },
             RuntimeError::NotInSpec { kind, name } => {
@@ -194,7 +195,7 @@ impl From<&RuntimeError> for OrderFailure {
 }
 
 /// Returns the failure of a tool: a mismatch of versions, if it complains about that.
-fn tool_failed(what: &str, code: i64, words: &str) -> OrderFailure {
+fn tool_failed(task: ToolTask, code: i64, words: &str) -> OrderFailure {
     match VersionMismatch::find(words) {
         Some(VersionMismatch { database, database_version, tool, tool_version }) => OrderFailure::VersionMismatch {
             database: database.to_owned(),
@@ -202,7 +203,7 @@ fn tool_failed(what: &str, code: i64, words: &str) -> OrderFailure {
             tool: tool.to_owned(),
             tool_version,
         },
-        None => OrderFailure::ToolFailed { tool: what.to_owned(), code, output: output(words) },
+        None => OrderFailure::ToolFailed { tool: task, code, output: output(words) },
     }
 }
 

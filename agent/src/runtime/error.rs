@@ -1,6 +1,7 @@
 //! Failures of the container runtime, each with a sentence for people.
 
 use super::docker::EngineErrorKind;
+use fleet_core::failed_step::{FailedStep, ToolTask};
 use fleet_core::health_problem::ProbeFailure;
 use fleet_core::part_owner::PortHolder;
 use fleet_core::spec::{EngineNameError, EngineOwner};
@@ -21,36 +22,36 @@ pub enum RuntimeError {
         source: Box<bollard::errors::Error>,
     },
     /// The Engine did not answer in time.
-    #[error("could not {what} within {} s", limit.as_secs())]
+    #[error("could not {step} within {} s", limit.as_secs())]
     TooSlow {
         /// Action that took too long.
-        what: String,
+        step: FailedStep,
         /// Time limit.
         limit: Duration,
     },
     /// The Engine refused the request.
-    #[error("could not {what}: the Engine says: {reason}")]
+    #[error("could not {step}: the Engine says: {reason}")]
     Refused {
         /// Action that was refused.
-        what: String,
+        step: FailedStep,
         /// Meaning of the answer.
         kind: EngineErrorKind,
         /// Text of the answer.
         reason: String,
     },
     /// The connection to the Engine broke.
-    #[error("could not {what}")]
+    #[error("could not {step}")]
     Lost {
         /// Action that was interrupted.
-        what: String,
+        step: FailedStep,
         /// Cause of the failure.
         source: Box<bollard::errors::Error>,
     },
     /// The agent stopped before the action ended.
-    #[error("could not {what}: it was interrupted")]
+    #[error("could not {step}: it was interrupted")]
     Interrupted {
         /// Action that was interrupted.
-        what: String,
+        step: FailedStep,
     },
     /// The registry does not have the image.
     #[error("the image `{image}` does not exist")]
@@ -73,10 +74,10 @@ pub enum RuntimeError {
         reason: String,
     },
     /// No space is left on the disk.
-    #[error("no space left on this host's disk: could not {what}; see `df` and `docker system df` there")]
+    #[error("no space left on this host's disk: could not {step}; see `df` and `docker system df` there")]
     DiskFull {
         /// Action that needed space.
-        what: String,
+        step: FailedStep,
     },
     /// A published port is in use.
     #[error("port {port} on this host is already taken by {holder}: could not start `{container}`")]
@@ -189,48 +190,48 @@ pub enum RuntimeError {
         detail: String,
     },
     /// The tool ended with an error.
-    #[error("{what} ended with {code}{words}")]
+    #[error("{task} ended with {code}{words}")]
     ToolFailed {
         /// Task of the tool.
-        what: String,
+        task: ToolTask,
         /// Exit code.
         code: i64,
         /// Last error output of the tool.
         words: String,
     },
     /// The tool made no progress.
-    #[error("{what} did nothing for {} s and was ended{words}", limit.as_secs())]
+    #[error("{task} did nothing for {} s and was ended{words}", limit.as_secs())]
     ToolSilent {
         /// Task of the tool.
-        what: String,
+        task: ToolTask,
         /// Time without progress.
         limit: Duration,
         /// Last error output of the tool.
         words: String,
     },
     /// The tool did not end in time.
-    #[error("{what} took longer than {} s and was ended{words}", limit.as_secs())]
+    #[error("{task} took longer than {} s and was ended{words}", limit.as_secs())]
     ToolSlow {
         /// Task of the tool.
-        what: String,
+        task: ToolTask,
         /// Time limit.
         limit: Duration,
         /// Last error output of the tool.
         words: String,
     },
     /// The stream to or from the tool broke.
-    #[error("{what} was ended: what it was to read broke off: {reason}")]
+    #[error("{task} was ended: what it was to read broke off: {reason}")]
     BrokenOff {
         /// Task of the tool.
-        what: String,
+        task: ToolTask,
         /// Cause, as text for people.
         reason: String,
     },
     /// The tool printed too much.
-    #[error("{what} printed more than {} KiB", limit >> 10)]
+    #[error("{task} printed more than {} KiB", limit >> 10)]
     TooMuch {
         /// Task of the tool.
-        what: String,
+        task: ToolTask,
         /// Maximum number of bytes.
         limit: usize,
     },

@@ -4,6 +4,7 @@
 //! and only files in our own list are ever removed.
 
 use super::{Disk, RuntimeError};
+use fleet_core::failed_step::{FailedStep, FileStep};
 use fleet_core::names::Digest;
 use fleet_core::spec::{Content, FileSpec, InstanceSpec};
 use fleet_core::steps::{FileOrigin, FoundFile};
@@ -170,7 +171,7 @@ fn parent(path: &Path) -> &Path {
 
 fn write_error(path: &Path, source: io::Error) -> RuntimeError {
     if source.kind() == io::ErrorKind::StorageFull {
-        return RuntimeError::DiskFull { what: format!("write {}", path.display()) };
+        return RuntimeError::DiskFull { step: FailedStep::File(FileStep::Write, path.display().to_string()) };
     }
     RuntimeError::Write { path: path.to_owned(), source }
 }

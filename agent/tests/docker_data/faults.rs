@@ -80,7 +80,7 @@ async fn a_tool_that_fails_after_half_of_its_output_is_an_error_with_its_words()
         let (bytes, error) = read(harness, &tool("seq 1 5000; echo the disk is on fire >&2; exit 1")).await;
         assert!(bytes.ends_with(b"5000\n"));
         let error = error.expect("it failed").to_string();
-        assert_eq!(error, "the tool in `db` ended with 1: the disk is on fire");
+        assert_eq!(error, "the dump in `db` ended with 1: the disk is on fire");
     })
     .await;
 }
@@ -113,7 +113,7 @@ async fn a_tool_that_hangs_is_ended() {
     in_both(async |harness, tool| {
         let (bytes, error) = read(harness, &tool("echo begun; sleep 1000")).await;
         assert_eq!(bytes, b"begun\n");
-        assert_eq!(error.expect("it hangs").to_string(), "the tool in `db` did nothing for 3 s and was ended");
+        assert_eq!(error.expect("it hangs").to_string(), "the dump in `db` did nothing for 3 s and was ended");
         harness.nothing_left("db").await;
     })
     .await;
@@ -124,7 +124,7 @@ async fn a_tool_that_takes_for_ever_is_ended() {
     in_both(async |harness, tool| {
         let endless = Tool { deadline: Period::from_secs(2), ..tool("while true; do echo x; sleep 0.1; done") };
         let (_, error) = read(harness, &endless).await;
-        assert_eq!(error.expect("it is endless").to_string(), "the tool in `db` took longer than 2 s and was ended");
+        assert_eq!(error.expect("it is endless").to_string(), "the dump in `db` took longer than 2 s and was ended");
         harness.nothing_left("db").await;
     })
     .await;
@@ -211,7 +211,7 @@ async fn a_short_answer_must_be_short() {
     let Some(harness) = started().await else { return };
     assert_eq!(harness.run(&tool(&harness, "echo 1; echo 2")).await.expect("it answers"), "1\n2\n");
     let error = harness.run(&tool(&harness, "yes")).await.expect_err("it is long").to_string();
-    assert_eq!(error, "the tool in `db` printed more than 2048 KiB");
+    assert_eq!(error, "the dump in `db` printed more than 2048 KiB");
     harness.nothing_left("db").await;
 }
 
@@ -262,7 +262,7 @@ async fn a_load_that_breaks_off_is_ended_before_its_tool_takes_it_for_the_end() 
             .expect_err("it broke off");
         assert_eq!(
             error.to_string(),
-            "the tool in `db` was ended: what it was to read broke off: the repository is gone"
+            "the dump in `db` was ended: what it was to read broke off: the repository is gone"
         );
         harness.nothing_left("db").await;
         assert_eq!(in_volume(harness, "end"), "");
@@ -274,7 +274,7 @@ async fn a_load_that_breaks_off_is_ended_before_its_tool_takes_it_for_the_end() 
 async fn a_load_whose_tool_fails_or_ends_early_has_failed() {
     in_both(async |harness, tool| {
         let error = load(harness, &tool("head -c 1 >/dev/null; echo no room >&2; exit 4"), vec![Ok("one"); 3]).await;
-        assert_eq!(error.expect_err("it failed").to_string(), "the tool in `db` ended with 4: no room");
+        assert_eq!(error.expect_err("it failed").to_string(), "the dump in `db` ended with 4: no room");
         let long = stream::iter((0..2000).map(|_| Ok(vec![0_u8; 10_000].into()))).boxed();
         let early = harness.instance.runtime.load(&tool("head -c 1 >/dev/null"), &harness.rendered.spec, long).await;
         assert!(matches!(&early, Err(RuntimeError::BrokenOff { .. })), "{early:?}");

@@ -1,9 +1,10 @@
 //! Sentences about failed orders. They are made only here: a failure comes as a code with arguments.
 
+use super::failed_steps::{could_not, repository_could_not};
 use super::failure_parts::{at, clash, missing_reply, name_conflicts, name_fault, space, version, versioned};
 use super::{
-    after, coverage, damage, failure_parts as part, health, host_events, ledgers, notes, owners, policies,
-    store_problems, stores, uncovered, unknown_reason,
+    after, coverage, damage, failed_steps, failure_parts as part, health, host_events, ledgers, notes, owners,
+    policies, store_problems, stores, uncovered, unknown_reason,
 };
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::units::Period;
@@ -37,26 +38,27 @@ pub fn words(failure: &OrderFailure) -> String {
         // The host and its Engine.
         OrderFailure::EngineUnreachable { socket } => format!("the Docker Engine does not answer at `{socket}`"),
         OrderFailure::EngineConnectionLost { step, cause } => {
-            format!("could not {step}: the connection to the Docker Engine broke: {cause}")
+            format!("{}: the connection to the Docker Engine broke: {cause}", could_not(step))
         }
-        OrderFailure::EngineRefused { step, answer } => format!("could not {step}: the Engine says: {answer}"),
+        OrderFailure::EngineRefused { step, answer } => format!("{}: the Engine says: {answer}", could_not(step)),
         OrderFailure::StepTooLong { step, limit, output } => {
-            format!("could not {step} within {} s{}", limit.as_secs(), after(output))
+            format!("{} within {} s{}", could_not(step), limit.as_secs(), after(output))
         }
         OrderFailure::DiskFull { step } => {
-            format!("no space left on the host's disk: could not {step}; see `df` and `docker system df` on the host")
+            let step = could_not(step);
+            format!("no space left on the host's disk: {step}; see `df` and `docker system df` on the host")
         }
         OrderFailure::NotEnoughSpace { at, needed, free } => {
             format!("not enough space on the host's disk {at}: {}", space(*needed, *free))
         }
-        OrderFailure::FileFailed { step, path, cause } => format!("could not {step} `{path}`: {cause}"),
+        OrderFailure::FileFailed { step, path, cause } => failed_steps::file_failed(step, path, cause),
         OrderFailure::PortTaken { port, holder } => {
             format!(
                 "port {port} of the host is already taken by {}; choose another port, or stop that program or container",
                 owners::holder(holder)
             )
         }
-        OrderFailure::Interrupted { step } => format!("could not {step}: it was interrupted"),
+        OrderFailure::Interrupted { step } => format!("{}: it was interrupted", could_not(step)),
         // Images.
         OrderFailure::ImageNotFound { image } => format!("the image `{image}` does not exist"),
         OrderFailure::ImageDenied { image } => format!("the registry does not let the host pull `{image}`"),
@@ -110,7 +112,8 @@ pub fn words(failure: &OrderFailure) -> String {
         }
         OrderFailure::ForeignProject { project, containers } => {
             format!(
-                "the host has a Compose project `{project}` that fleet did not make ({containers}); choose another name"
+                "the host has a Compose project `{project}` that fleet did not make ({}); choose another name",
+                containers.join(", ")
             )
         }
         OrderFailure::NamesTaken { conflicts } => {
@@ -125,7 +128,7 @@ pub fn words(failure: &OrderFailure) -> String {
                 name_conflicts(conflicts)
             )
         }
-        OrderFailure::VolumeHeld { volume, holders } => format!("the volume `{volume}` stays: {holders} has it, too"),
+        OrderFailure::VolumeHeld { volume, holders } => failed_steps::volume_held(volume, holders),
         OrderFailure::ProjectChanged { from, to } => {
             format!(
                 "its Compose project would be `{to}` and is `{from}`: its volumes would be left behind, and it would begin with \
@@ -188,15 +191,11 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::LedgerUnreadable { problem } => ledgers::words(problem),
         // Tools and stores.
         OrderFailure::ToolMissing { service, tool, answer } => format!("`{service}` has no `{tool}`: {answer}"),
-        OrderFailure::ToolFailed { tool, code, output } => format!("{tool} exited with code {code}{}", after(output)),
-        OrderFailure::ToolTooSlow { tool, limit, output } => {
-            format!("{tool} took longer than {} s and was ended{}", limit.as_secs(), after(output))
-        }
-        OrderFailure::ToolStalled { tool, limit, output } => {
-            format!("{tool} did nothing for {} s and was ended{}", limit.as_secs(), after(output))
-        }
-        OrderFailure::ToolOutputTooLarge { tool, limit } => format!("{tool} printed more than {} KiB", limit >> 10),
-        OrderFailure::ToolStreamBroken { tool, cause } => format!("{tool} was ended: its input broke off: {cause}"),
+        OrderFailure::ToolFailed { tool, code, output } => failed_steps::tool_failed(tool, *code, output),
+        OrderFailure::ToolTooSlow { tool, limit, output } => failed_steps::tool_too_slow(tool, *limit, output),
+        OrderFailure::ToolStalled { tool, limit, output } => failed_steps::tool_stalled(tool, *limit, output),
+        OrderFailure::ToolOutputTooLarge { tool, limit } => failed_steps::output_too_large(tool, *limit),
+        OrderFailure::ToolStreamBroken { tool, cause } => failed_steps::stream_broken(tool, cause),
         OrderFailure::VersionMismatch { database, database_version, tool, tool_version } => {
             let (tool, database) = (versioned(tool, tool_version), versioned(database, database_version));
             format!("{tool} does not work with {database}: use an image whose tool has the version of the database")
@@ -212,11 +211,7 @@ pub fn words(failure: &OrderFailure) -> String {
         }
         OrderFailure::DumpInvalid { problem } => stores::dump_error(problem),
         OrderFailure::RestoreTargetInUse { problem } => stores::occupied(problem),
-        OrderFailure::FolderHeld { folder, containers } => {
-            format!(
-                "{containers} runs and has `{folder}`, which is to be replaced, and is no part of this instance: stop it first"
-            )
-        }
+        OrderFailure::FolderHeld { folder, containers } => failed_steps::folder_held(folder, containers),
         OrderFailure::FilesWouldBeLost { lost } => {
             format!(
                 "these files would be lost, because a backup cannot keep them: {}; move them out of the data folder, or agree \
@@ -298,19 +293,19 @@ pub fn words(failure: &OrderFailure) -> String {
         OrderFailure::RepositoryUnreachable { repository, step, cause }
         | OrderFailure::RepositoryFailed { repository, step, cause }
         | OrderFailure::WorkerEnded { repository, step, cause } => {
-            format!("the repository `{repository}`: could not {step}: {cause}")
+            format!("{}: {cause}", repository_could_not(repository, step))
         }
         OrderFailure::RepositoryMissing { repository, step } => {
-            format!("the repository `{repository}`: could not {step}: there is no repository at its location")
+            format!("{}: there is no repository at its location", repository_could_not(repository, step))
         }
         OrderFailure::RepositoryOccupied { repository, step } => {
-            format!("the repository `{repository}`: could not {step}: another repository is at its location")
+            format!("{}: another repository is at its location", repository_could_not(repository, step))
         }
         OrderFailure::RepositoryWrongKey { repository, step } => {
-            format!("the repository `{repository}`: could not {step}: its key does not open it")
+            format!("{}: its key does not open it", repository_could_not(repository, step))
         }
         OrderFailure::RepositoryDamaged { repository, step, cause } => {
-            format!("the repository `{repository}` is damaged: could not {step}: {cause}")
+            format!("the repository `{repository}` is damaged: {}: {cause}", could_not(step))
         }
         OrderFailure::NoRepositoryAccess { repository, instance } => {
             format!("the order came without access to the repository `{repository}` of {instance}")
@@ -319,8 +314,8 @@ pub fn words(failure: &OrderFailure) -> String {
             format!("services were quiesced for {}, the longest time allowed", Period::from(*limit))
         }
         OrderFailure::ServiceNotResumed { service } => format!("`{service}` could not be resumed"),
-        OrderFailure::SandboxLeft { project, parts, cause } => {
-            format!("{}{}", host_events::sandbox_left(project, parts), after(cause))
+        OrderFailure::SandboxLeft { project, parts, failure } => {
+            format!("{}{}", host_events::sandbox_left(project, parts), after(&words(failure)))
         }
         OrderFailure::SandboxNotRemoved { project, parts } => {
             format!(
@@ -376,6 +371,7 @@ mod tests {
             let note = ["2", "DATA_NOTE_CODE_OTHER", "a"];
             let noted = [[&inner[..], &note].concat(), [&["a", "b", "c"][..], &inner].concat()];
             let parts = vec!["drill", "2", "SANDBOX_PART_CODE_VOLUME", "a"];
+            let hours = vec!["22:00-23:00", "7"];
             let refusal = vec!["2", "POLICY_REFUSAL_CODE_MOUNT", "a"];
             let in_store = [&["db"][..], &nested].concat();
             let (ledger, lost) = (vec!["LEDGER_PROBLEM_CODE_NO_GOAL"], vec!["2", "UNCOVERED_DATA_CODE_OTHER", "a"]);
@@ -401,6 +397,7 @@ mod tests {
                 volumes,
                 gap,
                 parts,
+                hours,
                 refusal,
                 ledger,
                 lost,

@@ -70,13 +70,17 @@ pub fn words(problem: &StoreProblem) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::failed_step::ToolTask;
     use fleet_core::order_failure::OrderFailure;
 
     #[test]
     fn a_problem_is_told_after_the_name_of_its_store() {
         let text = str::to_owned;
-        let failed =
-            OrderFailure::ToolFailed { tool: text("psql"), code: 2, output: text("relation `notes` does not exist") };
+        let failed = OrderFailure::ToolFailed {
+            tool: ToolTask::Query(text("db")),
+            code: 2,
+            output: text("relation `notes` does not exist"),
+        };
         let all = [
             StoreProblem::NotCounted { failure: Box::new(failed) },
             StoreProblem::OtherAnswer { question: text("select 1"), answer: text("2"), expected: text("1") },
@@ -90,7 +94,7 @@ mod tests {
             failures::words(&OrderFailure::InStore { store: text("db"), failure })
         };
         insta::assert_snapshot!(all.iter().map(in_store).collect::<Vec<_>>().join("\n"), @r"
-        the store `db`: it could not be counted: psql exited with code 2: relation `notes` does not exist
+        the store `db`: it could not be counted: the query in `db` exited with code 2: relation `notes` does not exist
         the store `db`: select 1: the answer is `2`, and `1` is expected
         the store `db`: select 2: the answer is `1`, and at least 2 is expected
         the store `db`: `/srv/a` cannot be moved aside, because `/srv/a/b` is mounted there; unmount it, or restore to another instance

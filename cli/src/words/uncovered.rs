@@ -1,6 +1,6 @@
 //! Words of data that is not in a backup.
 
-use super::coverage;
+use super::{coverage, failures};
 use fleet_core::backup::{SideFileGap, UncoveredData};
 use fleet_core::grammar::count;
 use fleet_proto::convert::{incoming_side_file_gap, incoming_uncovered_data};
@@ -42,8 +42,8 @@ pub fn words(data: &UncoveredData) -> String {
             format!("accounts of {service}, which `{user}` may not see")
         }
         UncoveredData::MoreOfServer { service, count } => format!("{count} more of {service}"),
-        UncoveredData::ServerNotAsked { service, cause } => {
-            format!("whatever else {service} holds, which could not be asked: {cause}")
+        UncoveredData::ServerNotAsked { service, failure } => {
+            format!("whatever else {service} holds, which could not be asked: {}", failures::words(failure))
         }
         UncoveredData::FolderOfCommands { path } => format!("all of `{path}`, or what of it is not the store's"),
     }
@@ -53,7 +53,9 @@ fn side_file(gap: &SideFileGap) -> String {
     match gap {
         SideFileGap::Other { text } => text.clone(),
         SideFileGap::FolderUnreadable { cause } => format!("its folder could not be looked at: {cause}"),
-        SideFileGap::ServerNotAsked { cause } => format!("its server could not say which it uses: {cause}"),
+        SideFileGap::ServerNotAsked { failure } => {
+            format!("its server could not say which it uses: {}", failures::words(failure))
+        }
         SideFileGap::Unreadable { path, cause } => format!("`{path}`: {cause}"),
         SideFileGap::TooLarge { path, limit } => format!("`{path}`: it is larger than {} MiB", limit >> 20),
         SideFileGap::NameTooLong { path } => format!("`{path}`: its name is too long"),

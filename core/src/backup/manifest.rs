@@ -41,10 +41,10 @@ pub struct Manifest {
     /// Stores that can be rebuilt, and are not in here.
     pub derivable: Vec<StoreName>,
     /// Data of the instance that no store declares, and declared data that it lacks; that of earlier versions as its texts.
-    #[serde(flatten, with = "crate::uncovered_data::uncovered")]
+    #[serde(flatten, with = "crate::order_failure::uncovered_data::uncovered")]
     pub uncovered: Vec<UncoveredData>,
     /// Databases and objects of the servers that are in no store; databases are also listed as uncovered.
-    #[serde(flatten, with = "crate::uncovered_data::beside")]
+    #[serde(flatten, with = "crate::order_failure::uncovered_data::beside")]
     pub beside: Vec<UncoveredData>,
     /// Files kept beside the dump of each database. Databases of older backups are missing here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -42,7 +42,7 @@ pub struct SideFiles {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sha256: String,
     /// Files that could not be kept; those of earlier versions as their texts.
-    #[serde(flatten, with = "crate::uncovered_data::left_out")]
+    #[serde(flatten, with = "crate::order_failure::uncovered_data::left_out")]
     pub left_out: Vec<SideFileGap>,
 }
 

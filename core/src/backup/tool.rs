@@ -19,6 +19,7 @@ pub use others::others;
 pub use settled::SETTLED;
 
 use super::{Check, DatabaseEngine, DatabaseQuestion, Rebuild, Secret, SourceNote, Store};
+use crate::failed_step::ToolTask;
 use crate::spec::InstanceSpec;
 use crate::units::Period;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,8 @@ use std::collections::BTreeMap;
 /// One command with its target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tool {
+    /// Task for which it runs.
+    pub task: ToolTask,
     /// Container in which it runs.
     pub at: ExecTarget,
     /// Words of the command.
@@ -92,8 +95,7 @@ const SILENT: Period = Period::from_secs(15 * 60);
 const LOADING: Period = Period::from_secs(6 * 3600);
 const SHORT: Period = Period::from_secs(600);
 
-/// Returns the tool whose output is the dump; none for a store that is kept as files, which the repository reads
-/// itself.
+/// Returns the tool whose output is the dump; none for a store that is kept as files, which the repository reads itself.
 pub fn dump_tool(store: &Store) -> Option<Tool> {
     let tool = match &store.engine {
         DatabaseEngine::Postgresql(server) => postgresql::dump(server),
@@ -107,13 +109,11 @@ pub fn dump_tool(store: &Store) -> Option<Tool> {
         }
         DatabaseEngine::Volume(_) | DatabaseEngine::S3(_) => return None,
     };
-    Some(Tool { deadline: WHOLE, idle: SILENT, ..tool })
+    Some(Tool { deadline: WHOLE, idle: SILENT, ..tool.to(ToolTask::Dump) })
 }
 
-/// Returns the tool that loads such a stream. It replaces the present data, atomically if the engine supports that.
-///
-/// Returns the tool that loads a store. If its target is [`ExecTarget::OneOff`], the service must be stopped from
-/// before [`prepare_tools`] until after [`after_tools`]; else it must run.
+/// Returns the tool that loads such a stream. It replaces the present data, atomically if the engine supports that. If its target is
+/// [`ExecTarget::OneOff`], the service must be stopped from before [`prepare_tools`] until after [`after_tools`]; else it must run.
 pub fn load_tool(store: &Store, spec: &InstanceSpec) -> Option<Tool> {
     let tool = match &store.engine {
         DatabaseEngine::Postgresql(server) => postgresql::load(server),
@@ -127,7 +127,7 @@ pub fn load_tool(store: &Store, spec: &InstanceSpec) -> Option<Tool> {
         }
         DatabaseEngine::Volume(_) | DatabaseEngine::S3(_) => return None,
     };
-    Some(Tool { deadline: WHOLE, idle: LOADING, ..tool })
+    Some(Tool { deadline: WHOLE, idle: LOADING, ..tool.to(ToolTask::Load) })
 }
 
 /// Returns whether a store is loaded while its service is stopped.
@@ -138,11 +138,11 @@ pub fn loads_beside(store: &Store, spec: &InstanceSpec) -> bool {
 /// Returns the tools to run before a load, in order. Each is safe to repeat.
 pub fn prepare_tools(store: &Store) -> Vec<Tool> {
     match &store.engine {
-        DatabaseEngine::Postgresql(server) => vec![postgresql::prepare(server)],
-        DatabaseEngine::Mongodb(server) => vec![mongodb::prepare(server)],
-        DatabaseEngine::Mariadb(server) => vec![sql::prepare(server, sql::Dialect::Mariadb)],
-        DatabaseEngine::Mysql(server) => vec![sql::prepare(server, sql::Dialect::Mysql)],
-        DatabaseEngine::Neo4j(server) => vec![neo4j::prepare(server)],
+        DatabaseEngine::Postgresql(server) => vec![postgresql::prepare(server).to(ToolTask::Load)],
+        DatabaseEngine::Mongodb(server) => vec![mongodb::prepare(server).to(ToolTask::Load)],
+        DatabaseEngine::Mariadb(server) => vec![sql::prepare(server, sql::Dialect::Mariadb).to(ToolTask::Load)],
+        DatabaseEngine::Mysql(server) => vec![sql::prepare(server, sql::Dialect::Mysql).to(ToolTask::Load)],
+        DatabaseEngine::Neo4j(server) => vec![neo4j::prepare(server).to(ToolTask::Load)],
         DatabaseEngine::Redis(_) | DatabaseEngine::Volume(_) | DatabaseEngine::S3(_) | DatabaseEngine::Command(_) => {
             Vec::new()
         }
@@ -152,8 +152,8 @@ pub fn prepare_tools(store: &Store) -> Vec<Tool> {
 /// Returns the tools to run after a successful load, in order. Each is safe to repeat.
 pub fn after_tools(store: &Store) -> Vec<Tool> {
     match &store.engine {
-        DatabaseEngine::Postgresql(server) => vec![postgresql::swap(server)],
-        DatabaseEngine::Neo4j(server) => vec![neo4j::own(server)],
+        DatabaseEngine::Postgresql(server) => vec![postgresql::swap(server).to(ToolTask::Load)],
+        DatabaseEngine::Neo4j(server) => vec![neo4j::own(server).to(ToolTask::Load)],
         DatabaseEngine::Mongodb(_)
         | DatabaseEngine::Mariadb(_)
         | DatabaseEngine::Mysql(_)
@@ -164,12 +164,11 @@ pub fn after_tools(store: &Store) -> Vec<Tool> {
     }
 }
 
-/// Returns the tools that undo a failed or interrupted load, in order; if there are none, only a backup has the old
-/// data.
+/// Returns the tools that undo a failed or interrupted load, in order; if there are none, only a backup has the old data.
 pub fn undo_tools(store: &Store) -> Vec<Tool> {
     match &store.engine {
-        DatabaseEngine::Postgresql(server) => vec![postgresql::undo(server)],
-        DatabaseEngine::Neo4j(server) => vec![neo4j::undo(server)],
+        DatabaseEngine::Postgresql(server) => vec![postgresql::undo(server).to(ToolTask::Load)],
+        DatabaseEngine::Neo4j(server) => vec![neo4j::undo(server).to(ToolTask::Load)],
         DatabaseEngine::Mongodb(_)
         | DatabaseEngine::Mariadb(_)
         | DatabaseEngine::Mysql(_)
@@ -210,18 +209,19 @@ pub fn settled_tool(store: &Store) -> Option<Tool> {
 
 /// The tool whose answer [`counts`] reads, while the service runs.
 pub fn count_tool(store: &Store) -> Option<Tool> {
-    match &store.engine {
-        DatabaseEngine::Postgresql(server) => Some(postgresql::count(server)),
-        DatabaseEngine::Mongodb(server) => Some(mongodb::count(server)),
-        DatabaseEngine::Mariadb(server) => Some(sql::count(server, sql::Dialect::Mariadb)),
-        DatabaseEngine::Mysql(server) => Some(sql::count(server, sql::Dialect::Mysql)),
-        DatabaseEngine::Redis(server) => Some(redis::count(server)),
-        DatabaseEngine::Neo4j(server) => Some(neo4j::count(server)),
+    let tool = match &store.engine {
+        DatabaseEngine::Postgresql(server) => postgresql::count(server),
+        DatabaseEngine::Mongodb(server) => mongodb::count(server),
+        DatabaseEngine::Mariadb(server) => sql::count(server, sql::Dialect::Mariadb),
+        DatabaseEngine::Mysql(server) => sql::count(server, sql::Dialect::Mysql),
+        DatabaseEngine::Redis(server) => redis::count(server),
+        DatabaseEngine::Neo4j(server) => neo4j::count(server),
         DatabaseEngine::Command(commands) if !commands.count.is_empty() => {
-            Some(inside(&commands.service, commands.count.clone()).with_texts(&commands.environment))
+            inside(&commands.service, commands.count.clone()).with_texts(&commands.environment)
         }
-        DatabaseEngine::Command(_) | DatabaseEngine::Volume(_) | DatabaseEngine::S3(_) => None,
-    }
+        DatabaseEngine::Command(_) | DatabaseEngine::Volume(_) | DatabaseEngine::S3(_) => return None,
+    };
+    Some(tool.to(ToolTask::Count))
 }
 
 /// Returns the tool for [`NotedAt::read`](super::NotedAt::read): it asks a store's server for facts by another path
@@ -271,36 +271,43 @@ pub fn side_files_tool(store: &Store) -> Option<Tool> {
 
 /// Returns the tool whose output [`Check::judge`] evaluates.
 pub fn check_tool(store: &Store, check: &Check) -> Option<Tool> {
-    match (&check.ask, &store.engine) {
-        (DatabaseQuestion::Command { service, words }, _) => Some(inside(service, words.clone())),
-        (DatabaseQuestion::Query(query), DatabaseEngine::Postgresql(server)) => Some(postgresql::ask(server, query)),
-        (DatabaseQuestion::Query(query), DatabaseEngine::Mongodb(server)) => Some(mongodb::ask(server, query)),
+    let tool = match (&check.ask, &store.engine) {
+        (DatabaseQuestion::Command { service, words }, _) => inside(service, words.clone()),
+        (DatabaseQuestion::Query(query), DatabaseEngine::Postgresql(server)) => postgresql::ask(server, query),
+        (DatabaseQuestion::Query(query), DatabaseEngine::Mongodb(server)) => mongodb::ask(server, query),
         (DatabaseQuestion::Query(query), DatabaseEngine::Mariadb(server)) => {
-            Some(sql::ask(server, sql::Dialect::Mariadb, query))
+            sql::ask(server, sql::Dialect::Mariadb, query)
         }
-        (DatabaseQuestion::Query(query), DatabaseEngine::Mysql(server)) => {
-            Some(sql::ask(server, sql::Dialect::Mysql, query))
-        }
-        (DatabaseQuestion::Query(query), DatabaseEngine::Redis(server)) => Some(redis::ask(server, query)),
-        (DatabaseQuestion::Query(query), DatabaseEngine::Neo4j(server)) => Some(neo4j::ask(server, query)),
+        (DatabaseQuestion::Query(query), DatabaseEngine::Mysql(server)) => sql::ask(server, sql::Dialect::Mysql, query),
+        (DatabaseQuestion::Query(query), DatabaseEngine::Redis(server)) => redis::ask(server, query),
+        (DatabaseQuestion::Query(query), DatabaseEngine::Neo4j(server)) => neo4j::ask(server, query),
         (
             DatabaseQuestion::Query(_),
             DatabaseEngine::Volume(_) | DatabaseEngine::S3(_) | DatabaseEngine::Command(_),
-        ) => None,
-    }
+        ) => return None,
+    };
+    Some(tool.to(ToolTask::Check))
 }
 
 /// Returns the tool that rebuilds a derivable store. Its output goes to its error stream, whose end is reported if it
 /// fails.
 pub fn rebuild_tool(rebuild: &Rebuild) -> Tool {
     let words: Vec<&str> = rebuild.command.iter().map(String::as_str).collect();
-    script(&rebuild.service, "exec \"$@\" 1>&2", &words).taking(rebuild.limit)
+    script(&rebuild.service, "exec \"$@\" 1>&2", &words).taking(rebuild.limit).to(ToolTask::Rebuild)
 }
 
 /// A command in a running container, of the short kind.
 fn inside(service: &str, argv: Vec<String>) -> Tool {
     let at = ExecTarget::In { service: service.to_owned() };
-    Tool { at, argv, env: BTreeMap::new(), user: None, deadline: SHORT, idle: SHORT }
+    Tool {
+        task: ToolTask::Query(service.to_owned()),
+        at,
+        argv,
+        env: BTreeMap::new(),
+        user: None,
+        deadline: SHORT,
+        idle: SHORT,
+    }
 }
 
 /// A script whose words come after it as `$1`, `$2` …: nothing of them is ever read as a script.
@@ -310,6 +317,11 @@ fn script(service: &str, script: &str, words: &[&str]) -> Tool {
 }
 
 impl Tool {
+    fn to(mut self, task: fn(String) -> ToolTask) -> Self {
+        self.task = task(self.at.service().to_owned());
+        self
+    }
+
     fn with(mut self, name: &str, value: Option<&crate::spec::Text>) -> Self {
         self.env.extend(value.map(|value| (name.to_owned(), Secret(value.expose().to_owned()))));
         self

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a manifest has each remark as a text too, so that a version without these codes can read it.
 
-use super::OrderFailure;
+use super::{OrderFailure, UncoveredData};
 use crate::archive_note::{ArchiveNote, RestoreNote};
 use crate::coded_text::{codes_beside_texts, kept_as_code, plain};
 use crate::data_leftover::DataLeftover;
@@ -10,7 +10,6 @@ use crate::names::StoreName;
 use crate::sandbox_part::SandboxPart;
 use crate::store_difference::StoreDifference;
 use crate::store_gap::StoreGap;
-use crate::uncovered_data::UncoveredData;
 use fleet_compose::store::{DatabaseEngine, Store};
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -4,6 +4,7 @@ use super::{TEXT_LIMIT, bounded};
 use fleet_core::access::{Role, Subject};
 use fleet_core::capability::Capability;
 use fleet_core::duplicate::Machine;
+use fleet_core::failed_step::FileStep;
 use fleet_core::names::{
     AppName, BackupId, HostName, InstanceName, OperatorName, OrderId, PolicyName, ReleaseName, RepositoryName,
     RolloutId, SnapshotId, StoreName, Version,
@@ -14,6 +15,7 @@ use fleet_core::refused_call::{CountedThing, LocationPart, NamedKind, SharedWork
 use fleet_core::rollout::SkipReason;
 use fleet_core::time::Time;
 use fleet_core::units::Period;
+use fleet_core::window::Window;
 use std::time::Duration;
 
 /// A field of a coded message as texts.
@@ -70,6 +72,7 @@ single_arguments!(
     StoreName,
     Subject,
     Version,
+    Window,
     Period,
     bool,
     i32,
@@ -134,6 +137,16 @@ impl Argument for Capability {
     }
 }
 
+impl Argument for FileStep {
+    fn put(self, to: &mut Vec<String>) {
+        to.push(self.to_string());
+    }
+
+    fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
+        String::take(from).map(Self::from)
+    }
+}
+
 impl Argument for Box<str> {
     fn put(self, to: &mut Vec<String>) {
         to.push(self.into());
@@ -194,7 +207,7 @@ pub(super) fn limited(arguments: Vec<String>) -> impl Iterator<Item = String> {
 
 /// Pairs the variants of an enum with the codes of the same names, both ways, in full, and reads the message by a function.
 /// A code that this version does not know, or whose arguments it cannot read, is `None`.
-macro_rules! coded_message {
+macro_rules! coded_conversions {
     (
         $kind:ident, $message:ident, $code:ident, $incoming:ident:
         $($variant:ident $(($($place:ident),+))? $({ $($field:ident),+ $(,)? })?),+ $(,)?
@@ -226,8 +239,20 @@ macro_rules! coded_message {
                 })+
             })
         }
+    };
+}
+pub(super) use coded_conversions;
 
-        /// The name of its code, and its arguments.
+/// The same, and as an argument of other coded messages: the name of its code, and its arguments. As one of several, the number of its
+/// texts is before them. `$words` makes a value of words that an earlier version has in the place of that number.
+macro_rules! coded_message {
+    (
+        $([$words:path])?
+        $kind:ident, $message:ident, $code:ident, $incoming:ident:
+        $($variants:tt)+
+    ) => {
+        super::arguments::coded_conversions! { $kind, $message, $code, $incoming: $($variants)+ }
+
         impl Argument for $kind {
             fn put(self, to: &mut Vec<String>) {
                 let message = v1::$message::from(self);
@@ -240,7 +265,6 @@ macro_rules! coded_message {
                 $incoming(v1::$message { code: code.into(), arguments: from.collect() })
             }
 
-            /// The number of its texts, then the texts.
             fn put_item(self, to: &mut Vec<String>) {
                 let mut texts = Vec::new();
                 self.put(&mut texts);
@@ -249,10 +273,47 @@ macro_rules! coded_message {
             }
 
             fn take_item(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
-                let number = usize::take(from)?;
+                let first = from.next()?;
+                let Ok(number) = first.parse() else { return None$(.or(Some($words(super::bounded(first)))))? };
                 Self::take(&mut from.take(number))
             }
         }
     };
 }
 pub(super) use coded_message;
+
+/// A coded message that is an argument wherever a phrase was in earlier versions: the number of its texts, the name of its code, and
+/// its arguments. A phrase is `Other`, and a code that is not known here keeps its arguments.
+macro_rules! coded_phrase {
+    (
+        $kind:ident, $message:ident, $code:ident, $incoming:ident:
+        $($variants:tt)+
+    ) => {
+        super::arguments::coded_conversions! { $kind, $message, $code, $incoming: $($variants)+ }
+
+        impl Argument for $kind {
+            fn put(self, to: &mut Vec<String>) {
+                let message = v1::$message::from(self);
+                (message.arguments.len() + 1).put(to);
+                to.push(message.code().as_str_name().to_owned());
+                to.extend(message.arguments);
+            }
+
+            fn take(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
+                let first = from.next()?;
+                let Ok(number) = first.parse() else { return Some(Self::other(super::bounded(first))) };
+                let mut texts = from.take(number);
+                let name = texts.next()?;
+                let (code, arguments) = (v1::$code::from_str_name(&name), texts.collect::<Vec<_>>());
+                let unknown = || Self::Unknown { number: 0, arguments: super::bounded(arguments.join(", ")) };
+                let message = |code: v1::$code| v1::$message { code: code.into(), arguments: arguments.clone() };
+                Some(code.map(message).and_then($incoming).unwrap_or_else(unknown))
+            }
+
+            fn take_item(from: &mut dyn Iterator<Item = String>) -> Option<Self> {
+                Self::take(from)
+            }
+        }
+    };
+}
+pub(super) use coded_phrase;

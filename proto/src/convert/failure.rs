@@ -12,6 +12,7 @@ use fleet_core::part_owner::{PartOwner, PortHolder};
 pub(super) const DEPTH_LIMIT: usize = 8;
 
 coded_message! {
+    [OrderFailure::other]
     OrderFailure, OrderFailure, OrderFailureCode, incoming_order_failure:
     Other { text },
     UnknownOutcome,
@@ -112,7 +113,7 @@ coded_message! {
     NoRepositoryAccess { repository, instance },
     QuiesceTooLong { limit },
     ServiceNotResumed { service },
-    SandboxLeft { project, cause, parts },
+    SandboxLeft { project, failure, parts },
     SandboxNotRemoved { project, parts },
     RebuildFailed { failures },
     NotRebuilt { store, service, command, failure },

@@ -302,6 +302,7 @@ fn an_end_is_kept_though_its_result_or_its_outcome_is_newer() {
 }
 
 /// A failure of each code, as a message.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn failures() -> Vec<v1::OrderFailure> {
     let inner = ["2", "ORDER_FAILURE_CODE_OTHER", "no answer"];
     let nested = [&inner[..], &inner].concat();
@@ -351,12 +352,22 @@ fn failures() -> Vec<v1::OrderFailure> {
             versions,
             reply,
             probe,
+            vec!["2", "FAILED_STEP_CODE_START_CONTAINER", "a", "7", "7"],
+            vec!["a", "2", "FAILED_STEP_CODE_START_CONTAINER", "a", "7"],
+            vec!["2", "TOOL_TASK_CODE_DUMP", "a", "7", "7"],
+            vec!["a", "2", "VOLUME_HOLDER_CODE_CONTAINER", "a"],
+            vec!["22:00-23:00+00:00", "7"],
+            [&["a"][..], &inner, &["2", "SANDBOX_PART_CODE_VOLUME", "a"]].concat(),
         ];
         let mut messages = candidates.into_iter().chain(noted).map(|texts| v1::OrderFailure {
             code: code.into(),
             arguments: texts.into_iter().map(str::to_owned).collect(),
         });
-        let found = messages.find(|message| incoming_order_failure(message.clone()).is_some());
+        let is_as_written = |message: &v1::OrderFailure| {
+            let back = incoming_order_failure(message.clone()).map(v1::OrderFailure::from);
+            back.is_some_and(|back| message.arguments.starts_with(&back.arguments))
+        };
+        let found = messages.find(is_as_written);
         found.unwrap_or_else(|| panic!("{code:?} cannot be read"))
     };
     codes.map(failure).collect()

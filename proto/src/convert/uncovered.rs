@@ -19,7 +19,7 @@ coded_message! {
     Password { service, name },
     HiddenAccounts { service, user },
     MoreOfServer { service, count },
-    ServerNotAsked { service, cause },
+    ServerNotAsked { service, failure },
     FolderOfCommands { path },
 }
 
@@ -27,7 +27,7 @@ coded_message! {
     SideFileGap, SideFileGap, SideFileGapCode, incoming_side_file_gap:
     Other { text },
     FolderUnreadable { cause },
-    ServerNotAsked { cause },
+    ServerNotAsked { failure },
     Unreadable { path, cause },
     TooLarge { path, limit },
     NameTooLong { path },
@@ -45,9 +45,27 @@ pub(super) fn reported_uncovered(message: v1::UncoveredData) -> UncoveredData {
 mod tests {
     use super::*;
     use fleet_core::backup::{StoreGap, UndeclaredData};
+    use fleet_core::order_failure::OrderFailure;
 
     fn text() -> String {
         "a".to_owned()
+    }
+
+    fn failure() -> Box<OrderFailure> {
+        Box::new(OrderFailure::NotRebuilt {
+            store: text(),
+            service: text(),
+            command: text(),
+            failure: Box::new(OrderFailure::NoStores),
+        })
+    }
+
+    #[test]
+    fn a_cause_that_an_earlier_host_sends_as_words_is_a_failure_with_these_words() {
+        let (code, arguments) = (v1::UncoveredDataCode::ServerNotAsked.into(), vec![text(), "no answer".to_owned()]);
+        let failure = Box::new(OrderFailure::other("no answer"));
+        let data = UncoveredData::ServerNotAsked { service: text(), failure };
+        assert_eq!(incoming_uncovered_data(v1::UncoveredData { code, arguments }), Some(data));
     }
 
     #[test]
@@ -67,7 +85,7 @@ mod tests {
             UncoveredData::Password { service: service(), name: name() },
             UncoveredData::HiddenAccounts { service: service(), user: name() },
             UncoveredData::MoreOfServer { service: service(), count: 3 },
-            UncoveredData::ServerNotAsked { service: service(), cause: text() },
+            UncoveredData::ServerNotAsked { service: service(), failure: failure() },
             UncoveredData::FolderOfCommands { path: text() },
         ];
         let codes = (1..10_000).filter_map(|number| v1::UncoveredDataCode::try_from(number).ok());
@@ -85,7 +103,7 @@ mod tests {
         let all = [
             SideFileGap::other("words"),
             SideFileGap::FolderUnreadable { cause: text() },
-            SideFileGap::ServerNotAsked { cause: text() },
+            SideFileGap::ServerNotAsked { failure: failure() },
             SideFileGap::Unreadable { path: text(), cause: text() },
             SideFileGap::TooLarge { path: text(), limit: 1 << 20 },
             SideFileGap::NameTooLong { path: text() },

@@ -1,16 +1,17 @@
 //! Failure of a request to a repository, classified by cause.
 
 use crate::worker::{FailureKind, WorkerError};
+use fleet_core::failed_step::FailedStep;
 use fleet_core::names::RepositoryName;
 
 /// Request that a repository did not do.
 #[derive(Debug, thiserror::Error)]
-#[error("the repository `{repository}`: could not {doing}")]
+#[error("the repository `{repository}`: could not {step}")]
 pub struct RepositoryError {
     /// Repository that was asked.
     pub repository: RepositoryName,
-    /// Request that failed, as a phrase after "could not".
-    pub doing: String,
+    /// Request that failed.
+    pub step: FailedStep,
     /// Cause of the failure.
     pub source: WorkerError,
 }

@@ -3,11 +3,12 @@
 use super::{RepositoryError, WorkerSession};
 use crate::archive::ArchivedStreams;
 use crate::worker::{Answer, Progress, WorkerError};
+use fleet_core::failed_step::FailedStep;
 use fleet_core::names::RepositoryName;
 use std::fmt;
 use tokio::sync::watch;
 
-pub(super) const DOING: &str = "keep the dumps";
+pub(super) const STEP: FailedStep = FailedStep::StoreDumps;
 
 /// Takes the streams of one snapshot, one after the other. Dropped before its end, the worker ends, and nothing of it counts.
 pub struct StreamsUpload {
@@ -56,5 +57,5 @@ impl StreamsUpload {
 }
 
 fn error(repository: &RepositoryName, source: WorkerError) -> RepositoryError {
-    RepositoryError { repository: repository.clone(), doing: DOING.to_owned(), source }
+    RepositoryError { repository: repository.clone(), step: STEP, source }
 }

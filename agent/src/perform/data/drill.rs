@@ -22,6 +22,7 @@ use fleet_core::backup::{
     BackupDamage, BackupSource, DataResult, DatabaseEngine, DrillCheck, DrillMade, Files, Kept, Part, Privileges,
     Proof, Root, StoreDifference, is_files, root_path,
 };
+use fleet_core::failed_step::FileStep;
 use fleet_core::host_policy::Reaches;
 use fleet_core::order::Outcome;
 use fleet_core::order_failure::OrderFailure;
@@ -183,7 +184,7 @@ async fn files(
             return Err(bad(wrong.into()));
         }
         let found =
-            found.map_err(|source| DataError::Disk { doing: "read back", path: undo::scratch(data), source })?;
+            found.map_err(|source| DataError::Disk { step: FileStep::Read, path: undo::scratch(data), source })?;
         // Older backups have devices, which are never made.
         if (found.0 + left_out, found.1) != (*files, filling.part.bytes) {
             let (files, bytes, (found, found_bytes)) = (*files, filling.part.bytes, found);
@@ -225,7 +226,7 @@ async fn places(
 fn make(path: &Path) -> Result<(), DataError> {
     use std::os::unix::fs::DirBuilderExt;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| DataError::Disk { doing: "make", path: path.to_owned(), source })
+    made.map_err(|source| DataError::Disk { step: FileStep::Make, path: path.to_owned(), source })
 }
 
 /// Returns the number of entries that are not folders, and the bytes of their files: each name of a file counts.

@@ -10,6 +10,7 @@ use crate::perform::prepare::PrepareError;
 use crate::perform::work::WorkError;
 use crate::runtime::RuntimeError;
 use fleet_core::backup::{BackupDamage, BackupDoubt, BackupPlanError, Differences, ManifestError, UncoveredData};
+use fleet_core::failed_step::FileStep;
 use fleet_core::names::{BackupId, InstanceName, RepositoryName, StoreName, Version};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::release::Release;
@@ -34,8 +35,8 @@ pub enum DataError {
     BadBackup(Box<BackupFault>),
     #[error("the store `{store}`: {fault}")]
     Store { store: StoreName, fault: Box<StoreFault> },
-    #[error("could not {doing} `{path}`")]
-    Disk { doing: &'static str, path: PathBuf, source: io::Error },
+    #[error("could not {step} `{path}`")]
+    Disk { step: FileStep, path: PathBuf, source: io::Error },
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
     #[error("the store `{store}`: {source}")]
@@ -207,8 +208,8 @@ pub enum HostFault {
     Release(FetchError),
     #[error("{}", crate::chain(.0))]
     Render(RenderError),
-    #[error("parts of the sandbox `{project}` are left: {failures}")]
-    SandboxLeft { project: String, parts: Vec<SandboxPart>, failures: String },
+    #[error("parts of the sandbox `{project}` are left: {}", OrderFailure::Several { failures: failures.clone() })]
+    SandboxLeft { project: String, parts: Vec<SandboxPart>, failures: Vec<OrderFailure> },
     #[error(transparent)]
     Panicked(tokio::task::JoinError),
 }

@@ -248,11 +248,12 @@ pub fn with_needs(mut wanted: BTreeSet<String>, spec: &InstanceSpec) -> BTreeSet
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fleet_core::failed_step::ToolTask;
 
     #[test]
     fn only_what_a_tool_says_of_its_data_is_held_against_it() {
         let is_of_data = |code, words: &str| {
-            is_of_data(&RuntimeError::ToolFailed { what: "psql".to_owned(), code, words: format!(": {words}") })
+            is_of_data(&RuntimeError::ToolFailed { task: ToolTask::other("psql"), code, words: format!(": {words}") })
         };
         assert!(is_of_data(3, "ERROR: syntax error at or near"));
         assert!(is_of_data(1, "ERROR 1064 (42000) at line 5"));

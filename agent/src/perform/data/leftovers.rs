@@ -12,6 +12,7 @@ use fleet_core::activity::Activity;
 use fleet_core::backup::DataNote;
 use fleet_core::data_leftover::DataLeftover;
 use fleet_core::event::HostEvent;
+use fleet_core::failed_step::FileStep;
 use fleet_core::names::InstanceName;
 use fleet_core::time::Time;
 use std::time::Duration;
@@ -39,7 +40,7 @@ pub async fn remove_old(data: &DataWork<'_>, asides: &[Aside]) -> Vec<DataNote> 
 }
 
 async fn remove(aside: &Aside) -> Result<(), DataError> {
-    undo::moved(aside, "remove", set_aside::let_go).await
+    undo::moved(aside, FileStep::Remove, set_aside::let_go).await
 }
 
 /// Returns the disk's error without the path.

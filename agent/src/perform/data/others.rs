@@ -76,7 +76,7 @@ pub async fn beside_stores(
 
 async fn beside(data: &DataWork<'_>, rendered: &Rendered, service: &str, stores: &[&Store]) -> Vec<UncoveredData> {
     let not_asked = |error: RuntimeError| {
-        vec![UncoveredData::ServerNotAsked { service: service.to_owned(), cause: crate::chain(&error) }]
+        vec![UncoveredData::ServerNotAsked { service: service.to_owned(), failure: Box::new((&error).into()) }]
     };
     asked(data, rendered, service, stores).await.unwrap_or_else(not_asked)
 }

@@ -14,6 +14,7 @@ use crate::perform::prepare::look;
 use crate::runtime::RuntimeError;
 use fleet_core::activity::Activity;
 use fleet_core::backup::{Store, data_mounts, is_all_mounted, is_files, is_place_of_data};
+use fleet_core::failed_step::FileStep;
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::upgrade_steps::{RestorePoint, UpgradePlan};
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,7 +60,7 @@ pub async fn plan(
     let mut points = Vec::new();
     for path in outermost(&folders) {
         let size = path.clone();
-        let bytes = in_background("measure", path.clone(), move || size_of(&size)).await?;
+        let bytes = in_background(FileStep::Measure, path.clone(), move || size_of(&size)).await?;
         match beside(&path, &format!(".point-{}", data.order.id)) {
             Some(copy) => points.push(RestorePoint { path, copy, bytes }),
             None => without.extend(folders[&path].iter().map(|store| (store.clone(), NoPoint::NoFolder))),
@@ -157,11 +158,11 @@ async fn crowded(data: &DataWork<'_>, points: &[RestorePoint]) -> Result<Vec<(Pa
 pub async fn make(data: &DataWork<'_>, point: &RestorePoint) -> Result<(), DataError> {
     data.work.say(Activity::CopyingData(point.path.display().to_string()));
     for old in [point.copy.clone(), growing(point)] {
-        in_background("remove", old.clone(), move || remove(&old)).await?;
+        in_background(FileStep::Remove, old.clone(), move || remove(&old)).await?;
     }
     // Hours may have gone by since the plan was made.
     let size = point.path.clone();
-    let bytes = in_background("measure", point.path.clone(), move || size_of(&size)).await?;
+    let bytes = in_background(FileStep::Measure, point.path.clone(), move || size_of(&size)).await?;
     let now = RestorePoint { bytes, ..point.clone() };
     if let Some((_, NoPoint::NoRoom { needed, free })) = crowded(data, std::slice::from_ref(&now)).await?.pop() {
         let at = point.path.display().to_string();
@@ -171,7 +172,7 @@ pub async fn make(data: &DataWork<'_>, point: &RestorePoint) -> Result<(), DataE
     if made.is_err() {
         // A full disk would keep the ledger from being written.
         let growing = growing(point);
-        let removed = in_background("remove", growing.clone(), move || remove(&growing)).await;
+        let removed = in_background(FileStep::Remove, growing.clone(), move || remove(&growing)).await;
         removed.unwrap_or_else(|error| tracing::warn!(error = crate::chain(&error), "a part of a copy stays"));
     }
     made
@@ -181,12 +182,12 @@ async fn complete(point: &RestorePoint) -> Result<(), DataError> {
     let growing = growing(point);
     copied(&point.path, &growing).await?;
     let (path, compared) = (point.path.clone(), growing.clone());
-    let difference = in_background("compare", growing.clone(), move || compare(&path, &compared)).await?;
+    let difference = in_background(FileStep::Compare, growing.clone(), move || compare(&path, &compared)).await?;
     if let Some(FolderDifference { name, .. }) = difference {
         return Err(HostFault::RestorePointDiffers { path: point.path.clone(), name }.into());
     }
     let copy = point.copy.clone();
-    in_background("complete", point.copy.clone(), move || {
+    in_background(FileStep::Complete, point.copy.clone(), move || {
         fs::rename(&growing, &copy)?;
         sync_beside(&copy)
     })
@@ -203,7 +204,8 @@ async fn copied(from: &Path, to: &Path) -> Result<(), DataError> {
     for command in [&mut cp, &mut sync] {
         let command = command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let output = command.kill_on_drop(true).output().await;
-        let output = output.map_err(|source| DataError::Disk { doing: "copy", path: from.to_owned(), source })?;
+        let output =
+            output.map_err(|source| DataError::Disk { step: FileStep::Copy, path: from.to_owned(), source })?;
         if !output.status.success() {
             let output = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             return Err(HostFault::RestorePointNotMade { path: from.to_owned(), output }.into());
@@ -216,7 +218,7 @@ async fn copied(from: &Path, to: &Path) -> Result<(), DataError> {
 pub async fn put_back(data: &DataWork<'_>, point: &RestorePoint) -> Result<(), DataError> {
     data.work.say(Activity::PuttingBack(point.path.display().to_string()));
     let point = point.clone();
-    in_background("put back", point.path.clone(), move || swap(&point)).await
+    in_background(FileStep::PutBack, point.path.clone(), move || swap(&point)).await
 }
 
 fn swap(point: &RestorePoint) -> io::Result<()> {
@@ -261,10 +263,10 @@ fn failed(point: &RestorePoint) -> PathBuf {
 }
 
 async fn in_background<T: Send + 'static>(
-    doing: &'static str,
+    step: FileStep,
     path: PathBuf,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, DataError> {
     let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)));
-    done.map_err(|source| DataError::Disk { doing, path, source })
+    done.map_err(|source| DataError::Disk { step, path, source })
 }

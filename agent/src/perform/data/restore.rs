@@ -25,6 +25,7 @@ use crate::perform::work::Finish;
 use fleet_core::activity::Activity;
 use fleet_core::app::Rendered;
 use fleet_core::backup::{BackupSource, Cause, DataNote, Differences, Others, Part, Privileges, Root};
+use fleet_core::failed_step::FileStep;
 use fleet_core::host_policy::Reaches;
 use fleet_core::names::{RepositoryName, StoreName};
 use fleet_core::order_failure::OrderFailure;
@@ -156,7 +157,7 @@ pub async fn move_all(data: &DataWork<'_>, asides: Vec<Aside>) -> Result<(), Dat
         data.work.say(Activity::SettingAside(aside.path.display().to_string()));
         let noted = aside.clone();
         data.note(|journal| journal.aside.push(noted)).await?;
-        let moved = undo::moved(&aside, "move aside", set_aside::move_aside).await;
+        let moved = undo::moved(&aside, FileStep::MoveAside, set_aside::move_aside).await;
         if let Err(DataError::Disk { source, .. }) = &moved
             && (aside.way, source.kind()) == (DataSwap::Absent, std::io::ErrorKind::AlreadyExists)
         {

@@ -103,9 +103,9 @@ pub async fn try_again(context: &AgentContext, instance: &InstanceName) {
 pub async fn clear(data: &DataWork<'_>) -> Result<(), DataError> {
     for sandbox in left_of(data.context(), &data.order.instance) {
         data.work.say(Activity::RemovingEarlierSandbox);
-        if let Err(failures) = remove(data.context(), &sandbox).await {
+        if let Err(NotRemoved { failures }) = remove(data.context(), &sandbox).await {
             let (project, parts) = (sandbox.spec.project.clone(), sandbox.parts.clone());
-            return Err(HostFault::SandboxLeft { project, parts, failures: failures.to_string() }.into());
+            return Err(HostFault::SandboxLeft { project, parts, failures }.into());
         }
     }
     Ok(())
@@ -128,12 +128,14 @@ async fn say_again(context: &AgentContext, before: LeftoverSandbox) {
 
 /// Failures that leave something of a sandbox, and the parts that are left.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", .0.join("; "))]
-struct NotRemoved(Vec<String>);
+#[error("{}", OrderFailure::Several { failures: failures.clone() })]
+struct NotRemoved {
+    failures: Vec<OrderFailure>,
+}
 
 impl From<RuntimeError> for NotRemoved {
     fn from(error: RuntimeError) -> Self {
-        Self(vec![crate::chain(&error)])
+        Self { failures: vec![(&error).into()] }
     }
 }
 
@@ -141,21 +143,20 @@ impl From<RuntimeError> for NotRemoved {
 async fn remove(context: &AgentContext, sandbox: &LeftoverSandbox) -> Result<(), NotRemoved> {
     let spec = &sandbox.spec;
     let mut failures = Vec::new();
-    failures.extend(context.runtime.sweep_tools(spec).await.err().map(|error| crate::chain(&error)));
+    failures.extend(context.runtime.sweep_tools(spec).await.err().as_ref().map(OrderFailure::from));
     let found = context.runtime.look(spec).await?;
     // A part that cannot be removed does not block the others.
     for stage in steps_to_remove(&found, spec, &own_volumes(spec)) {
         let notes = Notes::unheard();
         let done = join_all(stage.steps.iter().map(|step| context.runtime.perform(step, spec, &notes))).await;
-        failures.extend(done.into_iter().filter_map(Result::err).map(|error| crate::chain(&error)));
+        failures.extend(done.into_iter().filter_map(Result::err).map(|error| OrderFailure::from(&error)));
     }
     for folder in folders(context, &sandbox.order, spec) {
-        failures.extend(remove_folder(folder).await.err().map(|error| crate::chain(&error)));
+        failures.extend(remove_folder(folder).await.err().as_ref().map(OrderFailure::from));
     }
     let parts = parts(context, &sandbox.order, spec).await?;
     if !parts.is_empty() || !failures.is_empty() {
-        failures.extend(parts.into_iter().map(|part| format!("{part} is there")));
-        return Err(NotRemoved(failures));
+        return Err(NotRemoved { failures });
     }
     let order = sandbox.order.clone();
     context.retry_until_ok(move |ledger| ledger.double_is_gone(&order)).await;

@@ -77,7 +77,7 @@ async fn gather(data: &DataWork<'_>, spec: &InstanceSpec, store: &Store) -> Resu
     if let Some(tool) = side_files_tool(store) {
         match data.context().runtime.run_tool(&tool, spec).await {
             Ok(printed) => said = said_files(&printed),
-            Err(error) => unasked = Some(SideFileGap::ServerNotAsked { cause: crate::chain(&error) }),
+            Err(error) => unasked = Some(SideFileGap::ServerNotAsked { failure: Box::new((&error).into()) }),
         }
     }
     let Some(folder) = data_folder(&store.engine, said.folder.as_deref()) else { return Ok(Gathered::default()) };

@@ -13,6 +13,7 @@ use fleet_core::backup::{
     BackupDamage, DataNote, DrillCheck, PutTime, SideContent, SideFile, SideFiles, SideFolder, data_folder,
     first_names, put_time, side_path, unpack,
 };
+use fleet_core::failed_step::FileStep;
 use fleet_core::names::StoreName;
 use fleet_core::spec::InstanceSpec;
 use std::collections::{BTreeMap, BTreeSet};
@@ -138,7 +139,7 @@ impl SidePlan {
             let path = root.path.clone();
             let written = tokio::task::spawn_blocking(move || write(&root, &files, &folders)).await;
             let written = written.unwrap_or_else(|error| Err(io::Error::other(error)));
-            written.map_err(|source| DataError::Disk { doing: "put files beside the data in", path, source })?;
+            written.map_err(|source| DataError::Disk { step: FileStep::Fill, path, source })?;
         }
         Ok(())
     }

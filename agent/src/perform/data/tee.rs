@@ -6,6 +6,7 @@ use super::DataError;
 use super::copies::Copies;
 use super::error::HostFault;
 use bytes::Bytes;
+use fleet_core::failed_step::FailedStep;
 use fleet_core::names::RepositoryName;
 use fleet_repository::client::{RepositoryError, StreamsUpload};
 use fleet_repository::worker::{Progress, StreamSpec, WorkerError, while_it_moves};
@@ -132,7 +133,7 @@ async fn in_time<T>(
 }
 
 fn stuck(name: &RepositoryName) -> RepositoryError {
-    RepositoryError { repository: name.clone(), doing: "keep a stream".to_owned(), source: WorkerError::Idle(PATIENCE) }
+    RepositoryError { repository: name.clone(), step: FailedStep::StoreDumps, source: WorkerError::Idle(PATIENCE) }
 }
 
 #[cfg(test)]

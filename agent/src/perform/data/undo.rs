@@ -13,6 +13,7 @@ use crate::perform::upgrade::{quiesce, start_servers};
 use crate::perform::work::Finish;
 use fleet_core::activity::Activity;
 use fleet_core::backup::Store;
+use fleet_core::failed_step::FileStep;
 use fleet_core::names::{OrderId, StoreName};
 use fleet_core::spec::InstanceSpec;
 use std::collections::BTreeSet;
@@ -69,7 +70,7 @@ async fn put_together(data: &DataWork<'_>, settled: &Settled) -> Result<(), Data
     let asides = data.journal().aside;
     for aside in asides.iter().rev() {
         data.work.say(Activity::PuttingBack(aside.path.display().to_string()));
-        moved(aside, "put back", set_aside::put_back).await?;
+        moved(aside, FileStep::PutBack, set_aside::put_back).await?;
     }
     // Whatever else fails, the data is that of before.
     data.note(|journal| journal.aside.clear()).await?;
@@ -98,7 +99,7 @@ async fn unmake(data: &DataWork<'_>) -> Result<(), DataError> {
     remove(data, &to.rendered.spec).await?;
     unmake_missing(data, &to.rendered.spec).await?;
     for aside in data.journal().aside.iter().rev() {
-        moved(aside, "put back", set_aside::put_back).await?;
+        moved(aside, FileStep::PutBack, set_aside::put_back).await?;
     }
     let is_outside = |name: &StoreName| {
         to.rendered.stores.get(name).and_then(Store::bucket).is_some_and(|bucket| bucket.service.is_none())
@@ -134,19 +135,15 @@ pub async fn remove_folder(path: impl Into<PathBuf>) -> Result<(), DataError> {
         .await
     };
     let removed = removed.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-    removed.map_err(|source| DataError::Disk { doing: "remove", path, source })
+    removed.map_err(|source| DataError::Disk { step: FileStep::Remove, path, source })
 }
 
 /// Does something to a folder off the threads that must not wait.
-pub async fn moved(
-    aside: &Aside,
-    doing: &'static str,
-    how: fn(&Aside) -> std::io::Result<()>,
-) -> Result<(), DataError> {
+pub async fn moved(aside: &Aside, step: FileStep, how: fn(&Aside) -> std::io::Result<()>) -> Result<(), DataError> {
     let (path, aside) = (aside.path.clone(), aside.clone());
     let done = tokio::task::spawn_blocking(move || how(&aside)).await;
     let done = done.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-    done.map_err(|source| DataError::Disk { doing, path, source })
+    done.map_err(|source| DataError::Disk { step, path, source })
 }
 
 /// Returns the spec's own volumes that exist already.

@@ -7,6 +7,7 @@ use crate::perform::data::{
 };
 use fleet_core::app::CountRule;
 use fleet_core::backup::{BackupPlanError, CheckError, Clash, DumpError, OccupiedTarget};
+use fleet_core::failed_step::{FileStep, ToolTask};
 use fleet_core::names::StoreName;
 use fleet_core::order_failure::{MissingReply, OrderFailure, StoreProblem};
 use fleet_core::part_owner::PartOwner;
@@ -22,7 +23,7 @@ impl From<&DataError> for OrderFailure {
             DataError::Host(fault) => (&**fault).into(),
             DataError::BadBackup(fault) => (&**fault).into(),
             DataError::Store { store, fault } => in_store(store, (&**fault).into()),
-            DataError::Disk { doing, path, source } => file(doing, path, source),
+            DataError::Disk { step, path, source } => file(step.clone(), path, source),
             DataError::Forbidden(error) => error.into(),
             DataError::StoreForbidden { store, source } => {
                 Self::InStore { store: store.clone(), failure: Box::new(source.into()) }
@@ -65,10 +66,9 @@ impl From<&UnfitError> for OrderFailure {
             UnfitError::FolderInUse { path } => {
                 Self::RestoreTargetInUse { problem: OccupiedTarget::Folder { path: path.display().to_string() } }
             }
-            UnfitError::ForeignContainer { containers, folder } => Self::FolderHeld {
-                folder: folder.display().to_string(),
-                containers: containers.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
-            },
+            UnfitError::ForeignContainer { containers, folder } => {
+                Self::FolderHeld { folder: folder.display().to_string(), containers: containers.clone() }
+            }
             UnfitError::Claim(error) => error.into(),
             UnfitError::SideFilesLost { lost } => Self::FilesWouldBeLost { lost: lost.clone() },
             UnfitError::OthersLost { lost } => Self::DataWouldBeLost { lost: lost.clone() },
@@ -144,7 +144,8 @@ impl From<&HostFault> for OrderFailure {
             HostFault::Release(error) => error.into(),
             HostFault::Render(error) => Self::ReleaseInvalid { problem: crate::chain(error) },
             HostFault::SandboxLeft { project, parts, failures } => {
-                Self::SandboxLeft { project: project.clone(), parts: parts.clone(), cause: failures.clone() }
+                let failure = Box::new(Self::Several { failures: failures.clone() });
+                Self::SandboxLeft { project: project.clone(), failure, parts: parts.clone() }
             }
             HostFault::Panicked(_) => Self::AgentFault,
         }
@@ -186,7 +187,7 @@ impl From<&StoreFault> for OrderFailure {
         match fault {
             StoreFault::Runtime(error) | StoreFault::NotChecked { error, .. } => error.into(),
             StoreFault::Dump(DumpError::ToolFailed { code, output: said }) => {
-                tool_failed("its tool", *code, &output(said))
+                tool_failed(ToolTask::DumpOfStore, *code, &output(said))
             }
             StoreFault::Dump(error) => Self::DumpInvalid { problem: error.clone() },
             StoreFault::NotReady(missing) | StoreFault::NotReadyWithFiles(missing) => missing.into(),
@@ -283,7 +284,7 @@ impl From<&AsideError> for OrderFailure {
         match error {
             AsideError::NoPlace { path } => unusable(StoreProblem::NotRenamable { path: shown(path) }),
             AsideError::NotAFolder { path } => unusable(StoreProblem::NotAFolder { path: shown(path) }),
-            AsideError::Unreadable { path, source } => file("look at", path, source),
+            AsideError::Unreadable { path, source } => file(FileStep::LookAt, path, source),
             AsideError::Mounted { path, mounted } => {
                 unusable(StoreProblem::Mounted { path: shown(path), mounted: mounted.clone() })
             }
@@ -293,7 +294,7 @@ impl From<&AsideError> for OrderFailure {
 
 /// Returns the failure of a request to a repository.
 pub fn of_repository(error: &RepositoryError) -> OrderFailure {
-    let (repository, step) = (error.repository.to_string(), error.doing.clone());
+    let (repository, step) = (error.repository.to_string(), error.step.clone());
     let cause = crate::chain(&error.source);
     let Some(kind) = error.kind() else {
         return match &error.source {

@@ -96,6 +96,7 @@ fn outside_its_hours_a_host_changes_nothing() {
     let policy = HostPolicy { hours: Some("22:00-23:00".parse().expect("a window")), ..HostPolicy::default() };
     let at = |hour: u64| outcome_at_once(&install(1), None, &Ok(policy.clone()), Time(hour * 3_600_000));
     assert_eq!(at(22), None);
-    let failure = OrderFailure::OutsideHours { hours: "22:00-23:00+00:00".to_owned(), opens: Time(22 * 3_600_000) };
+    let failure =
+        OrderFailure::OutsideHours { hours: "22:00-23:00".parse().expect("a window"), opens: Time(22 * 3_600_000) };
     assert_eq!(at(12), Some(fleet_core::order::Outcome::Refused { failure }));
 }

@@ -67,7 +67,7 @@ async fn a_stack_that_others_started_is_not_taken_over() {
     let harness = Harness::new();
     harness.runtime.meddle(|world| world.containers.push(foreign_container()));
     let outcome = harness.carry_out(&harness.agent(), install(1)).await;
-    let (project, containers) = ("oasis-1".to_owned(), "oasis-1-db-1".to_owned());
+    let (project, containers) = ("oasis-1".to_owned(), vec!["oasis-1-db-1".to_owned()]);
     assert_eq!(outcome, Outcome::Refused { failure: OrderFailure::ForeignProject { project, containers } });
     assert_eq!(harness.runtime.world().containers, [foreign_container()]);
     assert_eq!(harness.runtime.world().steps_so_far, 0);

@@ -5,6 +5,7 @@ use fleet_core::activity::Activity;
 use fleet_core::backup::{MountPlace, UndeclaredData};
 use fleet_core::event::HostEvent;
 use fleet_core::facts::{InstanceHealth, Running};
+use fleet_core::failed_step::FailedStep;
 use fleet_core::health_problem::HealthProblem;
 use fleet_core::hint::Hint;
 use fleet_core::instance_version::InstanceVersion;
@@ -23,7 +24,8 @@ async fn a_text_is_told_without_the_secrets_of_when_it_was_written() {
         order
     };
     let say = |text: &str, name| {
-        let failure = Box::new(OrderFailure::EngineRefused { step: "start it".to_owned(), answer: text.to_owned() });
+        let failure =
+            Box::new(OrderFailure::EngineRefused { step: FailedStep::other("start it"), answer: text.to_owned() });
         agent.context.status_writer.tell(crate::clock::now(), name, HostEvent::HealingFailed { failure });
     };
     let name = instance();

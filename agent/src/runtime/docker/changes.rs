@@ -5,6 +5,7 @@ use crate::runtime::{Changed, RuntimeError};
 use bollard::errors::Error;
 use bollard::models::{EventMessage, EventMessageTypeEnum};
 use bollard::query_parameters::EventsOptions;
+use fleet_core::failed_step::FailedStep;
 use fleet_core::spec::COMPOSE_PROJECT;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
@@ -61,7 +62,7 @@ impl Listening {
         sleep(self.pause).await;
         self.pause = self.pause.saturating_mul(2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
         let docker = self.engine.docker().await?.clone();
-        self.engine.ask("reach the Engine", docker.ping()).await?;
+        self.engine.ask(&FailedStep::ReachEngine, docker.ping()).await?;
         let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
         let filters = HashMap::from([
             ("type".to_owned(), list(&["container", "network", "volume"])),

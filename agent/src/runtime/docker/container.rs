@@ -12,6 +12,7 @@ use bollard::query_parameters::{
     CreateContainerOptions, InspectContainerOptions, ListContainersOptions, RemoveContainerOptions,
     RenameContainerOptions, StartContainerOptions, StopContainerOptions,
 };
+use fleet_core::failed_step::FailedStep;
 use fleet_core::part_owner::PortHolder;
 use fleet_core::spec::{
     COMPOSE_PROJECT, COMPOSE_SERVICE, ContainerSpec, EngineOwner, FLEET_CONFIG_HASH, InstanceSpec, Restart,
@@ -24,7 +25,7 @@ use tokio::time::{Instant, sleep};
 
 pub async fn inspect(engine: &DockerEngine, name: &str) -> Result<Option<ContainerInspectResponse>, RuntimeError> {
     let call = engine.docker().await?.inspect_container(name, None::<InspectContainerOptions>);
-    unless_missing(engine.ask(&format!("look at {name}"), call).await)
+    unless_missing(engine.ask(&FailedStep::LookAtContainer(name.to_owned()), call).await)
 }
 
 /// Inspects one of the instance's containers by name. A foreign container of that name is an error.
@@ -52,7 +53,7 @@ pub async fn create(
 ) -> Result<(), RuntimeError> {
     let options = CreateContainerOptions { name: Some(name.to_owned()), ..CreateContainerOptions::default() };
     let call = engine.docker().await?.create_container(Some(options), body(spec, container, keeps));
-    match engine.act(&format!("create {name}"), call).await {
+    match engine.act(&FailedStep::CreateContainer(name.to_owned()), call).await {
         Ok(_) => {}
         Err(error @ RuntimeError::Refused { kind: EngineErrorKind::NameInUse | EngineErrorKind::Conflict, .. }) => {
             match inspect(engine, name).await? {
@@ -68,7 +69,7 @@ pub async fn create(
     for (network, endpoint_config) in further_networks(container) {
         let request = NetworkConnectRequest { container: name.to_owned(), endpoint_config: Some(endpoint_config) };
         let call = engine.docker().await?.connect_network(network, request);
-        match engine.act(&format!("connect {name} to network {network}"), call).await {
+        match engine.act(&FailedStep::ConnectContainer(name.to_owned(), network.to_owned()), call).await {
             Ok(()) => {}
             // Connected already, by an attempt that was cut off.
             Err(RuntimeError::Refused { kind: EngineErrorKind::AlreadyConnected, .. }) => {}
@@ -106,24 +107,24 @@ pub fn labels_of(found: &ContainerInspectResponse) -> HashMap<String, String> {
 pub async fn stop(engine: &DockerEngine, name: &str, id: &str, grace: Duration) -> Result<(), RuntimeError> {
     let call = engine.docker().await?.stop_container(id, None::<StopContainerOptions>);
     let limit = engine.limits.action.saturating_add(grace);
-    unless_missing(engine.within(limit, &format!("stop {name}"), call).await).map(drop)
+    unless_missing(engine.within(limit, &FailedStep::StopContainer(name.to_owned()), call).await).map(drop)
 }
 
 /// Sets the restart policy of a container; one that is gone needs none.
 pub async fn set_restart(engine: &DockerEngine, name: &str, id: &str, restart: Restart) -> Result<(), RuntimeError> {
     let body = ContainerUpdateBody { restart_policy: Some(restart_policy(restart)), ..ContainerUpdateBody::default() };
     let call = engine.docker().await?.update_container(id, body);
-    unless_missing(engine.act(&format!("set the restart policy of {name}"), call).await).map(drop)
+    unless_missing(engine.act(&FailedStep::SetRestartPolicy(name.to_owned()), call).await).map(drop)
 }
 
 /// Removes a container that has ended; its volumes stay.
 pub async fn remove(engine: &DockerEngine, name: &str, id: &str) -> Result<(), RuntimeError> {
-    let what = format!("remove {name}");
+    let step = FailedStep::RemoveContainer(name.to_owned());
     let options = RemoveContainerOptions { v: false, force: false, link: false };
     let deadline = Instant::now() + engine.limits.action;
     loop {
         let call = engine.docker().await?.remove_container(id, Some(options.clone()));
-        match unless_missing(engine.act(&what, call).await) {
+        match unless_missing(engine.act(&step, call).await) {
             Ok(_) => return Ok(()),
             // Someone else removes it, or an attempt that was cut off still does.
             Err(RuntimeError::Refused { kind: EngineErrorKind::RemovalInProgress, .. })
@@ -139,7 +140,7 @@ pub async fn remove(engine: &DockerEngine, name: &str, id: &str) -> Result<(), R
 pub async fn rename(engine: &DockerEngine, spec: &InstanceSpec, from: &str, name: &str) -> Result<(), RuntimeError> {
     let options = RenameContainerOptions { name: name.to_owned() };
     let call = engine.docker().await?.rename_container(from, options);
-    match engine.act(&format!("rename {from} to {name}"), call).await {
+    match engine.act(&FailedStep::RenameContainer(from.to_owned(), name.to_owned()), call).await {
         Ok(()) => Ok(()),
         Err(
             error @ RuntimeError::Refused {
@@ -161,13 +162,13 @@ pub async fn rename(engine: &DockerEngine, spec: &InstanceSpec, from: &str, name
 
 /// Starts a container, or resumes a paused one.
 pub async fn start(engine: &DockerEngine, spec: &InstanceSpec, name: &str) -> Result<(), RuntimeError> {
-    let what = format!("start {name}");
+    let step = FailedStep::StartContainer(name.to_owned());
     inspect_own(engine, spec, name).await?;
     let call = engine.docker().await?.start_container(name, None::<StartContainerOptions>);
-    match engine.act(&what, call).await {
+    match engine.act(&step, call).await {
         // A container that is being stopped or removed is refused with the same words: then the first refusal says more.
         Err(error @ RuntimeError::Refused { kind: EngineErrorKind::IsPaused, .. }) => {
-            match engine.act(&what, engine.docker().await?.unpause_container(name)).await {
+            match engine.act(&step, engine.docker().await?.unpause_container(name)).await {
                 Err(RuntimeError::Refused { kind: EngineErrorKind::NotPaused, .. }) => Err(error),
                 answer => answer,
             }
@@ -181,8 +182,8 @@ pub async fn start(engine: &DockerEngine, spec: &InstanceSpec, name: &str) -> Re
 
 /// Waits until a container is healthy; one that has no check is when it runs.
 pub async fn await_healthy(engine: &DockerEngine, name: &str, limit: Duration) -> Result<(), RuntimeError> {
-    let what = format!("wait until {name} is healthy");
-    await_state(engine, name, &what, limit, |found| {
+    let step = FailedStep::WaitUntilHealthy(name.to_owned());
+    await_state(engine, name, &step, limit, |found| {
         let state = found.state.as_ref()?;
         let health = state.health.as_ref().and_then(|health| health.status);
         match (state.status, health) {
@@ -203,8 +204,8 @@ pub async fn await_healthy(engine: &DockerEngine, name: &str, limit: Duration) -
 
 /// Waits until a container has ended with 0.
 pub async fn await_exit(engine: &DockerEngine, name: &str, limit: Duration) -> Result<(), RuntimeError> {
-    let what = format!("wait until {name} has completed");
-    await_state(engine, name, &what, limit, |found| {
+    let step = FailedStep::WaitUntilCompleted(name.to_owned());
+    await_state(engine, name, &step, limit, |found| {
         let state = found.state.as_ref()?;
         let has_ended = state.status == Some(ContainerStateStatusEnum::EXITED);
         let code = has_ended.then(|| state.exit_code.unwrap_or(-1))?;
@@ -218,7 +219,7 @@ pub async fn await_exit(engine: &DockerEngine, name: &str, limit: Duration) -> R
 async fn await_state(
     engine: &DockerEngine,
     name: &str,
-    what: &str,
+    step: &FailedStep,
     limit: Duration,
     answer: impl Fn(&ContainerInspectResponse) -> Option<Result<(), RuntimeError>>,
 ) -> Result<(), RuntimeError> {
@@ -231,7 +232,7 @@ async fn await_state(
             return answer;
         }
         if Instant::now() >= deadline {
-            return Err(RuntimeError::TooSlow { what: what.to_owned(), limit });
+            return Err(RuntimeError::TooSlow { step: step.clone(), limit });
         }
         sleep(pause).await;
         pause = pause.mul_f32(1.2).min(Duration::from_secs(1));
@@ -258,7 +259,7 @@ async fn port_taken(engine: &DockerEngine, spec: &InstanceSpec, name: &str, port
 /// The other container that publishes the port.
 async fn holder(engine: &DockerEngine, port: u16, name: &str) -> Option<PortHolder> {
     let call = engine.docker().await.ok()?.list_containers(None::<ListContainersOptions>);
-    let running = engine.ask("list containers", call).await.ok()?;
+    let running = engine.ask(&FailedStep::ListContainers, call).await.ok()?;
     let publishes = |ports: &[bollard::models::PortSummary]| ports.iter().any(|it| it.public_port == Some(port));
     let holders = running.into_iter().filter(|container| publishes(container.ports.as_deref().unwrap_or_default()));
     let mut names = holders.filter_map(|container| container.names?.into_iter().next());

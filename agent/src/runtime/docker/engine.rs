@@ -4,6 +4,7 @@ use super::engine_messages::EngineErrorKind;
 use crate::runtime::{EngineVersion, RuntimeError};
 use bollard::errors::Error;
 use bollard::{API_DEFAULT_VERSION, Docker};
+use fleet_core::failed_step::FailedStep;
 use std::time::Duration;
 use tokio::sync::{Mutex, OnceCell};
 
@@ -64,56 +65,64 @@ impl DockerEngine {
         let docker = Docker::connect_with_unix(&self.socket, LONGEST_CALL, API_DEFAULT_VERSION).map_err(no_engine)?;
         match tokio::time::timeout(self.limits.question, docker.negotiate_version()).await {
             Ok(docker) => docker.map_err(no_engine),
-            Err(_) => Err(self.too_slow("ask the Engine for its version", self.limits.question)),
+            Err(_) => Err(self.too_slow(&FailedStep::DescribeEngine, self.limits.question)),
         }
     }
 
-    /// Sends a query; `what` completes "could not …".
-    pub async fn ask<T>(&self, what: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, RuntimeError> {
-        self.within(self.limits.question, what, call).await
+    /// Sends a query.
+    pub async fn ask<T>(
+        &self,
+        step: &FailedStep,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, RuntimeError> {
+        self.within(self.limits.question, step, call).await
     }
 
-    /// Sends a change; `what` completes "could not …".
-    pub async fn act<T>(&self, what: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, RuntimeError> {
-        self.within(self.limits.action, what, call).await
+    /// Sends a change.
+    pub async fn act<T>(
+        &self,
+        step: &FailedStep,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, RuntimeError> {
+        self.within(self.limits.action, step, call).await
     }
 
     pub async fn within<T>(
         &self,
         limit: Duration,
-        what: &str,
+        step: &FailedStep,
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, RuntimeError> {
         match tokio::time::timeout(limit, call).await {
-            Ok(answer) => answer.map_err(|error| self.error(what, error)),
-            Err(_) => Err(self.too_slow(what, limit)),
+            Ok(answer) => answer.map_err(|error| self.error(step, error)),
+            Err(_) => Err(self.too_slow(step, limit)),
         }
     }
 
-    fn too_slow(&self, what: &str, limit: Duration) -> RuntimeError {
-        RuntimeError::TooSlow { what: what.to_owned(), limit }
+    fn too_slow(&self, step: &FailedStep, limit: Duration) -> RuntimeError {
+        RuntimeError::TooSlow { step: step.clone(), limit }
     }
 
     /// Gives an Engine's error its sentence.
-    pub fn error(&self, what: &str, error: Error) -> RuntimeError {
-        let what = what.to_owned();
+    pub fn error(&self, step: &FailedStep, error: Error) -> RuntimeError {
+        let step = step.clone();
         match error {
-            Error::DockerResponseServerError { status_code, message } => refused(what, status_code, message),
-            Error::DockerStreamError { error: message } => refused(what, 500, message),
+            Error::DockerResponseServerError { status_code, message } => refused(step, status_code, message),
+            Error::DockerStreamError { error: message } => refused(step, 500, message),
             error @ (Error::SocketNotFoundError(_) | Error::HyperLegacyError { .. } | Error::IOError { .. }) => {
                 RuntimeError::NoEngine { socket: self.socket.clone(), source: Box::new(error) }
             }
-            error => RuntimeError::Lost { what, source: Box::new(error) },
+            error => RuntimeError::Lost { step, source: Box::new(error) },
         }
     }
 
     pub async fn version(&self) -> Result<EngineVersion, RuntimeError> {
-        let version = self.ask("ask the Engine for its version", self.docker().await?.version()).await?;
+        let version = self.ask(&FailedStep::DescribeEngine, self.docker().await?.version()).await?;
         let number = version.version.unwrap_or_default();
         let parts = version.components.unwrap_or_default();
         let is_podman = parts.iter().any(|part| part.name.starts_with("Podman"));
         let version_text = if is_podman { format!("Podman {number}") } else { number };
-        let info = self.ask("ask the Engine for its id", self.docker().await?.info()).await?;
+        let info = self.ask(&FailedStep::DescribeEngine, self.docker().await?.info()).await?;
         let (api, id) = (version.api_version.unwrap_or_default(), info.id.unwrap_or_default());
         Ok(EngineVersion { version: version_text, api, id })
     }
@@ -121,17 +130,17 @@ impl DockerEngine {
     /// Returns the Engine's folder for images and volumes; requested once.
     pub async fn data_directory(&self) -> Option<String> {
         let ask = async {
-            let info = self.ask("ask the Engine for its data directory", self.docker().await?.info()).await?;
+            let info = self.ask(&FailedStep::DescribeEngine, self.docker().await?.info()).await?;
             Ok::<_, RuntimeError>(info.docker_root_dir)
         };
         self.data_directory.get_or_try_init(|| ask).await.ok().cloned().flatten()
     }
 }
 
-fn refused(what: String, status: u16, message: String) -> RuntimeError {
+fn refused(step: FailedStep, status: u16, message: String) -> RuntimeError {
     match EngineErrorKind::of(status, &message) {
-        EngineErrorKind::DiskFull => RuntimeError::DiskFull { what },
-        kind => RuntimeError::Refused { what, kind, reason: message },
+        EngineErrorKind::DiskFull => RuntimeError::DiskFull { step },
+        kind => RuntimeError::Refused { step, kind, reason: message },
     }
 }
 

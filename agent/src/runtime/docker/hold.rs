@@ -7,6 +7,7 @@ use super::engine_messages::EngineErrorKind;
 use crate::runtime::RuntimeError;
 use bollard::models::ContainerState;
 use fleet_core::backup::HoldKind;
+use fleet_core::failed_step::FailedStep;
 use fleet_core::spec::{ContainerSpec, InstanceSpec};
 use fleet_core::steps::DEFAULT_GRACE;
 
@@ -30,7 +31,7 @@ pub async fn hold(
         }
         HoldKind::Paused if runs && !is_paused => {
             let call = engine.docker().await?.pause_container(&id);
-            match engine.act(&format!("pause {name}"), call).await {
+            match engine.act(&FailedStep::PauseContainer(name.clone()), call).await {
                 Err(RuntimeError::Refused { kind: EngineErrorKind::AlreadyPaused, .. }) => Ok(()),
                 paused => paused,
             }
@@ -55,7 +56,7 @@ pub async fn release(
 
 async fn resume(engine: &DockerEngine, name: &str, id: &str) -> Result<(), RuntimeError> {
     let call = engine.docker().await?.unpause_container(id);
-    match engine.act(&format!("let {name} go on"), call).await {
+    match engine.act(&FailedStep::ResumeContainer(name.to_owned()), call).await {
         Err(RuntimeError::Refused { kind: EngineErrorKind::NotPaused, .. }) => Ok(()),
         resumed => resumed,
     }

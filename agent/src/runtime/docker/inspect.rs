@@ -10,6 +10,7 @@ use bollard::models::{
 };
 use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, ListVolumesOptions};
 use fleet_core::claims::overlap;
+use fleet_core::failed_step::FailedStep;
 use fleet_core::spec::{
     COMPOSE_PROJECT, COMPOSE_SERVICE, EngineOwner, FLEET_CONFIG_HASH, FLEET_INSTANCE, InstanceSpec, PortSpec, Protocol,
     Restart, owner_by_labels,
@@ -58,7 +59,7 @@ pub async fn containers(
 ) -> Result<Vec<ContainerInspectResponse>, RuntimeError> {
     let filters = of_project(&spec.project);
     let options = ListContainersOptions { all: true, filters, ..ListContainersOptions::default() };
-    let listed = engine.ask("list containers", engine.docker().await?.list_containers(Some(options))).await?;
+    let listed = engine.ask(&FailedStep::ListContainers, engine.docker().await?.list_containers(Some(options))).await?;
     inspect_all(engine, listed.iter().filter(|container| is_own_service(container, spec))).await
 }
 
@@ -71,7 +72,7 @@ pub async fn containers_of(
         [format!("{COMPOSE_PROJECT}={}", request.project), format!("{FLEET_INSTANCE}={}", request.instance)].to_vec();
     let filters = Some(HashMap::from([("label".to_owned(), labels)]));
     let options = ListContainersOptions { all: true, filters, ..ListContainersOptions::default() };
-    let listed = engine.ask("list containers", engine.docker().await?.list_containers(Some(options))).await?;
+    let listed = engine.ask(&FailedStep::ListContainers, engine.docker().await?.list_containers(Some(options))).await?;
     inspect_all(engine, listed.iter().filter(|container| is_service(container))).await
 }
 
@@ -240,7 +241,7 @@ pub fn state_of(state: Option<&EngineState>) -> (ContainerState, ContainerHealth
 async fn networks(engine: &DockerEngine, spec: &InstanceSpec) -> Result<Sorted<Vec<FoundNetwork>>, RuntimeError> {
     let options = ListNetworksOptions { filters: of_project(&spec.project) };
     let call = engine.docker().await?.list_networks(Some(options));
-    let of_project = engine.ask("list networks", call).await?;
+    let of_project = engine.ask(&FailedStep::ListNetworks, call).await?;
     let is_there = |name: &str| of_project.iter().any(|network| network.name.as_deref() == Some(name));
     let others = spec.networks.iter().filter(|network| !is_there(&network.name));
     let others = try_join_all(others.map(|it| network::named(engine, &it.name))).await?;
@@ -269,7 +270,7 @@ type VolumesFound = (BTreeSet<String>, BTreeSet<String>);
 async fn volumes(engine: &DockerEngine, spec: &InstanceSpec) -> Result<Sorted<VolumesFound>, RuntimeError> {
     let options = ListVolumesOptions { filters: of_project(&spec.project) };
     let call = engine.docker().await?.list_volumes(Some(options));
-    let of_project = engine.ask("list volumes", call).await?.volumes.unwrap_or_default();
+    let of_project = engine.ask(&FailedStep::ListVolumes, call).await?.volumes.unwrap_or_default();
     let owners = of_project.into_iter().map(|volume| (volume::owner(spec, &volume.labels), volume.name));
     let mut owners: Vec<(EngineOwner, String)> = owners.collect();
     let others = spec.volumes.iter().filter(|volume| !owners.iter().any(|(_, name)| *name == volume.name));
@@ -296,6 +297,6 @@ async fn images(engine: &DockerEngine, spec: &InstanceSpec) -> Result<BTreeMap<S
 /// The id of an image that is on this host.
 pub async fn image_id(engine: &DockerEngine, image: &str) -> Result<Option<String>, RuntimeError> {
     let call = engine.docker().await?.inspect_image(image);
-    let found = unless_missing(engine.ask(&format!("look for image {image}"), call).await)?;
+    let found = unless_missing(engine.ask(&FailedStep::LookForImage(image.to_owned()), call).await)?;
     Ok(found.map(|image| image.id.unwrap_or_default()))
 }

@@ -6,6 +6,7 @@ use crate::runtime::{LogLine, LogRequest, LogStream, RuntimeError};
 use bollard::container::LogOutput;
 use bollard::errors::Error;
 use bollard::query_parameters::LogsOptions;
+use fleet_core::failed_step::FailedStep;
 use fleet_core::spec::COMPOSE_SERVICE;
 use fleet_core::time::Time;
 use futures_util::stream::{self, BoxStream};
@@ -53,7 +54,7 @@ async fn open(engine: &Arc<DockerEngine>, request: &LogRequest) -> Result<Vec<Li
 
 /// Splits the output of a container into lines; buffers at most one line of each of its two streams.
 fn lines(engine: Arc<DockerEngine>, service: String, output: BoxStream<'static, Result<LogOutput, Error>>) -> Lines {
-    let what = format!("read the log of {service}");
+    let step = FailedStep::ReadLog(service.to_owned());
     let start = (output, Cutter::new(service));
     let lines = stream::try_unfold(start, |(mut output, mut cutter)| async move {
         loop {
@@ -67,7 +68,7 @@ fn lines(engine: Arc<DockerEngine>, service: String, output: BoxStream<'static, 
             }
         }
     });
-    lines.map_err(move |error| engine.error(&what, error)).boxed()
+    lines.map_err(move |error| engine.error(&step, error)).boxed()
 }
 
 /// Puts pieces together until a line ends.

@@ -6,6 +6,7 @@ use crate::runtime::{RootFound, RuntimeError};
 use bollard::models::{ContainerSummary, MountPoint, Volume};
 use bollard::query_parameters::{ListContainersOptions, ListVolumesOptions};
 use fleet_core::backup::{self, MountFound, Mounted, MountedAt, MountedFrom, Owner, Store};
+use fleet_core::failed_step::FailedStep;
 use fleet_core::spec::{
     COMPOSE_SERVICE, EngineOwner, InstanceSpec, MountAccess, VolumeTarget, folder_key, owner_by_labels,
 };
@@ -28,12 +29,12 @@ pub async fn roots(engine: &DockerEngine, spec: &InstanceSpec, store: &Store) ->
 
 pub async fn containers(engine: &DockerEngine) -> Result<Vec<ContainerSummary>, RuntimeError> {
     let options = ListContainersOptions { all: true, ..ListContainersOptions::default() };
-    engine.ask("list containers", engine.docker().await?.list_containers(Some(options))).await
+    engine.ask(&FailedStep::ListContainers, engine.docker().await?.list_containers(Some(options))).await
 }
 
 pub async fn volumes(engine: &DockerEngine) -> Result<Vec<Volume>, RuntimeError> {
     let call = engine.docker().await?.list_volumes(None::<ListVolumesOptions>);
-    Ok(engine.ask("list volumes", call).await?.volumes.unwrap_or_default())
+    Ok(engine.ask(&FailedStep::ListVolumes, call).await?.volumes.unwrap_or_default())
 }
 
 /// Returns the owner by the labels; none for another project or instance.

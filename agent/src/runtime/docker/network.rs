@@ -5,6 +5,7 @@ use super::engine_messages::EngineErrorKind;
 use crate::runtime::RuntimeError;
 use bollard::models::{Ipam, IpamConfig, Network, NetworkCreateRequest};
 use bollard::query_parameters::ListNetworksOptions;
+use fleet_core::failed_step::FailedStep;
 use fleet_core::spec::{
     COMPOSE_NETWORK, COMPOSE_PROJECT, EngineOwner, FLEET_CONFIG_HASH, InstanceSpec, NetworkSpec, owner_by_labels,
 };
@@ -22,9 +23,9 @@ pub async fn create(
     spec: &InstanceSpec,
 ) -> Result<(), RuntimeError> {
     let (engine, request) = (Arc::clone(engine), request(network, spec));
-    let what = format!("create network {}", network.name);
+    let step = FailedStep::CreateNetwork(network.name.clone());
     let of = spec.clone();
-    let lost = RuntimeError::Interrupted { what: what.clone() };
+    let lost = RuntimeError::Interrupted { step: step.clone() };
     let attempt = tokio::spawn(async move {
         let _one_at_a_time = engine.creating_networks.lock().await;
         let there = named(&engine, &request.name).await?;
@@ -36,7 +37,7 @@ pub async fn create(
         }
         let name = request.name.clone();
         let call = engine.docker().await?.create_network(request);
-        match engine.act(&what, call).await {
+        match engine.act(&step, call).await {
             Ok(_) => Ok(()),
             // Only the network itself says that it is there: other things may exist already, such as a firewall's chain.
             Err(error @ RuntimeError::Refused { kind: EngineErrorKind::NameInUse | EngineErrorKind::Conflict, .. }) => {
@@ -78,7 +79,7 @@ pub async fn named(engine: &DockerEngine, name: &str) -> Result<Vec<Network>, Ru
     let filters = HashMap::from([("name".to_owned(), vec![name.to_owned()])]);
     let options = ListNetworksOptions { filters: Some(filters) };
     let call = engine.docker().await?.list_networks(Some(options));
-    let all = engine.ask(&format!("look for network {name}"), call).await?;
+    let all = engine.ask(&FailedStep::LookForNetwork(name.to_owned()), call).await?;
     Ok(all.into_iter().filter(|network| network.name.as_deref() == Some(name)).collect())
 }
 
@@ -106,7 +107,7 @@ pub async fn remove(engine: &DockerEngine, name: &str, spec: &InstanceSpec) -> R
 
 async fn remove_by_id(engine: &DockerEngine, name: &str, id: &str) -> Result<(), RuntimeError> {
     let call = engine.docker().await?.remove_network(id);
-    match unless_missing(engine.act(&format!("remove network {name}"), call).await) {
+    match unless_missing(engine.act(&FailedStep::RemoveNetwork(name.to_owned()), call).await) {
         Ok(_) => Ok(()),
         Err(RuntimeError::Refused { kind: EngineErrorKind::InUse, .. }) => {
             Err(RuntimeError::InUse { kind: "network", name: name.to_owned() })

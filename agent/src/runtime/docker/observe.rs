@@ -8,6 +8,7 @@ use crate::runtime::{RuntimeError, http};
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use bollard::models::ContainerInspectResponse;
 use fleet_core::app::{ExecProbe, HealthRules, HttpProbe, Probe, VersionProbe};
+use fleet_core::failed_step::FailedStep;
 use fleet_core::health_problem::ProbeFailure;
 use fleet_core::spec::{COMPOSE_SERVICE, ContainerSpec, InstanceSpec, NetworkMode, Text};
 use fleet_core::steps::gate::{Observation, ObservedContainer, ProbeResult, target_of, version_said};
@@ -204,8 +205,8 @@ async fn exec(engine: &DockerEngine, id: &str, command: &[Text]) -> Result<(i64,
         attach_stderr: Some(true),
         ..CreateExecOptions::default()
     };
-    let exec = engine.ask("prepare the command", docker.create_exec(id, options)).await?.id;
-    let started = engine.act("run the command", docker.start_exec(&exec, None::<StartExecOptions>)).await?;
+    let exec = engine.ask(&FailedStep::RunProbe, docker.create_exec(id, options)).await?.id;
+    let started = engine.act(&FailedStep::RunProbe, docker.start_exec(&exec, None::<StartExecOptions>)).await?;
     let mut printed = Vec::new();
     if let StartExecResults::Attached { mut output, .. } = started {
         while let Some(piece) = output.next().await {
@@ -215,7 +216,7 @@ async fn exec(engine: &DockerEngine, id: &str, command: &[Text]) -> Result<(i64,
             printed.extend_from_slice(&bytes[..bytes.len().min(room)]);
         }
     }
-    let ended = engine.ask("hear how the command ended", docker.inspect_exec(&exec)).await?;
+    let ended = engine.ask(&FailedStep::RunProbe, docker.inspect_exec(&exec)).await?;
     let text = String::from_utf8_lossy(&printed);
     let line: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     Ok((ended.exit_code.unwrap_or(-1), line))

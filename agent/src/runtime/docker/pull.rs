@@ -7,6 +7,7 @@ use crate::runtime::{Note, Notes, Resolved, RuntimeError};
 use bollard::models::CreateImageInfo;
 use bollard::query_parameters::CreateImageOptions;
 use fleet_core::event::HostEvent;
+use fleet_core::failed_step::FailedStep;
 use futures_util::StreamExt;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -44,7 +45,7 @@ async fn fetch(engine: &DockerEngine, image: &str, notes: &Notes) -> Result<(), 
         tag: Some(asked.tag.to_owned()),
         ..CreateImageOptions::default()
     };
-    let what = format!("pull {image}");
+    let step = FailedStep::PullImage(image.to_owned());
     let mut answers = std::pin::pin!(engine.docker().await?.create_image(Some(options), None, None));
     let limits = engine.limits;
     let (end, mut silence_ends) = (Instant::now() + limits.pull, Instant::now() + limits.pull_silence);
@@ -57,7 +58,7 @@ async fn fetch(engine: &DockerEngine, image: &str, notes: &Notes) -> Result<(), 
             return Err(given_up(image, if is_silent { limits.pull_silence } else { limits.pull }));
         };
         let Some(answer) = next else { return Ok(()) };
-        let answer = answer.map_err(|error| pull_error(image, engine.error(&what, error)))?;
+        let answer = answer.map_err(|error| pull_error(image, engine.error(&step, error)))?;
         if layers.take(answer) == Moved::On {
             silence_ends = Instant::now() + limits.pull_silence;
             if let Some(note) = layers.note() {
@@ -126,8 +127,8 @@ impl Layers {
 /// Returns the registry's digest of an image.
 pub async fn resolve(engine: &DockerEngine, image: &str) -> Result<Resolved, RuntimeError> {
     let call = engine.docker().await?.inspect_registry_image(image, None);
-    let what = format!("ask the registry for {image}");
-    let error = match engine.within(engine.limits.registry, &what, call).await {
+    let step = FailedStep::AskRegistry(image.to_owned());
+    let error = match engine.within(engine.limits.registry, &step, call).await {
         Ok(found) => {
             let digest = found.descriptor.digest.unwrap_or_default().parse();
             return digest.map(Resolved::InRegistry).map_err(|_| no_digest(image));
@@ -142,19 +143,19 @@ pub async fn resolve(engine: &DockerEngine, image: &str) -> Result<Resolved, Run
 }
 
 fn no_digest(image: &str) -> RuntimeError {
-    let (what, reason) = (format!("ask the registry for {image}"), "it named no digest".to_owned());
-    RuntimeError::Refused { what, kind: EngineErrorKind::Other, reason }
+    let (step, reason) = (FailedStep::AskRegistry(image.to_owned()), "it named no digest".to_owned());
+    RuntimeError::Refused { step, kind: EngineErrorKind::Other, reason }
 }
 
 /// Converts an Engine's refusal to pull.
 fn pull_error(image: &str, error: RuntimeError) -> RuntimeError {
-    let RuntimeError::Refused { reason, what, kind } = error else { return error };
+    let RuntimeError::Refused { reason, step, kind } = error else { return error };
     let image = image.to_owned();
     match PullErrorKind::of(&reason) {
         PullErrorKind::NoSuchImage => RuntimeError::NoImage { image },
         PullErrorKind::NotAllowed => RuntimeError::ImageNotAllowed { image },
         PullErrorKind::NoRegistry => RuntimeError::NoRegistry { image, reason },
-        PullErrorKind::Other => RuntimeError::Refused { what, kind, reason },
+        PullErrorKind::Other => RuntimeError::Refused { step, kind, reason },
     }
 }
 

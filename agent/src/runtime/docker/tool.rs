@@ -67,7 +67,7 @@ pub async fn answer(engine: Arc<DockerEngine>, tool: &Tool, spec: &InstanceSpec)
     while let Some(piece) = running.next().await {
         printed.extend_from_slice(&piece?);
         if printed.len() > ANSWER_LIMIT {
-            return Err(RuntimeError::TooMuch { what: running.what, limit: ANSWER_LIMIT });
+            return Err(RuntimeError::TooMuch { task: running.task, limit: ANSWER_LIMIT });
         }
     }
     Ok(String::from_utf8_lossy(&printed).into_owned())
@@ -83,11 +83,6 @@ async fn start(
         ExecTarget::In { service } => exec::start(engine, tool, spec, service, reads).await,
         ExecTarget::OneOff { service } => one_off::start(engine, tool, spec, service, reads).await,
     }
-}
-
-/// Returns the tool's name for people, without the scripts around it.
-fn describe(tool: &Tool, verb: &str) -> String {
-    format!("the {verb} in `{}`", tool.at.service())
 }
 
 /// The tool behind the word that it has started.

@@ -5,6 +5,7 @@ use super::engine_messages::EngineErrorKind;
 use crate::runtime::RuntimeError;
 use bollard::models::{Volume, VolumeCreateRequest};
 use bollard::query_parameters::RemoveVolumeOptions;
+use fleet_core::failed_step::FailedStep;
 use fleet_core::spec::{
     COMPOSE_PROJECT, COMPOSE_VOLUME, EngineOwner, InstanceSpec, VolumeSpec, VolumeTarget, owner_by_labels,
 };
@@ -31,7 +32,7 @@ pub async fn create(engine: &DockerEngine, volume: &VolumeSpec, spec: &InstanceS
         ..VolumeCreateRequest::default()
     };
     let call = engine.docker().await?.create_volume(request);
-    engine.act(&format!("create volume {}", volume.name), call).await.map(drop)
+    engine.act(&FailedStep::CreateVolume(volume.name.clone()), call).await.map(drop)
 }
 
 /// Returns the owner of a volume by its labels.
@@ -46,7 +47,7 @@ pub async fn owner_of(
     name: &str,
 ) -> Result<Option<EngineOwner>, RuntimeError> {
     let call = engine.docker().await?.inspect_volume(name);
-    match unless_missing(engine.ask(&format!("look for volume {name}"), call).await) {
+    match unless_missing(engine.ask(&FailedStep::LookForVolume(name.to_owned()), call).await) {
         Ok(found) => Ok(found.map(|volume| owner(spec, &volume.labels))),
         // Some drivers describe a volume in ways that cannot be read; it is there.
         Err(RuntimeError::Lost { .. }) => Ok(Some(EngineOwner::Nobody)),
@@ -62,7 +63,7 @@ pub async fn devices(
     let mut devices = BTreeMap::new();
     for volume in &spec.volumes {
         let call = engine.docker().await?.inspect_volume(&volume.name);
-        match unless_missing(engine.ask(&format!("look for volume {}", volume.name), call).await) {
+        match unless_missing(engine.ask(&FailedStep::LookForVolume(volume.name.clone()), call).await) {
             Ok(Some(found)) => drop(devices.insert(volume.name.clone(), targets_of(&found))),
             Ok(None) => {}
             // Some drivers describe a volume in ways that cannot be parsed. For a volume that fleet made, the spec has
@@ -100,7 +101,7 @@ pub async fn remove(engine: &DockerEngine, spec: &InstanceSpec, name: &str) -> R
         Some(EngineOwner::Instance | EngineOwner::OwnProject | EngineOwner::Nobody) | None => {}
     }
     let call = engine.docker().await?.remove_volume(name, None::<RemoveVolumeOptions>);
-    match unless_missing(engine.act(&format!("remove volume {name}"), call).await) {
+    match unless_missing(engine.act(&FailedStep::RemoveVolume(name.to_owned()), call).await) {
         Ok(_) => Ok(()),
         Err(RuntimeError::Refused { kind: EngineErrorKind::InUse | EngineErrorKind::Conflict, .. }) => {
             Err(RuntimeError::InUse { kind: "volume", name: name.to_owned() })

@@ -64,8 +64,8 @@ macro_rules! failures_of_data {
     #[error("{problem}; nothing is restored over it")]
     RestoreTargetInUse = "restore_target_in_use" { problem: OccupiedTarget },
     /// A container that is not part of the instance runs on a folder that is to be replaced.
-    #[error("{containers} runs and has `{folder}`")]
-    FolderHeld = "folder_held" { folder: String, containers: String },
+    #[error("{} runs and has `{folder}`", containers.join(", "))]
+    FolderHeld = "folder_held" { folder: String, #[serde(deserialize_with = "read_names")] containers: Vec<String> },
     /// Files that a backup cannot keep would be lost.
     #[error("files that a backup cannot keep would be lost: {}", listed(lost))]
     FilesWouldBeLost = "files_would_be_lost" { #[serde(deserialize_with = "read_uncovered")] lost: Vec<UncoveredData> },
@@ -119,25 +119,25 @@ macro_rules! failures_of_data {
     SafetyBackupLacksBucket = "safety_backup_lacks_bucket",
     /// The storage of a repository failed or cannot be reached.
     #[error("the repository `{repository}`: could not {step}: {cause}")]
-    RepositoryUnreachable = "repository_unreachable" { repository: String, step: String, cause: String },
+    RepositoryUnreachable = "repository_unreachable" { repository: String, step: FailedStep, cause: String },
     /// There is no repository at its place.
     #[error("there is no repository `{repository}` at its place: could not {step}")]
-    RepositoryMissing = "repository_missing" { repository: String, step: String },
+    RepositoryMissing = "repository_missing" { repository: String, step: FailedStep },
     /// Another repository is at its place.
     #[error("another repository is at the place of `{repository}`: could not {step}")]
-    RepositoryOccupied = "repository_occupied" { repository: String, step: String },
+    RepositoryOccupied = "repository_occupied" { repository: String, step: FailedStep },
     /// The key does not open the repository.
     #[error("the key does not open the repository `{repository}`: could not {step}")]
-    RepositoryWrongKey = "repository_wrong_key" { repository: String, step: String },
+    RepositoryWrongKey = "repository_wrong_key" { repository: String, step: FailedStep },
     /// Data in the repository is damaged or missing.
     #[error("the repository `{repository}` is damaged: could not {step}: {cause}")]
-    RepositoryDamaged = "repository_damaged" { repository: String, step: String, cause: String },
+    RepositoryDamaged = "repository_damaged" { repository: String, step: FailedStep, cause: String },
     /// A request to a repository failed for another reason.
     #[error("the repository `{repository}`: could not {step}: {cause}")]
-    RepositoryFailed = "repository_failed" { repository: String, step: String, cause: String },
+    RepositoryFailed = "repository_failed" { repository: String, step: FailedStep, cause: String },
     /// The worker of a repository ended without an answer.
     #[error("the repository `{repository}`: could not {step}: {cause}")]
-    WorkerEnded = "worker_ended" { repository: String, step: String, cause: String },
+    WorkerEnded = "worker_ended" { repository: String, step: FailedStep, cause: String },
     /// The order came without the access to a repository.
     #[error("no access to the repository `{repository}` of {instance}")]
     NoRepositoryAccess = "no_repository_access" { repository: String, instance: String },
@@ -148,9 +148,9 @@ macro_rules! failures_of_data {
     #[error("`{service}` could not be resumed")]
     ServiceNotResumed = "service_not_resumed" { service: String },
     /// The sandbox of an earlier drill could not be removed.
-    #[error("parts of the sandbox of an earlier drill are left: {}: {cause}", listed(parts))]
+    #[error("parts of the sandbox of an earlier drill are left: {}: {failure}", listed(parts))]
     SandboxLeft = "sandbox_left" {
-        #[serde(default)] project: String, cause: String, #[serde(alias = "left", deserialize_with = "read_parts")] parts: Vec<SandboxPart>,
+        #[serde(default)] project: String, #[serde(alias = "cause")] failure: Box<OrderFailure>, #[serde(alias = "left", deserialize_with = "read_parts")] parts: Vec<SandboxPart>,
     },
     /// A drill proved its backup, and parts of its sandbox could not be removed.
     #[error("the backup is good; parts of its sandbox could not be removed: {}", listed(parts))]

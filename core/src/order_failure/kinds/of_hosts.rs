@@ -8,28 +8,28 @@ macro_rules! failures_of_hosts {
     EngineUnreachable = "engine_unreachable" { socket: String },
     /// The connection to the Engine broke in the middle of a step.
     #[error("could not {step}: connection to the Engine lost: {cause}")]
-    EngineConnectionLost = "engine_connection_lost" { step: String, cause: String },
+    EngineConnectionLost = "engine_connection_lost" { step: FailedStep, cause: String },
     /// The Engine refused a step.
     #[error("could not {step}: the Engine says: {answer}")]
-    EngineRefused = "engine_refused" { step: String, answer: String },
+    EngineRefused = "engine_refused" { step: FailedStep, answer: String },
     /// A step took longer than it may.
     #[error("could not {step} within {} s{}", limit.as_secs(), after(output))]
-    StepTooLong = "step_too_long" { step: String, #[serde(with = "crate::time::serde_millis")] limit: Duration, output: String },
+    StepTooLong = "step_too_long" { step: FailedStep, #[serde(with = "crate::time::serde_millis")] limit: Duration, output: String },
     /// No space is left on the disk of the host.
     #[error("no space left on the host's disk: could not {step}")]
-    DiskFull = "disk_full" { step: String },
+    DiskFull = "disk_full" { step: FailedStep },
     /// There is not enough space on the disk of the host for a step that has not begun.
     #[error("not enough space {at}: {needed} bytes needed, {free} bytes free")]
     NotEnoughSpace = "not_enough_space" { at: String, needed: u64, free: u64 },
     /// A file or folder of the host could not be read or written.
     #[error("could not {step} `{path}`: {cause}")]
-    FileFailed = "file_failed" { step: String, path: String, cause: String },
+    FileFailed = "file_failed" { step: FileStep, path: String, cause: String },
     /// A published port is in use.
     #[error("port {port} is already taken by {holder}")]
     PortTaken = "port_taken" { port: u32, holder: PortHolder },
     /// The agent stopped before a step ended.
     #[error("could not {step}: interrupted")]
-    Interrupted = "interrupted" { step: String },
+    Interrupted = "interrupted" { step: FailedStep },
     /// The registry does not have an image.
     #[error("the image `{image}` does not exist")]
     ImageNotFound = "image_not_found" { image: String },
@@ -82,8 +82,8 @@ macro_rules! failures_of_hosts {
     #[error("the network `{name}` is {owner}")]
     ForeignNetwork = "foreign_network" { name: String, owner: PartOwner },
     /// A Compose project of the instance's name that fleet did not make is on the host.
-    #[error("a Compose project `{project}` that fleet did not make is on this host ({containers})")]
-    ForeignProject = "foreign_project" { project: String, containers: String },
+    #[error("a Compose project `{project}` that fleet did not make is on this host ({})", containers.join(", "))]
+    ForeignProject = "foreign_project" { project: String, #[serde(deserialize_with = "read_names")] containers: Vec<String> },
     /// Another instance of the host has names or ports that the instance needs.
     #[error("{}", listed(conflicts))]
     NamesTaken = "names_taken" { #[serde(deserialize_with = "read_conflicts")] conflicts: Vec<NameConflict> },
@@ -91,8 +91,8 @@ macro_rules! failures_of_hosts {
     #[error("{}, too", listed(conflicts))]
     DataShared = "data_shared" { #[serde(deserialize_with = "read_conflicts")] conflicts: Vec<NameConflict> },
     /// A volume that was to be removed has another holder.
-    #[error("the volume `{volume}` stays: {holders} has it, too")]
-    VolumeHeld = "volume_held" { volume: String, holders: String },
+    #[error("the volume `{volume}` stays: {} has it, too", listed(holders))]
+    VolumeHeld = "volume_held" { volume: String, #[serde(deserialize_with = "read_holders")] holders: Vec<VolumeHolder> },
     /// The name of the Compose project would change.
     #[error("its Compose project would be `{to}` and is `{from}`")]
     ProjectChanged = "project_changed" { from: String, to: String },
@@ -116,19 +116,19 @@ macro_rules! failures_of_hosts {
     ToolMissing = "tool_missing" { service: String, tool: String, answer: String },
     /// A tool took longer than it may and was ended.
     #[error("{tool} took longer than {} s and was ended{}", limit.as_secs(), after(output))]
-    ToolTooSlow = "tool_too_slow" { tool: String, #[serde(with = "crate::time::serde_millis")] limit: Duration, output: String },
+    ToolTooSlow = "tool_too_slow" { tool: ToolTask, #[serde(with = "crate::time::serde_millis")] limit: Duration, output: String },
     /// A tool ended with an error.
     #[error("{tool} exited with code {code}{}", after(output))]
-    ToolFailed = "tool_failed" { tool: String, code: i64, output: String },
+    ToolFailed = "tool_failed" { tool: ToolTask, code: i64, output: String },
     /// A tool made no progress and was ended.
     #[error("{tool} did nothing for {} s and was ended{}", limit.as_secs(), after(output))]
-    ToolStalled = "tool_stalled" { tool: String, #[serde(with = "crate::time::serde_millis")] limit: Duration, output: String },
+    ToolStalled = "tool_stalled" { tool: ToolTask, #[serde(with = "crate::time::serde_millis")] limit: Duration, output: String },
     /// A tool printed too much.
     #[error("{tool} printed more than {limit} bytes")]
-    ToolOutputTooLarge = "tool_output_too_large" { tool: String, limit: usize },
+    ToolOutputTooLarge = "tool_output_too_large" { tool: ToolTask, limit: usize },
     /// The stream to or from a tool broke off.
     #[error("{tool} was ended: its input broke off: {cause}")]
-    ToolStreamBroken = "tool_stream_broken" { tool: String, cause: String },
+    ToolStreamBroken = "tool_stream_broken" { tool: ToolTask, cause: String },
     /// A database and the tool that dumps or loads it have versions that do not work together.
     #[error("{tool} {tool_version} does not work with {database} {database_version}")]
     VersionMismatch = "version_mismatch" { database: String, database_version: String, tool: String, tool_version: String },

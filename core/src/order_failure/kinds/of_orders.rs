@@ -35,7 +35,7 @@ macro_rules! failures_of_orders {
     PolicyUnreadable = "policy_unreadable" { problem: String },
     /// The host's policy allows changes at other hours only.
     #[error("the host's policy allows changes only {hours}; next at {opens}")]
-    OutsideHours = "outside_hours" { hours: String, opens: Time },
+    OutsideHours = "outside_hours" { hours: Window, opens: Time },
     /// The release could not be fetched.
     #[error("{problem}")]
     ReleaseUnavailable = "release_unavailable" { problem: String },

@@ -125,7 +125,7 @@ async fn a_host_that_fails_says_nothing_of_the_backup() {
 async fn a_link_that_is_lost_says_nothing_of_the_backup() {
     let (harness, agent, id) = backed_up("").await;
     // While the backup is looked for, its files are restored, and its dump is looked for or read by a tool.
-    let mut missed = BTreeSet::from(["could not read the backup:", "could not restore `", "could not read `"]);
+    let mut missed = BTreeSet::from(["could not read backup:", "could not restore files ", "could not read stream "]);
     let kept = files(&harness.keeping.folder);
     // A backend with a short fault may be asked again; one that is gone stays away.
     for (fault, call) in (1..200).flat_map(|call| [(BackendFault::Blinks, call), (BackendFault::Dies, call)]) {

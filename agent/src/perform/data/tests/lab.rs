@@ -3,6 +3,7 @@
 use crate::fake::FakeRuntime;
 use crate::runtime::{Disk, RuntimeError};
 use fleet_core::backup::{DatabaseEngine, Privileges, Server, Store, StoreKind};
+use fleet_core::failed_step::ToolTask;
 use fleet_core::spec::{InstanceSpec, MountSource, Restart};
 use fleet_core::steps::{ContainerState, Step};
 use std::path::{Path, PathBuf};
@@ -275,7 +276,7 @@ fn not_there(name: &str) -> RuntimeError {
 }
 
 pub fn failed(code: i64, words: &str) -> RuntimeError {
-    RuntimeError::ToolFailed { what: "the tool".to_owned(), code, words: words.to_owned() }
+    RuntimeError::ToolFailed { task: ToolTask::other("the tool"), code, words: words.to_owned() }
 }
 
 impl LabRuntime {

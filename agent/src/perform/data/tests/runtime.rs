@@ -12,6 +12,7 @@ use fleet_core::backup::{
     DatabaseEngine, HoldKind, MountFound, Mounted, MountedAt, MountedFrom, Owner, Store, Tool, after_tools, chosen,
     count_tool, key_of, note_tool, others_tool, prepare_tools, ready_tool, settled_tool, side_files_tool,
 };
+use fleet_core::failed_step::ToolTask;
 use fleet_core::spec::{InstanceSpec, MountAccess, MountSource, VolumeTarget};
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{ContainerState, FoundProject, Step};
@@ -148,8 +149,8 @@ impl ToolRunner for LabRuntime {
         let data = self.database(spec, tool.at.service())?;
         let mut text = Vec::new();
         while let Some(piece) = bytes.next().await {
-            let piece =
-                piece.map_err(|error| RuntimeError::BrokenOff { what: "the tool".to_owned(), reason: error.0 })?;
+            let piece = piece
+                .map_err(|error| RuntimeError::BrokenOff { task: ToolTask::other("the tool"), reason: error.0 })?;
             text.extend_from_slice(&piece);
         }
         let fault = self.plan().fault.clone();

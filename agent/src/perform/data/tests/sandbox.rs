@@ -2,6 +2,7 @@
 
 use super::lab::{Fault, LabRuntime};
 use crate::runtime::{EngineErrorKind, RuntimeError};
+use fleet_core::failed_step::FailedStep;
 use fleet_core::spec::{InstanceSpec, MountSource};
 use fleet_core::steps::Step;
 
@@ -54,8 +55,8 @@ impl LabRuntime {
             return Ok(());
         }
         (plan.stays, plan.refused) = (plan.stays - 1, plan.refused + 1);
-        let (what, reason) = (format!("remove {name}"), "it is in use".to_owned());
-        Err(RuntimeError::Refused { what, kind: EngineErrorKind::InUse, reason })
+        let (step, reason) = (FailedStep::RemoveContainer(name.to_owned()), "it is in use".to_owned());
+        Err(RuntimeError::Refused { step, kind: EngineErrorKind::InUse, reason })
     }
 
     /// Returns the server that answers; the first one only initialises the database.

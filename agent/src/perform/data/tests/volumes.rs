@@ -103,7 +103,7 @@ async fn folders_that_somebody_else_has_are_not_moved() {
     harness.lab.fake.world().containers.push(exporter);
     let end = harness.carry_out(&agent, restore("near", &id, &[])).await;
     assert!(
-        matches!(end.outcome.failure(), Some(OrderFailure::FolderHeld { containers, .. }) if containers == "`exporter`"),
+        matches!(end.outcome.failure(), Some(OrderFailure::FolderHeld { containers, .. }) if *containers == ["exporter"]),
         "{end:?}"
     );
     assert!(matches!(end.outcome, Outcome::Failed { .. }), "{end:?}");

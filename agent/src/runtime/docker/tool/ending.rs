@@ -7,6 +7,7 @@ use crate::runtime::docker::inspect::containers;
 use crate::runtime::{EngineErrorKind, RuntimeError};
 use bollard::exec::{CreateExecOptions, StartExecOptions};
 use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions};
+use fleet_core::failed_step::FailedStep;
 use fleet_core::spec::InstanceSpec;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -62,7 +63,7 @@ impl EndOnDrop {
         match &self.place {
             Some(RunningTarget::Exec { exec, .. }) => {
                 let call = self.engine.docker().await?.inspect_exec(exec);
-                let found = self.engine.ask("hear how the tool ended", call).await?;
+                let found = self.engine.ask(&FailedStep::AwaitTool, call).await?;
                 Ok(found.exit_code.filter(|_| found.running == Some(false)))
             }
             Some(RunningTarget::OneOff { container }) => {
@@ -118,7 +119,7 @@ async fn end_exec(
     for _ in 0..KILLED {
         kill(engine, container, user.cloned(), mark).await?;
         let asked = engine.docker().await?.inspect_exec(exec);
-        match engine.ask("hear that a tool was ended", asked).await {
+        match engine.ask(&FailedStep::EndTool, asked).await {
             Ok(found) if found.running == Some(true) => sleep(BETWEEN).await,
             // Its container is gone, and with it all that ran there.
             Ok(_) => return Ok(()),
@@ -126,14 +127,14 @@ async fn end_exec(
             Err(error) => return Err(error),
         }
     }
-    Err(RuntimeError::Interrupted { what: "end a tool".to_owned() })
+    Err(RuntimeError::Interrupted { step: FailedStep::EndTool })
 }
 
 async fn remove(engine: &DockerEngine, container: &str) -> Result<(), RuntimeError> {
     // Without `v`, because the volumes belong to the service.
     let options = RemoveContainerOptions { v: false, force: true, link: false };
     let call = engine.docker().await?.remove_container(container, Some(options));
-    match unless_missing(engine.act("remove the container of a tool", call).await) {
+    match unless_missing(engine.act(&FailedStep::RemoveToolContainer, call).await) {
         Ok(_) => Ok(()),
         Err(RuntimeError::Refused { kind: EngineErrorKind::RemovalInProgress, .. }) => Ok(()),
         Err(error) => Err(error),
@@ -153,27 +154,27 @@ async fn kill(engine: &DockerEngine, container: &str, user: Option<String>, mark
     };
     let docker = engine.docker().await?;
     let call = docker.create_exec(container, options);
-    let exec = match engine.ask("prepare to end a tool", call).await {
+    let exec = match engine.ask(&FailedStep::EndTool, call).await {
         Ok(exec) => exec.id,
         // The container is gone or has ended, and with it all that ran there.
         Err(RuntimeError::Refused { kind, .. }) if has_ended(kind) => return Ok(()),
         Err(error) => return Err(error),
     };
     let options = StartExecOptions { detach: true, ..StartExecOptions::default() };
-    match engine.act("end a tool", docker.start_exec(&exec, Some(options))).await {
+    match engine.act(&FailedStep::EndTool, docker.start_exec(&exec, Some(options))).await {
         Ok(_) => {}
         // A container without a shell has never run a tool.
         Err(RuntimeError::Refused { kind: EngineErrorKind::NoExecutable, .. }) => return Ok(()),
         Err(error) => return Err(error),
     }
     for _ in 0..ASKED {
-        let found = engine.ask("hear that a tool was ended", docker.inspect_exec(&exec)).await?;
+        let found = engine.ask(&FailedStep::EndTool, docker.inspect_exec(&exec)).await?;
         if found.running == Some(false) {
             return Ok(());
         }
         sleep(BETWEEN).await;
     }
-    Err(RuntimeError::Interrupted { what: "end a tool".to_owned() })
+    Err(RuntimeError::Interrupted { step: FailedStep::EndTool })
 }
 
 /// Returns whether the container cannot run commands because it has ended.
@@ -187,7 +188,8 @@ pub async fn sweep(engine: &DockerEngine, spec: &InstanceSpec) -> Result<(), Run
     let label = format!("{LABEL}={}", spec.project);
     let filters = Some(HashMap::from([("label".to_owned(), vec![label])]));
     let options = ListContainersOptions { all: true, filters, ..ListContainersOptions::default() };
-    let listed = engine.ask("list containers of tools", engine.docker().await?.list_containers(Some(options))).await?;
+    let listed =
+        engine.ask(&FailedStep::ListToolContainers, engine.docker().await?.list_containers(Some(options))).await?;
     for id in listed.into_iter().filter_map(|container| container.id) {
         remove(engine, &id).await?;
     }

@@ -2,12 +2,13 @@
 
 use super::ending::{EndOnDrop, RunningTarget};
 use super::running::Running;
-use super::{Input, Reads, command, describe, environment, new_mark};
+use super::{Input, Reads, command, environment, new_mark};
 use crate::runtime::RuntimeError;
 use crate::runtime::docker::container::inspect_own;
 use crate::runtime::docker::engine::DockerEngine;
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use fleet_core::backup::Tool;
+use fleet_core::failed_step::FailedStep;
 use fleet_core::spec::InstanceSpec;
 use std::sync::Arc;
 
@@ -33,19 +34,18 @@ pub async fn start(
         tty: Some(false),
         ..CreateExecOptions::default()
     };
-    let what = describe(tool, "tool");
-    let exec =
-        engine.ask(&format!("prepare {what}"), engine.docker().await?.create_exec(&container, options)).await?.id;
+    let step = FailedStep::StartTool(tool.task.clone());
+    let exec = engine.ask(&step, engine.docker().await?.create_exec(&container, options)).await?.id;
     let place = RunningTarget::Exec { exec: exec.clone(), container, user: tool.user.clone() };
     let ending = EndOnDrop::new(Arc::clone(&engine), place, mark.clone());
     let options = StartExecOptions { detach: false, tty: false, output_capacity: Some(CAPACITY) };
     let call = engine.docker().await?.start_exec(&exec, Some(options));
-    match engine.act(&format!("start {what}"), call).await? {
+    match engine.act(&step, call).await? {
         StartExecResults::Attached { output, input } => {
             let input = (reads == Reads::Stream).then_some(input);
             Ok((Running::new(tool, &mark, output, ending), input))
         }
-        StartExecResults::Detached => Err(RuntimeError::Interrupted { what: format!("start {what}") }),
+        StartExecResults::Detached => Err(RuntimeError::Interrupted { step }),
     }
 }
 

@@ -5,6 +5,7 @@ use super::{Input, Reads, start};
 use crate::runtime::docker::engine::DockerEngine;
 use crate::runtime::{Incoming, RuntimeError};
 use fleet_core::backup::Tool;
+use fleet_core::failed_step::FailedStep;
 use fleet_core::spec::InstanceSpec;
 use futures_util::StreamExt;
 use std::pin::pin;
@@ -33,7 +34,7 @@ pub async fn load(
     bytes: Incoming,
 ) -> Result<(), RuntimeError> {
     let (mut running, input) = start(engine, tool, spec, Reads::Stream).await?;
-    let nothing = || RuntimeError::Interrupted { what: format!("give {} what it reads", running.what) };
+    let nothing = || RuntimeError::Interrupted { step: FailedStep::FeedTool(running.task.clone()) };
     let input = input.ok_or_else(nothing)?;
     let mut giving = Box::pin(give(input, bytes, tool.idle.as_duration()));
     let mut given = None;
@@ -55,7 +56,7 @@ pub async fn load(
         Err((reason, input)) => {
             running.end().await;
             drop(input);
-            return Err(RuntimeError::BrokenOff { what: running.what, reason });
+            return Err(RuntimeError::BrokenOff { task: running.task, reason });
         }
     }
     let given = match given {
@@ -64,10 +65,10 @@ pub async fn load(
     };
     match given {
         Some(Given::All) => Ok(()),
-        Some(Given::Broken(reason)) => Err(RuntimeError::BrokenOff { what: running.what, reason }),
+        Some(Given::Broken(reason)) => Err(RuntimeError::BrokenOff { task: running.task, reason }),
         Some(Given::Refused) | None => {
             let reason = "it ended before it had read all".to_owned();
-            Err(RuntimeError::BrokenOff { what: running.what, reason })
+            Err(RuntimeError::BrokenOff { task: running.task, reason })
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use super::ending::{EndOnDrop, RunningTarget};
 use super::running::Running;
-use super::{Input, LABEL, Reads, command, describe, environment, new_mark};
+use super::{Input, LABEL, Reads, command, environment, new_mark};
 use crate::runtime::docker::container::inspect;
 use crate::runtime::docker::engine::DockerEngine;
 use crate::runtime::{EngineErrorKind, RuntimeError};
 use bollard::models::{ContainerCreateBody, ContainerInspectResponse, HostConfig, HostConfigLogConfig};
 use bollard::query_parameters::{AttachContainerOptions, CreateContainerOptions, StartContainerOptions};
 use fleet_core::backup::Tool;
+use fleet_core::failed_step::FailedStep;
 use fleet_core::spec::{ContainerSpec, InstanceSpec};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,14 +24,14 @@ pub async fn start(
     let wrong = || RuntimeError::NotInSpec { kind: "service", name: service.to_owned() };
     let container = spec.container(service).ok_or_else(wrong)?;
     let found = standing(&engine, container).await?;
-    let (what, mark) = (describe(tool, "tool"), new_mark()?);
+    let (step, mark) = (FailedStep::StartTool(tool.task.clone()), new_mark()?);
     let options = CreateContainerOptions {
         name: Some(format!("{}-tool-{}", container.name, &mark[..8])),
         ..CreateContainerOptions::default()
     };
     let call =
         engine.docker().await?.create_container(Some(options), body(tool, spec, container, &found, &mark, reads));
-    let id = engine.act(&format!("create a container for {what}"), call).await?.id;
+    let id = engine.act(&step, call).await?.id;
     let ending = EndOnDrop::new(Arc::clone(&engine), RunningTarget::OneOff { container: id.clone() }, mark.clone());
     // Attached first, so that no output is missed.
     let is_reading = reads == Reads::Stream;
@@ -42,9 +43,9 @@ pub async fn start(
         ..AttachContainerOptions::default()
     };
     let call = engine.docker().await?.attach_container(&id, Some(options));
-    let attached = engine.act(&format!("listen to {what}"), call).await?;
+    let attached = engine.act(&step, call).await?;
     let call = engine.docker().await?.start_container(&id, None::<StartContainerOptions>);
-    match engine.act(&format!("start {what}"), call).await {
+    match engine.act(&step, call).await {
         Ok(()) => {}
         Err(RuntimeError::Refused { kind: EngineErrorKind::NoExecutable, reason, .. }) => {
             return Err(RuntimeError::NoTool { service: service.to_owned(), tool: "sh".to_owned(), detail: reason });

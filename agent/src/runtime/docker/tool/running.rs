@@ -1,10 +1,11 @@
 //! A tool that runs: its two streams apart, its silence and its time measured, its exit code asked for at the end.
 
+use super::Output;
 use super::ending::{EndOnDrop, Exit};
-use super::{Output, describe};
 use crate::runtime::RuntimeError;
 use bollard::container::LogOutput;
 use fleet_core::backup::Tool;
+use fleet_core::failed_step::{FailedStep, ToolTask};
 use futures_util::StreamExt;
 use hyper::body::Bytes;
 use std::collections::VecDeque;
@@ -19,7 +20,7 @@ const EARLY_LIMIT: usize = 4 << 20;
 const NOT_STARTED: [i64; 2] = [126, 127];
 
 pub struct Running {
-    pub what: String,
+    pub task: ToolTask,
     service: String,
     /// Output of the tool on the other stream before the first line.
     word: Vec<u8>,
@@ -36,7 +37,7 @@ pub struct Running {
 
 impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Running").field("what", &self.what).finish_non_exhaustive()
+        f.debug_struct("Running").field("task", &self.task).finish_non_exhaustive()
     }
 }
 
@@ -49,7 +50,7 @@ impl Running {
     ) -> Self {
         let limit = tool.deadline.as_duration();
         Self {
-            what: describe(tool, "tool"),
+            task: tool.task.clone(),
             service: tool.at.service().to_owned(),
             word: format!("fleet-tool {mark}\n").into_bytes(),
             has_begun: false,
@@ -76,7 +77,7 @@ impl Running {
                 Err(_) => return Some(Err(self.too_long(left).await)),
                 Ok(None) => return self.ended().await.err().map(Err),
                 Ok(Some(Err(error))) => {
-                    let error = self.ending.engine.error(&format!("listen to {}", self.what), error);
+                    let error = self.ending.engine.error(&FailedStep::ReadTool(self.task.clone()), error);
                     self.ending.end().await;
                     return Some(Err(error));
                 }
@@ -115,11 +116,11 @@ impl Running {
 
     async fn too_long(&mut self, left: Duration) -> RuntimeError {
         self.ending.end().await;
-        let (what, words) = (self.what.clone(), self.words());
+        let (task, words) = (self.task.clone(), self.words());
         if left <= self.idle {
-            RuntimeError::ToolSlow { what, limit: self.limit, words }
+            RuntimeError::ToolSlow { task, limit: self.limit, words }
         } else {
-            RuntimeError::ToolSilent { what, limit: self.idle, words }
+            RuntimeError::ToolSilent { task, limit: self.idle, words }
         }
     }
 
@@ -129,7 +130,7 @@ impl Running {
             Exit::Code(code) => code,
             Exit::Unknown => {
                 self.ending.end().await;
-                return Err(RuntimeError::Interrupted { what: format!("listen to {} to its end", self.what) });
+                return Err(RuntimeError::Interrupted { step: FailedStep::ReadTool(self.task.clone()) });
             }
         };
         if !self.has_begun {
@@ -142,7 +143,7 @@ impl Running {
                 tool: "command".to_owned(),
                 detail: self.line(),
             }),
-            code => Err(RuntimeError::ToolFailed { what: self.what.clone(), code, words: self.words() }),
+            code => Err(RuntimeError::ToolFailed { task: self.task.clone(), code, words: self.words() }),
         }
     }
 

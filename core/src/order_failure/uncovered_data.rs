@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** `Display` is the text in manifests, which earlier versions read; it stays as it is.
 
+use super::OrderFailure;
 use crate::coded_text::{codes_beside_texts, kept_as_code};
 use crate::names::StoreName;
 use crate::store_gap::{StoreGap, UndeclaredData};
@@ -105,12 +106,13 @@ pub enum UncoveredData {
         count: usize,
     },
     /// Objects that are not known.
-    #[error("whatever else {service} holds, which could not be asked: {cause}")]
+    #[error("whatever else {service} holds, which could not be asked: {failure}")]
     ServerNotAsked {
         /// Service of the server.
         service: String,
-        /// Words of its tool.
-        cause: String,
+        /// Failure of the query. Earlier versions kept a text.
+        #[serde(alias = "cause")]
+        failure: Box<OrderFailure>,
     },
     /// One of several folders of a service whose store is kept by commands: the store's part of it is not known.
     #[error("all of `{path}`, or what of it is not the store's")]
@@ -138,10 +140,11 @@ pub enum SideFileGap {
         cause: String,
     },
     /// Those that only its server knows.
-    #[error("its server could not say which it uses: {cause}")]
+    #[error("its server could not say which it uses: {failure}")]
     ServerNotAsked {
-        /// Words of its tool.
-        cause: String,
+        /// Failure of the query. Earlier versions kept a text.
+        #[serde(alias = "cause")]
+        failure: Box<OrderFailure>,
     },
     /// One that cannot be read.
     #[error("`{path}`: {cause}")]
@@ -253,6 +256,17 @@ mod tests {
     use super::*;
     use crate::backup::{Manifest, SideFiles};
     use crate::order_failure::{DataNote, OrderFailure};
+
+    #[test]
+    fn causes_that_an_earlier_version_kept_as_texts_are_read_as_failures() {
+        let failure = || Box::new(OrderFailure::other("no answer"));
+        let kept = r#"{"code":"server_not_asked","with":{"service":"db","cause":"no answer"}}"#;
+        let data = UncoveredData::ServerNotAsked { service: "db".to_owned(), failure: failure() };
+        assert_eq!(serde_json::from_str::<UncoveredData>(kept).expect("it can be read"), data);
+        let kept = r#"{"code":"server_not_asked","with":{"cause":"no answer"}}"#;
+        let gap = SideFileGap::ServerNotAsked { failure: failure() };
+        assert_eq!(serde_json::from_str::<SideFileGap>(kept).expect("it can be read"), gap);
+    }
 
     #[test]
     fn a_manifest_has_codes_and_the_texts_that_earlier_versions_read() {
