@@ -11,8 +11,9 @@ pub use data::ToolFault;
 pub use world::{Behaviour, Crash, FakeContainer, World};
 
 use crate::runtime::{
-    Changed, Containers, Disk, DumpStream, EngineVersion, ForeignContainer, HostStorage, ImageRegistry, Incoming,
-    InputError, LogLine, LogRequest, LogStream, Note, Notes, Resolved, RootFound, RuntimeError, ToolRunner,
+    ActionEnd, ActionRunner, Changed, Containers, Disk, DumpStream, EngineVersion, ForeignContainer, HostStorage,
+    ImageRegistry, Incoming, InputError, LogLine, LogRequest, LogStream, Note, Notes, Resolved, RootFound,
+    RuntimeError, ToolRunner,
 };
 use fleet_core::app::HealthRules;
 use fleet_core::backup::{HoldKind, Mounted, Store, Tool};
@@ -20,6 +21,7 @@ use fleet_core::health_problem::ProbeFailure;
 use fleet_core::spec::{InstanceSpec, Switch, VolumeTarget};
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{FoundProject, Step};
+use fleet_core::upgrade_actions::ActionContainer;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use hyper::body::Bytes;
@@ -231,6 +233,25 @@ impl ToolRunner for FakeRuntime {
     }
 
     async fn sweep_tools(&self, _: &InstanceSpec) -> Result<(), RuntimeError> {
+        self.world().answers()
+    }
+}
+
+#[tonic::async_trait]
+impl ActionRunner for FakeRuntime {
+    async fn create_action(&self, _: &ActionContainer, _: &InstanceSpec) -> Result<(), RuntimeError> {
+        self.counted(|_| Ok(())).await
+    }
+
+    fn boot(&self) -> String {
+        "fake".to_owned()
+    }
+
+    async fn finish_action(&self, _: &ActionContainer, _: Switch) -> Result<ActionEnd, RuntimeError> {
+        self.counted(|_| Ok(ActionEnd::Exited { code: 0, output: String::new() })).await
+    }
+
+    async fn remove_actions(&self, _: &str) -> Result<(), RuntimeError> {
         self.world().answers()
     }
 }

@@ -17,10 +17,12 @@ mod jobs;
 mod prepare;
 mod prepare_order;
 mod said;
+mod standstill;
 mod stuck;
 #[cfg(test)]
 mod tests;
 mod upgrade;
+mod upgrade_actions;
 mod work;
 
 pub use allow::{coverage_now, observe};

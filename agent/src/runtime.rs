@@ -1,4 +1,4 @@
-//! Access of the agent to containers, tools, data and images: four traits, and one that combines them.
+//! Access of the agent to containers, tools, actions, data and images: five traits, and one that combines them.
 //!
 //! **Invariant:** nothing is decided here. `core` decides about the next step and about an instance's health.
 //! **Invariant:** every call ends: each request to the Engine has a deadline, and dropping the future cancels the call.
@@ -12,15 +12,16 @@ mod request;
 pub use docker::{DEFAULT_SOCKET, DockerRuntime, EngineErrorKind, Limits, PullErrorKind};
 pub use error::RuntimeError;
 pub use request::{
-    Changed, Disk, DumpStream, EngineVersion, ForeignContainer, Incoming, InputError, LogLine, LogRequest, LogStream,
-    Note, Notes, Resolved, RootFound,
+    ActionEnd, Changed, Disk, DumpStream, EngineVersion, ForeignContainer, Incoming, InputError, LogLine, LogRequest,
+    LogStream, Note, Notes, Resolved, RootFound,
 };
 
 use fleet_core::app::HealthRules;
 use fleet_core::backup::{HoldKind, Mounted, Store, Tool};
-use fleet_core::spec::{InstanceSpec, VolumeTarget};
+use fleet_core::spec::{InstanceSpec, Switch, VolumeTarget};
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{FoundProject, Step};
+use fleet_core::upgrade_actions::ActionContainer;
 use futures_util::stream::BoxStream;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -83,6 +84,22 @@ pub trait ToolRunner: Send + Sync + 'static {
     async fn sweep_tools(&self, spec: &InstanceSpec) -> Result<(), RuntimeError>;
 }
 
+/// Runs the actions of upgrades, in containers that outlive the agent.
+#[tonic::async_trait]
+pub trait ActionRunner: Send + Sync + 'static {
+    /// Creates the container of an action without starting it; one of that name that belongs to the order stays as it is.
+    async fn create_action(&self, action: &ActionContainer, spec: &InstanceSpec) -> Result<(), RuntimeError>;
+
+    /// Returns the number of this run of the host, which changes when its power goes; empty where it has none.
+    fn boot(&self) -> String;
+
+    /// Starts the container if it has never run and `starts` is on, and returns how it ended. Dropping the future leaves it running.
+    async fn finish_action(&self, action: &ActionContainer, starts: Switch) -> Result<ActionEnd, RuntimeError>;
+
+    /// Ends and removes the containers of all actions of an instance, by the name of its Compose project.
+    async fn remove_actions(&self, project: &str) -> Result<(), RuntimeError>;
+}
+
 /// Locations of data on this host, their other users, and free space.
 #[tonic::async_trait]
 pub trait HostStorage: Send + Sync + 'static {
@@ -118,6 +135,6 @@ pub trait ImageRegistry: Send + Sync + 'static {
 }
 
 /// Everything that an agent can do to the instances of its host.
-pub trait ContainerRuntime: Containers + ToolRunner + HostStorage + ImageRegistry {}
+pub trait ContainerRuntime: Containers + ToolRunner + ActionRunner + HostStorage + ImageRegistry {}
 
-impl<T: Containers + ToolRunner + HostStorage + ImageRegistry> ContainerRuntime for T {}
+impl<T: Containers + ToolRunner + ActionRunner + HostStorage + ImageRegistry> ContainerRuntime for T {}

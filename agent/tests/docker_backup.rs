@@ -35,5 +35,7 @@ mod recovery;
 mod side_files;
 #[path = "docker_backup/stories.rs"]
 mod stories;
+#[path = "docker_backup/upgrade_actions.rs"]
+mod upgrade_actions;
 #[path = "docker_backup/upgrades.rs"]
 mod upgrades;

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a bundle and its values decide the instance completely; the same input gives the same spec anywhere.
 
+mod actions;
 mod bundle;
 mod check;
 mod compare;
@@ -23,6 +24,7 @@ mod values;
 mod variables;
 mod yaml;
 
+pub use actions::{ActionPhase, CommandRun, UpgradeAction};
 pub use bundle::{BYTE_LIMIT, Bundle, BundleError, FILE_LIMIT};
 pub use compare::{Comparison, CountRule};
 pub use declaration::{Declaration, ValueType};

@@ -150,6 +150,8 @@ pub enum Activity {
     LedgerUnreadable(LedgerProblem),
     /// Copies a folder before an upgrade, for the way back.
     CopyingData(String),
+    /// Runs a command of an upgrade in a container of a service: the service, and the command.
+    RunningAction(String, String),
 }
 
 /// Activities side by side.

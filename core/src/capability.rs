@@ -52,6 +52,7 @@ const OF_APPS: &[Later<AppDefinition>] = &[
         name: "key:upgrades.compare",
         is_needed: |app| app.upgrades.as_ref().is_some_and(Upgrades::has_comparison),
     },
+    Later { name: "key:upgrades.run", is_needed: |app| app.upgrades.as_ref().is_some_and(Upgrades::has_actions) },
 ];
 
 /// Actions and fields of them that came after protocol 2.
@@ -126,6 +127,9 @@ mod tests {
         assert_eq!(needs(&edge(r#", "compare": {}"#)), ["key:upgrades"]);
         let compare = r#", "compare": { "db": { "notes": "equal" } }"#;
         assert_eq!(needs(&edge(compare)), ["key:upgrades", "key:upgrades.compare"]);
+        assert_eq!(needs(&edge(r#", "migrate": []"#)), ["key:upgrades"]);
+        let migrate = r#", "migrate": [{ "run": { "service": "web", "command": ["a"] } }]"#;
+        assert_eq!(needs(&edge(migrate)), ["key:upgrades", "key:upgrades.run"]);
         assert!(own().contains(&Capability::from("key:upgrades.compare")));
     }
 

@@ -60,7 +60,7 @@ pub struct HostPolicy {
     /// Time at which changes may begin; always if absent.
     pub hours: Option<Window>,
     /// Permission of the agent to run programs inside containers: exec probes, tools that dump, load and count databases,
-    /// `command` stores, and checks of stores.
+    /// `command` stores, checks of stores, and actions of upgrades.
     pub exec: Permission,
     /// Permission of containers to have unusual power over the host: `privileged`, added capabilities, security options, the
     /// host's own network.

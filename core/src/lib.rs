@@ -63,6 +63,7 @@ pub mod store_difference;
 pub mod store_gap;
 pub mod time;
 pub mod undeliverable_reason;
+pub mod upgrade_actions;
 pub mod upgrade_counts;
 pub mod upgrade_path;
 pub mod upgrade_steps;

@@ -50,6 +50,8 @@ pub enum PolicyRefusal {
     CheckExec { store: StoreName },
     /// The rebuild of a store by a program in a container, by `exec`.
     RebuildExec { store: StoreName },
+    /// An action of an upgrade, by `exec`.
+    ActionExec { service: String },
     /// A log driver, by `log_drivers`.
     LogDriver { service: String, driver: String },
     /// An option of a log driver, by `log_drivers`. Without a driver it is an option of the Engine's default.
@@ -141,6 +143,7 @@ impl PolicyRefusal {
             | Self::ToolsExec { .. }
             | Self::CheckExec { .. }
             | Self::RebuildExec { .. }
+            | Self::ActionExec { .. }
             | Self::LogOption { driver: None, .. }
             | Self::Bucket { .. }
             | Self::LeadsTo { .. }
@@ -210,6 +213,7 @@ impl fmt::Display for Plain<'_> {
             R::RebuildExec { store } => {
                 write!(f, "exec, and the store {store} is rebuilt by a program inside a container")
             }
+            R::ActionExec { service } => write!(f, "exec, and the upgrade runs a command of {service}"),
             R::LogDriver { service, driver } => write!(f, "the log driver {driver} of {service}"),
             R::LogOption { service, driver, option, .. } => {
                 let driver = driver.as_deref().unwrap_or("the Engine's default");

@@ -19,6 +19,7 @@ use crate::plan::PlanContext;
 use crate::release::Release;
 use crate::rollout::{LeftOut, Member, Rollout, RolloutIntent, Strategy, StrategyRequest};
 use crate::time::Time;
+use std::time::Duration;
 
 /// Request of an operator: a release, its targets, and the pace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,37 +96,56 @@ pub fn propose(
     }
     checks::limits_can_work(desired, &request.strategy)?;
     checks::no_other_is_active(&PlanContext::new(desired, asked, observed, now), app)?;
-    let (members, left_out) = sort(observed, request, &selected);
+    let Sorted { members, left_out, action_time } = sort(observed, request, &selected);
     if members.is_empty() {
         return Err(checks::nothing_to_move(desired, request, left_out));
     }
-    let strategy = request.strategy.settle(members.len());
+    let mut strategy = request.strategy.settle(members.len());
+    if request.strategy.deadline.is_none() {
+        strategy.deadline += action_time;
+    }
+    checks::window_is_long_enough(strategy.window.as_ref(), strategy.deadline)?;
     checks::canary_is_smaller(&strategy, members.len())?;
     Ok(proposal(desired, observed, request.to.clone(), strategy, members, left_out))
 }
 
 type Named<'a> = (&'a InstanceName, &'a InstanceDesired);
 
-fn sort(observed: &Observed, request: &RolloutRequest, selected: &[Named]) -> (Vec<Member>, Vec<LeftOut>) {
-    let (mut members, mut left_out) = (Vec::new(), Vec::new());
+/// Instances of a request.
+struct Sorted {
+    members: Vec<Member>,
+    left_out: Vec<LeftOut>,
+    /// Longest time of the actions of one member.
+    action_time: Duration,
+}
+
+fn sort(observed: &Observed, request: &RolloutRequest, selected: &[Named]) -> Sorted {
+    let mut sorted = Sorted { members: Vec::new(), left_out: Vec::new(), action_time: Duration::ZERO };
     let versions: Vec<Version> = request.pushed.iter().map(|release| release.name.version.clone()).collect();
     let (to, mut upgrades) = (&request.to, UpgradeCheck::new(request, &versions));
     for (name, instance) in selected {
         let present = checks::present(observed, to, name, instance);
-        match present.and_then(|said| upgrades.of(said, instance).map(|way| (said, way))) {
-            Ok((said, UpgradeRoute { through, data })) => members.push(Member {
-                instance: (*name).clone(),
-                from: said.release.clone(),
-                to: to.clone(),
-                through,
-                data,
-                from_revision: Some(said.revision),
-                to_revision: None,
-            }),
-            Err(reason) => left_out.push(LeftOut { instance: (*name).clone(), reason }),
+        let way = present.and_then(|said| {
+            let way = upgrades.of(said, instance)?;
+            checks::actions_are_allowed(observed, instance, &way).map(|()| (said, way))
+        });
+        match way {
+            Ok((said, UpgradeRoute { through, data, action_time })) => {
+                sorted.action_time = sorted.action_time.max(action_time);
+                sorted.members.push(Member {
+                    instance: (*name).clone(),
+                    from: said.release.clone(),
+                    to: to.clone(),
+                    through,
+                    data,
+                    from_revision: Some(said.revision),
+                    to_revision: None,
+                });
+            }
+            Err(reason) => sorted.left_out.push(LeftOut { instance: (*name).clone(), reason }),
         }
     }
-    (members, left_out)
+    sorted
 }
 
 fn proposal(

@@ -4,6 +4,7 @@
 
 use crate::app::{Comparison, CountRule, Upgrades};
 use crate::names::{StoreName, Version};
+use crate::upgrade_path::edge_between;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Numbers of items, by store and by the name that its counter gives them.
@@ -32,22 +33,9 @@ pub struct CountChange {
 /// Hops to the same or to an older version have no rules: no edge leads there.
 pub fn comparisons(upgrades: Option<&Upgrades>, versions: &[&Version]) -> Vec<Comparison> {
     let Some(upgrades) = upgrades else { return Vec::new() };
-    let hops: Vec<Comparison> = versions.windows(2).map(|hop| of_hop(upgrades, hop[0], hop[1])).collect();
+    let of_hop = |hop: &[&Version]| edge_between(upgrades, hop[0], hop[1]).map(|edge| edge.compare.clone());
+    let hops: Vec<Comparison> = versions.windows(2).map(|hop| of_hop(hop).unwrap_or_default()).collect();
     if hops.iter().all(Comparison::is_empty) { Vec::new() } else { hops }
-}
-
-fn of_hop(upgrades: &Upgrades, from: &Version, to: &Version) -> Comparison {
-    let scheme = &upgrades.scheme;
-    let (Ok(from), Ok(to)) = (scheme.key(from), scheme.key(to)) else { return Comparison::new() };
-    if from >= to {
-        return Comparison::new();
-    }
-    let mut edges = upgrades.edges.iter().filter(|edge| {
-        let ranges = edge.from.resolve(scheme).ok().zip(edge.to.resolve(scheme).ok());
-        ranges.is_some_and(|(leaves, enters)| leaves.contains(&from) && enters.contains(&to))
-    });
-    // Two edges do not lead from one version to the same other: the release would be refused.
-    edges.next().map(|edge| edge.compare.clone()).unwrap_or_default()
 }
 
 /// Returns the items that the rules name.
@@ -149,6 +137,8 @@ mod tests {
             to: to.parse().expect("a range"),
             data: Default::default(),
             compare: rules(compare),
+            before: Vec::new(),
+            migrate: Vec::new(),
         };
         let edges = vec![
             edge(">=1.1,<1.3.1", "==1.3.1", "a:equal"),

@@ -9,9 +9,24 @@ mod tests;
 use crate::app::{DataEffect, RequiredStop, UpgradeEdge, Upgrades};
 use crate::names::Version;
 use crate::reason::LeftOutReason;
+use crate::upgrade_actions::{HopAction, actions_of_edge};
 use crate::version::{ResolvedRange, VersionError, VersionKey, VersionRange, VersionScheme};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+
+/// Returns the edge by which a graph leads from a version to another one in one hop.
+///
+/// No edge leads to the same or to an older version.
+pub fn edge_between<'a>(upgrades: &'a Upgrades, from: &Version, to: &Version) -> Option<&'a UpgradeEdge> {
+    let scheme = &upgrades.scheme;
+    let (from, to) = (scheme.key(from).ok()?, scheme.key(to).ok()?);
+    let mut edges = upgrades.edges.iter().filter(|edge| {
+        let ranges = edge.from.resolve(scheme).ok().zip(edge.to.resolve(scheme).ok());
+        ranges.is_some_and(|(leaves, enters)| leaves.contains(&from) && enters.contains(&to))
+    });
+    // Two edges do not lead from one version to the same other: the release would be refused.
+    edges.next().filter(|_| from < to)
+}
 
 /// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +37,8 @@ pub struct Hop {
     pub data: DataEffect,
     /// Reason of the required stop at its end, if there is one.
     pub stop_reason: Option<String>,
+    /// Actions on data, in their order.
+    pub actions: Vec<HopAction>,
 }
 
 /// Paths to one release, by its own graph.
@@ -60,6 +77,7 @@ struct Stop {
 #[derive(Debug)]
 struct Edge {
     data: DataEffect,
+    actions: Vec<HopAction>,
     /// Range that it leads from; none: any version.
     from: Option<ResolvedRange>,
     /// For each node whether the edge leads from it.
@@ -91,7 +109,10 @@ impl<'a> UpgradePaths<'a> {
     ///
     /// Fails with the reason if there is no path.
     pub fn from(&self, from: &Version) -> Result<Vec<Hop>, LeftOutReason> {
-        let one = || Ok(vec![Hop { to: self.target.clone(), data: DataEffect::AtStart, stop_reason: None }]);
+        let one = || {
+            let (to, data) = (self.target.clone(), DataEffect::AtStart);
+            Ok(vec![Hop { to, data, stop_reason: None, actions: Vec::new() }])
+        };
         let key = self.scheme.key(from);
         let (graph, start) = match (&self.graph, key) {
             (Ok(graph), Ok(key)) => (graph, key),
@@ -196,7 +217,9 @@ impl<'a> Graph<'a> {
             (Some((first, _)), Some((second, _))) => {
                 Err(LeftOutReason::TwoUpgrades { from: start.version.clone(), to, first, second })
             }
-            (Some((_, edge)), None) => Ok(Hop { to, data: edge.data, stop_reason: None }),
+            (Some((_, edge)), None) => {
+                Ok(Hop { to, data: edge.data, stop_reason: None, actions: edge.actions.clone() })
+            }
             (None, _) => Err(LeftOutReason::NoUpgrade { from: start.version.clone(), to }),
         }
     }
@@ -236,7 +259,8 @@ impl Edge {
     fn all(upgrades: &Upgrades, nodes: &[Node]) -> Result<Vec<Self>, VersionError> {
         if upgrades.edges.is_empty() {
             let any = vec![true; nodes.len()];
-            return Ok(vec![Self { data: DataEffect::AtStart, from: None, leaves: any.clone(), enters: any }]);
+            let (data, actions) = (DataEffect::AtStart, Vec::new());
+            return Ok(vec![Self { data, actions, from: None, leaves: any.clone(), enters: any }]);
         }
         upgrades.edges.iter().map(|edge| Self::new(edge, &upgrades.scheme, nodes)).collect()
     }
@@ -245,6 +269,7 @@ impl Edge {
         let has = |range: &ResolvedRange| nodes.iter().map(|node| range.contains(&node.key)).collect();
         let resolve = |range: &VersionRange| range.resolve(scheme);
         let (from, to) = (resolve(&edge.from)?, resolve(&edge.to)?);
-        Ok(Self { data: edge.data, leaves: has(&from), enters: has(&to), from: Some(from) })
+        let actions = actions_of_edge(edge);
+        Ok(Self { data: edge.data, actions, leaves: has(&from), enters: has(&to), from: Some(from) })
     }
 }

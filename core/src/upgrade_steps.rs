@@ -1,7 +1,7 @@
 //! Steps of an upgrade that may change data, and the steps of its way back.
 //!
-//! **Invariant:** a release starts only after every restore point is complete, and nothing else of the instance runs from
-//! [`UpgradeStep::Quiesce`] to the first start, nor between two releases.
+//! **Invariant:** a release starts, and an action runs, only after every restore point is complete, and nothing else of the instance runs
+//! from [`UpgradeStep::Quiesce`] to the first start, nor between two releases.
 //! **Invariant:** the restore points are those of before the first release: the way back leads to the origin from any of them.
 //! **Invariant:** a committed upgrade never goes back, and restore points are removed only after that or after the way back.
 //!
@@ -12,6 +12,7 @@ mod tests;
 
 use crate::app::Comparison;
 use crate::names::{RepositoryName, StoreName};
+use crate::upgrade_actions::HopAction;
 use crate::upgrade_counts::{CountedItems, items_of};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -37,6 +38,9 @@ pub struct UpgradePlan {
     /// Numbers of items that each hop has to keep; empty if no hop compares any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub compare: Vec<Comparison>,
+    /// Actions of each hop; empty if no hop has any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<Vec<HopAction>>,
 }
 
 fn is_zero(number: &usize) -> bool {
@@ -71,6 +75,8 @@ pub enum UpgradeStep {
     StopServers,
     /// Copy the folder of this restore point, and compare the copy.
     Copy(usize),
+    /// Run this action of this hop, with the servers of the stores alone running, or nothing. Data may change.
+    Act(usize, usize),
     /// Start this release on the way as the new one is started in the end, wait until the instance is healthy, compare the
     /// numbers of its hop, and stop everything. Data may change.
     Pass(usize),
@@ -100,6 +106,17 @@ impl UpgradePlan {
         items_of(self.compare.first())
     }
 
+    /// Returns an action of a hop.
+    pub fn action(&self, hop: usize, number: usize) -> Option<&HopAction> {
+        self.actions.get(hop)?.get(number)
+    }
+
+    /// Returns the steps of a hop before its release starts.
+    fn acts(&self, hop: usize) -> impl Iterator<Item = UpgradeStep> + use<> {
+        let count = self.actions.get(hop).map_or(0, Vec::len);
+        (0..count).map(move |number| UpgradeStep::Act(hop, number))
+    }
+
     /// Returns the items that are counted after a hop: those that it compares, and those that the next one compares.
     pub fn items_after(&self, hop: usize) -> CountedItems {
         items_of(self.compare.iter().skip(hop).take(2))
@@ -122,7 +139,8 @@ pub fn upgrade_steps(plan: &UpgradePlan) -> Vec<UpgradeStep> {
     }
     steps.extend((!plan.servers.is_empty()).then_some(UpgradeStep::StopServers));
     steps.extend((0..plan.points.len()).map(UpgradeStep::Copy));
-    steps.extend((0..plan.through).map(UpgradeStep::Pass));
+    steps.extend((0..plan.through).flat_map(|hop| plan.acts(hop).chain([UpgradeStep::Pass(hop)])));
+    steps.extend(plan.acts(plan.through));
     steps.extend([UpgradeStep::Start, UpgradeStep::Commit]);
     steps
 }
@@ -150,7 +168,8 @@ pub fn rollback_steps(plan: &UpgradePlan, begun: usize) -> Vec<RollbackStep> {
     if !has_begun(UpgradeStep::Quiesce) || has_begun(UpgradeStep::Commit) {
         return Vec::new();
     }
-    let is_touching = |step: &UpgradeStep| matches!(step, UpgradeStep::Pass(_) | UpgradeStep::Start);
+    let is_touching =
+        |step: &UpgradeStep| matches!(step, UpgradeStep::Act(..) | UpgradeStep::Pass(_) | UpgradeStep::Start);
     if !steps.iter().take(begun.saturating_add(1)).any(is_touching) {
         return vec![RollbackStep::StartOrigin];
     }
@@ -170,6 +189,7 @@ impl fmt::Display for UpgradeStep {
             Self::Count => f.write_str("count"),
             Self::StopServers => f.write_str("stop servers"),
             Self::Copy(point) => write!(f, "copy {point}"),
+            Self::Act(hop, action) => write!(f, "act {hop}.{action}"),
             Self::Pass(release) => write!(f, "pass {release}"),
             Self::Start => f.write_str("start"),
             Self::Commit => f.write_str("commit"),

@@ -1,5 +1,6 @@
 //! Content taken out of a backup: single files, differences, and an instance created on another host.
 
+use super::versions::push_app;
 use crate::backups::{back_up, listed, policy};
 use fleet_tests::fleet::{App, Fleet};
 
@@ -55,7 +56,11 @@ fn an_upgraded_instance_returns_to_the_release_the_data_and_the_values_of_a_back
     let fleet = Fleet::with_rows_of(&alone("1.1"), &["lab-1"]);
     policy(&fleet, "--all");
     fleet.until("its first backup", || listed(&fleet, "notes-1").len() == 1);
-    fleet.push(&alone("1.2"));
+    let migrate = "upgrades:\n  edges:\n    - from: '<1.2'\n      to: '==1.2'\n      \
+                   migrate: [ { run: { service: web, command: [./manage.py, migrate], limit: 1h } } ]\n";
+    push_app(&fleet, &alone("1.2"), "1.2", migrate);
+    let path = fleet.done("upgrade-path notes-1 --to 1.2");
+    assert!(path.contains("1.1 -> 1.2  migrate  web: ./manage.py migrate  at most 1h"), "{path}");
     fleet.done("rollout --version 1.2 --yes --canary 0 --soak 0s");
     fleet.wait_version("notes-1", "1.2");
     let newest = &listed(&fleet, "notes-1")[0];

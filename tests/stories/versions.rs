@@ -8,7 +8,12 @@ const ROLLOUT: &str = "rollout --yes --canary 0 --soak 0s --version";
 
 /// Pushes a version whose `app.yaml` has these lines too.
 fn push(fleet: &Fleet, version: &str, upgrades: &str) {
-    let folder = App::new(version).write(fleet.folder());
+    push_app(fleet, &App::new(version), version, upgrades);
+}
+
+/// The same for another app.
+pub fn push_app(fleet: &Fleet, app: &App, version: &str, upgrades: &str) {
+    let folder = app.write(fleet.folder());
     let text = fs::read_to_string(folder.join("app.yaml")).expect("it is there");
     fs::write(folder.join("app.yaml"), format!("{text}{upgrades}")).expect("it can be written");
     fleet.done(&format!("app push {} --version {version} --no-pin", folder.display()));

@@ -73,14 +73,14 @@ fn a_ledger_of_the_first_format_is_read_and_goes_on() {
 #[test]
 fn a_file_of_a_newer_format_is_refused_by_its_name_and_says_what_to_upgrade() {
     let folder = of_the_first_format();
-    std::fs::write(folder.path("instances/oasis-2.json"), r#"{"format":4,"entry":{}}"#).expect("written");
+    std::fs::write(folder.path("instances/oasis-2.json"), r#"{"format":5,"entry":{}}"#).expect("written");
     let writer = LedgerWriter::open(folder.0.path()).expect("the ledger opens");
     let ledger = writer.ledger();
     let [newer] = ledger.unreadable() else { panic!("one is newer: {:?}", ledger.unreadable()) };
     assert_eq!(
         (&newer.path, &newer.error),
-        (&folder.path("instances/oasis-2.json"), &EntryError::OtherFormat { found: 4 })
+        (&folder.path("instances/oasis-2.json"), &EntryError::OtherFormat { found: 5 })
     );
-    assert!(newer.to_string().ends_with("it has format 4; this fleet-agent knows 3: upgrade fleet-agent"), "{newer}");
+    assert!(newer.to_string().ends_with("it has format 5; this fleet-agent knows 4: upgrade fleet-agent"), "{newer}");
     assert!(ledger.settled(&"oasis-1".parse().expect("a name")).is_some(), "the others go on");
 }

@@ -10,16 +10,26 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The newest format version; all earlier ones are read. Version 2 has typed hints and failures in place of the texts of
-/// version 1. Version 3 is that of orders with one of [`LATER_FIELDS`] alone: earlier agents would pass it by.
-pub(super) const FORMAT: u64 = 3;
+/// version 1. Later versions are those of orders with one of [`LATER_FIELDS`] alone: earlier agents would pass it by.
+pub(super) const FORMAT: u64 = 4;
 /// Format version of everything else.
 const USUAL_FORMAT: u64 = 2;
-/// Fields of orders that came with version 3: releases on the way, the release that a restore replaces, and numbers that an upgrade
-/// keeps, which have steps of their own.
-const LATER_FIELDS: [&str; 3] = [
-    "/order/action/upgrade/through",
-    "/order/action/data/restore/replaces",
-    "/state/open/journal/upgrade/plan/compare",
+/// Fields of orders that came with later versions: releases on the way, the release that a restore replaces, and numbers that an upgrade
+/// keeps (version 3); actions of an upgrade (version 4). They have steps of their own. The newest is the first.
+const LATER_FIELDS: [(&str, u64); 4] = [
+    ("/state/open/journal/upgrade/plan/actions", 4),
+    ("/order/action/upgrade/through", 3),
+    ("/order/action/data/restore/replaces", 3),
+    ("/state/open/journal/upgrade/plan/compare", 3),
+];
+/// Places of releases as they are rendered for the instance.
+const RENDERED: [&str; 6] = [
+    "/settled",
+    "/state/open/from",
+    "/state/open/to",
+    "/state/open/through",
+    "/state/ended/becomes/entry/settled",
+    "/stuck/tried",
 ];
 /// Suffix of a file while it is written; leftovers of a crash are ignored.
 const TEMPORARY: &str = "tmp";
@@ -71,8 +81,19 @@ pub fn write(files: &dyn LedgerFiles, path: &Path, entry: &impl Serialize) -> Re
 }
 
 fn format_of(entry: &serde_json::Value) -> u64 {
-    let is_later = |field: &&str| entry.pointer(field).is_some();
-    if LATER_FIELDS.iter().any(is_later) { FORMAT } else { USUAL_FORMAT }
+    if RENDERED.iter().filter_map(|place| entry.pointer(place)).any(has_actions) {
+        return FORMAT;
+    }
+    let later = LATER_FIELDS.iter().find(|(field, _)| entry.pointer(field).is_some());
+    later.map_or(USUAL_FORMAT, |(_, format)| *format)
+}
+
+/// Returns whether the upgrade graph of a release, or of one of several, has actions: earlier agents refuse such a graph.
+fn has_actions(of: &serde_json::Value) -> bool {
+    let is_with = |edge: &serde_json::Value| edge.get("before").or(edge.get("migrate")).is_some();
+    let edges = of.pointer("/rendered/upgrades/edges").and_then(serde_json::Value::as_array);
+    let several = of.as_array().is_some_and(|states| states.iter().any(has_actions));
+    several || edges.is_some_and(|edges| edges.iter().any(is_with))
 }
 
 /// Error of a file of the ledger. Its texts come from the operating system and the parser.
@@ -149,4 +170,36 @@ pub fn sweep(folder: &Path) -> Result<(), LedgerError> {
 fn sync_folder_of(path: &Path) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_has_the_oldest_format_that_has_all_its_fields() {
+        let with = |paths: &[&str]| {
+            let mut entry = serde_json::json!({});
+            for path in paths {
+                let names = path.split('/').skip(1);
+                let mut place = &mut entry;
+                for name in names {
+                    place = &mut place[name];
+                }
+                *place = serde_json::json!(["something"]);
+            }
+            format_of(&entry)
+        };
+        let graph = |field: &str| {
+            let edges = serde_json::json!([{ "from": "<2" }, { "from": "<3", field: [] }]);
+            serde_json::json!({ "rendered": { "upgrades": { "edges": edges } } })
+        };
+        assert_eq!(format_of(&serde_json::json!({ "settled": graph("compare") })), USUAL_FORMAT);
+        assert_eq!(format_of(&serde_json::json!({ "settled": graph("migrate") })), FORMAT);
+        let open = serde_json::json!({ "state": { "open": { "through": [graph("data"), graph("before")] } } });
+        assert_eq!(format_of(&open), FORMAT);
+        assert_eq!(with(&["/order/id"]), USUAL_FORMAT);
+        assert_eq!(with(&["/order/action/upgrade/through"]), 3);
+        assert_eq!(with(&["/order/action/upgrade/through", "/state/open/journal/upgrade/plan/actions"]), FORMAT);
+    }
 }

@@ -67,6 +67,9 @@ pub struct UpgradeCursor {
     /// Numbers of items before the hop that is under way.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counts: ItemCounts,
+    /// Run of the host in which the start of the action that has begun was asked for; its container was created before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action_boot: Option<String>,
 }
 
 impl UpgradeCursor {

@@ -153,7 +153,11 @@ impl Carrying<'_> {
                 ended
             }
             None => {
-                let forward = forward(self.work, &self.order.action, open.to.as_ref(), &spec);
+                let forward = async {
+                    // An order that got stuck may have left a command.
+                    self.work.end_actions(&spec.project).await?;
+                    forward(self.work, &self.order.action, open.to.as_ref(), &spec).await
+                };
                 self.work.in_time(self.order.deadline, self.left, forward).await
             }
         };
@@ -178,11 +182,11 @@ impl Carrying<'_> {
         // An earlier agent has begun it without copies.
         let is_begun = matches!(open.way, Direction::Forward { step: 1.., .. });
         let is_without = is_begun && self.journal().is_none_or(|journal| journal.upgrade.is_none());
-        if is_without || open.through.is_empty() && !keeps_data(&self.order.action, from, to) {
-            return None;
-        }
+        let is_upgrade = matches!(self.order.action, Action::Upgrade { .. });
         let data = DataWork { work: self.work, order: self.order, open };
-        Some(Upgrade { data, from: from?, through: &open.through, to: to? })
+        let upgrade = Upgrade { data, from: from?, through: &open.through, to: to? };
+        let is_plain = open.through.is_empty() && !keeps_data(&self.order.action, from, to);
+        (is_upgrade && !is_without && !(is_plain && upgrade.actions().is_empty())).then_some(upgrade)
     }
 
     /// Returns whether any step has begun, according to the ledger.
@@ -222,6 +226,10 @@ impl Carrying<'_> {
             }
         };
         let came = timeout(limit, going).await;
+        if let Some(upgrade) = &upgrade {
+            // Whatever has become of the rest: no command goes on when nobody waits for it.
+            upgrade.end_actions().await;
+        }
         // Copies whose folders are not put back are the only ones of that data.
         if let Some(upgrade) = upgrade.as_ref().filter(|upgrade| upgrade.copies_left().is_empty()) {
             upgrade.remove_copies().await;

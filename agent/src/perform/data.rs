@@ -49,6 +49,7 @@ pub use again::{BETWEEN_TRIES, tell_all, try_again, unfinished};
 pub use error::{BackupFault, DataError, HostFault, UnfitError};
 pub use fault::{AsideError, AskError, NoReply, NotReady, StoreFault};
 pub use leftovers::{left_of, remove_old};
+pub use ready::until_ready;
 pub use restore::keep_safe;
 pub use sandboxes::keep_of_fault;
 pub use stages::{fetching, preparing, starting, without_starting};

@@ -10,6 +10,7 @@ use fleet_core::facts::PowerDesired;
 use fleet_core::order::{Action, Order};
 use fleet_core::release::{Goal, Release};
 use fleet_core::spec::InstanceSpec;
+use fleet_core::upgrade_actions::actions_of_hops;
 use std::collections::BTreeSet;
 
 /// States that an order brings.
@@ -20,6 +21,18 @@ pub struct PreparedOrder {
     pub to: Option<Settled>,
 }
 
+impl PreparedOrder {
+    /// Refuses the actions of an upgrade over a stopped instance: its release may not have run over its data.
+    fn expect_actions_can_run(&self, from: Option<&Settled>) -> Result<(), PrepareError> {
+        let (Some(from), Some(to)) = (from.filter(|from| from.is_stopped()), &self.to) else { return Ok(()) };
+        let versions = [&from.release.name.version, &to.release.name.version];
+        match actions_of_hops(to.rendered.upgrades.as_ref(), &versions).is_empty() {
+            true => Ok(()),
+            false => Err(PrepareError::Stopped { through: versions[1].clone() }),
+        }
+    }
+}
+
 /// Prepares the states that an order brings.
 pub async fn prepare_order(work: &Work<'_>, order: &Order, open: &OpenState) -> Result<PreparedOrder, PrepareError> {
     let preparing = Preparing { work, open };
@@ -28,7 +41,9 @@ pub async fn prepare_order(work: &Work<'_>, order: &Order, open: &OpenState) -> 
         Action::Install { .. } | Action::Configure { .. } | Action::Power { .. } | Action::Remove { .. } => Vec::new(),
         Action::Data(_) => Vec::new(),
     };
-    Ok(PreparedOrder { through, to: preparing.target(&order.action).await? })
+    let prepared = PreparedOrder { through, to: preparing.target(&order.action).await? };
+    prepared.expect_actions_can_run(open.from.as_ref())?;
+    Ok(prepared)
 }
 
 /// Returns the spec of the parts that an order changes, if one is recorded.

@@ -6,42 +6,42 @@
 use super::back::{Attempt, back};
 use super::data::item_counts::{compare_hop, count, expect_comparable};
 use super::data::{
-    DataError, DataWork, HostFault, UnfitError, expect_nobody_has, fetching, keep_safe, points, preparing, remove_old,
-    starting, undo, without_starting,
+    DataError, DataWork, UnfitError, expect_nobody_has, fetching, keep_safe, points, preparing, remove_old, starting,
+    undo,
 };
 use super::forward::stages;
+use super::standstill::{expect_quiet, quiesce, start_servers, stop_all};
 use super::work::{Finish, WorkError};
 use crate::ledger::{Settled, UpgradeCursor};
-use crate::perform::prepare::look;
 use fleet_core::app::{Comparison, DataEffect};
 use fleet_core::backup::Store;
-use fleet_core::names::{RepositoryName, StoreName};
+use fleet_core::names::{RepositoryName, StoreName, Version};
 use fleet_core::order::Action;
-use fleet_core::spec::InstanceSpec;
-use fleet_core::steps::{FoundProject, steps_to_quiesce};
+use fleet_core::steps::FoundProject;
+use fleet_core::upgrade_actions::{HopAction, actions_of_hops};
 use fleet_core::upgrade_counts::{ItemCounts, comparisons};
 use fleet_core::upgrade_steps::{RollbackStep, UpgradePlan, UpgradeStep, resumed_at, rollback_steps, upgrade_steps};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 
 /// Pause between two attempts to reach the Engine.
-const ENGINE_PAUSE: Duration = Duration::from_secs(3);
-/// Longest time for the start of database servers before a restore.
-const SERVERS_LIMIT: Duration = Duration::from_secs(120);
+pub(super) const ENGINE_PAUSE: Duration = Duration::from_secs(3);
 
 /// Repeats a call until the Engine answers; the caller's time limit ends it.
 macro_rules! patiently {
     ($call:expr) => {
         loop {
             match $call.await {
-                Err(error) if DataError::is_passing(&error) => sleep(ENGINE_PAUSE).await,
+                Err(error) if DataError::is_passing(&error) => {
+                    tokio::time::sleep($crate::perform::upgrade::ENGINE_PAUSE).await
+                }
                 other => break other,
             }
         }
     };
 }
+pub(super) use patiently;
 
 /// An upgrade from one state to another, both with running services.
 pub struct Upgrade<'a> {
@@ -70,37 +70,45 @@ pub fn keeps_data(action: &Action, from: Option<&Settled>, to: Option<&Settled>)
 impl Upgrade<'_> {
     /// Goes to the new release, from wherever an earlier attempt was interrupted, and records the commit.
     pub async fn forward(&self) -> Result<(), DataError> {
-        let (plan, mut at, mut counts) = match self.data.journal().upgrade {
+        let mut cursor = match self.data.journal().upgrade {
             Some(cursor) => {
                 patiently!(undo::undo(&self.data))?;
-                let at = resumed_at(&cursor.plan, cursor.begun);
-                (cursor.plan, at, cursor.counts)
+                let begun = resumed_at(&cursor.plan, cursor.begun);
+                UpgradeCursor { begun, put_back: BTreeSet::new(), ..*cursor }
             }
-            None => (self.plan().await?, 0, ItemCounts::new()),
+            None => UpgradeCursor { plan: self.plan().await?, ..UpgradeCursor::default() },
         };
-        for step in upgrade_steps(&plan).into_iter().skip(at) {
-            let (plan_now, counts_now) = (plan.clone(), counts.clone());
-            let cursor = UpgradeCursor { plan: plan_now, begun: at, put_back: BTreeSet::new(), counts: counts_now };
-            self.data.note(move |journal| journal.upgrade = Some(Box::new(cursor))).await?;
+        for step in upgrade_steps(&cursor.plan).into_iter().skip(cursor.begun) {
+            let now = Box::new(cursor.clone());
+            self.data.note(move |journal| journal.upgrade = Some(now)).await?;
+            if cursor.action_boot.is_none() && !cursor.plan.actions.is_empty() {
+                // Those of earlier steps: their ends are in the ledger.
+                patiently!(self.remove_actions())?;
+            }
             let span = tracing::error_span!("upgrade_step", step = %step);
-            counts = self.step(step, &plan, counts).instrument(span).await?;
-            at += 1;
+            let counts = self.step(step, &cursor.plan, cursor.counts).instrument(span).await?;
+            cursor = UpgradeCursor { plan: cursor.plan, begun: cursor.begun + 1, counts, ..UpgradeCursor::default() };
         }
         Ok(())
     }
 
     async fn plan(&self) -> Result<UpgradePlan, DataError> {
-        let (data, through) = (&self.data, self.through.len());
+        let (data, through, actions) = (&self.data, self.through.len(), self.actions());
         if !keeps_data(&data.order.action, Some(self.from), Some(self.to)) {
-            return Ok(UpgradePlan { through, ..UpgradePlan::default() });
+            // Nothing would bring back what actions change.
+            return match actions.is_empty() {
+                true => Ok(UpgradePlan { through, ..UpgradePlan::default() }),
+                false => Err(UnfitError::NoStore.into()),
+            };
         }
         let backup = data.order.action.backup_targets().unwrap_or(&NO_REPOSITORIES);
         let mut plan = patiently!(points::plan(data, self.from, backup))?;
-        (plan.through, plan.compare) = (through, self.comparisons());
+        (plan.through, plan.compare, plan.actions) = (through, self.comparisons(), actions);
         if !plan.items_at_first().is_empty() {
             plan.servers = points::servers_of(self.from);
         }
         patiently!(expect_comparable(data, self.from, self.ahead(), &plan))?;
+        patiently!(self.expect_actions(&plan))?;
         Ok(plan)
     }
 
@@ -109,22 +117,32 @@ impl Upgrade<'_> {
         self.through.iter().chain([self.to])
     }
 
+    fn versions(&self) -> Vec<&Version> {
+        std::iter::once(self.from).chain(self.ahead()).map(|settled| &settled.release.name.version).collect()
+    }
+
     fn comparisons(&self) -> Vec<Comparison> {
-        let releases = std::iter::once(self.from).chain(self.ahead());
-        let versions: Vec<_> = releases.map(|settled| &settled.release.name.version).collect();
-        comparisons(self.to.rendered.upgrades.as_ref(), &versions)
+        comparisons(self.to.rendered.upgrades.as_ref(), &self.versions())
+    }
+
+    /// Returns the actions of each hop.
+    pub fn actions(&self) -> Vec<Vec<HopAction>> {
+        actions_of_hops(self.to.rendered.upgrades.as_ref(), &self.versions())
     }
 
     /// Carries out a step, and returns the numbers of items before the next hop.
     async fn step(&self, step: UpgradeStep, plan: &UpgradePlan, counts: ItemCounts) -> Result<ItemCounts, DataError> {
         match step {
             UpgradeStep::Count => self.count(plan).await,
+            UpgradeStep::Act(hop, number) => self.act(plan, (hop, number)).await.map(|()| counts),
             UpgradeStep::Pass(number) => {
                 self.pass(self.through.get(number).ok_or(WorkError::NoGoal)?, plan, (number, &counts)).await
             }
             UpgradeStep::Start => {
                 self.start(self.to).await?;
-                patiently!(compare_hop(&self.data, self.to, plan, plan.through, &counts))
+                let counts = patiently!(compare_hop(&self.data, self.to, plan, plan.through, &counts))?;
+                // The copies go when the ledger has the commit.
+                points::flush(plan).await.map(|()| counts)
             }
             // The rest of it is done by `remove_copies`, without a deadline.
             UpgradeStep::Commit => Ok(counts),
@@ -164,7 +182,11 @@ impl Upgrade<'_> {
                 // What ran in between may have written.
                 expect_quiet(data, before, &BTreeSet::new()).await
             }
-            UpgradeStep::Count | UpgradeStep::Pass(_) | UpgradeStep::Start | UpgradeStep::Commit => Ok(()),
+            UpgradeStep::Count
+            | UpgradeStep::Act(..)
+            | UpgradeStep::Pass(_)
+            | UpgradeStep::Start
+            | UpgradeStep::Commit => Ok(()),
         }
     }
 
@@ -269,9 +291,10 @@ impl Upgrade<'_> {
         upgrade_steps(&cursor.plan).get(cursor.begun) == Some(&UpgradeStep::Commit)
     }
 
-    /// Removes the copies after the commit or the way back. Those that stay are reported with the instance.
+    /// Removes the copies, and the containers of actions, after the commit or the way back. Copies that stay are reported with the instance.
     pub async fn remove_copies(&self) {
         if let Some(cursor) = self.data.journal().upgrade {
+            self.end_actions().await;
             remove_old(&self.data, &points::leftovers(&cursor.plan)).await;
         }
     }
@@ -286,7 +309,7 @@ impl Upgrade<'_> {
         }
         for step in steps {
             match step {
-                RollbackStep::Stop => quiesce(&self.data, &self.to.rendered.spec, &BTreeSet::new()).await?,
+                RollbackStep::Stop => patiently!(stop_all(&self.data, &self.to.rendered.spec))?,
                 RollbackStep::PutBack(point) => {
                     if let Some(folder) = plan.points.get(point).filter(|_| !cursor.put_back.contains(&point)) {
                         points::put_back(&self.data, folder).await?;
@@ -309,38 +332,4 @@ impl Upgrade<'_> {
     }
 }
 
-/// Returns to the containers of the origin, and starts the database servers that a restore asks first. Nothing else starts, and nothing
-/// by itself. A failure is logged: the restore says what it lacks.
-pub async fn start_servers(data: &DataWork<'_>, origin: &Settled) {
-    let mut origin = origin.clone();
-    origin.rendered.spec.switch_restarts_off();
-    let (spec, work) = (&origin.rendered.spec, data.work);
-    let truths = origin.rendered.stores.values().filter(|store| store.is_truth());
-    let servers: BTreeSet<String> =
-        truths.filter_map(|store| store.engine.server().map(|server| server.service.clone())).collect();
-    let starting = async {
-        work.perform(spec, |found| without_starting(found, spec), Finish::AsIs).await?;
-        work.perform(spec, |found| starting(found, spec, &servers), Finish::AsIs).await
-    };
-    match timeout(SERVERS_LIMIT, starting).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(error = crate::chain(&error), "database servers could not be started"),
-        Err(_) => tracing::warn!("database servers could not be started in time"),
-    }
-}
-
 static NO_REPOSITORIES: BTreeSet<RepositoryName> = BTreeSet::new();
-
-/// Stops everything but the kept services, so that nothing starts by itself, not even when the power comes back.
-pub async fn quiesce(data: &DataWork<'_>, spec: &InstanceSpec, kept: &BTreeSet<String>) -> Result<(), DataError> {
-    data.work.perform(spec, |found| steps_to_quiesce(found, spec, kept), Finish::AsIs).await?;
-    expect_quiet(data, spec, kept).await
-}
-
-/// Fails if a container of the instance runs, but for those of the kept services.
-async fn expect_quiet(data: &DataWork<'_>, spec: &InstanceSpec, kept: &BTreeSet<String>) -> Result<(), DataError> {
-    let found = look(data.context(), spec).await?;
-    let runs = found.containers.iter().filter(|it| it.state.is_alive() && !kept.contains(&it.service));
-    let containers: Vec<String> = runs.map(|it| it.name.clone()).collect();
-    if containers.is_empty() { Ok(()) } else { Err(HostFault::NotQuiet { containers }.into()) }
-}

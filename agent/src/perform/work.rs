@@ -251,6 +251,16 @@ impl<'a> Work<'a> {
         if has_gate { Ok(()) } else { self.gate(spec, finish).await }
     }
 
+    /// Ends and removes the containers of actions of a Compose project, as soon as the Engine answers.
+    pub async fn end_actions(&self, project: &str) -> Result<(), WorkError> {
+        loop {
+            match self.context.runtime.remove_actions(project).await {
+                Err(error) if error.is_passing() => sleep(BETWEEN_ATTEMPTS).await,
+                ended => return Ok(ended?),
+            }
+        }
+    }
+
     /// Records the activity that begins now in the ledger.
     async fn note(&self, doing: &Activity) -> Result<(), LedgerError> {
         self.say(doing.clone());

@@ -3,6 +3,7 @@
 //! **Invariant:** containers are stopped and removed by their ids, and only if `look` found them with the instance's
 //! labels. An object with our name or project but without our labels is refused, and never changed.
 
+mod action;
 mod changes;
 mod container;
 mod create;
@@ -23,15 +24,16 @@ pub use engine::Limits;
 pub use engine_messages::{EngineErrorKind, PullErrorKind};
 
 use super::{
-    Changed, Containers, Disk, DumpStream, EngineVersion, ForeignContainer, HostStorage, ImageRegistry, Incoming,
-    LogLine, LogRequest, Notes, Resolved, RootFound, RuntimeError, ToolRunner, files,
+    ActionEnd, ActionRunner, Changed, Containers, Disk, DumpStream, EngineVersion, ForeignContainer, HostStorage,
+    ImageRegistry, Incoming, LogLine, LogRequest, Notes, Resolved, RootFound, RuntimeError, ToolRunner, files,
 };
 use engine::DockerEngine;
 use fleet_core::app::HealthRules;
 use fleet_core::backup::{HoldKind, Mounted, Store, Tool};
-use fleet_core::spec::{ContainerSpec, InstanceSpec, NetworkSpec, VolumeSpec, VolumeTarget, check_engine_name};
+use fleet_core::spec::{ContainerSpec, InstanceSpec, NetworkSpec, Switch, VolumeSpec, VolumeTarget, check_engine_name};
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{FoundProject, Step};
+use fleet_core::upgrade_actions::ActionContainer;
 use futures_util::stream::BoxStream;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -40,6 +42,9 @@ use std::sync::Arc;
 
 /// Default address of the Engine.
 pub const DEFAULT_SOCKET: &str = "unix:///var/run/docker.sock";
+
+/// Number of this run of the kernel.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// One Engine; clones share the connection.
 #[derive(Debug, Clone)]
@@ -132,6 +137,25 @@ impl ToolRunner for DockerRuntime {
 
     async fn sweep_tools(&self, spec: &InstanceSpec) -> Result<(), RuntimeError> {
         tool::sweep(&self.engine, spec).await
+    }
+}
+
+#[tonic::async_trait]
+impl ActionRunner for DockerRuntime {
+    async fn create_action(&self, action: &ActionContainer, spec: &InstanceSpec) -> Result<(), RuntimeError> {
+        action::create(&self.engine, action, spec).await
+    }
+
+    fn boot(&self) -> String {
+        std::fs::read_to_string(BOOT_ID).map(|text| text.trim().to_owned()).unwrap_or_default()
+    }
+
+    async fn finish_action(&self, action: &ActionContainer, starts: Switch) -> Result<ActionEnd, RuntimeError> {
+        action::finish(&self.engine, action, starts).await
+    }
+
+    async fn remove_actions(&self, project: &str) -> Result<(), RuntimeError> {
+        action::remove_all(&self.engine, project).await
     }
 }
 

@@ -73,6 +73,25 @@ pub struct RootFound {
     pub mount: MountFound,
 }
 
+/// End of an action's container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ActionEnd {
+    /// End by itself.
+    Exited {
+        /// Exit code.
+        code: i64,
+        /// Last part of its output.
+        output: String,
+    },
+    /// Ended because it took longer than it may.
+    TooSlow {
+        /// Last part of its output.
+        output: String,
+    },
+    /// Removed by somebody, or not begun and not to begin now.
+    Gone,
+}
+
 /// A container that is not the instance's and has one of its folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignContainer {

@@ -24,7 +24,7 @@ fn bundle(web: &str) -> Bundle {
 }
 
 /// The same with more in its app.yaml.
-fn bundle_with(web: &str, more: &str) -> Bundle {
+pub fn bundle_with(web: &str, more: &str) -> Bundle {
     let app = "app: notes\nvalues:\n  password: { type: string, secret: true, required: true }\n\
                health: { minimum_healthy: 0s, deadline: 20s }\n\
                stores:\n  rows: { engine: postgresql, kind: truth, service: db }\n  \
@@ -86,16 +86,16 @@ fn release(bundle: &Bundle, version: &str) -> Release {
 /// Rows and files of the instance.
 type Data = (String, BTreeMap<String, String>);
 
-struct Upgrading {
-    lab: Lab,
+pub struct Upgrading {
+    pub lab: Lab,
     /// Releases ahead, in their order.
     ahead: Vec<Bundle>,
-    before: Data,
+    pub before: Data,
 }
 
 impl Upgrading {
     /// An instance with data, of the first release.
-    async fn new(name: &str, ahead: &[Bundle]) -> Option<(Self, tokio::process::Child)> {
+    pub async fn new(name: &str, ahead: &[Bundle]) -> Option<(Self, tokio::process::Child)> {
         let lab = Lab::with(name, "labnotes-db:1", first(), "").await?;
         for release in ahead {
             lab.coordinator.bundles.lock().expect("no fault").insert(release.digest().to_string(), release.clone());
@@ -109,7 +109,7 @@ impl Upgrading {
     }
 
     /// An upgrade over the releases ahead.
-    fn order(&self) -> OutgoingOrder {
+    pub fn order(&self) -> OutgoingOrder {
         let versions = (2..).map(|number: u32| number.to_string());
         let mut through: Vec<_> = self.ahead.iter().zip(versions).map(|(it, version)| release(it, &version)).collect();
         let goal = Goal { release: through.pop().expect("a release"), revision: 1 };
@@ -117,12 +117,12 @@ impl Upgrading {
         self.lab.order(&self.lab.instance(), Action::Upgrade { from, goal, through, data: DataEffect::AtStart, backup })
     }
 
-    fn data(&self) -> Data {
+    pub fn data(&self) -> Data {
         (rows(&self.lab, &self.lab.name), hashes(&self.lab.files(&self.lab.name)))
     }
 
     /// The restart policies of the two containers, and the names of folders beside the data.
-    fn around(&self) -> (String, usize) {
+    pub fn around(&self) -> (String, usize) {
         let policy = "{{.HostConfig.RestartPolicy.Name}}";
         let of = |service: &str| docker(&["inspect", "--format", policy, &format!("{}-{service}-1", self.lab.name)]);
         let beside = |volume: &str| {
@@ -149,7 +149,7 @@ impl Upgrading {
     }
 
     #[track_caller]
-    fn check_as_before(&self, end: &End, about: &str) {
+    pub fn check_as_before(&self, end: &End, about: &str) {
         assert!(matches!(end.outcome, Outcome::RolledBack { .. }), "{about}: {end:?}");
         self.check_first(about);
     }

@@ -141,7 +141,7 @@ fn each_file_of_a_ledger_that_is_newer_is_refused_by_its_name_and_the_others_go_
     let folder = folder_of("lab-2");
     let writer = LedgerWriter::open(folder.path()).expect("it opens");
     drop(writer);
-    let newer = r#"{"format":4,"entry":{}}"#;
+    let newer = r#"{"format":5,"entry":{}}"#;
     let names = [
         "instances/notes-3.json",
         "orders/notes-3.f8011139684fcf4a26e9d819.json",
@@ -156,7 +156,7 @@ fn each_file_of_a_ledger_that_is_newer_is_refused_by_its_name_and_the_others_go_
     assert_eq!(ledger.unreadable().len(), names.len(), "{:?}", ledger.unreadable());
     for name in names {
         let refused = ledger.unreadable().iter().find(|it| it.path.ends_with(name)).expect("it is named");
-        assert_eq!(refused.error, EntryError::OtherFormat { found: 4 }, "{refused}");
+        assert_eq!(refused.error, EntryError::OtherFormat { found: 5 }, "{refused}");
         assert_eq!(std::fs::read_to_string(folder.path().join("ledger").join(name)).expect("it is there"), newer);
     }
     assert!(settled(&ledger, "notes-2").is_stopped(), "another instance is not touched");

@@ -3,9 +3,10 @@
 use super::{pairs, section};
 use crate::output::grid;
 use crate::words::reasons::shown_left_out;
+use fleet_core::units::Period;
 use fleet_proto::v1::{
-    ComparedItem, CountRule, DataEffect, InstanceView, ReleaseView, UpgradeEdge, UpgradeGraph, UpgradeHop, UpgradePath,
-    VersionScheme,
+    ActionPhase, ComparedItem, CountRule, DataEffect, InstanceView, ReleaseView, UpgradeAction, UpgradeEdge,
+    UpgradeGraph, UpgradeHop, UpgradePath, VersionScheme,
 };
 
 /// Returns the required stops, the edges, and the path from each other release.
@@ -19,6 +20,11 @@ pub fn lines(release: &ReleaseView) -> Vec<String> {
         edges => grid(Vec::new(), edges.iter().map(edge).collect()),
     };
     lines.extend(section("upgrades", edges));
+    let commands = graph.edges.iter().flat_map(|edge| {
+        let way = format!("{} -> {}", edge.from, edge.to);
+        edge.actions.iter().map(move |action| command(&way, action))
+    });
+    lines.extend(section("commands", grid(Vec::new(), commands.collect())));
     lines.extend(section("from the other releases", grid(Vec::new(), graph.paths.iter().map(path).collect())));
     lines
 }
@@ -41,12 +47,17 @@ pub fn path_lines(instance: &InstanceView, path: &UpgradePath) -> Vec<String> {
         ("release", format!("{}@{}", instance.app, path.from)),
         ("path", count),
     ]);
-    let before = std::iter::once(&path.from).chain(path.hops.iter().map(|hop| &hop.to));
+    let before = || std::iter::once(&path.from).chain(path.hops.iter().map(|hop| &hop.to));
     let hop = |(from, hop): (&String, &UpgradeHop)| {
         let stop = hop.stop_reason.as_ref().map_or_else(String::new, |why| format!("required stop: {why}"));
         vec![from.clone(), format!("-> {}", hop.to), data(hop.data()).to_owned(), stop]
     };
-    lines.extend(section("upgrades", grid(Vec::new(), before.zip(&path.hops).map(hop).collect())));
+    lines.extend(section("upgrades", grid(Vec::new(), before().zip(&path.hops).map(hop).collect())));
+    let commands = before().zip(&path.hops).flat_map(|(from, hop)| {
+        let way = format!("{from} -> {}", hop.to);
+        hop.actions.iter().map(move |action| command(&way, action))
+    });
+    lines.extend(section("commands", grid(Vec::new(), commands.collect())));
     let rollout = |hop: &UpgradeHop| format!("fleet rollout --app {} --version {}", instance.app, hop.to);
     lines.extend(section("rollout", path.hops.last().map(rollout).into_iter().collect()));
     lines
@@ -64,6 +75,23 @@ fn order(graph: &UpgradeGraph) -> String {
 fn edge(edge: &UpgradeEdge) -> Vec<String> {
     let compared = edge.compare.iter().map(compared).collect::<Vec<_>>().join(", ");
     vec![edge.from.clone(), format!("-> {}", edge.to), data(edge.data()).to_owned(), compared]
+}
+
+/// Returns a command of an upgrade: in which service of which release, and for how long.
+fn command(way: &str, action: &UpgradeAction) -> Vec<String> {
+    let phase = match action.phase() {
+        ActionPhase::Unspecified => "",
+        ActionPhase::Before => "before",
+        ActionPhase::Migrate => "migrate",
+    };
+    let offline = if action.offline { ", without a network and database servers" } else { "" };
+    let limit = Period::from_millis(action.limit_ms);
+    vec![
+        way.to_owned(),
+        phase.to_owned(),
+        format!("{}: {}", action.service, action.command.join(" ")),
+        format!("at most {limit}{offline}"),
+    ]
 }
 
 fn compared(of: &ComparedItem) -> String {
@@ -104,7 +132,13 @@ mod tests {
     }
 
     fn hop(to: &str, stop: Option<&str>) -> UpgradeHop {
-        UpgradeHop { to: to.to_owned(), data: DataEffect::AtStart.into(), stop_reason: stop.map(str::to_owned) }
+        let (data, stop_reason) = (DataEffect::AtStart.into(), stop.map(str::to_owned));
+        UpgradeHop { to: to.to_owned(), data, stop_reason, actions: Vec::new() }
+    }
+
+    fn run(phase: ActionPhase, command: &[&str], offline: bool) -> UpgradeAction {
+        let command = command.iter().map(|word| (*word).to_owned()).collect();
+        UpgradeAction { phase: phase.into(), service: "web".to_owned(), command, offline, limit_ms: 5_400_000 }
     }
 
     #[test]
@@ -114,7 +148,12 @@ mod tests {
             to: to.to_owned(),
             data: data.into(),
             compare: Vec::new(),
+            actions: Vec::new(),
         };
+        let actions = vec![
+            run(ActionPhase::Before, &["export"], false),
+            run(ActionPhase::Migrate, &["./manage.py", "migrate"], true),
+        ];
         let kept = |item: &str, rule: CountRule| ComparedItem {
             store: "notebook".to_owned(),
             item: item.to_owned(),
@@ -134,7 +173,7 @@ mod tests {
                 why: "moves tags to a table of their own".to_owned(),
             }],
             edges: vec![
-                UpgradeEdge { compare, ..edge(">=1.1,<1.3.1", "==1.3.1", DataEffect::AtStart) },
+                UpgradeEdge { compare, actions, ..edge(">=1.1,<1.3.1", "==1.3.1", DataEffect::AtStart) },
                 edge("==1.3.1", ">=1.4,<2", DataEffect::None),
             ],
             paths: vec![
@@ -154,6 +193,10 @@ mod tests {
           >=1.1,<1.3.1  -> ==1.3.1   data may be migrated at the start  notebook upload_tags: at least, notebook uploads: equal
           ==1.3.1       -> >=1.4,<2  data is left alone
 
+        commands
+          >=1.1,<1.3.1 -> ==1.3.1  before   web: export               at most 1h30m
+          >=1.1,<1.3.1 -> ==1.3.1  migrate  web: ./manage.py migrate  at most 1h30m, without a network and database servers
+
         from the other releases
           1.1  -> 1.3.1 (stop) -> 1.4
           1.5  none: 1.5 is newer
@@ -164,7 +207,7 @@ mod tests {
     fn a_path_shows_each_upgrade_and_its_rollout() {
         let (name, host, app) = ("notes-1".to_owned(), "lab-1".to_owned(), "notes".to_owned());
         let instance = InstanceView { name, host, app, ..Default::default() };
-        let last = UpgradeHop { to: "1.4".to_owned(), data: DataEffect::None.into(), stop_reason: None };
+        let last = UpgradeHop { data: DataEffect::None.into(), ..hop("1.4", None) };
         let path =
             UpgradePath { from: "1.1".to_owned(), hops: vec![hop("1.3.1", Some("moves tags")), last], refusal: None };
         insta::assert_snapshot!(path_lines(&instance, &path).join("\n"), @r"

@@ -122,6 +122,7 @@ fn file(step: &FileStep, path: &str) -> String {
         FileStep::Copy => format!("copy `{path}`"),
         FileStep::Compare => format!("compare `{path}` with what was copied"),
         FileStep::Complete => format!("complete the copy `{path}`"),
+        FileStep::Flush => format!("write `{path}` to the disk"),
         FileStep::Fill => format!("put files into `{path}`"),
         FileStep::MoveAside => format!("move `{path}` aside"),
         FileStep::PutBack => format!("put `{path}` back"),

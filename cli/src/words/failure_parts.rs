@@ -8,8 +8,10 @@ use fleet_core::name_conflict::NameConflict;
 use fleet_core::name_fault::NameFault;
 use fleet_core::order_failure::MissingReply;
 use fleet_core::spec::ENGINE_NAME_LIMIT;
+use fleet_core::units::Period;
 use fleet_proto::convert::{incoming_instance_version, incoming_missing_reply, incoming_name_conflict};
 use fleet_proto::v1;
+use std::time::Duration;
 
 /// Returns the words of a missing reply as it came over the wire.
 pub fn shown_missing_reply(message: &v1::MissingReply) -> String {
@@ -35,6 +37,24 @@ pub fn changed(store: &str, item: &str, before: u64, after: u64) -> String {
 /// Returns the words about an item of which an upgrade lost some.
 pub fn fell(store: &str, item: &str, before: u64, after: u64) -> String {
     format!("the upgrade lost data: `{item}` of the store `{store}` had {}, and has {after}", count(before, "item"))
+}
+
+/// Returns the words about a command of an upgrade that ended with an error.
+pub fn failed(service: &str, command: &str, code: i64, output: &str) -> String {
+    format!("`{command}` in a container of {service} exited with code {code}{}", after(output))
+}
+
+/// Returns the words about a command of an upgrade that took too long.
+pub fn slow(service: &str, command: &str, limit: Duration, output: &str) -> String {
+    let limit = Period::from_millis(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+    format!("`{command}` in a container of {service} took longer than {limit} and was ended{}", after(output))
+}
+
+/// Returns the words about a command of an upgrade whose end nobody knows.
+pub fn gone(service: &str, command: &str) -> String {
+    format!(
+        "it is not known how `{command}` in a container of {service} ended, because the container was removed or the power went"
+    )
 }
 
 /// Returns the words of a conflict of names as it came over the wire.

@@ -272,6 +272,9 @@ pub fn words(failure: &OrderFailure) -> String {
         ),
         OrderFailure::CountNotEqual { store, item, before, after } => part::changed(store, item, *before, *after),
         OrderFailure::CountTooLow { store, item, before, after } => part::fell(store, item, *before, *after),
+        OrderFailure::ActionFailed { service, command, code, output } => part::failed(service, command, *code, output),
+        OrderFailure::ActionTooSlow { service, command, limit, output } => part::slow(service, command, *limit, output),
+        OrderFailure::ActionGone { service, command } => part::gone(service, command),
         OrderFailure::CopyDiffers { store } => format!("what arrived of the store `{store}` is not what was sent"),
         OrderFailure::CopyUnconfirmed { repository, part } => {
             format!("the repository `{repository}` does not confirm what was written to it: the {part}")

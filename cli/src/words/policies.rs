@@ -83,6 +83,7 @@ fn forbidden(refusal: &PolicyRefusal) -> String {
         PolicyRefusal::RebuildExec { store } => {
             format!("exec, and the store {store} is rebuilt by a program inside a container")
         }
+        PolicyRefusal::ActionExec { service } => format!("exec, and the upgrade runs a command of {service}"),
         PolicyRefusal::LogDriver { service, driver } => format!("the log driver {driver} of {service}"),
         PolicyRefusal::LogOption { service, option, driver, .. } => {
             let driver = driver.as_deref().unwrap_or("the Engine's default");

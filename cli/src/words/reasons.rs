@@ -132,6 +132,9 @@ pub fn left_out(reason: &LeftOutReason) -> String {
         LeftOutReason::NotRunYet { version } => {
             format!("it is stopped, and {version} may not have run over its data yet: start it first")
         }
+        LeftOutReason::ActionsForbidden { host } => {
+            format!("the upgrade runs commands in containers, and the policy of {host} denies `exec`")
+        }
         LeftOutReason::HopFirst { version, why: Some(why) } => format!("it must be upgraded to {version} first: {why}"),
         LeftOutReason::HopFirst { version, why: None } => format!("it must be upgraded to {version} first"),
         LeftOutReason::StopMissing { version, why } => {

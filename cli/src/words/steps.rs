@@ -47,6 +47,7 @@ pub fn words(activity: &Activity) -> String {
         Activity::Rename(from, name) => format!("rename {from} to {name}"),
         Activity::SetRestart(name) => format!("set the restart policy of {name}"),
         Activity::CopyingData(path) => format!("copy the data in {path}, for the way back"),
+        Activity::RunningAction(service, command) => format!("run `{command}` in a container of {service}"),
         Activity::Start(name) => format!("start {name}"),
         Activity::WaitUntilHealthy(name, limit) => format!("wait until {name} is healthy (at most {limit})"),
         Activity::WaitUntilCompleted(name, limit) => format!("wait until {name} has completed (at most {limit})"),

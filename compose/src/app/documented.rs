@@ -2,7 +2,10 @@
 
 use super::definition::{AppDefinition, TemplateFile};
 use super::stores::{CheckDeclaration, PasswordDeclaration, RebuildDeclaration, StoreDeclaration};
-use super::{Declaration, ExecProbe, HealthRules, HttpProbe, Probe, RequiredStop, UpgradeEdge, Upgrades, VersionProbe};
+use super::{
+    CommandRun, Declaration, ExecProbe, HealthRules, HttpProbe, Probe, RequiredStop, UpgradeEdge, Upgrades,
+    VersionProbe,
+};
 use serde::de::value::Error;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
@@ -83,5 +86,6 @@ fn each_key_of_app_yaml_is_documented() {
     check::<Upgrades>("`upgrades`");
     check::<RequiredStop>("`upgrades.stops[]`");
     check::<UpgradeEdge>("`upgrades.edges[]`");
+    check::<CommandRun>("`upgrades.edges[].before[].run`, `migrate[].run`");
     assert_eq!(keys::<Probe>(), ["exec", "http", "version"].into());
 }

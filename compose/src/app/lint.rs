@@ -82,6 +82,7 @@ fn attempt(
     check_upgrades(&definition, bundle, version)?;
     let placement = placement(version)?;
     let rendered = render_telling(bundle, &stand_ins(&definition, Which::All)?, &placement, begun)?;
+    check_action_services(&definition, &rendered, bundle, version)?;
     // Rendering must succeed without the optional values.
     render_telling(bundle, &stand_ins(&definition, Which::Required)?, &placement, begun)?;
     Ok((definition, rendered))
@@ -91,6 +92,19 @@ fn check_upgrades(definition: &AppDefinition, bundle: &Bundle, version: Option<&
     let mut problems = Problems::default();
     if let Some(upgrades) = &definition.upgrades {
         upgrades.check_whole(version, bundle.file(FILE).unwrap_or_default(), &mut problems);
+    }
+    problems.or(())
+}
+
+fn check_action_services(
+    definition: &AppDefinition,
+    rendered: &Rendered,
+    bundle: &Bundle,
+    version: Option<&Version>,
+) -> Result<(), Problems> {
+    let mut problems = Problems::default();
+    if let (Some(upgrades), Some(version)) = (&definition.upgrades, version) {
+        upgrades.check_services(version, &rendered.spec, bundle.file(FILE).unwrap_or_default(), &mut problems);
     }
     problems.or(())
 }

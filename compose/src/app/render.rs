@@ -91,7 +91,7 @@ impl PreparedRelease {
         let bytes = bundle.file(definition::FILE).unwrap_or_default();
         let stores = stores::resolve(&definition.stores, bytes, &Texts::of(definition, values, placement), &spec)?;
         let rebuilds = stores::rebuilds(&definition.stores, bytes, &spec)?;
-        let upgrades = definition.upgrades.clone().filter(Upgrades::has_comparison);
+        let upgrades = definition.upgrades.clone().filter(|it| it.has_comparison() || it.has_actions());
         Ok(Rendered { spec, health: definition.health.clone(), stores, rebuilds, upgrades })
     }
 }

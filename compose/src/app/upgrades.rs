@@ -1,10 +1,12 @@
 //! `upgrades:` of `app.yaml`: the versions between which a release can upgrade, and what each upgrade does to data.
 
+use super::actions::{self, UpgradeAction};
 use super::compare::{self, Comparison};
 use super::stores::StoreDeclaration;
 use super::yaml::problem_at;
 use crate::compose::Problems;
 use crate::names::{StoreName, Version};
+use crate::spec::InstanceSpec;
 use crate::version::{VersionKey, VersionRange, VersionScheme};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -53,6 +55,12 @@ pub struct UpgradeEdge {
     /// Numbers of items that it has to keep.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub compare: Comparison,
+    /// Actions with the release that it leads from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<UpgradeAction>,
+    /// Actions with the release that it leads to, before that starts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub migrate: Vec<UpgradeAction>,
 }
 
 /// Effect of a hop on the data of truth stores.
@@ -77,7 +85,7 @@ impl Upgrades {
     /// Finds what cannot work in the parts of the graph, each with its line.
     pub(super) fn check(&self, stores: &BTreeMap<StoreName, StoreDeclaration>, bytes: &[u8], problems: &mut Problems) {
         let of_edge = |(index, edge): (usize, &UpgradeEdge)| {
-            let found = compare::problems(edge, stores).into_iter();
+            let found = compare::problems(edge, stores).into_iter().chain(actions::problems(edge, stores));
             found.map(move |(key, text)| (format!("upgrades.edges[{index}].{key}"), text))
         };
         let compared = self.edges.iter().take(LIMIT).enumerate().flat_map(of_edge);
@@ -89,6 +97,24 @@ impl Upgrades {
     /// Returns whether an edge compares numbers of items.
     pub fn has_comparison(&self) -> bool {
         self.edges.iter().any(|edge| !edge.compare.is_empty())
+    }
+
+    /// Returns whether an edge has actions.
+    pub fn has_actions(&self) -> bool {
+        self.edges.iter().any(|edge| edge.actions().next().is_some())
+    }
+
+    /// Finds the actions with this release that cannot run with its services.
+    pub(super) fn check_services(&self, version: &Version, spec: &InstanceSpec, bytes: &[u8], problems: &mut Problems) {
+        let Ok(key) = self.scheme.key(version) else { return };
+        for (index, edge) in self.edges.iter().enumerate() {
+            let is_to_this = edge.to.resolve(&self.scheme).is_ok_and(|range| range.contains(&key));
+            let migrate = edge.migrate.iter().filter(|_| is_to_this).enumerate();
+            for (number, text) in migrate.filter_map(|(number, it)| Some((number, it.problem_in(spec)?))) {
+                let path = format!("upgrades.edges[{index}].migrate[{number}].run.service");
+                problems.push(problem_at(bytes, &path, text));
+            }
+        }
     }
 
     /// Finds what cannot work in the whole graph, and for a release of this version. It takes longer, and is done once for a release.

@@ -23,6 +23,8 @@ pub enum FileStep {
     Compare,
     /// Completes a copy.
     Complete,
+    /// Waits until it is on the disk.
+    Flush,
     /// Puts files into it.
     Fill,
     /// Moves it aside.
@@ -36,7 +38,7 @@ pub enum FileStep {
 }
 
 impl FileStep {
-    const KNOWN: [(Self, &str); 12] = [
+    const KNOWN: [(Self, &str); 13] = [
         (Self::Read, "read"),
         (Self::Write, "write"),
         (Self::LookAt, "look at"),
@@ -45,6 +47,7 @@ impl FileStep {
         (Self::Copy, "copy"),
         (Self::Compare, "compare"),
         (Self::Complete, "complete"),
+        (Self::Flush, "flush"),
         (Self::Fill, "fill"),
         (Self::MoveAside, "move aside"),
         (Self::PutBack, "put back"),
@@ -76,6 +79,7 @@ impl fmt::Display for FileStep {
             Self::Copy => "copy",
             Self::Compare => "compare",
             Self::Complete => "complete",
+            Self::Flush => "flush",
             Self::Fill => "fill",
             Self::MoveAside => "move aside",
             Self::PutBack => "put back",

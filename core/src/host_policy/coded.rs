@@ -42,6 +42,7 @@ impl From<&HostReach> for PolicyRefusal {
             HostReach::Exec(ExecUse::Tools { store }) => Self::ToolsExec { store },
             HostReach::Exec(ExecUse::Check { store }) => Self::CheckExec { store },
             HostReach::Exec(ExecUse::Rebuild { store }) => Self::RebuildExec { store },
+            HostReach::Exec(ExecUse::Action { service }) => Self::ActionExec { service },
             HostReach::LogDriver { service, driver } => Self::LogDriver { service, driver },
             HostReach::LogOption { service, driver, option, value } => {
                 Self::LogOption { service, option, value, driver }

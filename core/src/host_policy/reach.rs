@@ -148,6 +148,11 @@ pub enum ExecUse {
         /// Name of the store.
         store: StoreName,
     },
+    /// Action of an upgrade.
+    Action {
+        /// Compose service.
+        service: String,
+    },
 }
 
 /// A way that the policy does not allow.

@@ -5,7 +5,7 @@
 
 use super::logging::log_reaches;
 use super::reach::{ExecUse, HostReach, PathUse, Power};
-use crate::app::{HealthRules, Rendered};
+use crate::app::{CommandRun, HealthRules, Rendered};
 use crate::backup::{
     DatabaseEngine, DatabaseQuestion, Files, LocationAccess, MountFound, MountedFrom, Owner, RepositoryAccess, Store,
 };
@@ -102,6 +102,16 @@ impl Reaches {
         let rebuilt = rendered.rebuilds.keys().map(|store| HostReach::Exec(ExecUse::Rebuild { store: store.clone() }));
         reaches.all.extend(rebuilt);
         reaches
+    }
+
+    /// Returns the reaches of an upgrade's actions, beside those of the releases whose services run them.
+    pub fn of_actions<'a>(actions: impl IntoIterator<Item = &'a CommandRun>) -> Self {
+        let reach = |run: &CommandRun| {
+            // The container is that of the service, with less.
+            let CommandRun { service, command: _, offline: _, limit: _ } = run;
+            HostReach::Exec(ExecUse::Action { service: service.clone() })
+        };
+        Self { own: None, all: actions.into_iter().map(reach).collect() }
     }
 
     /// Returns the reaches of a repository's location. The coordinator's own is reached over the link, and needs no

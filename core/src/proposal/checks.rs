@@ -1,7 +1,9 @@
 //! Checks of a request before it becomes a rollout.
 
+use super::upgrade_check::UpgradeRoute;
 use super::{RolloutRefusal, RolloutRequest};
 use crate::facts::{Desired, InstanceDesired, InstanceSaid, Observed, Running};
+use crate::host_policy::Permission;
 use crate::names::{AppName, InstanceName, RolloutId};
 use crate::order::rollback_budget;
 use crate::plan::{PlanContext, RolloutPhase, forbids_another};
@@ -9,6 +11,7 @@ use crate::reason::LeftOutReason;
 use crate::release::Release;
 use crate::rollout::{LeftOut, Member, Strategy, StrategyRequest};
 use crate::version::VersionScheme;
+use crate::window::Window;
 use std::time::Duration;
 
 /// The limits, each by itself.
@@ -20,11 +23,7 @@ pub(super) fn limits_can_work(desired: &Desired, request: &StrategyRequest) -> R
     if deadline == Duration::ZERO {
         return Err(RolloutRefusal::NoTime);
     }
-    let length = request.window.as_ref().map(crate::window::Window::length);
-    let longest = deadline + rollback_budget(deadline);
-    if let Some(length) = length.filter(|length| *length < longest) {
-        return Err(RolloutRefusal::WindowTooShort { length, longest });
-    }
+    window_is_long_enough(request.window.as_ref(), deadline)?;
     for (label, limit) in &request.per {
         let label = label.clone();
         if *limit == 0 {
@@ -35,6 +34,27 @@ pub(super) fn limits_can_work(desired: &Desired, request: &StrategyRequest) -> R
         }
     }
     Ok(())
+}
+
+/// A window has to have room for one instance, its way back included.
+pub(super) fn window_is_long_enough(window: Option<&Window>, deadline: Duration) -> Result<(), RolloutRefusal> {
+    let longest = deadline + rollback_budget(deadline);
+    match window.map(Window::length).filter(|length| *length < longest) {
+        Some(length) => Err(RolloutRefusal::WindowTooShort { length, longest }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses actions on a host whose policy allows no programs of fleet in containers.
+pub(super) fn actions_are_allowed(
+    observed: &Observed,
+    instance: &InstanceDesired,
+    way: &UpgradeRoute,
+) -> Result<(), LeftOutReason> {
+    let policy = observed.hosts.get(&instance.host).map(|host| &host.said.policy);
+    let is_denied = policy.is_some_and(|policy| policy.exec == Permission::Denied);
+    let host = instance.host.clone();
+    if is_denied && way.action_time > Duration::ZERO { Err(LeftOutReason::ActionsForbidden { host }) } else { Ok(()) }
 }
 
 /// Only one rollout of an app may be active; see [`forbids_another`]. An aborted one still has to finish its running
@@ -113,6 +133,7 @@ fn brought(desired: &Desired, request: &RolloutRequest, left_out: &[LeftOut]) ->
             | LeftOutReason::HopFirst { .. }
             | LeftOutReason::Stopped { .. }
             | LeftOutReason::NotRunYet { .. }
+            | LeftOutReason::ActionsForbidden { .. }
             | LeftOutReason::StopMissing { .. }
             | LeftOutReason::NoUpgrade { .. }
             | LeftOutReason::TwoUpgrades { .. }

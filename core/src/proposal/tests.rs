@@ -1,8 +1,11 @@
 //! Refusals of requests, and the content of proposals.
 
 use super::*;
-use crate::app::{DataEffect, RequiredStop, UpgradeEdge};
+use crate::app::{CommandRun, DataEffect, RequiredStop, UpgradeAction, UpgradeEdge};
+use crate::host_policy::Permission;
 use crate::plan::tests::given::{given, read, release};
+use crate::reason::LeftOutReason;
+use crate::units::Period;
 use std::time::Duration;
 
 /// `--canary 1 --on site=fr` and so on, as on the command line.
@@ -21,10 +24,22 @@ fn request(text: &str) -> RolloutRequest {
                 let stop = RequiredStop { version: read(value), why: "tags".to_owned() };
                 upgrades.get_or_insert_default().stops.push(stop);
             }
+            "--run" => {
+                // A command of the only edge.
+                let run = CommandRun {
+                    service: "web".to_owned(),
+                    command: vec!["migrate".to_owned()],
+                    offline: false,
+                    limit: Period::from_secs(read(value)),
+                };
+                let edges = &mut upgrades.as_mut().expect("an edge").edges;
+                edges.iter_mut().for_each(|edge| edge.migrate.push(UpgradeAction { run: run.clone() }));
+            }
             "--edge" => {
                 let (from, to) = value.split_once(':').expect("FROM:TO");
                 let (from, to, data) = (read(from), read(to), DataEffect::AtStart);
-                let edge = UpgradeEdge { from, to, data, compare: Default::default() };
+                let (before, migrate) = (Vec::new(), Vec::new());
+                let edge = UpgradeEdge { from, to, data, compare: Default::default(), before, migrate };
                 upgrades.get_or_insert_default().edges.push(edge);
             }
             "--pushed" => pushed.push(release(value)),
@@ -101,6 +116,40 @@ fn one_goes_first_and_then_a_quarter_at_a_time() {
         "1.2",
         "a 1.1 -> 1.2\nb 1.1 -> 1.2\nc 1.1 -> 1.2\nd 1.1 -> 1.2\ne 1.1 -> 1.2\nwave a\nwave b c\nwave d\noffline e",
     );
+}
+
+#[test]
+fn the_time_of_actions_is_added_to_the_deadline_unless_one_is_given() {
+    let deadline = |text: &str| {
+        let given = given("a 1.1\nb 1.3");
+        let proposal = propose(&given.desired, &given.asked, &given.observed, &request(text), given.now);
+        proposal.map(|proposal| proposal.strategy.deadline.as_secs()).map_err(|refusal| refusal.to_string())
+    };
+    let edges = "1.4 --edge >=1,<1.3:==1.3 --edge ==1.3:==1.4 --pushed 1.3";
+    assert_eq!(deadline(edges), Ok(600));
+    assert_eq!(deadline(&format!("{edges} --run 100")), Ok(800), "the longest of two members");
+    assert_eq!(deadline(&format!("{edges} --run 100 --run 30")), Ok(860));
+    assert_eq!(deadline(&format!("{edges} --run 100 --deadline 700")), Ok(700));
+    let window = format!("{edges} --window 02:00-02:40");
+    assert_eq!(deadline(&window), Ok(600));
+    let refused = deadline(&format!("{window} --run 400"));
+    assert!(refused.is_err(), "the way back would end outside of the window: {refused:?}");
+}
+
+#[test]
+fn a_host_whose_policy_denies_programs_in_containers_is_left_out_of_upgrades_with_actions() {
+    let mut given = given("a 1.1\nb 1.1");
+    let host = given.desired.instances.values().next().expect("one").host.clone();
+    given.observed.hosts.get_mut(&host).expect("it is there").said.policy.exec = Permission::Denied;
+    let text = "1.2 --edge >=1:>=1.2";
+    let members = |text: &str| {
+        let proposal = propose(&given.desired, &given.asked, &given.observed, &request(text), given.now);
+        let proposal = proposal.expect("a proposal");
+        let reasons = proposal.left_out.into_iter().map(|one| one.reason).collect::<Vec<_>>();
+        (proposal.members.len(), reasons)
+    };
+    assert_eq!(members(text), (2, Vec::new()));
+    assert_eq!(members(&format!("{text} --run 5")), (1, vec![LeftOutReason::ActionsForbidden { host: host.clone() }]));
 }
 
 #[test]

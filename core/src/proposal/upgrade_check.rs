@@ -7,8 +7,10 @@ use crate::names::Version;
 use crate::order::PowerRequest;
 use crate::reason::LeftOutReason;
 use crate::release::Release;
+use crate::upgrade_actions::time_limit;
 use crate::upgrade_path::{Hop, UpgradePaths};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Way of an instance to the wanted release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub(super) struct UpgradeRoute {
     pub through: Vec<Release>,
     /// Effect on data of all of them together.
     pub data: DataEffect,
+    /// Longest time of the actions of all hops together.
+    pub action_time: Duration,
 }
 
 /// Checks the versions of instances for one request.
@@ -75,6 +79,7 @@ impl<'a> UpgradeCheck<'a> {
         }
         let is_data_left_alone = !hops.is_empty() && hops.iter().all(|hop| hop.data == DataEffect::None);
         let data = if is_data_left_alone { DataEffect::None } else { DataEffect::AtStart };
-        Ok(UpgradeRoute { through, data })
+        let action_time = time_limit(hops.iter().flat_map(|hop| &hop.actions));
+        Ok(UpgradeRoute { through, data, action_time })
     }
 }

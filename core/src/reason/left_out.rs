@@ -45,6 +45,11 @@ pub enum LeftOutReason {
         /// Version of the instance.
         version: Version,
     },
+    /// The policy of its host denies the actions of the upgrade.
+    ActionsForbidden {
+        /// The host.
+        host: HostName,
+    },
     /// Another version stands between. Only in rollouts of earlier versions, which made one hop.
     HopFirst {
         /// Version to upgrade to first.
@@ -160,6 +165,7 @@ impl LeftOutReason {
             | Self::AlreadyThere
             | Self::Stopped { .. }
             | Self::NotRunYet { .. }
+            | Self::ActionsForbidden { .. }
             | Self::Newer { .. }
             | Self::Elsewhere { .. }
             | Self::ValuesLost { .. }

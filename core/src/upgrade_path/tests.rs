@@ -19,6 +19,8 @@ fn graph(stops: &[&str], edges: &[(&str, &str)]) -> Upgrades {
         to: to.parse().expect(to),
         data: DataEffect::AtStart,
         compare: Default::default(),
+        before: Vec::new(),
+        migrate: Vec::new(),
     };
     let (stops, edges) = (stops.iter().map(stop).collect(), edges.iter().map(edge).collect());
     Upgrades { stops, edges, ..Upgrades::default() }
@@ -126,6 +128,8 @@ proptest! {
             to: format!(">=1.{},<=1.{}", c.min(d), c.max(d)).parse().expect("a range"),
             data: DataEffect::AtStart,
             compare: Default::default(),
+        before: Vec::new(),
+        migrate: Vec::new(),
         };
         let stop = |number: &u32| RequiredStop { version: version(&text(number)), why: String::new() };
         let graph = Upgrades { stops: stops.iter().map(stop).collect(), edges: edges.iter().map(edge).collect(), ..Upgrades::default() };

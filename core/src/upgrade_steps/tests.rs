@@ -1,7 +1,8 @@
 //! Each position of each kind of upgrade: how it goes on, and how it goes back.
 
 use super::*;
-use crate::app::CountRule;
+use crate::app::{ActionPhase, CommandRun, CountRule, UpgradeAction};
+use crate::units::Period;
 use proptest::prelude::*;
 
 fn plan(points: usize, has_backup: bool, by_backup: bool, has_servers: bool) -> UpgradePlan {
@@ -18,7 +19,21 @@ fn plan(points: usize, has_backup: bool, by_backup: bool, has_servers: bool) -> 
         servers: if by_backup && has_servers { ["db".to_owned()].into() } else { BTreeSet::new() },
         through: 0,
         compare: Vec::new(),
+        actions: Vec::new(),
     }
+}
+
+/// The plan with these numbers of actions in its hops.
+fn acting(plan: UpgradePlan, hops: &[usize]) -> UpgradePlan {
+    let run = CommandRun {
+        service: "web".to_owned(),
+        command: vec!["migrate".to_owned()],
+        offline: false,
+        limit: Period::from_secs(60),
+    };
+    let action = HopAction { phase: ActionPhase::Migrate, action: UpgradeAction { run } };
+    let actions = hops.iter().map(|count| vec![action.clone(); *count]).collect();
+    UpgradePlan { through: hops.len() - 1, actions, ..plan }
 }
 
 /// The plan with hops that compare, or do not, and a server that is asked.
@@ -55,6 +70,10 @@ fn the_steps_of_each_kind_of_upgrade() {
         (
             UpgradePlan { servers: BTreeSet::new(), ..comparing(plan(1, false, false, false), &[false, true]) },
             "fetch, prepare, quiesce, copy 0, pass 0, start, commit",
+        ),
+        (
+            acting(plan(1, false, false, false), &[2, 0, 1]),
+            "fetch, prepare, quiesce, copy 0, act 0.0, act 0.1, pass 0, pass 1, act 2.0, start, commit",
         ),
     ];
     for (plan, steps) in cases {
@@ -128,15 +147,16 @@ fn a_plan_of_an_earlier_build_compares_nothing() {
 proptest! {
     #[test]
     fn nothing_starts_before_every_restore_point_is_complete(
-        points in 0usize..5, has_backup: bool, by_backup: bool, has_servers: bool, through in 0usize..4, begun in 0usize..18,
-        hops in prop::collection::vec(any::<bool>(), 4), compares: bool,
+        points in 0usize..5, has_backup: bool, by_backup: bool, has_servers: bool, through in 0usize..4, begun in 0usize..26,
+        hops in prop::collection::vec(any::<bool>(), 4), compares: bool, acts in prop::collection::vec(0usize..3, 4),
     ) {
         let plain = plan(points, has_backup, by_backup, has_servers);
         let plan = if compares { comparing(plain, &hops[..=through]) } else { UpgradePlan { through, ..plain } };
+        let plan = acting(plan, &acts[..=through]);
         let steps = upgrade_steps(&plan);
         let at = |wanted: UpgradeStep| steps.iter().position(|step| *step == wanted);
-        let first = if through > 0 { UpgradeStep::Pass(0) } else { UpgradeStep::Start };
-        let (quiesce, start) = (at(UpgradeStep::Quiesce), at(first));
+        let is_touching = |step: &UpgradeStep| matches!(step, UpgradeStep::Act(..) | UpgradeStep::Pass(_) | UpgradeStep::Start);
+        let (quiesce, start) = (at(UpgradeStep::Quiesce), steps.iter().position(is_touching));
         prop_assert!(quiesce < start);
         for point in 0..points {
             let copy = at(UpgradeStep::Copy(point));
@@ -152,6 +172,13 @@ proptest! {
         if count.is_some() {
             prop_assert!(quiesce < count && count < stopped && stopped < start);
             prop_assert!((0..points).all(|point| stopped < at(UpgradeStep::Copy(point))));
+        }
+        // The actions of a hop come after the hop before it, and before its own release.
+        for (hop, count) in acts[..=through].iter().enumerate() {
+            let own = at(if hop == through { UpgradeStep::Start } else { UpgradeStep::Pass(hop) });
+            let before = hop.checked_sub(1).and_then(|hop| at(UpgradeStep::Pass(hop)));
+            let acts: Vec<_> = (0..*count).map(|number| at(UpgradeStep::Act(hop, number))).collect();
+            prop_assert!(acts.iter().all(|act| before < *act && *act < own));
         }
         prop_assert!(resumed_at(&plan, begun) <= begun);
         let is_counted_again = quiesce <= Some(begun) && Some(begun) < start;

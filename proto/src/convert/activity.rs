@@ -27,6 +27,7 @@ coded_message! {
     Rename(a, b),
     SetRestart(a),
     CopyingData(a),
+    RunningAction(a, b),
     Start(a),
     WaitUntilHealthy(a, b),
     WaitUntilCompleted(a, b),

@@ -137,6 +137,9 @@ coded_message! {
     StoppedOnTheWay { through },
     CountNotEqual { store, item, before, after },
     CountTooLow { store, item, before, after },
+    ActionFailed { service, command, code, output },
+    ActionTooSlow { service, command, limit, output },
+    ActionGone { service, command },
 }
 
 coded_message! {

@@ -25,6 +25,7 @@ coded_message! {
     ToolsExec { store },
     CheckExec { store },
     RebuildExec { store },
+    ActionExec { service },
     LogDriver { service, driver },
     LogOption { service, option, value, driver },
     Bucket { place },
@@ -96,6 +97,7 @@ mod tests {
             PolicyRefusal::ToolsExec { store: store() },
             PolicyRefusal::CheckExec { store: store() },
             PolicyRefusal::RebuildExec { store: store() },
+            PolicyRefusal::ActionExec { service: name() },
             PolicyRefusal::RepositoryFolder { repository: "near".parse().expect("a name"), path: name() },
         ]);
         all.extend([None, Some(name())].map(|driver| PolicyRefusal::LogOption {

@@ -69,6 +69,7 @@ coded_message! {
     HopFirst { version, why },
     Stopped { through },
     NotRunYet { version },
+    ActionsForbidden { host },
     StopMissing { version, why },
     NoUpgrade { from, to },
     TwoUpgrades { from, to, first, second },

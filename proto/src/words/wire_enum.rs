@@ -19,6 +19,7 @@ macro_rules! wire_enums {
 }
 
 wire_enums!(
+    ActionPhase,
     ActivityCode,
     AdmissionRefusalCode,
     ArchiveNoteCode,

@@ -21,6 +21,7 @@ use fleet_render::RenderError;
 use fleet_repository::client::RepositoryError;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -198,6 +199,12 @@ pub enum HostFault {
     /// Numbers of items after a hop of an upgrade that are not as its rules say.
     #[error("the numbers of {} items are not as the upgrade has to keep them", .0.len())]
     CountsChanged(Vec<CountChange>),
+    #[error("`{command}` of {service} ended with {code}: {output}")]
+    ActionFailed { service: String, command: String, code: i64, output: String },
+    #[error("`{command}` of {service} took longer than {} s, and was ended", limit.as_secs())]
+    ActionTooSlow { service: String, command: String, limit: Duration, output: String },
+    #[error("the container of `{command}` of {service} is gone")]
+    ActionGone { service: String, command: String },
     #[error("services were quiesced for {limit}, the longest time allowed")]
     StoodStill { limit: Period },
     #[error("`{service}` could not be resumed")]

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use tokio::process::Command;
 
 /// Bytes that stay free on a disk in any case.
@@ -202,16 +202,39 @@ async fn copied(from: &Path, to: &Path) -> Result<(), DataError> {
     let mut sync = Command::new("sync");
     sync.arg("--file-system").arg("--").arg(to);
     for command in [&mut cp, &mut sync] {
-        let command = command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let output = command.kill_on_drop(true).output().await;
-        let output =
-            output.map_err(|source| DataError::Disk { step: FileStep::Copy, path: from.to_owned(), source })?;
-        if !output.status.success() {
-            let output = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        let failed = |source| DataError::Disk { step: FileStep::Copy, path: from.to_owned(), source };
+        let ended = end_of(command).await.map_err(failed)?;
+        if !ended.status.success() {
+            let output = words_of(&ended);
             return Err(HostFault::RestorePointNotMade { path: from.to_owned(), output }.into());
         }
     }
     Ok(())
+}
+
+/// Waits until everything that was written to the folders is on their disks.
+pub async fn flush(plan: &UpgradePlan) -> Result<(), DataError> {
+    let mut sync = Command::new("sync");
+    if plan.by_backup.is_empty() {
+        sync.arg("--file-system").arg("--").args(plan.points.iter().map(|point| &point.path));
+    }
+    let path = plan.points.first().map(|point| point.path.clone()).unwrap_or_default();
+    let failed = |source| DataError::Disk { step: FileStep::Flush, path, source };
+    match end_of(&mut sync).await {
+        Ok(ended) if ended.status.success() => Ok(()),
+        Ok(ended) => Err(failed(io::Error::other(words_of(&ended)))),
+        Err(source) => Err(failed(source)),
+    }
+}
+
+/// Runs a program to its end.
+async fn end_of(command: &mut Command) -> io::Result<Output> {
+    let command = command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.kill_on_drop(true).output().await
+}
+
+fn words_of(ended: &Output) -> String {
+    String::from_utf8_lossy(&ended.stderr).trim().to_owned()
 }
 
 /// Puts the copy in the place of the folder. What was there stays beside it, until the way back is over.

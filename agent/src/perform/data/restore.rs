@@ -20,7 +20,7 @@ use super::{DataError, DataWork, OrderEnd, backup, others, set_aside, undo};
 use crate::ledger::{Aside, DataSwap, RestorePhase, Settled};
 use crate::perform::allow::allow_with_devices;
 use crate::perform::forward::stages;
-use crate::perform::upgrade::quiesce;
+use crate::perform::standstill::stop_all;
 use crate::perform::work::Finish;
 use fleet_core::activity::Activity;
 use fleet_core::app::Rendered;
@@ -145,7 +145,7 @@ pub async fn keep_safe(data: &DataWork<'_>, settled: &Settled, to: &BTreeSet<Rep
 async fn take_apart(data: &DataWork<'_>, settled: &Settled, targets: Targets) -> Result<Vec<Target>, DataError> {
     let spec = &settled.rendered.spec;
     data.note(|journal| journal.reach = RestorePhase::Apart).await?;
-    quiesce(data, spec, &BTreeSet::new()).await?;
+    stop_all(data, spec).await?;
     expect_nobody(data, spec, &targets.found).await?;
     move_all(data, planned(data, &targets.found)?).await?;
     let made = make_missing(data, &settled.rendered, &targets.missing).await?;

@@ -17,7 +17,7 @@ use super::targets::{Targets, expect_alone, expect_nobody, make_missing, targets
 use super::{DataError, DataWork, OrderEnd, others, side_files, side_plan};
 use crate::ledger::Settled;
 use crate::perform::forward::stages;
-use crate::perform::upgrade::quiesce;
+use crate::perform::standstill::stop_all;
 use crate::perform::work::Finish;
 use fleet_core::activity::Activity;
 use fleet_core::backup::{BackupSource, DataNote, Others, Part, Privileges, Store, UncoveredData};
@@ -50,7 +50,7 @@ pub async fn return_to_release(
     data.note(|journal| journal.notes = notes).await?;
     keep_safe(data, now, safety).await?;
     note_begun(data, &to).await?;
-    quiesce(data, &now.rendered.spec, &BTreeSet::new()).await?;
+    stop_all(data, &now.rendered.spec).await?;
     make_containers(data, &to).await?;
     let Targets { found, missing, wanted } = targets(data, &opened, &to.rendered, &fillings).await?;
     expect_alone(data, &to.rendered, &fillings, &found).await?;

@@ -23,6 +23,7 @@ mod sandbox;
 mod sandboxes;
 mod shared;
 mod stories;
+mod upgrade_actions;
 mod upgrades;
 mod volumes;
 #[path = "../../../../repository/tests/common/watched.rs"]

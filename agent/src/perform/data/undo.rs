@@ -9,7 +9,7 @@ use crate::agent_context::AgentContext;
 use crate::ledger::{Aside, RestorePhase, Settled};
 use crate::perform::forward::{self, stages};
 use crate::perform::prepare::look;
-use crate::perform::upgrade::{quiesce, start_servers};
+use crate::perform::standstill::{start_servers, stop_all};
 use crate::perform::work::Finish;
 use fleet_core::activity::Activity;
 use fleet_core::backup::Store;
@@ -66,7 +66,7 @@ pub fn scratch_of(context: &AgentContext, order: &OrderId) -> PathBuf {
 /// Puts the old data back, and starts the instance's services as before.
 async fn put_together(data: &DataWork<'_>, settled: &Settled) -> Result<(), DataError> {
     let spec = &settled.rendered.spec;
-    quiesce(data, spec, &BTreeSet::new()).await?;
+    stop_all(data, spec).await?;
     let asides = data.journal().aside;
     for aside in asides.iter().rev() {
         data.work.say(Activity::PuttingBack(aside.path.display().to_string()));

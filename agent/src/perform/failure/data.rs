@@ -135,6 +135,21 @@ impl From<&HostFault> for OrderFailure {
                 let mut failures: Vec<_> = changes.iter().map(changed).collect();
                 if failures.len() == 1 { failures.remove(0) } else { Self::Several { failures } }
             }
+            HostFault::ActionFailed { service, command, code, output } => Self::ActionFailed {
+                service: service.clone(),
+                command: command.clone(),
+                code: *code,
+                output: output.clone(),
+            },
+            HostFault::ActionTooSlow { service, command, limit, output } => Self::ActionTooSlow {
+                service: service.clone(),
+                command: command.clone(),
+                limit: *limit,
+                output: output.clone(),
+            },
+            HostFault::ActionGone { service, command } => {
+                Self::ActionGone { service: service.clone(), command: command.clone() }
+            }
             HostFault::StoodStill { limit } => Self::QuiesceTooLong { limit: limit.as_duration() },
             HostFault::NotResumed { service } => Self::ServiceNotResumed { service: service.clone() },
             HostFault::AllCopiesLost(errors) => match errors.as_slice() {

@@ -206,7 +206,7 @@ pub fn restarts(count: Option<i64>) -> u64 {
 }
 
 /// Returns the volume of an anonymous mount, whose name is 64 hexadecimal digits.
-fn anonymous(mount: MountPoint) -> Option<KeptVolume> {
+pub fn anonymous(mount: MountPoint) -> Option<KeptVolume> {
     let volume = mount.name.filter(|_| mount.typ.as_deref() == Some("volume"))?;
     let is_anonymous = volume.len() == 64 && volume.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_anonymous.then_some(KeptVolume { volume, target: mount.destination? })

@@ -36,6 +36,17 @@ macro_rules! failures_of_data {
     /// The number of an item is smaller than before the upgrade.
     #[error("the store `{store}` had {before} of {item}, and only {after} after the upgrade")]
     CountTooLow = "count_too_low" { store: String, item: String, before: u64, after: u64 },
+    /// A command of an upgrade ended with an error.
+    #[error("`{command}` of {service} exited with code {code}{}", after(output))]
+    ActionFailed = "action_failed" { service: String, command: String, code: i64, output: String },
+    /// A command of an upgrade took longer than it may and was ended.
+    #[error("`{command}` of {service} took longer than {} s and was ended{}", limit.as_secs(), after(output))]
+    ActionTooSlow = "action_too_slow" {
+        service: String, command: String, #[serde(with = "crate::time::serde_millis")] limit: Duration, output: String,
+    },
+    /// The container of a command of an upgrade was removed by somebody, so that its end is not known.
+    #[error("the container of `{command}` of {service} is gone")]
+    ActionGone = "action_gone" { service: String, command: String },
     /// The app declares no store that can be backed up.
     #[error("its app declares no store that can be backed up")]
     NoStores = "no_stores",

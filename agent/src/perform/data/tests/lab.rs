@@ -6,7 +6,9 @@ use fleet_core::backup::{DatabaseEngine, Privileges, Server, Store, StoreKind};
 use fleet_core::failed_step::ToolTask;
 use fleet_core::spec::{InstanceSpec, MountSource, Restart};
 use fleet_core::steps::{ContainerState, Step};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -42,6 +44,12 @@ pub enum Fault {
     LoadLosesRow,
     /// A tool that was left cannot be ended.
     ToolStays,
+    /// The command of an action ends with an error.
+    ActionFails,
+    /// The container of an action is removed while it runs.
+    ActionRemoved,
+    /// Something starts the app beside an action.
+    AppStartsInAction,
     /// Something starts the app while its database is dumped.
     AppStartsInDump,
     /// Something starts the database again when it is stopped.
@@ -77,6 +85,8 @@ pub struct Plan {
     pub slow: Option<Duration>,
     /// For each start of the release that migrates: whether there were copies of all data.
     pub had_copies: Vec<bool>,
+    /// Words of the actions that were run.
+    pub acted: Vec<String>,
     /// True if the copies vanish when the release that migrates has started.
     pub removes_copies: bool,
     /// Number of refused resumes and removals.
@@ -85,6 +95,15 @@ pub struct Plan {
     pub stays: u32,
     /// Options with which each tree was restored.
     pub privileges: Vec<Privileges>,
+}
+
+/// Container of an action. Its command adds a row to the database, and ends.
+#[derive(Debug, Clone)]
+pub struct LabAction {
+    pub project: String,
+    pub state: ContainerState,
+    /// The last word of the command.
+    pub word: String,
 }
 
 #[derive(Debug, Clone)]
@@ -98,6 +117,10 @@ pub struct LabRuntime {
     pub disks: Arc<Mutex<Vec<(PathBuf, Disk)>>>,
     /// Loss by each migration.
     pub loss: Arc<Mutex<Option<Loss>>>,
+    /// Number of times that the power went.
+    pub boots: Arc<AtomicU32>,
+    /// Containers of actions, by name.
+    pub actions: Arc<Mutex<BTreeMap<String, LabAction>>>,
     /// Other databases that the server reports.
     pub beside: Arc<Mutex<String>>,
 }
@@ -132,6 +155,8 @@ impl LabRuntime {
             free: Arc::new(Mutex::new(1 << 40)),
             disks: Arc::default(),
             loss: Arc::default(),
+            boots: Arc::default(),
+            actions: Arc::default(),
             beside: Arc::default(),
         }
     }
@@ -230,6 +255,17 @@ impl LabRuntime {
         std::fs::write(uploads.join("schema"), schema).expect("written");
     }
 
+    /// Does what the command of an action does: it adds a row with its last word to what is in the database.
+    pub fn act(&self, word: &str) {
+        let servers =
+            self.fake.world().containers.iter().filter(|it| it.service == "db").map(|it| it.state).collect::<Vec<_>>();
+        assert_eq!(servers, [ContainerState::Running], "the database runs");
+        let rows = self.volume("oasis-1_data").join("rows");
+        let before = std::fs::read_to_string(&rows).unwrap_or_default();
+        std::fs::write(&rows, format!("{before}row {word}\n")).expect("written");
+        self.plan().acted.push(word.to_owned());
+    }
+
     /// Cuts the power: what the Engine starts by itself runs afterwards, and nothing else.
     pub fn cut_power(&self) {
         let mut started = Vec::new();
@@ -242,6 +278,16 @@ impl LabRuntime {
             }
         }
         started.iter().for_each(|image| self.migrate(image));
+        let mut actions = self.actions();
+        let running = actions.values_mut().filter(|it| it.state == ContainerState::Running);
+        // Engines have given such ones the code of those that ended well.
+        running.for_each(|it| it.state = ContainerState::Exited { code: 0 });
+        drop(actions);
+        self.boots.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn actions(&self) -> MutexGuard<'_, BTreeMap<String, LabAction>> {
+        self.actions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The database's folder, if it runs.
