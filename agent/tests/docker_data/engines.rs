@@ -194,7 +194,9 @@ async fn mariadb_is_the_same_after_a_move() {
 }
 
 pub fn redis_compose(command: &str) -> String {
-    let service = format!("image: 'fleet-test-databases:1', command: [redis{command}], volumes: ['data:/data']");
+    let service = format!(
+        "image: 'fleet-test-databases:1', command: [redis{command}], volumes: ['data:/data'], tmpfs: [/scratch]"
+    );
     format!("services:\n  db: {{ {service}, environment: {{ REDIS_PASSWORD: secret }} }}\nvolumes: {{ data: }}\n")
 }
 

@@ -4,7 +4,9 @@ use super::ending::{EndOnDrop, RunningTarget};
 use super::running::Running;
 use super::{Input, LABEL, Reads, command, environment, new_mark};
 use crate::runtime::docker::container::inspect;
+use crate::runtime::docker::create;
 use crate::runtime::docker::engine::DockerEngine;
+use crate::runtime::docker::inspect::anonymous;
 use crate::runtime::{EngineErrorKind, RuntimeError};
 use bollard::models::{ContainerCreateBody, ContainerInspectResponse, HostConfig, HostConfigLogConfig};
 use bollard::query_parameters::{AttachContainerOptions, CreateContainerOptions, StartContainerOptions};
@@ -74,6 +76,9 @@ fn body(
 ) -> ContainerCreateBody {
     let own = container.environment.iter().map(|(name, value)| format!("{name}={}", value.expose()));
     let is_reading = reads == Reads::Stream;
+    // `VolumesFrom` would be shorter, and fails for a container with a tmpfs.
+    let keeps: Vec<_> = found.mounts.clone().into_iter().flatten().filter_map(anonymous).collect();
+    let mounted = create::body(spec, container, &keeps).host_config.unwrap_or_default();
     let mut command = command(tool);
     let arguments = command.split_off(1);
     ContainerCreateBody {
@@ -91,7 +96,8 @@ fn body(
         attach_stderr: Some(true),
         tty: Some(false),
         host_config: Some(HostConfig {
-            volumes_from: Some(vec![found.id.clone().unwrap_or_else(|| container.name.clone())]),
+            binds: mounted.binds,
+            mounts: mounted.mounts,
             network_mode: Some("none".to_owned()),
             // Else the Engine would write the whole dump to its disk.
             log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
