@@ -212,13 +212,11 @@ async fn copied(from: &Path, to: &Path) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Waits until everything that was written to the folders is on their disks.
+/// Waits until everything that was written to the folders is on their disks. No other file system is touched: it may hang.
 pub async fn flush(plan: &UpgradePlan) -> Result<(), DataError> {
+    let Some(path) = plan.points.first().map(|point| point.path.clone()) else { return Ok(()) };
     let mut sync = Command::new("sync");
-    if plan.by_backup.is_empty() {
-        sync.arg("--file-system").arg("--").args(plan.points.iter().map(|point| &point.path));
-    }
-    let path = plan.points.first().map(|point| point.path.clone()).unwrap_or_default();
+    sync.arg("--file-system").arg("--").args(plan.points.iter().map(|point| &point.path));
     let failed = |source| DataError::Disk { step: FileStep::Flush, path, source };
     match end_of(&mut sync).await {
         Ok(ended) if ended.status.success() => Ok(()),
