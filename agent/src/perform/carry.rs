@@ -49,6 +49,7 @@ async fn accept(context: &AgentContext, incoming: OutgoingOrder) {
     let OutgoingOrder { order, values, drift, access, limit_rate } = incoming;
     let (entry, begun) = (context.ledger().instances().get(&order.instance).cloned(), clock::now());
     let from = entry.as_ref().and_then(|entry| entry.settled.clone());
+    let project = from.as_ref().map(|settled| settled.rendered.spec.project.clone());
     let open = OpenState {
         values: Values(values),
         access,
@@ -66,6 +67,12 @@ async fn accept(context: &AgentContext, incoming: OutgoingOrder) {
     let policy = context.policy.now();
     if let Some(outcome) = outcome_at_once(&order.action, entry.as_ref(), &policy, begun) {
         return end(context, &order, outcome, None).await;
+    }
+    if let Some(project) = project
+        && let Err(error) = context.runtime.remove_actions(&project).await
+    {
+        // One that an earlier order left would be in the way of the checks. What starts something tries until it is gone.
+        tracing::warn!(error = crate::chain(&error), "containers of actions may be left");
     }
     carry_out(context, &order.id).await;
 }

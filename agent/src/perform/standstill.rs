@@ -36,7 +36,7 @@ pub async fn change_to(data: &DataWork<'_>, release: &Settled, services: &BTreeS
 
 /// Stops everything, also commands of an upgrade, so that nothing starts by itself, not even when the power comes back.
 pub async fn stop_all(data: &DataWork<'_>, spec: &InstanceSpec) -> Result<(), DataError> {
-    data.context().runtime.remove_actions(&spec.project).await?;
+    data.work.end_actions(&spec.project).await?;
     quiesce(data, spec, &BTreeSet::new()).await
 }
 

@@ -76,7 +76,11 @@ impl Upgrade<'_> {
                 let begun = resumed_at(&cursor.plan, cursor.begun);
                 UpgradeCursor { begun, put_back: BTreeSet::new(), ..*cursor }
             }
-            None => UpgradeCursor { plan: self.plan().await?, ..UpgradeCursor::default() },
+            None => {
+                // An order that got stuck may have left a command.
+                patiently!(self.remove_actions())?;
+                UpgradeCursor { plan: self.plan().await?, ..UpgradeCursor::default() }
+            }
         };
         for step in upgrade_steps(&cursor.plan).into_iter().skip(cursor.begun) {
             let now = Box::new(cursor.clone());
@@ -219,7 +223,7 @@ impl Upgrade<'_> {
             self.start(release).await?;
             let counts = patiently!(compare_hop(&self.data, release, plan, hop, before))?;
             quiesce(&self.data, &release.rendered.spec, &BTreeSet::new()).await?;
-            Ok(counts)
+            points::flush(plan).await.map(|()| counts)
         };
         let passed = passed.await.map_err(|error| DataError::OnTheWay { version, error: Box::new(error) });
         work.pass(None);

@@ -101,7 +101,7 @@ pub async fn finish(
     starts: Switch,
 ) -> Result<ActionEnd, RuntimeError> {
     let name = &action.spec.name;
-    let mut pause = FIRST_PAUSE;
+    let (mut pause, mut waits) = (FIRST_PAUSE, None);
     loop {
         let Some(found) = inspect(engine, name).await? else { return Ok(ActionEnd::Gone) };
         expect_own(&found, action)?;
@@ -116,7 +116,7 @@ pub async fn finish(
                 let (code, output) = (state.exit_code.unwrap_or(-1), output(engine, name).await);
                 return Ok(ActionEnd::Exited { code, output });
             }
-            _ if began.is_some_and(|began| clock::now().since(began) > action.limit) => {
+            _ if rest(&mut waits, starts, began, action.limit).is_zero() => {
                 let output = output(engine, name).await;
                 remove(engine, name).await?;
                 return Ok(ActionEnd::TooSlow { output });
@@ -140,6 +140,14 @@ async fn start(engine: &DockerEngine, action: &ActionContainer) -> Result<(), Ru
         }
         answer => answer,
     }
+}
+
+/// Returns what is left of the limit of a running container. The host's clock may be set meanwhile: only what an earlier attempt has waited
+/// is taken from it.
+fn rest(waits: &mut Option<(Instant, Duration)>, starts: Switch, began: Option<Time>, limit: Duration) -> Duration {
+    let before = || if starts.is_on() { None } else { began.map(|began| clock::now().since(began)) };
+    let (since, before) = *waits.get_or_insert_with(|| (Instant::now(), before().unwrap_or_default()));
+    limit.saturating_sub(before).saturating_sub(since.elapsed())
 }
 
 /// Returns when a container began, as the Engine writes it; year 1 is that of one that has not.
@@ -202,6 +210,18 @@ async fn remove(engine: &DockerEngine, container: &str) -> Result<(), RuntimeErr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_limit_counts_by_a_clock_that_nobody_sets() {
+        let (hour, minute) = (Duration::from_secs(3600), Duration::from_secs(60));
+        let long_ago = Some(Time(0));
+        let mut waits = None;
+        assert_eq!(rest(&mut waits, Switch::On, long_ago, hour), hour, "it was started here");
+        tokio::time::advance(minute).await;
+        assert_eq!(rest(&mut waits, Switch::On, long_ago, hour), hour - minute);
+        assert_eq!(rest(&mut None, Switch::Off, long_ago, hour), Duration::ZERO, "an earlier attempt has waited");
+        assert_eq!(rest(&mut None, Switch::Off, None, hour), hour);
+    }
 
     #[test]
     fn the_start_of_a_container_is_read_as_the_engine_writes_it() {
