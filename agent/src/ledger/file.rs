@@ -23,14 +23,8 @@ const LATER_FIELDS: [(&str, u64); 4] = [
     ("/state/open/journal/upgrade/plan/compare", 3),
 ];
 /// Places of releases as they are rendered for the instance.
-const RENDERED: [&str; 6] = [
-    "/settled",
-    "/state/open/from",
-    "/state/open/to",
-    "/state/open/through",
-    "/state/ended/becomes/entry/settled",
-    "/stuck/tried",
-];
+const RENDERED: [&str; 5] =
+    ["/settled", "/state/open/from", "/state/open/to", "/state/open/through", "/state/ended/becomes/entry/settled"];
 /// Suffix of a file while it is written; leftovers of a crash are ignored.
 const TEMPORARY: &str = "tmp";
 

@@ -161,7 +161,7 @@ impl Carrying<'_> {
             }
             None => {
                 let forward = async {
-                    // An order that got stuck may have left a command.
+                    // An order that got stuck may have left a command, which would write, or keep a volume.
                     self.work.end_actions(&spec.project).await?;
                     forward(self.work, &self.order.action, open.to.as_ref(), &spec).await
                 };
@@ -192,8 +192,9 @@ impl Carrying<'_> {
         let is_upgrade = matches!(self.order.action, Action::Upgrade { .. });
         let data = DataWork { work: self.work, order: self.order, open };
         let upgrade = Upgrade { data, from: from?, through: &open.through, to: to? };
-        let is_plain = open.through.is_empty() && !keeps_data(&self.order.action, from, to);
-        (is_upgrade && !is_without && !(is_plain && upgrade.actions().is_empty())).then_some(upgrade)
+        let has_steps =
+            !open.through.is_empty() || keeps_data(&self.order.action, from, to) || !upgrade.actions().is_empty();
+        (is_upgrade && has_steps && !is_without).then_some(upgrade)
     }
 
     /// Returns whether any step has begun, according to the ledger.

@@ -35,8 +35,6 @@ pub async fn forward(
 
 /// Removes an instance, except parts that other instances of this host claim or use.
 pub async fn remove(work: &Work<'_>, spec: &InstanceSpec, volumes: &BTreeSet<String>) -> Result<(), WorkError> {
-    // A container of an action, even one that has ended, would keep a volume.
-    work.end_actions(&spec.project).await?;
     let others = others(&work.context.ledger(), work.instance);
     let stages = |found: &FoundProject| steps_to_remove(&spared(found.clone(), &others), spec, volumes);
     work.perform(spec, stages, Finish::AsIs).await

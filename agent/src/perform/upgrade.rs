@@ -217,17 +217,27 @@ impl Upgrade<'_> {
         plan: &UpgradePlan,
         (hop, before): (usize, &ItemCounts),
     ) -> Result<ItemCounts, DataError> {
-        let (work, version) = (self.data.work, release.release.name.version.clone());
-        work.pass(Some(version.clone()));
-        let passed = async {
+        self.for_hop(hop, async {
             self.start(release).await?;
             let counts = patiently!(compare_hop(&self.data, release, plan, hop, before))?;
             quiesce(&self.data, &release.rendered.spec, &BTreeSet::new()).await?;
             points::flush(plan).await.map(|()| counts)
-        };
-        let passed = passed.await.map_err(|error| DataError::OnTheWay { version, error: Box::new(error) });
-        work.pass(None);
-        passed
+        })
+        .await
+    }
+
+    /// Works on a hop: what it says and how it fails is that of its release, if this is one on the way.
+    pub(super) async fn for_hop<T>(
+        &self,
+        hop: usize,
+        work: impl Future<Output = Result<T, DataError>>,
+    ) -> Result<T, DataError> {
+        let Some(release) = self.through.get(hop) else { return work.await };
+        let version = release.release.name.version.clone();
+        self.data.work.pass(Some(version.clone()));
+        let worked = work.await.map_err(|error| DataError::OnTheWay { version, error: Box::new(error) });
+        self.data.work.pass(None);
+        worked
     }
 
     /// Writes files, and creates the containers of a release beside those that are there. Nothing stops or starts.

@@ -80,14 +80,7 @@ impl Upgrade<'_> {
     pub(super) async fn act(&self, plan: &UpgradePlan, (hop, number): (usize, usize)) -> Result<(), DataError> {
         let action = plan.action(hop, number).ok_or(WorkError::NoGoal)?;
         let (release, run) = (self.release_of(hop, action)?, action.run());
-        let version = self.through.get(hop).map(|release| release.release.name.version.clone());
-        self.data.work.pass(version.clone());
-        let acted = patiently!(self.run(plan, release, run, (hop, number)));
-        self.data.work.pass(None);
-        match version {
-            Some(version) => acted.map_err(|error| DataError::OnTheWay { version, error: Box::new(error) }),
-            None => acted,
-        }
+        self.for_hop(hop, async { patiently!(self.run(plan, release, run, (hop, number))) }).await
     }
 
     /// Returns the release of an action: the one that the hop leads from, or the one that it leads to.

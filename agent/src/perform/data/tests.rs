@@ -10,6 +10,7 @@ mod harness;
 mod in_process;
 mod keeping;
 mod lab;
+mod lab_actions;
 mod left;
 mod leftovers;
 mod others;
@@ -24,6 +25,7 @@ mod sandboxes;
 mod shared;
 mod stories;
 mod upgrade_actions;
+mod upgrade_counts;
 mod upgrades;
 mod volumes;
 #[path = "../../../../repository/tests/common/watched.rs"]

@@ -3,14 +3,14 @@
 //! **Invariant:** a container is started only once: who asks for it says whether it may begin, and the Engine whether it has begun.
 //! **Invariant:** it has none of the labels of a Compose project, so that nothing takes it for a service of the instance.
 
-use super::container::{inspect, labels_of};
-use super::create::{body, further_networks};
+use super::container::{connect, inspect, labels_of};
+use super::create::body;
 use super::engine::{DockerEngine, unless_missing};
 use super::engine_messages::EngineErrorKind;
-use super::inspect::anonymous;
+use super::inspect::volumes_without_name;
 use crate::clock;
 use crate::runtime::{ActionEnd, RuntimeError};
-use bollard::models::{ContainerCreateBody, ContainerInspectResponse, ContainerStateStatusEnum, NetworkConnectRequest};
+use bollard::models::{ContainerCreateBody, ContainerInspectResponse, ContainerStateStatusEnum};
 use bollard::query_parameters::{
     CreateContainerOptions, ListContainersOptions, LogsOptions, RemoveContainerOptions, StartContainerOptions,
 };
@@ -43,15 +43,7 @@ pub async fn create(engine: &DockerEngine, action: &ActionContainer, spec: &Inst
         Some(found) => expect_own(&found, action)?,
         None => create_in_first_network(engine, action, spec).await?,
     }
-    for (network, endpoint_config) in further_networks(&action.spec) {
-        let request = NetworkConnectRequest { container: name.clone(), endpoint_config: Some(endpoint_config) };
-        let call = engine.docker().await?.connect_network(network, request);
-        match engine.act(&FailedStep::ConnectContainer(name.clone(), network.to_owned()), call).await {
-            Ok(()) | Err(RuntimeError::Refused { kind: EngineErrorKind::AlreadyConnected, .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+    connect(engine, &action.spec, name).await
 }
 
 async fn create_in_first_network(
@@ -83,8 +75,7 @@ fn expect_own(found: &ContainerInspectResponse, action: &ActionContainer) -> Res
 }
 
 fn body_of(action: &ActionContainer, spec: &InstanceSpec, like: ContainerInspectResponse) -> ContainerCreateBody {
-    let keeps: Vec<_> = like.mounts.into_iter().flatten().filter_map(anonymous).collect();
-    let made = body(spec, &action.spec, &keeps);
+    let made = body(spec, &action.spec, &volumes_without_name(like.mounts));
     let labels = [(ORDER, action.order.to_string()), (PROJECT, action.project.clone())];
     ContainerCreateBody {
         // The very image of the service's container, whatever its name means by now.
@@ -116,7 +107,7 @@ pub async fn finish(
                 let (code, output) = (state.exit_code.unwrap_or(-1), output(engine, name).await);
                 return Ok(ActionEnd::Exited { code, output });
             }
-            _ if rest(&mut waits, starts, began, action.limit).is_zero() => {
+            _ if time_left(&mut waits, starts, began, action.limit).is_zero() => {
                 let output = output(engine, name).await;
                 remove(engine, name).await?;
                 return Ok(ActionEnd::TooSlow { output });
@@ -144,7 +135,12 @@ async fn start(engine: &DockerEngine, action: &ActionContainer) -> Result<(), Ru
 
 /// Returns what is left of the limit of a running container. The host's clock may be set meanwhile: only what an earlier attempt has waited
 /// is taken from it.
-fn rest(waits: &mut Option<(Instant, Duration)>, starts: Switch, began: Option<Time>, limit: Duration) -> Duration {
+fn time_left(
+    waits: &mut Option<(Instant, Duration)>,
+    starts: Switch,
+    began: Option<Time>,
+    limit: Duration,
+) -> Duration {
     let before = || if starts.is_on() { None } else { began.map(|began| clock::now().since(began)) };
     let (since, before) = *waits.get_or_insert_with(|| (Instant::now(), before().unwrap_or_default()));
     limit.saturating_sub(before).saturating_sub(since.elapsed())
@@ -216,11 +212,11 @@ mod tests {
         let (hour, minute) = (Duration::from_secs(3600), Duration::from_secs(60));
         let long_ago = Some(Time(0));
         let mut waits = None;
-        assert_eq!(rest(&mut waits, Switch::On, long_ago, hour), hour, "it was started here");
+        assert_eq!(time_left(&mut waits, Switch::On, long_ago, hour), hour, "it was started here");
         tokio::time::advance(minute).await;
-        assert_eq!(rest(&mut waits, Switch::On, long_ago, hour), hour - minute);
-        assert_eq!(rest(&mut None, Switch::Off, long_ago, hour), Duration::ZERO, "an earlier attempt has waited");
-        assert_eq!(rest(&mut None, Switch::Off, None, hour), hour);
+        assert_eq!(time_left(&mut waits, Switch::On, long_ago, hour), hour - minute);
+        assert_eq!(time_left(&mut None, Switch::Off, long_ago, hour), Duration::ZERO, "an earlier attempt has waited");
+        assert_eq!(time_left(&mut None, Switch::Off, None, hour), hour);
     }
 
     #[test]

@@ -66,6 +66,11 @@ pub async fn create(
         }
         Err(error) => return Err(error),
     }
+    connect(engine, container, name).await
+}
+
+/// Connects a container to its networks beyond the first, in which it is created.
+pub async fn connect(engine: &DockerEngine, container: &ContainerSpec, name: &str) -> Result<(), RuntimeError> {
     for (network, endpoint_config) in further_networks(container) {
         let request = NetworkConnectRequest { container: name.to_owned(), endpoint_config: Some(endpoint_config) };
         let call = engine.docker().await?.connect_network(network, request);

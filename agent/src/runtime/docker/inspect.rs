@@ -174,7 +174,7 @@ fn found_container(found: ContainerInspectResponse) -> FoundContainer {
         restarts: restarts(found.restart_count),
         networks: networks.into_keys().collect(),
         lender: host_config.network_mode.as_deref().and_then(lender),
-        anonymous: found.mounts.unwrap_or_default().into_iter().filter_map(anonymous).collect(),
+        anonymous: volumes_without_name(found.mounts),
         stop_grace: seconds.map_or(DEFAULT_GRACE, Period::from_secs),
         restart,
     }
@@ -205,8 +205,13 @@ pub fn restarts(count: Option<i64>) -> u64 {
     count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0)
 }
 
+/// Returns the volumes of a container that have no name.
+pub fn volumes_without_name(mounts: Option<Vec<MountPoint>>) -> Vec<KeptVolume> {
+    mounts.unwrap_or_default().into_iter().filter_map(anonymous).collect()
+}
+
 /// Returns the volume of an anonymous mount, whose name is 64 hexadecimal digits.
-pub fn anonymous(mount: MountPoint) -> Option<KeptVolume> {
+fn anonymous(mount: MountPoint) -> Option<KeptVolume> {
     let volume = mount.name.filter(|_| mount.typ.as_deref() == Some("volume"))?;
     let is_anonymous = volume.len() == 64 && volume.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_anonymous.then_some(KeptVolume { volume, target: mount.destination? })

@@ -1,5 +1,6 @@
 //! Container runtime whose volumes are folders, and whose database is a file with rows: dumps and loads are real.
 
+use super::lab_actions::LabAction;
 use crate::fake::FakeRuntime;
 use crate::runtime::{Disk, RuntimeError};
 use fleet_core::backup::{DatabaseEngine, Privileges, Server, Store, StoreKind};
@@ -8,7 +9,7 @@ use fleet_core::spec::{InstanceSpec, MountSource, Restart};
 use fleet_core::steps::{ContainerState, Step};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -95,15 +96,6 @@ pub struct Plan {
     pub stays: u32,
     /// Options with which each tree was restored.
     pub privileges: Vec<Privileges>,
-}
-
-/// Container of an action. Its command adds a row to the database, and ends.
-#[derive(Debug, Clone)]
-pub struct LabAction {
-    pub project: String,
-    pub state: ContainerState,
-    /// The last word of the command.
-    pub word: String,
 }
 
 #[derive(Debug, Clone)]
@@ -255,17 +247,6 @@ impl LabRuntime {
         std::fs::write(uploads.join("schema"), schema).expect("written");
     }
 
-    /// Does what the command of an action does: it adds a row with its last word to what is in the database.
-    pub fn act(&self, word: &str) {
-        let servers =
-            self.fake.world().containers.iter().filter(|it| it.service == "db").map(|it| it.state).collect::<Vec<_>>();
-        assert_eq!(servers, [ContainerState::Running], "the database runs");
-        let rows = self.volume("oasis-1_data").join("rows");
-        let before = std::fs::read_to_string(&rows).unwrap_or_default();
-        std::fs::write(&rows, format!("{before}row {word}\n")).expect("written");
-        self.plan().acted.push(word.to_owned());
-    }
-
     /// Cuts the power: what the Engine starts by itself runs afterwards, and nothing else.
     pub fn cut_power(&self) {
         let mut started = Vec::new();
@@ -278,16 +259,7 @@ impl LabRuntime {
             }
         }
         started.iter().for_each(|image| self.migrate(image));
-        let mut actions = self.actions();
-        let running = actions.values_mut().filter(|it| it.state == ContainerState::Running);
-        // Engines have given such ones the code of those that ended well.
-        running.for_each(|it| it.state = ContainerState::Exited { code: 0 });
-        drop(actions);
-        self.boots.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub fn actions(&self) -> MutexGuard<'_, BTreeMap<String, LabAction>> {
-        self.actions.lock().unwrap_or_else(PoisonError::into_inner)
+        self.cut_power_of_actions();
     }
 
     /// The database's folder, if it runs.

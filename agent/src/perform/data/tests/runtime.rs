@@ -1,10 +1,10 @@
 //! Container runtime over that simulated host: the agent may be killed at each call.
 
-use super::lab::{Fault, LabAction, LabRuntime, failed, rows_store};
+use super::lab::{Fault, LabRuntime, failed, rows_store};
 use crate::fake::FakeContainer;
 use crate::runtime::{
-    ActionEnd, ActionRunner, Changed, Containers, Disk, DumpStream, EngineVersion, ForeignContainer, HostStorage,
-    ImageRegistry, Incoming, LogLine, LogRequest, Notes, Resolved, RootFound, RuntimeError, ToolRunner,
+    Changed, Containers, Disk, DumpStream, EngineVersion, ForeignContainer, HostStorage, ImageRegistry, Incoming,
+    LogLine, LogRequest, Notes, Resolved, RootFound, RuntimeError, ToolRunner,
 };
 use bytes::Bytes;
 use fleet_core::app::HealthRules;
@@ -13,16 +13,14 @@ use fleet_core::backup::{
     count_tool, key_of, note_tool, others_tool, prepare_tools, ready_tool, settled_tool, side_files_tool,
 };
 use fleet_core::failed_step::ToolTask;
-use fleet_core::spec::{InstanceSpec, MountAccess, MountSource, Switch, VolumeTarget};
+use fleet_core::spec::{InstanceSpec, MountAccess, MountSource, VolumeTarget};
 use fleet_core::steps::gate::Observation;
 use fleet_core::steps::{ContainerState, FoundProject, Step};
-use fleet_core::upgrade_actions::ActionContainer;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 
 #[tonic::async_trait]
 impl Containers for LabRuntime {
@@ -227,67 +225,6 @@ impl ToolRunner for LabRuntime {
             true => Err(failed(1, ": it does not end")),
             false => Ok(()),
         }
-    }
-}
-
-#[tonic::async_trait]
-impl ActionRunner for LabRuntime {
-    async fn create_action(&self, action: &ActionContainer, _: &InstanceSpec) -> Result<(), RuntimeError> {
-        self.call().await;
-        let word = action.spec.command.iter().flatten().last().map(|word| word.expose().to_owned());
-        let made = LabAction {
-            project: action.project.clone(),
-            state: ContainerState::Created,
-            word: word.unwrap_or_default(),
-        };
-        self.actions().entry(action.spec.name.clone()).or_insert(made);
-        self.call().await;
-        Ok(())
-    }
-
-    fn boot(&self) -> String {
-        self.boots.load(Ordering::Relaxed).to_string()
-    }
-
-    async fn finish_action(&self, action: &ActionContainer, starts: Switch) -> Result<ActionEnd, RuntimeError> {
-        self.call().await;
-        let name = &action.spec.name;
-        let set = |state| self.actions().get_mut(name).into_iter().for_each(|it| it.state = state);
-        let Some(found) = self.actions().get(name).cloned() else { return Ok(ActionEnd::Gone) };
-        let fault = self.plan().fault.clone();
-        match found.state {
-            ContainerState::Created if !starts.is_on() => return Ok(ActionEnd::Gone),
-            ContainerState::Created => {
-                set(ContainerState::Running);
-                self.call().await;
-            }
-            ContainerState::Exited { code } => return Ok(ActionEnd::Exited { code, output: String::new() }),
-            _ => {}
-        }
-        if fault == Some(Fault::ActionRemoved) {
-            self.actions().remove(name);
-            return Ok(ActionEnd::Gone);
-        }
-        if fault == Some(Fault::AppStartsInAction) {
-            self.fake
-                .world()
-                .containers
-                .iter_mut()
-                .filter(|it| it.service == "web")
-                .for_each(|it| it.state = ContainerState::Running);
-        }
-        let code = i64::from(fault == Some(Fault::ActionFails));
-        self.act(&found.word);
-        set(ContainerState::Exited { code });
-        self.call().await;
-        let output = if code == 0 { String::new() } else { "no such column".to_owned() };
-        Ok(ActionEnd::Exited { code, output })
-    }
-
-    async fn remove_actions(&self, project: &str) -> Result<(), RuntimeError> {
-        self.call().await;
-        self.actions().retain(|_, it| it.project != project);
-        Ok(())
     }
 }
 

@@ -1,13 +1,16 @@
 //! Upgrades with actions: each command runs once over the data of its turn, and what fails brings the data of before back.
 
+use super::actions::backup;
 use super::crashes::{At, crash_with};
 use super::harness::{Agent, Harness, State};
 use super::lab::Fault;
+use super::lab_actions::LabAction;
 use crate::fake::Behaviour;
 use fleet_core::app::DataEffect;
 use fleet_core::order::{Action, End, Outcome, PowerRequest};
 use fleet_core::order_failure::OrderFailure;
 use fleet_core::policy_refusal::PolicyRefusal;
+use fleet_core::steps::ContainerState;
 
 /// A graph whose first hop has an action with each release, and whose second one has one more.
 const ACTIONS: &str = "
@@ -133,6 +136,29 @@ async fn without_power_a_command_whose_end_is_not_known_counts_as_failed_last_th
 #[tokio::test]
 async fn without_power_a_bad_release_after_its_actions_goes_back_with_the_data() {
     walk(At::Call, (1, 3), true, Some("notes-web:3")).await;
+}
+
+#[tokio::test]
+async fn a_command_waits_until_the_database_answers() {
+    let (harness, agent, before) = harness().await;
+    harness.lab.plan().beginning = 3;
+    let end = harness.carry_out(&agent, harness.upgrade_through(DataEffect::AtStart, &[])).await;
+    assert_eq!(end.outcome, Outcome::Done);
+    check(&harness, &end, &before, "late");
+}
+
+#[tokio::test]
+async fn a_container_that_an_order_left_is_removed_before_anything_starts() {
+    let (harness, agent, _) = harness().await;
+    let left = || LabAction { project: "oasis-1".to_owned(), state: ContainerState::Running, word: "left".to_owned() };
+    let restart = Action::Power { request: PowerRequest::Restart, serial: 1 };
+    for action in [restart, backup(&["near"]), harness.upgrade(DataEffect::AtStart, &[])] {
+        harness.lab.actions().insert("oasis-1-upgrade-left".to_owned(), left());
+        let about = format!("{action:?}");
+        let end = harness.carry_out(&agent, action).await;
+        assert_eq!(end.outcome, Outcome::Done, "{about}");
+        assert!(harness.lab.actions().is_empty(), "{about}");
+    }
 }
 
 #[tokio::test]

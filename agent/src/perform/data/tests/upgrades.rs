@@ -12,7 +12,7 @@ use fleet_core::backup::{DataAction, DataResult};
 use fleet_core::hint::Hint;
 use fleet_core::names::BackupId;
 use fleet_core::order::{Action, End, Outcome, PowerRequest};
-use fleet_core::order_failure::{OrderFailure, StoreProblem};
+use fleet_core::order_failure::OrderFailure;
 use fleet_core::spec::Restart;
 
 /// The instance with data, and a new release that never becomes healthy, if it is `sick`.
@@ -26,13 +26,13 @@ async fn harness(is_sick: bool) -> (Harness, Agent, State) {
 }
 
 /// A graph whose upgrades keep the number of rows.
-const KEEPS_ROWS: &str = "
+pub const KEEPS_ROWS: &str = "
 upgrades:
   edges: [{ from: '<3', to: '>1', compare: { rows: { public.notes: equal } } }]
 ";
 
 /// The instance with data, and releases that keep the number of rows, and may not.
-async fn comparing(loss: Option<Loss>) -> (Harness, Agent, State) {
+pub async fn comparing(loss: Option<Loss>) -> (Harness, Agent, State) {
     let (harness, agent) = Harness::with_graph(KEEPS_ROWS).await;
     *harness.lab.loss.lock().expect("not poisoned") = loss;
     let before = harness.state();
@@ -49,12 +49,12 @@ fn made_by(release: u8, before: &State) -> State {
 
 /// Asserts that the instance runs one release with its data, with its restart policies, and nothing beside it.
 #[track_caller]
-fn check_whole(harness: &Harness, end: &End, before: &State, about: &str) {
+pub fn check_whole(harness: &Harness, end: &End, before: &State, about: &str) {
     check_whole_of(2, harness, end, before, about);
 }
 
 #[track_caller]
-fn check_whole_of(newest: u8, harness: &Harness, end: &End, before: &State, about: &str) {
+pub fn check_whole_of(newest: u8, harness: &Harness, end: &End, before: &State, about: &str) {
     let (web, state) = match &end.outcome {
         Outcome::Done => (format!("notes-web:{newest}"), made_by(newest, before)),
         Outcome::RolledBack { .. } => ("notes-web:1".to_owned(), before.clone()),
@@ -268,70 +268,6 @@ async fn without_power_at_any_call_of_a_good_upgrade_it_is_carried_out() {
 #[tokio::test]
 async fn killed_at_any_write_of_an_upgrade_that_loses_rows_the_data_is_as_before() {
     walk_comparing(false, At::Write, false, 10, Compares::Rows(Some(Loss::Row))).await;
-}
-
-#[tokio::test]
-async fn an_upgrade_that_keeps_the_numbers_of_each_hop_is_committed() {
-    let (harness, agent, before) = comparing(None).await;
-    let end = harness.carry_out(&agent, harness.upgrade_through(DataEffect::AtStart, &[])).await;
-    assert_eq!(end.outcome, Outcome::Done);
-    check_whole_of(3, &harness, &end, &before, "kept");
-    assert_eq!(harness.lab.plan().had_copies, [true, true]);
-}
-
-#[tokio::test]
-async fn a_name_of_no_table_keeps_nothing_and_is_a_failure() {
-    let (harness, agent) = Harness::with_graph(&KEEPS_ROWS.replace("public.notes: equal", "notes: at_least")).await;
-    let before = harness.state();
-    let end = harness.carry_out(&agent, harness.upgrade(DataEffect::AtStart, &[])).await;
-    let Some(OrderFailure::InStore { failure, .. }) = end.outcome.failure() else { panic!("{end:?}") };
-    let is_it = matches!(&**failure, OrderFailure::StoreUnusable { problem: StoreProblem::NotAmongCounted { item } } if item == "notes");
-    assert!(is_it, "{end:?}");
-    check_whole(&harness, &end, &before, "misspelt");
-}
-
-#[tokio::test]
-async fn a_healthy_release_that_lost_data_goes_back_and_names_the_numbers() {
-    let changed = |after| OrderFailure::CountNotEqual {
-        store: "rows".to_owned(),
-        item: "public.notes".to_owned(),
-        before: 3,
-        after,
-    };
-    for (loss, after) in [(Loss::Row, 2), (Loss::Table, 0)] {
-        let (harness, agent, before) = comparing(Some(loss)).await;
-        let end = harness.carry_out(&agent, harness.upgrade(DataEffect::AtStart, &[])).await;
-        assert_eq!(end.outcome, Outcome::RolledBack { failure: changed(after) }, "{loss:?}");
-        check_whole(&harness, &end, &before, "lost");
-        assert_eq!(harness.lab.plan().had_copies, [true], "{loss:?}");
-    }
-    let (harness, agent, before) = comparing(Some(Loss::Row)).await;
-    let end = harness.carry_out(&agent, harness.upgrade_through(DataEffect::AtStart, &[])).await;
-    let Outcome::RolledBack { failure: OrderFailure::OnTheWay { version, failure } } = &end.outcome else {
-        panic!("{end:?}");
-    };
-    assert_eq!((version.as_str(), &**failure), ("2", &changed(2)));
-    check_whole_of(3, &harness, &end, &before, "lost on the way");
-    assert_eq!(harness.lab.plan().had_copies, [true], "the next release was not started");
-}
-
-#[tokio::test]
-async fn a_count_that_fails_is_never_a_good_one() {
-    let (harness, agent, before) = comparing(Some(Loss::Answer)).await;
-    let end = harness.carry_out(&agent, harness.upgrade(DataEffect::AtStart, &[])).await;
-    let not_counted = |end: &End| {
-        let Some(OrderFailure::InStore { failure, .. }) = end.outcome.failure() else { panic!("{end:?}") };
-        matches!(&**failure, OrderFailure::StoreUnusable { problem: StoreProblem::NotCounted { .. } })
-    };
-    assert!(not_counted(&end), "{end:?}");
-    check_whole(&harness, &end, &before, "not counted after");
-    assert_eq!(harness.lab.plan().had_copies, [true]);
-    let (harness, agent, before) = comparing(None).await;
-    harness.lab.plan().fault = Some(Fault::CountFails);
-    let end = harness.carry_out(&agent, harness.upgrade(DataEffect::AtStart, &[])).await;
-    assert!(not_counted(&end), "{end:?}");
-    check_whole(&harness, &end, &before, "not counted before");
-    assert!(harness.lab.plan().had_copies.is_empty(), "the new release was not started");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use super::{Input, LABEL, Reads, command, environment, new_mark};
 use crate::runtime::docker::container::inspect;
 use crate::runtime::docker::create;
 use crate::runtime::docker::engine::DockerEngine;
-use crate::runtime::docker::inspect::anonymous;
+use crate::runtime::docker::inspect::volumes_without_name;
 use crate::runtime::{EngineErrorKind, RuntimeError};
 use bollard::models::{ContainerCreateBody, ContainerInspectResponse, HostConfig, HostConfigLogConfig};
 use bollard::query_parameters::{AttachContainerOptions, CreateContainerOptions, StartContainerOptions};
@@ -77,7 +77,7 @@ fn body(
     let own = container.environment.iter().map(|(name, value)| format!("{name}={}", value.expose()));
     let is_reading = reads == Reads::Stream;
     // `VolumesFrom` would be shorter, and fails for a container with a tmpfs.
-    let keeps: Vec<_> = found.mounts.clone().into_iter().flatten().filter_map(anonymous).collect();
+    let keeps = volumes_without_name(found.mounts.clone());
     let mounted = create::body(spec, container, &keeps).host_config.unwrap_or_default();
     let mut command = command(tool);
     let arguments = command.split_off(1);
